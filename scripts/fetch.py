@@ -1,0 +1,21 @@
+"""Download and verify weights and paintings, and say where they are: python scripts/fetch.py vgg19."""
+
+import argparse
+import sys
+
+from stn import assets, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=[*assets.WEIGHTS, "images", "all"])
+    parser.add_argument(
+        "--mirror", action="append", default=[], help="a base address or a directory to try first; may be repeated"
+    )
+    arguments = parser.parse_args()
+    for path in assets.fetch(arguments.what, tuple(arguments.mirror), progress=sys.stderr.isatty()):
+        print(path)
+
+
+if __name__ == "__main__":
+    errors.run_command(main)

@@ -1,0 +1,32 @@
+"""Stylize a picture, or sweep over settings: python scripts/stylize.py content.path=photo.jpg style.path=painting.jpg."""
+
+import contextlib
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from stn import config, errors
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="config")
+def stylize(overrides: DictConfig) -> None:
+    hydra_config = HydraConfig.get()
+    run_dir = Path(hydra_config.runtime.output_dir)
+    group = Path(hydra_config.sweep.dir).name if hydra_config.mode == RunMode.MULTIRUN else None
+    try:
+        settings = config.parse(overrides)
+        from stn import transfer  # after the checks: TensorFlow takes seconds to import
+
+        result = transfer.run(settings, run_dir, group)
+    finally:
+        with contextlib.suppress(OSError):
+            run_dir.rmdir()  # Hydra makes the directory before anything is checked; an empty one is no run
+    if result is not None:
+        print(result.run_dir / "image.png")
+
+
+if __name__ == "__main__":
+    errors.run_command(stylize)

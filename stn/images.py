@@ -1,0 +1,170 @@
+"""Pictures: read anything a user has, resize, write; RGB 0-255 and the network's space; sample images."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import skimage.data
+import skimage.transform
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+
+from stn import files
+from stn.errors import InputError
+
+MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 2**26)  # where Pillow itself calls a picture a decompression bomb
+JPEG_QUALITY = 95  # above it, Pillow's documentation says, files grow with hardly any gain
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+
+
+def read(path: str | Path) -> np.ndarray:
+    """Read a picture as `rgb` [h, w, 3], float64, 0-255, sRGB, upright.
+
+    Grey and palette pictures become RGB, CMYK is converted, transparency is composited over white, 16 bits are
+    scaled to 0-255 and keep their precision, an embedded ICC profile is converted to sRGB.
+    Raises InputError naming the file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such picture; give the path of a PNG, JPEG, WebP or TIFF file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            rgb = _decode(path)
+    except InputError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path}: more than {MAX_PIXELS // 10**6} megapixels; make it smaller first") from error
+    except Exception as error:  # decoders raise whatever the bytes lead them to
+        raise InputError(f"{path}: cannot be read as a picture; save it again as PNG or JPEG") from error
+    if min(rgb.shape[:2]) < 2:
+        raise InputError(f"{path}: {rgb.shape[1]} × {rgb.shape[0]} pixels are too few to have a style or a content")
+    return rgb
+
+
+def resize(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize to [height, width, 3]: bicubic, after a Gaussian against aliasing where it shrinks (scikit-image)."""
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    shrinks = height < rgb.shape[0] or width < rgb.shape[1]
+    resized = skimage.transform.resize(
+        rgb, (height, width), order=3, mode="edge", anti_aliasing=shrinks, preserve_range=True
+    )
+    return np.clip(resized, 0, 255)
+
+
+def target_shape(
+    rgb: np.ndarray, size_px: int | None, side: str = "long", aspect: float | None = None
+) -> tuple[int, int]:
+    """Height and width that the size rule gives a picture; `aspect` is width / height, None keeps its own."""
+    height, width = rgb.shape[:2]
+    ratio = aspect or width / height
+    if size_px is None:
+        return (height, width) if aspect is None else (max(1, round(width / ratio)), width)
+    if side == "long_at_most":
+        size_px = min(size_px, max(height, width))
+    if (side == "short") == (ratio >= 1):  # size_px is the height
+        return size_px, max(1, round(size_px * ratio))
+    return max(1, round(size_px / ratio)), size_px
+
+
+def write(path: Path, rgb: np.ndarray, settings: str = "") -> None:
+    """Write `rgb` [h, w, 3], 0-255, in the format of the name: 8 bits, sRGB, `settings` in the metadata."""
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"{path}: unknown picture format; end the name in one of {', '.join(FORMATS)}")
+    pixels = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    options: dict[str, Any] = {"icc_profile": SRGB.tobytes()}
+    if path.suffix.lower() == ".png":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_text("stn", settings)
+    elif path.suffix.lower() in (".jpg", ".jpeg", ".webp"):
+        exif = Image.Exif()
+        exif[0x010E] = settings  # ImageDescription
+        options |= {"quality": JPEG_QUALITY, "exif": exif.tobytes()}
+        if path.suffix.lower() != ".webp":
+            options["subsampling"] = 0
+    with files.whole(path) as partial:
+        iio.imwrite(partial, pixels, plugin="pillow", **options)
+
+
+def to_network(rgb: np.ndarray, mean_pixel: np.ndarray) -> np.ndarray:
+    """`rgb` [h, w, 3], 0-255 -> `image` [1, h, w, 3], mean-subtracted, float32."""
+    return (rgb - mean_pixel)[None].astype(np.float32)
+
+
+def from_network(image: np.ndarray, mean_pixel: np.ndarray) -> np.ndarray:
+    """`image` [1, h, w, 3], mean-subtracted -> `rgb` [h, w, 3], clipped to 0-255."""
+    return np.clip(np.asarray(image, dtype=np.float64)[0] + mean_pixel, 0, 255)
+
+
+def sample_path(name: str) -> Path:
+    """Path of a picture inside scikit-image's package, such as `coffee.png`; InputError if it has none."""
+    path = Path(skimage.data.__file__).parent / name
+    if not path.is_file():
+        raise InputError(f"skimage:{name}: scikit-image's package has no such picture; try skimage:coffee.png")
+    return path
+
+
+def _decode(path: Path) -> np.ndarray:
+    try:
+        picture = Image.open(path)
+    except Image.UnidentifiedImageError:
+        if path.suffix.lower() not in (".tif", ".tiff"):
+            raise
+        return _from_array(path, iio.imread(path, plugin="tifffile"))  # 16-bit RGB TIFF, which Pillow leaves out
+    with picture:
+        _refuse_bomb(path, picture.width, picture.height)
+        profile = picture.info.get("icc_profile")
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode.startswith(("I", "F")):
+            return _from_array(path, np.asarray(picture))
+        if picture.mode == "P" or picture.mode in ("LA", "PA", "La") or "transparency" in picture.info:
+            picture = picture.convert("RGBA")
+        alpha = picture.getchannel("A") if picture.mode in ("RGBA", "RGBa") else None
+        colors = picture.convert("RGB") if picture.mode in ("RGBA", "RGBa", "1", "L") else picture
+        if profile:
+            colors = _to_srgb(colors, profile)
+        rgb = np.asarray(colors.convert("RGB"), dtype=np.float64)
+        if alpha is not None:
+            opacity = np.asarray(alpha, dtype=np.float64)[..., None] / 255
+            rgb = rgb * opacity + 255 * (1 - opacity)
+        return rgb
+
+
+def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
+    try:
+        converted = ImageCms.profileToProfile(
+            picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)), SRGB, outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, ValueError, OSError):
+        return picture  # a damaged profile, or one for another mode: the pixels still are a picture
+    return converted if converted is not None else picture
+
+
+def _from_array(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """Grey, RGB or RGBA samples of any depth -> `rgb`."""
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
+        raise InputError(f"{path}: samples of shape {pixels.shape} are not a grey, RGB or RGBA picture")
+    _refuse_bomb(path, pixels.shape[1], pixels.shape[0])
+    if np.issubdtype(pixels.dtype, np.integer):
+        # Pillow's mode I holds 16-bit samples in 32 bits.
+        highest = 65535 if pixels.dtype == np.int32 else np.iinfo(pixels.dtype).max
+        scaled = pixels * (255.0 / highest)
+    else:
+        scaled = pixels.astype(np.float64) * (255.0 if pixels.max() <= 1 else 1.0)
+    if not np.isfinite(scaled).all():
+        raise InputError(f"{path}: holds NaN or infinite samples; save it again as PNG")
+    if scaled.shape[2] == 4:
+        opacity = scaled[..., 3:] / 255
+        scaled = scaled[..., :3] * opacity + 255 * (1 - opacity)
+    return np.clip(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), 0, 255).copy()
+
+
+def _refuse_bomb(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise InputError(f"{path}: more than {MAX_PIXELS // 10**6} megapixels ({width} × {height}); make it smaller first")

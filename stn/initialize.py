@@ -1,0 +1,48 @@
+"""The first image of a run: content, style, noise, a blend of noise and content, or a file."""
+
+import numpy as np
+
+from stn import images
+from stn.config import Init
+
+
+def noise(height: int, width: int, distribution: str, amplitude: float, seed: int) -> np.ndarray:
+    """Noise `image` [1, h, w, 3] around the mean pixel: U(−amplitude, amplitude), or normal of that deviation.
+
+    Amplitudes are in 0-255 steps; each preset's value stands with its source in configs/.
+    """
+    generator = np.random.default_rng(seed)
+    shape = (1, height, width, 3)
+    if distribution == "uniform":
+        return generator.uniform(-amplitude, amplitude, shape).astype(np.float32)
+    if distribution == "normal":
+        return generator.normal(0, amplitude, shape).astype(np.float32)
+    raise ValueError(f"unknown distribution {distribution!r}")
+
+
+def first_image(
+    init: Init,
+    content_rgb: np.ndarray,
+    style_rgb: np.ndarray,
+    file_rgb: np.ndarray | None,
+    mean_pixel: np.ndarray,
+    seed: int,
+) -> np.ndarray:
+    """The first `image` [1, h, w, 3], mean-subtracted, of the content's size; other pictures are resized to it.
+
+    blend: noise_ratio · noise + (1 − noise_ratio) · content, as neural-style-tf's and the TF1 walk-through's.
+    """
+    height, width = content_rgb.shape[:2]
+    if init.name == "noise":
+        return noise(height, width, init.distribution, init.amplitude, seed)
+    content_image = images.to_network(content_rgb, mean_pixel)
+    if init.name == "content":
+        return content_image
+    if init.name == "style":
+        return images.to_network(images.resize(style_rgb, height, width), mean_pixel)
+    if init.name == "file" and file_rgb is not None:
+        return images.to_network(images.resize(file_rgb, height, width), mean_pixel)
+    if init.name == "blend":
+        ratio = np.float32(init.noise_ratio)
+        return ratio * noise(height, width, init.distribution, init.amplitude, seed) + (1 - ratio) * content_image
+    raise ValueError(f"unknown initial image {init.name!r}")

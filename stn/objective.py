@@ -1,0 +1,148 @@
+"""The objective: targets computed once, then the total loss and its gradient with respect to the image."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stn import losses, vgg
+from stn.backend import tf
+
+
+@dataclass(frozen=True)
+class Form:
+    """Everything that shapes the compiled function and is not a number: layer names and named choices."""
+
+    content_layers: tuple[str, ...]
+    style_layers: tuple[str, ...]
+    pooling: str
+    content_reduction: str
+    gram_divisor: str
+    style_reduction: str
+    smoothness: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The numbers of the sum: alpha · Σ c_l content_l + beta · Σ w_l style_l + smoothness_weight · smoothness.
+
+    `unit` [3] is one unit of the source's pixel space in 0-255 steps; smoothness is measured in it.
+    """
+
+    alpha: float
+    beta: float
+    content: tuple[float, ...]
+    style: tuple[float, ...]
+    smoothness: float = 0.0
+    unit: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the generated image is compared with: `content` {layer: P [1, h, w, N]}, `style` {layer: A [N, N]}."""
+
+    content: Mapping[str, Any]
+    style: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The loss at one image: total = content + style + smoothness, each with its weight (eq. 7).
+
+    `per_layer` holds `content/<layer>` and `style/<layer>`, the formulas' values before any weight.
+    """
+
+    total: float
+    content: float
+    style: float
+    smoothness: float
+    per_layer: Mapping[str, float]
+
+
+def targets(kernels: vgg.Kernels, form: Form, content_image: Any, style_image: Any) -> Targets:
+    """Targets from the content and the style image, each [1, h, w, 3], mean-subtracted; sizes may differ."""
+    P = _features(form.content_layers, form.pooling)(tf.constant(content_image, tf.float32), kernels)
+    F = _features(form.style_layers, form.pooling)(tf.constant(style_image, tf.float32), kernels)
+    return Targets(P, {layer: losses.gram(F[layer], form.gram_divisor) for layer in form.style_layers})
+
+
+class Objective:
+    """The total loss of an image and its gradient, compiled once per form and shape in the whole process."""
+
+    def __init__(self, kernels: vgg.Kernels, form: Form, scale: Scale, goal: Targets) -> None:
+        self._form, self._scale = form, scale
+        self._function = _value_and_grad(form)
+        self._inputs = (
+            dict(kernels),
+            dict(goal.content),
+            dict(goal.style),
+            tf.constant([scale.alpha * weight for weight in scale.content], tf.float32, (len(scale.content),)),
+            tf.constant([scale.beta * weight for weight in scale.style], tf.float32, (len(scale.style),)),
+            tf.constant(scale.smoothness, tf.float32),
+            tf.constant(scale.unit, tf.float32),
+        )
+
+    def value_and_grad(self, image: np.ndarray) -> tuple[Terms, np.ndarray]:
+        """Loss terms and gradient [1, h, w, 3] float64 at `image` [1, h, w, 3]; the network runs in float32."""
+        content, style, smoothness, gradient = self._function(tf.constant(image, tf.float32), *self._inputs)
+        return self._terms(content.numpy(), style.numpy(), float(smoothness)), gradient.numpy().astype(np.float64)
+
+    def _terms(self, content: np.ndarray, style: np.ndarray, smoothness: float) -> Terms:
+        scale, form = self._scale, self._form
+        C = [float(value) for value in content]
+        E = [float(value) for value in style]
+        weighted_content = scale.alpha * sum(c * value for c, value in zip(scale.content, C, strict=True))
+        weighted_style = scale.beta * sum(w * value for w, value in zip(scale.style, E, strict=True))
+        weighted_smoothness = scale.smoothness * smoothness
+        per_layer = {f"content/{layer}": value for layer, value in zip(form.content_layers, C, strict=True)}
+        per_layer |= {f"style/{layer}": value for layer, value in zip(form.style_layers, E, strict=True)}
+        total = weighted_content + weighted_style + weighted_smoothness
+        return Terms(total, weighted_content, weighted_style, weighted_smoothness, per_layer)
+
+
+@functools.cache
+def _features(layers: tuple[str, ...], pooling: str) -> Any:
+    @tf.function
+    def compiled(image: Any, kernels: vgg.Kernels) -> dict[str, Any]:
+        return vgg.features(image, kernels, layers, pooling)
+
+    return compiled
+
+
+@functools.cache
+def _value_and_grad(form: Form) -> Any:
+    """One function a form; targets and weights are its inputs, so that one trace serves a sweep of the same shape."""
+
+    @tf.function
+    def compiled(
+        image: Any,
+        kernels: vgg.Kernels,
+        P: Mapping[str, Any],
+        A: Mapping[str, Any],
+        content_weights: Any,
+        style_weights: Any,
+        smoothness_weight: Any,
+        unit: Any,
+    ) -> tuple[Any, Any, Any, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            F = vgg.features(image, kernels, {*form.content_layers, *form.style_layers}, form.pooling)
+            positions = tf.shape(image)[1] * tf.shape(image)[2]
+            content = _stack(losses.content(F[layer], P[layer], form.content_reduction) for layer in form.content_layers)
+            style = _stack(
+                losses.style(losses.gram(F[layer], form.gram_divisor), A[layer], form.style_reduction, positions)
+                for layer in form.style_layers
+            )
+            smoothness = losses.smoothness(image / unit, form.smoothness)
+            total = tf.reduce_sum(content_weights * content) + tf.reduce_sum(style_weights * style)
+            total += smoothness_weight * smoothness
+        return content, style, smoothness, tape.gradient(total, image)
+
+    return compiled
+
+
+def _stack(values: Any) -> Any:
+    listed: Sequence[Any] = list(values)
+    return tf.stack(listed) if listed else tf.zeros((0,))

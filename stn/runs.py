@@ -1,0 +1,230 @@
+"""The run directory: metrics, pictures, checkpoint, provenance, summary; each file whole or not there."""
+
+import csv
+import datetime
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import psutil
+
+from stn import files, images
+from stn.errors import InputError
+from stn.objective import Terms
+from stn.optimize import Evaluation, Outcome, State
+
+PACKAGES = ("stn", "tensorflow", "numpy", "scipy", "scikit-image", "imageio", "pillow", "hydra-core", "wandb")
+COLUMNS = ("evaluation", "iteration", "seconds", "loss/total", "loss/content", "loss/style", "loss/smoothness")
+# What names a run or shows it, but changes no pixel of its picture.
+INERT_KEYS = ("name", "tracking", "output", "figures", "force")
+LOCK, CHECKPOINT = ".lock", "checkpoint.npz"
+
+
+class RunDirectory:
+    """One run's directory, held by one process at a time.
+
+    Raises InputError if the directory cannot be written, holds something else, is in use, or was made with other
+    settings (`force` then starts it anew).
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any], inputs: dict[str, str], force: bool = False) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+        self._settings, self._inputs = settings, inputs
+        self._written = 0.0
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = filelock.FileLock(path / LOCK, timeout=0)
+            self._lock.acquire()
+        except filelock.Timeout as error:
+            raise InputError(f"{path}: another process is running in it; wait for it or give another "
+                             "hydra.run.dir") from error
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror}); give another hydra.run.dir") from error
+        try:
+            self._check_contents(force)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let go of the directory."""
+        (self.path / LOCK).unlink(missing_ok=True)
+        self._lock.release()
+
+    @property
+    def finished(self) -> bool:
+        """Whether an earlier run came to its end here."""
+        return (self.path / "summary.json").is_file()
+
+    def begin(self, commit: str | None) -> State | None:
+        """Write provenance.json and give the State to go on from, None for the beginning."""
+        self._write_json("provenance.json", {
+            "config": self._settings,
+            "inputs_sha256": self._inputs,
+            "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
+            "commit": commit,
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "machine": {
+                "platform": platform.platform(),
+                "processor": platform.processor() or platform.machine(),
+                "cores": os.cpu_count(),
+                "memory_mb": psutil.virtual_memory().total // 2**20,
+            },
+            "seed": self._settings["seed"],
+            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        })
+        state = self._read_checkpoint()
+        if state is not None:
+            with (self.path / "metrics.csv").open(newline="") as file:
+                rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+            self.rows = rows[: state.evaluations]
+        return state
+
+    def record(self, evaluation: Evaluation) -> dict[str, float]:
+        """Add an evaluation to metrics.csv and return its row."""
+        self.rows.append(row(evaluation))
+        # The file is written anew each time, so at most once a second; the last second is computed again on resuming.
+        if time.monotonic() - self._written > 1:
+            self.write_metrics()
+        return self.rows[-1]
+
+    def write_metrics(self) -> None:
+        """Bring metrics.csv up to the last evaluation."""
+        text = io.StringIO()
+        if self.rows:
+            writer = csv.DictWriter(text, self.rows[0].keys(), lineterminator="\n")
+            writer.writeheader()
+            for values in self.rows:
+                exact = {"evaluation": int(values["evaluation"]), "iteration": int(values["iteration"])}
+                writer.writerow({**values, **exact, "seconds": f"{values['seconds']:.3f}"})
+        files.write_text(self.path / "metrics.csv", text.getvalue())
+        self._written = time.monotonic()
+
+    def write_image(self, name: str, rgb: np.ndarray) -> Path:
+        """Write a picture with the settings in its metadata; `name` may have a folder."""
+        path = self.path / name
+        path.parent.mkdir(exist_ok=True)
+        images.write(path, rgb, json.dumps({k: v for k, v in self._settings.items() if k not in INERT_KEYS}))
+        return path
+
+    def checkpoint(self, state: State) -> None:
+        """Save the State, after the metrics that lead to it."""
+        self.write_metrics()
+        arrays = {name: value for name, value in vars(state).items() if isinstance(value, np.ndarray)}
+        numbers = {name: value for name, value in vars(state).items() if isinstance(value, int | float)}
+        numbers["best"] = asdict(state.best) if state.best else None
+        with files.whole(self.path / CHECKPOINT) as partial:
+            np.savez(partial, numbers=np.array(json.dumps(numbers)), **arrays)
+
+    def finish(self, outcome: Outcome, rgb: np.ndarray) -> dict[str, Any]:
+        """Write the result; summary.json comes last and says that the run is over."""
+        self.write_metrics()
+        self.write_image("image.png", rgb)
+        summary = {
+            **row(outcome.best),
+            "evaluations": outcome.evaluations,
+            "iterations": outcome.iterations,
+            "stop_reason": outcome.stop_reason,
+            "seconds": self.rows[-1]["seconds"],
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
+        self._write_json("summary.json", summary)
+        (self.path / CHECKPOINT).unlink(missing_ok=True)
+        return summary
+
+    def _check_contents(self, force: bool) -> None:
+        present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra"}
+        present = {name for name in present if not name.startswith(".partial-")}
+        if present and "provenance.json" not in present:
+            raise InputError(f"{self.path}: holds files that are not a run's ({min(present)}); give an empty hydra.run.dir")
+        for entry in self.path.glob(".partial-*"):
+            entry.unlink()  # what a killed process left half-written
+        if not present:
+            return
+        with (self.path / "provenance.json").open() as file:
+            earlier = json.load(file)
+        difference = _difference(earlier["config"], self._settings) or _difference(earlier["inputs_sha256"], self._inputs)
+        if force:
+            for name in ("summary.json", CHECKPOINT, "metrics.csv", "image.png", "comparison.png", "losses.png"):
+                (self.path / name).unlink(missing_ok=True)
+            for picture in (self.path / "progress").glob("*.png"):
+                picture.unlink()
+        elif difference:
+            raise InputError(
+                f"{self.path}: holds a run with other settings ({difference}); give another hydra.run.dir, "
+                "or force=true to start it anew"
+            )
+
+    def _read_checkpoint(self) -> State | None:
+        path = self.path / CHECKPOINT
+        if not path.is_file() or not (self.path / "metrics.csv").is_file():
+            return None
+        with np.load(path, allow_pickle=False) as saved:
+            numbers = json.loads(str(saved["numbers"]))
+            arrays = {name: saved[name] for name in saved.files if name != "numbers"}
+        best = numbers.pop("best")
+        if best:
+            best = Evaluation(best["index"], best["iteration"], Terms(**best["terms"]), best["seconds"])
+        return State(best=best, **numbers, **arrays)
+
+    def _write_json(self, name: str, value: dict[str, Any]) -> None:
+        files.write_text(self.path / name, json.dumps(value, indent=2) + "\n")
+
+
+def row(evaluation: Evaluation) -> dict[str, float]:
+    """An evaluation as a row of metrics.csv; loss/* carry their weights and add up to loss/total."""
+    terms = evaluation.terms
+    values = (evaluation.index, evaluation.iteration, evaluation.seconds, terms.total, terms.content, terms.style,
+              terms.smoothness)
+    return {**dict(zip(COLUMNS, values, strict=True)), **terms.per_layer}
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has had, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with `+` after it where files differ from it; None outside a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        options: dict[str, Any] = {"cwd": here, "capture_output": True, "text": True, "check": True, "timeout": 10}
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], **options).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], **options).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _difference(earlier: Any, now: Any, key: str = "") -> str | None:
+    """The first key that differs, as `key: earlier → now`; keys that change no pixel are passed over."""
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        for name in sorted(earlier.keys() | now.keys()):
+            if not key and name in INERT_KEYS:
+                continue
+            found = _difference(earlier.get(name), now.get(name), f"{key}.{name}".lstrip("."))
+            if found:
+                return found
+        return None
+    return None if earlier == now else f"{key}: {earlier} → {now}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

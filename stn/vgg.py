@@ -1,0 +1,51 @@
+"""The VGG graph, built by hand: a tuple of layer names and a loop."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stn.backend import tf
+from stn.weights import VGG16, VGG19, Weights
+
+# {"conv1_1": (kernel [3, 3, in, out], bias [out]), ...}: what a compiled function takes as its input.
+Kernels = Mapping[str, tuple[Any, Any]]
+
+
+def kernels(weights: Weights) -> dict[str, tuple[Any, Any]]:
+    """The trunk's convolutions as float32 tensors, by layer name."""
+    return {
+        layer.name: (tf.constant(layer.kernel), tf.constant(layer.bias))
+        for layer in weights.layers
+        if layer.name.startswith("conv")
+    }
+
+
+def features(image: Any, weights: Weights | Kernels, layers: Iterable[str], pooling: str = "max") -> dict[str, Any]:
+    """Features {layer: [1, h, w, N]} of `image` [1, H, W, 3] (RGB, mean-subtracted) at the named layers.
+
+    `conv*_*` is before the rectifier, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"), 2 × 2 with stride 2
+    and SAME borders: ceil(n / 2), averages over real pixels only, as MatConvNet's and Caffe's imports do. Computes
+    nothing above the deepest layer asked for. Raises KeyError for a layer that these weights do not reach.
+    """
+    convolutions = kernels(weights) if isinstance(weights, Weights) else weights
+    wanted = set(layers)
+    found: dict[str, Any] = {}
+    x = tf.convert_to_tensor(image, tf.float32)
+    for name in VGG19 if any(name.endswith("_4") for name in convolutions) else VGG16:
+        if wanted <= found.keys():
+            break
+        if name.startswith("conv"):
+            if name not in convolutions:
+                break
+            kernel, bias = convolutions[name]
+            x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="SAME"), bias)
+        elif name.startswith("relu"):
+            x = tf.nn.relu(x)
+        else:
+            pool = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
+            x = pool(x, ksize=2, strides=2, padding="SAME")
+        if name in wanted:
+            found[name] = x
+    missing = wanted - found.keys()
+    if missing:
+        raise KeyError(f"these weights do not reach {', '.join(sorted(missing))}")
+    return found
