@@ -1,4 +1,4 @@
-"""Stylize a picture, or sweep over settings: python scripts/stylize.py content.path=photo.jpg style.path=painting.jpg."""
+"""Stylize a picture or sweep over settings: python scripts/stylize.py content.path=photo.jpg style.path=painting.jpg."""
 
 import contextlib
 from pathlib import Path

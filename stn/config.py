@@ -1,9 +1,9 @@
 """The typed configuration and its checks; the only module that knows Hydra and OmegaConf."""
 
 import math
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir

@@ -11,10 +11,12 @@ from stn import files
 
 matplotlib.use("Agg")  # no window, no display
 
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 
-def montage(path: Path, pictures: Sequence[Sequence[np.ndarray]], titles: Sequence[str], rows: Sequence[str] = ()) -> None:
+def montage(
+    path: Path, pictures: Sequence[Sequence[np.ndarray]], titles: Sequence[str], rows: Sequence[str] = ()
+) -> None:
     """Draw `pictures`, rows of `rgb` [h, w, 3] 0-255, with a title a column and a label a row."""
     columns = len(pictures[0])
     height, width = pictures[0][0].shape[:2]

@@ -110,7 +110,7 @@ def sample_path(name: str) -> Path:
 
 def _decode(path: Path) -> np.ndarray:
     try:
-        picture = Image.open(path)
+        picture: Image.Image = Image.open(path)
     except Image.UnidentifiedImageError:
         if path.suffix.lower() not in (".tif", ".tiff"):
             raise
@@ -167,4 +167,6 @@ def _from_array(path: Path, pixels: np.ndarray) -> np.ndarray:
 
 def _refuse_bomb(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise InputError(f"{path}: more than {MAX_PIXELS // 10**6} megapixels ({width} × {height}); make it smaller first")
+        raise InputError(
+            f"{path}: more than {MAX_PIXELS // 10**6} megapixels ({width} × {height}); make it smaller first"
+        )

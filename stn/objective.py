@@ -130,7 +130,9 @@ def _value_and_grad(form: Form) -> Any:
             tape.watch(image)
             F = vgg.features(image, kernels, {*form.content_layers, *form.style_layers}, form.pooling)
             positions = tf.shape(image)[1] * tf.shape(image)[2]
-            content = _stack(losses.content(F[layer], P[layer], form.content_reduction) for layer in form.content_layers)
+            content = _stack(
+                losses.content(F[layer], P[layer], form.content_reduction) for layer in form.content_layers
+            )
             style = _stack(
                 losses.style(losses.gram(F[layer], form.gram_divisor), A[layer], form.style_reduction, positions)
                 for layer in form.style_layers

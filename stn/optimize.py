@@ -175,9 +175,10 @@ def _lbfgs(
 
     def value_and_grad(variables: np.ndarray) -> tuple[float, np.ndarray]:
         image = (variables * scale).reshape(shape)
-        if state.best is not None and state.best_gradient is not None and np.array_equal(image, state.best_image):
+        best, best_image, best_gradient = state.best, state.best_image, state.best_gradient
+        if best and best_image is not None and best_gradient is not None and np.array_equal(image, best_image):
             # The first point of a round was evaluated in the round before: no evaluation is spent on it.
-            return state.best.terms.total, state.best_gradient.ravel() * scale
+            return best.terms.total, best_gradient.ravel() * scale
         if state.evaluations >= round_end:
             raise _RoundOver
         total, gradient = search.evaluate(image)
@@ -232,7 +233,11 @@ def _adam(
     state, settings = search.state, search.settings
     while True:
         if state.first_moment is None or state.second_moment is None:
-            state.first_moment, state.second_moment, state.steps = np.zeros_like(state.image), np.zeros_like(state.image), 0
+            state.first_moment, state.second_moment, state.steps = (
+                np.zeros_like(state.image),
+                np.zeros_like(state.image),
+                0,
+            )
         _, gradient = search.evaluate(state.image)
         gradient = gradient * unit
         rate = settings.learning_rate * settings.decay_rate ** (state.steps // settings.decay_every)

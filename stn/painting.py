@@ -7,7 +7,15 @@ from PIL import Image, ImageDraw
 HEIGHT, WIDTH = 480, 600
 SUPERSAMPLING = 2  # strokes are drawn at twice the size, for smooth edges
 # From dark to light; chosen by eye: night blues, a green between, ochre and cream.
-PALETTE = ((14, 22, 66), (28, 62, 138), (46, 112, 176), (104, 168, 182), (214, 168, 62), (240, 206, 108), (246, 236, 200))
+PALETTE = (
+    (14, 22, 66),
+    (28, 62, 138),
+    (46, 112, 176),
+    (104, 168, 182),
+    (214, 168, 62),
+    (240, 206, 108),
+    (246, 236, 200),
+)
 # (strokes, width, length) of each layer of paint, in drawn pixels, coarse first; by eye.
 PASSES = ((700, 30, 150), (2200, 16, 110), (4500, 8, 80))
 

@@ -48,8 +48,9 @@ class RunDirectory:
             self._lock = filelock.FileLock(path / LOCK, timeout=0)
             self._lock.acquire()
         except filelock.Timeout as error:
-            raise InputError(f"{path}: another process is running in it; wait for it or give another "
-                             "hydra.run.dir") from error
+            raise InputError(
+                f"{path}: another process is running in it; wait for it or give another hydra.run.dir"
+            ) from error
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror}); give another hydra.run.dir") from error
         try:
@@ -70,21 +71,24 @@ class RunDirectory:
 
     def begin(self, commit: str | None) -> State | None:
         """Write provenance.json and give the State to go on from, None for the beginning."""
-        self._write_json("provenance.json", {
-            "config": self._settings,
-            "inputs_sha256": self._inputs,
-            "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
-            "commit": commit,
-            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-            "machine": {
-                "platform": platform.platform(),
-                "processor": platform.processor() or platform.machine(),
-                "cores": os.cpu_count(),
-                "memory_mb": psutil.virtual_memory().total // 2**20,
+        self._write_json(
+            "provenance.json",
+            {
+                "config": self._settings,
+                "inputs_sha256": self._inputs,
+                "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
+                "commit": commit,
+                "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+                "machine": {
+                    "platform": platform.platform(),
+                    "processor": platform.processor() or platform.machine(),
+                    "cores": os.cpu_count(),
+                    "memory_mb": psutil.virtual_memory().total // 2**20,
+                },
+                "seed": self._settings["seed"],
+                "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             },
-            "seed": self._settings["seed"],
-            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        })
+        )
         state = self._read_checkpoint()
         if state is not None:
             with (self.path / "metrics.csv").open(newline="") as file:
@@ -122,8 +126,8 @@ class RunDirectory:
     def checkpoint(self, state: State) -> None:
         """Save the State, after the metrics that lead to it."""
         self.write_metrics()
-        arrays = {name: value for name, value in vars(state).items() if isinstance(value, np.ndarray)}
-        numbers = {name: value for name, value in vars(state).items() if isinstance(value, int | float)}
+        arrays: dict[str, Any] = {name: value for name, value in vars(state).items() if isinstance(value, np.ndarray)}
+        numbers: dict[str, Any] = {name: value for name, value in vars(state).items() if isinstance(value, int | float)}
         numbers["best"] = asdict(state.best) if state.best else None
         with files.whole(self.path / CHECKPOINT) as partial:
             np.savez(partial, numbers=np.array(json.dumps(numbers)), **arrays)
@@ -149,14 +153,18 @@ class RunDirectory:
         present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra"}
         present = {name for name in present if not name.startswith(".partial-")}
         if present and "provenance.json" not in present:
-            raise InputError(f"{self.path}: holds files that are not a run's ({min(present)}); give an empty hydra.run.dir")
+            raise InputError(
+                f"{self.path}: holds files that are not a run's ({min(present)}); give an empty hydra.run.dir"
+            )
         for entry in self.path.glob(".partial-*"):
             entry.unlink()  # what a killed process left half-written
         if not present:
             return
         with (self.path / "provenance.json").open() as file:
             earlier = json.load(file)
-        difference = _difference(earlier["config"], self._settings) or _difference(earlier["inputs_sha256"], self._inputs)
+        difference = _difference(earlier["config"], self._settings) or _difference(
+            earlier["inputs_sha256"], self._inputs
+        )
         if force:
             for name in ("summary.json", CHECKPOINT, "metrics.csv", "image.png", "comparison.png", "losses.png"):
                 (self.path / name).unlink(missing_ok=True)
@@ -187,8 +195,15 @@ class RunDirectory:
 def row(evaluation: Evaluation) -> dict[str, float]:
     """An evaluation as a row of metrics.csv; loss/* carry their weights and add up to loss/total."""
     terms = evaluation.terms
-    values = (evaluation.index, evaluation.iteration, evaluation.seconds, terms.total, terms.content, terms.style,
-              terms.smoothness)
+    values = (
+        evaluation.index,
+        evaluation.iteration,
+        evaluation.seconds,
+        terms.total,
+        terms.content,
+        terms.style,
+        terms.smoothness,
+    )
     return {**dict(zip(COLUMNS, values, strict=True)), **terms.per_layer}
 
 

@@ -47,7 +47,10 @@ def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Res
             settings.init, pictures.content, pictures.style, pictures.file, mean_pixel, settings.seed
         )
         start = directory.begin(runs.git_commit()) or first_image
-        with _observers(directory, settings, start, group, mean_pixel) as (on_evaluation, wandb), _signals() as signaled:
+        with (
+            _observers(directory, settings, start, group, mean_pixel) as (on_evaluation, wandb),
+            _signals() as signaled,
+        ):
             outcome = optimize.minimize(
                 loss.value_and_grad,
                 start,
@@ -82,7 +85,10 @@ class _Pictures:
 
     @classmethod
     def read(cls, settings: config.Config) -> "_Pictures":
-        paths = {"content": assets.locate_image(settings.content.path), "style": assets.locate_image(settings.style.path)}
+        paths = {
+            "content": assets.locate_image(settings.content.path),
+            "style": assets.locate_image(settings.style.path),
+        }
         if settings.init.name == "file" and settings.init.path:
             paths["init"] = assets.locate_image(settings.init.path)
         rule = settings.image
@@ -177,14 +183,21 @@ def _observers(
     """What hears of every evaluation: the run directory, the progress display and W&B."""
     done = start.evaluations if isinstance(start, optimize.State) else 0
     track = settings.tracking
-    wandb = tracking.WandB(track.mode, track.project, directory.path, config.to_dict(settings), directory.path.name, group)
+    wandb = tracking.WandB(
+        track.mode, track.project, directory.path, config.to_dict(settings), directory.path.name, group
+    )
     progress = tracking.Progress(settings.optimizer.max_evaluations, done)
 
     def on_evaluation(evaluation: optimize.Evaluation, image: np.ndarray) -> None:
         row = directory.record(evaluation)
         progress.show(evaluation)
         wandb.log(row)
-        if track.progress_every and evaluation.index and evaluation.index % track.progress_every == 0 and math.isfinite(evaluation.terms.total):
+        if (
+            track.progress_every
+            and evaluation.index
+            and evaluation.index % track.progress_every == 0
+            and math.isfinite(evaluation.terms.total)
+        ):
             rgb = images.from_network(image, mean_pixel)
             directory.write_image(f"progress/{evaluation.index:06d}.png", rgb)
             wandb.log_image("progress", rgb, evaluation.index)

@@ -215,15 +215,16 @@ def _convolutions(cell: np.ndarray, head: bool) -> Iterator[Layer]:
 
 
 def _meta(contents: dict[str, Any]) -> tuple[np.ndarray, tuple[str, ...]]:
-    meta = contents["meta"].ravel()[0] if "meta" in contents else contents
-    if "normalization" not in (meta.dtype.names if isinstance(meta, np.void) else meta):
+    meta: Any = contents["meta"].ravel()[0] if "meta" in contents else contents
+    names = meta.dtype.names or () if isinstance(meta, np.void) else meta.keys()
+    if "normalization" not in names:
         raise InputError("no `normalization`, so the mean pixel is not known")
     average = np.asarray(meta["normalization"].ravel()[0]["averageImage"], dtype=np.float64)
     if average.size == 0 or average.size % 3:
         raise InputError("normalization.averageImage is not an RGB image")
     mean_pixel = average.reshape(-1, 3).mean(axis=0).astype(np.float32)
     classes: tuple[str, ...] = ()
-    if "classes" in (meta.dtype.names if isinstance(meta, np.void) else meta):
+    if "classes" in names:
         described = meta["classes"].ravel()[0]["description"].ravel()
         classes = tuple(_text(text) for text in described)
     return mean_pixel, classes
@@ -263,7 +264,7 @@ def _cache_places(path: Path) -> tuple[Path, Path]:
 
 
 def _write_cache(place: Path, stamp: np.ndarray, weights: Weights) -> None:
-    arrays = {f"{layer.name}/kernel": layer.kernel for layer in weights.layers}
+    arrays: dict[str, Any] = {f"{layer.name}/kernel": layer.kernel for layer in weights.layers}
     arrays |= {f"{layer.name}/bias": layer.bias for layer in weights.layers}
     with files.whole(place) as partial:
         np.savez(partial, stamp=stamp, mean_pixel=weights.mean_pixel, sha256=np.array(weights.sha256), **arrays)

@@ -1,0 +1,35 @@
+# make demo: set up everything and stylize a photograph. make test: set up everything and run the tests.
+# Needs Python 3.11 or newer, make and the package index; PYTHON=python3.12 make demo picks another Python.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check clean
+.DELETE_ON_ERROR:
+
+demo: .venv/demo-installed
+	$(BIN)/python scripts/fetch.py vgg16_hed
+	$(BIN)/python scripts/stylize.py preset=demo hydra.run.dir=outputs/demo
+	@echo "the picture:             outputs/demo/image.png"
+	@echo "content, style, result:  outputs/demo/comparison.png"
+	@echo "the losses:              outputs/demo/losses.png"
+
+test: .venv/test-installed
+	$(BIN)/python -m pytest
+
+check: .venv/test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# One installation an extra; a second call finds the stamp and installs nothing.
+.venv/%-installed: setup.cfg | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "stn needs Python 3.11 or newer; name one with PYTHON=python3.11 make ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+clean:
+	rm -rf .venv outputs multirun *.egg-info
