@@ -147,8 +147,10 @@ def weights_path(name: str) -> Path:
 
 
 def locate_weights(name: str) -> Path:
-    """The fetched weight file of a network; InputError with the command that gets it."""
+    """The weight file of a network; InputError with the command that gets it. vgg16_hed is built if it is not there."""
     path = weights_path(name)
+    if name == "vgg16_hed":
+        return path if path.is_file() else _build_vgg16_hed(path)
     if not path.is_file():
         raise InputError(
             f"network={name}: its weights are not at {path}; get them with `python scripts/fetch.py {name}`, give your "

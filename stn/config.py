@@ -113,6 +113,19 @@ class Optimizer:
 
 
 @dataclass
+class Level:
+    """A coarse level: run at `scale` of the picture's sides, before the next starts from its enlarged result."""
+
+    scale: float = MISSING
+    max_evaluations: int = MISSING
+
+
+@dataclass
+class Pyramid:
+    levels: list[Level] = field(default_factory=list)  # those before the full size, which optimizer.* describes
+
+
+@dataclass
 class Tracking:
     mode: str = "offline"
     project: str = "stn"
@@ -129,6 +142,7 @@ class Config:
     image: Image = field(default_factory=Image)
     init: Init = field(default_factory=Init)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    pyramid: Pyramid = field(default_factory=Pyramid)
     tracking: Tracking = field(default_factory=Tracking)
     seed: int = 0
     output: str | None = None  # a copy of the result; PNG, JPEG, WebP or TIFF by its name
@@ -240,6 +254,11 @@ def _check_numbers(config: Config) -> None:
     for key in ("init.noise_ratio", "optimizer.beta1", "optimizer.beta2"):
         if _get(config, key) > 1:
             raise InputError(f"{key}={_get(config, key)}: must be at most 1")
+    for level in config.pyramid.levels:
+        if not 0 < level.scale < 1:
+            raise InputError(f"pyramid.levels: a scale of {level.scale}; it must lie between 0 and 1")
+        if level.max_evaluations < 1:
+            raise InputError(f"pyramid.levels: max_evaluations of {level.max_evaluations}; it must be at least 1")
     unit = config.image.unit
     if len(unit) != 3 or not all(math.isfinite(value) and value > 0 for value in unit):
         raise InputError(f"image.unit={unit}: must be three numbers above 0, one a color channel")

@@ -17,12 +17,16 @@ MAX_RECOVERIES = 3
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation of the objective: its index (0 is the first image), the steps accepted before it, wall seconds."""
+    """One evaluation of the objective: its index (0 is the first image), the steps accepted before it, wall seconds.
+
+    The seconds count from the run's beginning, over interruptions; the level is a pyramid's.
+    """
 
     index: int
     iteration: int
     terms: Terms
     seconds: float
+    level: int = 0
 
 
 @dataclass
@@ -32,6 +36,8 @@ class State:
     image: np.ndarray  # Adam: the next to evaluate; L-BFGS: where the next round starts
     evaluations: int = 0
     iterations: int = 0
+    level: int = 0  # of a pyramid, and the evaluations in the levels before
+    earlier: int = 0
     recoveries: int = 0
     seconds: float = 0.0
     best: Evaluation | None = None
@@ -40,6 +46,16 @@ class State:
     first_moment: np.ndarray | None = None
     second_moment: np.ndarray | None = None
     steps: int = 0  # Adam's, since its moments were zero
+
+    def next_level(self, image: np.ndarray) -> "State":
+        """The State at the start of the next level of a pyramid, from this level's enlarged result."""
+        return State(
+            image.astype(np.float64),
+            iterations=self.iterations,
+            level=self.level + 1,
+            earlier=self.earlier + self.evaluations,
+            seconds=self.seconds,
+        )
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,7 @@ class Outcome:
     best: Evaluation
     evaluations: int
     iterations: int
+    seconds: float
     stop_reason: str
 
 
@@ -70,7 +87,7 @@ ValueAndGrad = Callable[[np.ndarray], tuple[Terms, np.ndarray]]
 
 def minimize(
     value_and_grad: ValueAndGrad,
-    start: np.ndarray | State,
+    state: State,
     settings: Optimizer,
     on_evaluation: Callable[[Evaluation, np.ndarray], None],
     on_checkpoint: Callable[[State], None] = lambda state: None,
@@ -78,7 +95,7 @@ def minimize(
     limits: tuple[np.ndarray, np.ndarray] | None = None,
     unit: np.ndarray | float = 1.0,
 ) -> Outcome:
-    """Minimize over images from `start`, an image [1, h, w, 3] or the State of an earlier run.
+    """Minimize over images from `state`: a new one, `State(image)`, or that of an earlier run.
 
     Exactly `settings.max_evaluations` evaluations are made, the first at the first image, unless the run converges,
     stalls or is interrupted; each is reported to `on_evaluation`. `limits` are the lowest and highest pixel in the
@@ -86,7 +103,6 @@ def minimize(
     Adam's learning rate and epsilon are meant. `on_checkpoint` gets a State wherever nothing else is remembered: for
     Adam after every step, for L-BFGS where its memory is restarted.
     """
-    state = start if isinstance(start, State) else State(np.array(start, dtype=np.float64))
     search = _Search(value_and_grad, state, settings, on_evaluation, interrupted)
     run = _lbfgs if settings.name == "lbfgs" else _adam
     while True:
@@ -109,7 +125,7 @@ def minimize(
     if best is None:
         raise RuntimeError(f"nothing was evaluated: {reason}")
     image = state.image if state.best_image is None else state.best_image
-    return Outcome(image, best, state.evaluations, state.iterations, reason)
+    return Outcome(image, best, state.earlier + state.evaluations, state.iterations, state.seconds, reason)
 
 
 class _Search:
@@ -142,7 +158,7 @@ class _Search:
         state = self.state
         terms, gradient = self._value_and_grad(image)
         state.seconds = time.perf_counter() - self._began
-        evaluation = Evaluation(state.evaluations, state.iterations, terms, state.seconds)
+        evaluation = Evaluation(state.earlier + state.evaluations, state.iterations, terms, state.seconds, state.level)
         state.evaluations += 1
         self.last = evaluation
         finite = math.isfinite(terms.total) and bool(np.isfinite(gradient).all())

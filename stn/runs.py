@@ -69,7 +69,7 @@ class RunDirectory:
         """Whether an earlier run came to its end here."""
         return (self.path / "summary.json").is_file()
 
-    def begin(self, commit: str | None) -> State | None:
+    def begin(self) -> State | None:
         """Write provenance.json and give the State to go on from, None for the beginning."""
         self._write_json(
             "provenance.json",
@@ -77,7 +77,7 @@ class RunDirectory:
                 "config": self._settings,
                 "inputs_sha256": self._inputs,
                 "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
-                "commit": commit,
+                "commit": git_commit(),
                 "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
                 "machine": {
                     "platform": platform.platform(),
@@ -93,12 +93,12 @@ class RunDirectory:
         if state is not None:
             with (self.path / "metrics.csv").open(newline="") as file:
                 rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-            self.rows = rows[: state.evaluations]
+            self.rows = rows[: state.earlier + state.evaluations]
         return state
 
-    def record(self, evaluation: Evaluation) -> dict[str, float]:
-        """Add an evaluation to metrics.csv and return its row."""
-        self.rows.append(row(evaluation))
+    def record(self, evaluation: Evaluation, in_pyramid: bool = False) -> dict[str, float]:
+        """Add an evaluation to metrics.csv, with its level if the run is a pyramid's, and return its row."""
+        self.rows.append(row(evaluation) | ({"level": evaluation.level} if in_pyramid else {}))
         # The file is written anew each time, so at most once a second; the last second is computed again on resuming.
         if time.monotonic() - self._written > 1:
             self.write_metrics()
@@ -111,8 +111,10 @@ class RunDirectory:
             writer = csv.DictWriter(text, self.rows[0].keys(), lineterminator="\n")
             writer.writeheader()
             for values in self.rows:
-                exact = {"evaluation": int(values["evaluation"]), "iteration": int(values["iteration"])}
-                writer.writerow({**values, **exact, "seconds": f"{values['seconds']:.3f}"})
+                whole: dict[str, Any] = {
+                    key: int(values[key]) for key in ("evaluation", "iteration", "level") if key in values
+                }
+                writer.writerow({**values, **whole, "seconds": f"{values['seconds']:.3f}"})
         files.write_text(self.path / "metrics.csv", text.getvalue())
         self._written = time.monotonic()
 
@@ -141,7 +143,7 @@ class RunDirectory:
             "evaluations": outcome.evaluations,
             "iterations": outcome.iterations,
             "stop_reason": outcome.stop_reason,
-            "seconds": self.rows[-1]["seconds"],
+            "seconds": outcome.seconds,
             "peak_memory_mb": peak_memory_mb(),
         }
         summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
@@ -185,7 +187,7 @@ class RunDirectory:
             arrays = {name: saved[name] for name in saved.files if name != "numbers"}
         best = numbers.pop("best")
         if best:
-            best = Evaluation(best["index"], best["iteration"], Terms(**best["terms"]), best["seconds"])
+            best = Evaluation(**{**best, "terms": Terms(**best["terms"])})
         return State(best=best, **numbers, **arrays)
 
     def _write_json(self, name: str, value: dict[str, Any]) -> None:

@@ -3,21 +3,99 @@
 import logging
 import netrc
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
 from tqdm import tqdm
 
-from stn.errors import InputError
-from stn.optimize import Evaluation
+from stn import images, runs
+from stn.config import Level
+from stn.errors import InputError, Interrupted
+from stn.optimize import Evaluation, State
 
 # Plain lines a run leaves where there is no terminal.
 PLAIN_LINES = 10
+
+
+class Watch:
+    """Hears of every evaluation and passes it on to the run directory, the terminal and W&B; knows when to stop."""
+
+    def __init__(
+        self,
+        directory: runs.RunDirectory,
+        settings: Mapping[str, Any],
+        levels: Sequence[Level],
+        state: State | None,
+        group: str | None,
+        mean_pixel: np.ndarray,
+    ) -> None:
+        self._directory, self._mean_pixel = directory, mean_pixel
+        self._in_pyramid = len(levels) > 1
+        self._progress_every = settings["tracking"]["progress_every"]
+        self._signals: list[signal.Signals] = []
+        self._handlers: dict[int, Any] = {}
+        mode, project = settings["tracking"]["mode"], settings["tracking"]["project"]
+        self._wandb = WandB(mode, project, directory.path, settings, group)
+        done = state.earlier + state.evaluations if state else 0
+        self._progress = Progress(sum(level.max_evaluations for level in levels), done)
+
+    def on_evaluation(self, evaluation: Evaluation, image: np.ndarray) -> None:
+        """Record and show one evaluation; every `progress_every` also the picture."""
+        row = self._directory.record(evaluation, self._in_pyramid)
+        self._progress.show(evaluation)
+        self._wandb.log(row)
+        every = self._progress_every
+        if every and evaluation.index and evaluation.index % every == 0 and np.isfinite(image).all():
+            rgb = images.from_network(image, self._mean_pixel)
+            self._directory.write_image(f"progress/{evaluation.index:06d}.png", rgb)
+            self._wandb.log_image("progress", rgb, evaluation.index)
+
+    def interrupted(self) -> str | None:
+        """The signal that asked for an end, if one did."""
+        return self._signals[0].name if self._signals else None
+
+    def stop_if_interrupted(self, rgb: np.ndarray) -> None:
+        """After a signal, write the best image so far and raise Interrupted."""
+        if not self._signals:
+            return
+        self._directory.write_metrics()
+        path = self._directory.write_image("image.png", rgb)
+        raise Interrupted(
+            f"interrupted: the best image so far is {path}; "
+            f"the same command with hydra.run.dir={self._directory.path} goes on from there",
+            128 + self._signals[0],
+        )
+
+    def finish(self, rgb: np.ndarray, summary: Mapping[str, Any]) -> None:
+        """Log the result to W&B and close it."""
+        self._wandb.log_image("image", rgb, int(summary["evaluations"]))
+        self._wandb.finish(summary)
+
+    def __enter__(self) -> "Watch":
+        # Only the main thread may handle signals; a worker's thread leaves them alone.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._remember)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._progress.close()
+        self._wandb.finish({}, exit_code=1)  # does nothing after an ordinary end
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        """The first signal lets the current evaluation finish; a second one ends at once."""
+        self._signals.append(signal.Signals(number))
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 class Progress:
@@ -52,9 +130,7 @@ class Progress:
 class WandB:
     """A W&B run inside the run directory; after the first failure it says so once and goes silent."""
 
-    def __init__(
-        self, mode: str, project: str, run_dir: Path, config: Mapping[str, Any], name: str, group: str | None
-    ) -> None:
+    def __init__(self, mode: str, project: str, run_dir: Path, config: Mapping[str, Any], group: str | None) -> None:
         self._run: Any = None
         if mode == "off":
             return
@@ -63,7 +139,7 @@ class WandB:
         # W&B's own environment variables must not turn an offline run into one that asks or waits.
         os.environ["WANDB_SILENT"] = "true"
         logging.getLogger("wandb").setLevel(logging.CRITICAL)
-        self._attempt("start", lambda: self._start(mode, project, run_dir, config, name, group))
+        self._attempt("start", lambda: self._start(mode, project, run_dir, config, group))
 
     def log(self, row: Mapping[str, float]) -> None:
         """Log a row of metrics.csv under the same names."""
@@ -83,9 +159,7 @@ class WandB:
         self._attempt("finish", close)
         self._run = None
 
-    def _start(
-        self, mode: str, project: str, run_dir: Path, config: Mapping[str, Any], name: str, group: str | None
-    ) -> None:
+    def _start(self, mode: str, project: str, run_dir: Path, config: Mapping[str, Any], group: str | None) -> None:
         import wandb
 
         settings = wandb.Settings(
@@ -96,7 +170,7 @@ class WandB:
             dir=str(run_dir),
             mode="online" if mode == "online" else "offline",
             config=dict(config),
-            name=name,
+            name=run_dir.name,
             group=group,
             tags=[str(config["name"])],
             settings=settings,
