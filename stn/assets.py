@@ -246,9 +246,15 @@ def _download(url: str, path: Path, progress: bool) -> None:
 
 def _wrong(path: Path, asset: Asset) -> str | None:
     """What is wrong with the file, or None."""
+    if not asset.checksums:
+        try:
+            weights.read_mat(path)
+        except InputError as error:
+            return str(error).removeprefix(f"{path}: ")
+        return None
     algorithms = {checksum.partition(":")[0] for checksum in asset.checksums}
     found = {f"{algorithm}:{pooch.file_hash(str(path), algorithm)}" for algorithm in algorithms}
-    if not asset.checksums or found & set(asset.checksums):
+    if found & set(asset.checksums):
         return None
     size = path.stat().st_size
     if asset.size is not None and size < asset.size:

@@ -38,6 +38,7 @@ class Network:
     name: str = MISSING
     weights: str | None = None  # path of a .mat; null: where scripts/fetch.py puts it
     pooling: str = "max"
+    rescale: str | None = None  # mean activations: a file, or `default` for scikit-image's photographs; null: plain
 
 
 @dataclass
@@ -50,6 +51,7 @@ class LayerWeight:
 class Smoothness:
     form: str = "none"
     weight: float = 0.0
+    counted: bool = True  # false: its gradient counts, its value is left out of the total, as in Torch's neural-style
 
 
 @dataclass

@@ -9,7 +9,8 @@ import imageio.v3 as iio
 import numpy as np
 import skimage.data
 import skimage.transform
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+import tifffile
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from stn import files
 from stn.errors import InputError
@@ -17,14 +18,15 @@ from stn.errors import InputError
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 2**26)  # where Pillow itself calls a picture a decompression bomb
 JPEG_QUALITY = 95  # above it, Pillow's documentation says, files grow with hardly any gain
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+PLANAR, BITS_PER_SAMPLE = 284, 258  # TIFF tags
 FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
 def read(path: str | Path) -> np.ndarray:
     """Read a picture as `rgb` [h, w, 3], float64, 0-255, sRGB, upright.
 
-    Grey and palette pictures become RGB, CMYK is converted, transparency is composited over white, 16 bits are
-    scaled to 0-255 and keep their precision, an embedded ICC profile is converted to sRGB.
+    Grey and palette pictures become RGB, CMYK is converted, transparency is composited over white, 16-bit and
+    float grey keep their precision (Pillow reads 16-bit color as 8), an embedded ICC profile is converted to sRGB.
     Raises InputError naming the file.
     """
     path = Path(path)
@@ -86,6 +88,8 @@ def write(path: Path, rgb: np.ndarray, settings: str = "") -> None:
         options |= {"quality": JPEG_QUALITY, "exif": exif.tobytes()}
         if path.suffix.lower() != ".webp":
             options["subsampling"] = 0
+    else:
+        options["description"] = settings
     with files.whole(path) as partial:
         iio.imwrite(partial, pixels, plugin="pillow", **options)
 
@@ -114,10 +118,14 @@ def _decode(path: Path) -> np.ndarray:
     except Image.UnidentifiedImageError:
         if path.suffix.lower() not in (".tif", ".tiff"):
             raise
-        return _from_array(path, iio.imread(path, plugin="tifffile"))  # 16-bit RGB TIFF, which Pillow leaves out
+        return _decode_tiff(path)  # float and 32-bit RGB TIFF, which Pillow leaves out
     with picture:
         _refuse_bomb(path, picture.width, picture.height)
+        tags = picture.tag_v2 if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
+        if tags.get(PLANAR) == 2 and max(tags.get(BITS_PER_SAMPLE, (1,))) > 8:
+            return _decode_tiff(path)  # Pillow mixes these planes up
         profile = picture.info.get("icc_profile")
+        grey = picture.mode in ("1", "L", "LA")
         picture = ImageOps.exif_transpose(picture)
         if picture.mode.startswith(("I", "F")):
             return _from_array(path, np.asarray(picture))
@@ -126,7 +134,7 @@ def _decode(path: Path) -> np.ndarray:
         alpha = picture.getchannel("A") if picture.mode in ("RGBA", "RGBa") else None
         colors = picture.convert("RGB") if picture.mode in ("RGBA", "RGBa", "1", "L") else picture
         if profile:
-            colors = _to_srgb(colors, profile)
+            colors = _to_srgb(colors, profile, grey)
         rgb = np.asarray(colors.convert("RGB"), dtype=np.float64)
         if alpha is not None:
             opacity = np.asarray(alpha, dtype=np.float64)[..., None] / 255
@@ -134,11 +142,20 @@ def _decode(path: Path) -> np.ndarray:
         return rgb
 
 
-def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
+def _decode_tiff(path: Path) -> np.ndarray:
+    with tifffile.TiffFile(path) as tiff:
+        page: Any = tiff.pages[0]
+        planar = page.axes == "SYX"
+        _refuse_shape(path, (*page.shape[1:], page.shape[0]) if planar else page.shape)  # before anything is decoded
+        return _from_array(path, np.moveaxis(page.asarray(), 0, -1) if planar else page.asarray())
+
+
+def _to_srgb(picture: Image.Image, profile: bytes, grey: bool) -> Image.Image:
     try:
-        converted = ImageCms.profileToProfile(
-            picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)), SRGB, outputMode="RGB"
-        )
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if grey and source.profile.xcolor_space == "GRAY":
+            picture = picture.convert("L")
+        converted = ImageCms.profileToProfile(picture, source, SRGB, outputMode="RGB")
     except (ImageCms.PyCMSError, ValueError, OSError):
         return picture  # a damaged profile, or one for another mode: the pixels still are a picture
     return converted if converted is not None else picture
@@ -146,13 +163,13 @@ def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
 
 def _from_array(path: Path, pixels: np.ndarray) -> np.ndarray:
     """Grey, RGB or RGBA samples of any depth -> `rgb`."""
+    _refuse_shape(path, pixels.shape)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
-    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
-        raise InputError(f"{path}: samples of shape {pixels.shape} are not a grey, RGB or RGBA picture")
-    _refuse_bomb(path, pixels.shape[1], pixels.shape[0])
     if np.issubdtype(pixels.dtype, np.integer):
         # Pillow's mode I holds 16-bit samples in 32 bits.
+        if pixels.dtype == np.int32 and (pixels.min() < 0 or pixels.max() > 65535):
+            raise InputError(f"{path}: holds samples outside 0-65535; save it again with 8 or 16 bits")
         highest = 65535 if pixels.dtype == np.int32 else np.iinfo(pixels.dtype).max
         scaled = pixels * (255.0 / highest)
     else:
@@ -163,6 +180,12 @@ def _from_array(path: Path, pixels: np.ndarray) -> np.ndarray:
         opacity = scaled[..., 3:] / 255
         scaled = scaled[..., :3] * opacity + 255 * (1 - opacity)
     return np.clip(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), 0, 255).copy()
+
+
+def _refuse_shape(path: Path, shape: tuple[int, ...]) -> None:
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
+        raise InputError(f"{path}: samples of shape {shape} are not a grey, RGB or RGBA picture")
+    _refuse_bomb(path, shape[1], shape[0])
 
 
 def _refuse_bomb(path: Path, width: int, height: int) -> None:

@@ -22,6 +22,7 @@ class Form:
     gram_divisor: str
     style_reduction: str
     smoothness: str
+    smoothness_counted: bool = True  # false: in the gradient only
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Objective:
         E = [float(value) for value in style]
         weighted_content = scale.alpha * sum(c * value for c, value in zip(scale.content, C, strict=True))
         weighted_style = scale.beta * sum(w * value for w, value in zip(scale.style, E, strict=True))
-        weighted_smoothness = scale.smoothness * smoothness
+        weighted_smoothness = scale.smoothness * smoothness if form.smoothness_counted else 0.0
         per_layer = {f"content/{layer}": value for layer, value in zip(form.content_layers, C, strict=True)}
         per_layer |= {f"style/{layer}": value for layer, value in zip(form.style_layers, E, strict=True)}
         total = weighted_content + weighted_style + weighted_smoothness

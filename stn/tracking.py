@@ -1,5 +1,6 @@
 """What shows a run while it goes: progress on the terminal, and W&B, which may fail without harm."""
 
+import contextlib
 import logging
 import netrc
 import os
@@ -132,6 +133,7 @@ class WandB:
 
     def __init__(self, mode: str, project: str, run_dir: Path, config: Mapping[str, Any], group: str | None) -> None:
         self._run: Any = None
+        self._failed = False
         if mode == "off":
             return
         if mode == "online" and not has_credentials():
@@ -158,6 +160,11 @@ class WandB:
 
         self._attempt("finish", close)
         self._run = None
+        if self._failed:
+            # What W&B does at the interpreter's exit would end in a traceback if its service is gone.
+            self._failed = False
+            with contextlib.suppress(Exception):
+                sys.modules["wandb"].teardown(exit_code=1)
 
     def _start(self, mode: str, project: str, run_dir: Path, config: Mapping[str, Any], group: str | None) -> None:
         import wandb
@@ -184,7 +191,7 @@ class WandB:
         try:
             action()
         except Exception as error:  # whatever W&B meets (no space, no network, a killed service), the run goes on
-            self._run = None
+            self._run, self._failed = None, True
             warnings.warn(f"W&B could not {what} ({error}); the run goes on without it", stacklevel=3)
 
 

@@ -8,7 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from stn import assets, config, figures, files, images, initialize, objective, optimize, runs, tracking, vgg, weights
+from stn import (
+    assets,
+    config,
+    figures,
+    files,
+    images,
+    initialize,
+    objective,
+    optimize,
+    rescale,
+    runs,
+    tracking,
+    vgg,
+    weights,
+)
 from stn.errors import InputError
 
 
@@ -27,7 +41,7 @@ def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Res
     `group` names the sweep for W&B. Raises InputError for what the user can mend, and Interrupted after Ctrl-C or
     SIGTERM, once the best image and a state to go on from are written.
     """
-    vgg_weights = weights.load(_weights_path(settings.network))
+    vgg_weights = network_of(settings)
     originals = _Pictures.read(settings)
     levels = [*settings.pyramid.levels, config.Level(1.0, settings.optimizer.max_evaluations)]
     _check_reach(settings, vgg_weights, originals, min(level.scale for level in levels))
@@ -41,10 +55,7 @@ def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Res
         with tracking.Watch(directory, config.to_dict(settings), levels, state, group, mean_pixel) as watch:
             for number in range(state.level if state else 0, len(levels)):
                 pictures = originals.at(levels[number].scale)
-                content_image = images.to_network(pictures.content, mean_pixel)
-                style_image = images.to_network(pictures.style, mean_pixel)
-                targets = objective.targets(kernels, _form(settings), content_image, style_image)
-                loss = objective.Objective(kernels, _form(settings), _scale(settings), targets)
+                loss = objective_of(settings, kernels, mean_pixel, pictures.content, pictures.style)
                 state = state or optimize.State(_first_image(settings, pictures, mean_pixel))
                 outcome = optimize.minimize(
                     loss.value_and_grad,
@@ -70,6 +81,30 @@ def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Res
         if settings.output:
             directory.write_image(str(Path(settings.output).absolute()), rgb)
         return Result(rgb, outcome.best.terms, directory.path)
+
+
+def objective_of(
+    settings: config.Config,
+    kernels: vgg.Kernels,
+    mean_pixel: np.ndarray,
+    content_rgb: np.ndarray,
+    style_rgb: np.ndarray,
+) -> objective.Objective:
+    """The objective that the settings describe, for a content and a style picture, `rgb` [h, w, 3], 0-255."""
+    content_image, style_image = images.to_network(content_rgb, mean_pixel), images.to_network(style_rgb, mean_pixel)
+    targets = objective.targets(kernels, _form(settings), content_image, style_image)
+    return objective.Objective(kernels, _form(settings), _scale(settings), targets)
+
+
+def network_of(settings: config.Config) -> weights.Weights:
+    """The network that the settings name, rescaled if they ask for it."""
+    path, rescaling = _weights_path(settings.network), settings.network.rescale
+    network = weights.load(path)
+    if rescaling is None:
+        return network
+    if rescaling == "default":
+        return rescale.rescaled(network, rescale.default_means(network, path, settings.network.pooling))
+    return rescale.rescaled(network, rescale.read_means(Path(rescaling)))
 
 
 @dataclass(frozen=True)
@@ -137,6 +172,7 @@ def _form(settings: config.Config) -> objective.Form:
         gram_divisor=chosen.gram_divisor,
         style_reduction=chosen.style_reduction,
         smoothness=chosen.smoothness.form,
+        smoothness_counted=chosen.smoothness.counted,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stn.backend import tf
-from stn.weights import VGG16, VGG19, Weights
+from stn.weights import FULLY_CONNECTED, VGG16, VGG19, Weights
 
 # {"conv1_1": (kernel [3, 3, in, out], bias [out]), ...}: what a compiled function takes as its input.
 Kernels = Mapping[str, tuple[Any, Any]]
@@ -49,3 +49,18 @@ def features(image: Any, weights: Weights | Kernels, layers: Iterable[str], pool
     if missing:
         raise KeyError(f"these weights do not reach {', '.join(sorted(missing))}")
     return found
+
+
+def class_probabilities(image: Any, weights: Weights) -> Any:
+    """Probabilities [1, classes] of `image` [1, 224, 224, 3] (RGB, mean-subtracted), with the max pooling of training.
+
+    The fully connected layers are convolutions over the whole of what reaches them, as MatConvNet keeps them:
+    fc6 (7 × 7), fc7 and fc8 (1 × 1). Raises KeyError if the weights were loaded without their head.
+    """
+    x = features(image, weights, ["pool5"], pooling="max")["pool5"]
+    for name in FULLY_CONNECTED:
+        layer = weights.layer(name)
+        x = tf.nn.bias_add(tf.nn.conv2d(x, layer.kernel, strides=1, padding="VALID"), layer.bias)
+        if name != "fc8":
+            x = tf.nn.relu(x)
+    return tf.nn.softmax(tf.reshape(x, (1, -1)))

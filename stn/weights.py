@@ -2,9 +2,12 @@
 
 import contextlib
 import hashlib
+import itertools
+import math
 import os
+import struct
 import warnings
-import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,12 @@ FULLY_CONNECTED = ("fc6", "fc7", "fc8")
 # Mean RGB of the ImageNet training set, as in the files' normalization.averageImage (METHODS.md §1).
 IMAGENET_MEAN = (123.68, 116.779, 103.939)
 CACHE_VERSION = 1
+# The variables read, and the codes of the MAT-5 format ("MAT-File Format", The MathWorks, tables 1-1 and 1-3).
+VARIABLES = ("layers", "meta", "normalization", "classes")
+MI_NUMBERS_AND_TEXT = {1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 16, 17, 18}
+MI_MATRIX, MI_COMPRESSED = 14, 15
+MX_CELL, MX_STRUCT, MX_CHAR, MX_NUMBERS = 1, 2, 4, range(6, 16)
+MOST_INFLATED = 2**31  # bytes; VGG-19 in double precision is 1.15e9
 
 
 def _trunk(depth: int) -> tuple[str, ...]:
@@ -103,7 +112,7 @@ def load(path: Path, head: bool = False) -> Weights:
     weights = None
     for place in _cache_places(path):
         # Two processes: one converts, the other waits and reads what it wrote.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, NotImplementedError):  # filelock's word for a file system without locks
             place.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(f"{place}.lock"):
                 cached = _read_cache(place, stamp)
@@ -124,11 +133,14 @@ def read_mat(path: Path, head: bool = False) -> Weights:
     Raises InputError naming the file and what is wrong with it.
     """
     try:
-        contents = scipy.io.loadmat(path, variable_names=["layers", "meta", "normalization", "classes"])
+        _check_elements(path)
+        contents = scipy.io.loadmat(path, variable_names=VARIABLES)
     except NotImplementedError as error:
         raise InputError(f"{path}: a MATLAB v7.3 (HDF5) file; save it again with -v7") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); fetch it again") from error
+    except MemoryError:
+        raise
     except Exception as error:  # SciPy's reader raises whatever the bytes lead it to
         raise InputError(f"{path}: not a whole MATLAB file; fetch it again with scripts/fetch.py") from error
     try:
@@ -173,6 +185,63 @@ def write_mat(path: Path, weights: Weights) -> None:
         scipy.io.savemat(partial, {"layers": _cell(structs), "meta": meta})
 
 
+def _check_elements(path: Path) -> None:
+    """Raise if a MAT-5 file is not whole and plain: on damaged type codes, sizes and dimensions SciPy crashes."""
+    data = np.memmap(path, mode="r").data
+    if b"\x89HDF" in (data[:4], data[512:516]):
+        raise NotImplementedError("HDF5")
+    order = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}[bytes(data[124:128])]
+    if 0 in data[:4]:
+        raise ValueError("SciPy would take it for MAT-4")
+    for code, body in _elements(data[128:], order):
+        if code == MI_COMPRESSED:
+            inflated = zlib.decompressobj().decompress(body, MOST_INFLATED)
+            [(code, body)] = _elements(memoryview(inflated), order)
+        header = {bytes(part) for _, part in itertools.islice(_elements(body, order), 3)}
+        if header & {name.encode() for name in VARIABLES}:
+            _check_matrix(code, body, order)
+
+
+def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
+    while data:
+        code, size = struct.unpack_from(f"{order}II", data)
+        if code >> 16:  # a small element: size and type in four bytes, the data in the next four
+            code, size, body, data = code & 0xFFFF, code >> 16, data[4:8], data[8:]
+        else:
+            padding = 0 if code == MI_COMPRESSED else -size % 8
+            body, data = data[8 : 8 + size], data[8 + size + padding :]
+        if len(body) < size:
+            raise ValueError("an element reaches past the end")
+        yield code, body[:size]
+
+
+def _check_matrix(code: int, data: memoryview, order: str) -> None:
+    if code != MI_MATRIX:
+        raise ValueError("not a matrix")
+    if not data:
+        return
+    (_, flags), (_, dims), _, *parts = _elements(data, order)
+    flag_bits, _ = struct.unpack(f"{order}II", flags)
+    shape = struct.unpack(f"{order}{len(dims) // 4}i", dims)
+    kind, expected = flag_bits & 0xFF, math.prod(shape)
+    if min(shape) < 0 or expected > len(data):
+        raise ValueError("more items than bytes")
+    if kind == MX_STRUCT:
+        (_, width), (_, names), *parts = parts
+        expected *= len(names) // struct.unpack(f"{order}i", width)[0]
+    if kind in (MX_CELL, MX_STRUCT):
+        for part in parts:
+            _check_matrix(*part, order)
+    elif kind == MX_CHAR or kind in MX_NUMBERS:
+        expected = 2 if kind != MX_CHAR and flag_bits >> 11 & 1 else 1  # real and imaginary part
+        if not {code for code, _ in parts} <= MI_NUMBERS_AND_TEXT:
+            raise ValueError("an unknown type of number")
+    else:
+        raise ValueError("an object, a function or a sparse matrix")
+    if len(parts) != expected:
+        raise ValueError("fewer or more parts than its size says")
+
+
 def _cell(items: Sequence[Any]) -> np.ndarray:
     cell = np.empty((1, len(items)), dtype=object)
     for i, item in enumerate(items):
@@ -207,7 +276,7 @@ def _convolutions(cell: np.ndarray, head: bool) -> Iterator[Layer]:
         elif "filters" in struct.dtype.names:
             kernel, bias = struct["filters"], struct["biases"]
         else:
-            raise InputError(f"{name}: no `weights` and no `filters`")
+            raise InputError(f"{name!r}: no `weights` and no `filters`")
         kernel = np.asarray(kernel, dtype=np.float32)
         if kernel.ndim == 3:  # MATLAB drops a last dimension of one
             kernel = kernel[..., None]
@@ -237,13 +306,13 @@ def _text(value: np.ndarray) -> str:
 def _check(path: Path, layers: tuple[Layer, ...], mean_pixel: np.ndarray) -> None:
     """Refuse a file whose convolutions are not VGG's, in VGG's order, with numbers in them."""
     names = [layer.name for layer in layers]
+    head = sum(name.startswith("fc") for name in names)
     for trunk in (VGG19, VGG16):
-        expected = [*(name for name in trunk if name.startswith("conv")), *FULLY_CONNECTED]
-        trunk_names = [name for name in names if not name.startswith("fc")]
-        if trunk_names and trunk_names == expected[: len(trunk_names)] and len(set(names)) == len(names):
+        convs = [name for name in trunk if name.startswith("conv")][: len(names) - head]
+        if convs and names == [*convs, *FULLY_CONNECTED[:head]]:
             break
     else:
-        raise InputError(f"{path}: its layers ({', '.join(names[:6])} …) are not those of VGG-16 or VGG-19")
+        raise InputError(f"{path}: its layers ({', '.join(map(repr, names[:6]))} …) are not those of VGG-16 or VGG-19")
     channels = 3
     for layer in layers:
         size = {"fc6": (7, 7), "fc7": (1, 1), "fc8": (1, 1)}.get(layer.name, (3, 3))
@@ -264,7 +333,9 @@ def _cache_places(path: Path) -> tuple[Path, Path]:
 
 
 def _write_cache(place: Path, stamp: np.ndarray, weights: Weights) -> None:
-    arrays: dict[str, Any] = {f"{layer.name}/kernel": layer.kernel for layer in weights.layers}
+    # The names also stand in an array, which a checksum covers: not so the archive's own list of contents.
+    arrays: dict[str, Any] = {"names": np.array([layer.name for layer in weights.layers])}
+    arrays |= {f"{layer.name}/kernel": layer.kernel for layer in weights.layers}
     arrays |= {f"{layer.name}/bias": layer.bias for layer in weights.layers}
     with files.whole(place) as partial:
         np.savez(partial, stamp=stamp, mean_pixel=weights.mean_pixel, sha256=np.array(weights.sha256), **arrays)
@@ -275,10 +346,10 @@ def _read_cache(place: Path, stamp: np.ndarray) -> Weights | None:
         with np.load(place, allow_pickle=False) as cache:
             if not np.array_equal(cache["stamp"], stamp):
                 return None
-            names = [key.removesuffix("/kernel") for key in cache.files if key.endswith("/kernel")]
+            names = cache["names"].tolist()
             layers = tuple(Layer(name, cache[f"{name}/kernel"], cache[f"{name}/bias"]) for name in names)
             weights = Weights(layers, cache["mean_pixel"], (), str(cache["sha256"]))
         _check(place, layers, weights.mean_pixel)
         return weights
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+    except Exception:  # a damaged archive raises whatever its bytes lead to; it is made again
         return None

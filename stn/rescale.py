@@ -1,0 +1,95 @@
+"""The paper's normalized network: every filter's mean activation over images and positions becomes one."""
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from stn import files, images, vgg
+from stn.errors import InputError
+from stn.weights import Layer, Weights, cache_dir
+
+# A filter whose mean lies this far below its layer's median is left alone: dividing by it would blow its rare
+# activations up (METHODS.md §2.4 saw 1e4). The factor is ours; the papers say nothing of dead filters.
+NEAR_DEAD = 1e-2
+# Photographs inside scikit-image: the default when no file is given. The papers used ImageNet's.
+PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "camera.png")
+SIZE_PX = 256  # long side at which activations are averaged; ours
+
+Means = dict[str, np.ndarray]  # {"conv1_1": [N], ...}: mean of relu1_1 over images and positions
+
+
+def mean_activations(weights: Weights, photographs: Iterable[np.ndarray], pooling: str) -> Means:
+    """Mean of each filter after the rectifier, over all positions of all `photographs`, `rgb` [h, w, 3]."""
+    kernels = vgg.kernels(weights)
+    relus = [f"relu{name.removeprefix('conv')}" for name in kernels]
+    sums: dict[str, np.ndarray] = {}
+    positions: dict[str, int] = {}
+    for rgb in photographs:
+        small = images.resize(rgb, *images.target_shape(rgb, SIZE_PX))
+        for relu, F in vgg.features(images.to_network(small, weights.mean_pixel), kernels, relus, pooling).items():
+            name = f"conv{relu.removeprefix('relu')}"
+            sums[name] = sums.get(name, 0.0) + F.numpy().astype(np.float64).sum(axis=(0, 1, 2))
+            positions[name] = positions.get(name, 0) + F.shape[1] * F.shape[2]
+    return {name: total / positions[name] for name, total in sums.items()}
+
+
+def rescaled(weights: Weights, means: Means) -> Weights:
+    """Weights whose every layer is the plain one times a constant above zero a filter (Gatys et al. 2016, section 2).
+
+    With s the scale of a layer (1 / mean, or 1 for a near-dead filter) and r that of the layer before, kernels become
+    K · s / r and biases b · s; rectifiers and both poolings pass such a scale on. Raises InputError if a layer's means
+    are missing or of another number of filters.
+    """
+    layers: list[Layer] = []
+    before = np.ones(3)
+    for layer in weights.layers:
+        if not layer.name.startswith("conv"):
+            raise InputError(f"{layer.name}: only the convolutions can be rescaled; load the weights without the head")
+        mean = means.get(layer.name)
+        if mean is None or mean.shape != layer.bias.shape or not np.isfinite(mean).all() or (mean < 0).any():
+            raise InputError(f"network.rescale: no usable mean activations of {layer.name} for this network")
+        alive = mean > NEAR_DEAD * np.median(mean)
+        scale = np.where(alive, 1 / np.where(alive, mean, 1), 1)
+        kernel = layer.kernel * (scale / before[:, None])
+        layers.append(Layer(layer.name, kernel.astype(np.float32), (layer.bias * scale).astype(np.float32)))
+        before = scale
+    return Weights(tuple(layers), weights.mean_pixel, weights.classes, weights.sha256)
+
+
+def default_means(weights: Weights, weights_path: Path, pooling: str) -> Means:
+    """Means over PHOTOGRAPHS, kept beside the weights, or in the cache directory where that is read-only."""
+    file = f"{weights_path.name}.{pooling}-{weights.sha256[:16]}.means.npz"
+    for place in (weights_path.with_name(file), cache_dir() / file):
+        if place.is_file():
+            try:
+                return read_means(place)
+            except InputError:
+                continue  # damaged: made again below
+    means = mean_activations(weights, (images.read(images.sample_path(name)) for name in PHOTOGRAPHS), pooling)
+    for place in (weights_path.with_name(file), cache_dir() / file):
+        try:
+            write_means(place, means)
+            break
+        except OSError:
+            continue  # read-only: without a copy they are computed again next time
+    return means
+
+
+def read_means(path: Path) -> Means:
+    """Means from a file that `write_means` made; InputError if it is not one."""
+    if not path.is_file():
+        raise InputError(f"network.rescale={path}: no such file; make it with scripts/mean_activations.py")
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            return {name: saved[name] for name in saved.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"network.rescale={path}: damaged; make it again with scripts/mean_activations.py") from error
+
+
+def write_means(path: Path, means: Means) -> None:
+    """Write means as .npz, one array [N] a convolution, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.whole(path) as partial:
+        np.savez(partial, **means)  # type: ignore[arg-type]
