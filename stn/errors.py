@@ -1,9 +1,14 @@
 """Bad input ends with one line: the exception that says so, and the wrapper that prints it."""
 
+import dataclasses
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
+
+# Lines of Hydra's and OmegaConf's messages: advice that is wrong for a typed configuration, and its internals.
+NOISE = ("To append to your config", "Config search path", "provider=", "reference_type=", "object_type=")
 
 
 class InputError(ValueError):
@@ -20,19 +25,28 @@ class Interrupted(Exception):
 
 def one_line(error: BaseException) -> str:
     """The error's message, and its cause's where that says more, folded into one line."""
-    texts = [str(error)]
-    if error.__cause__ is not None and str(error.__cause__) not in texts[0]:
-        texts.append(str(error.__cause__))
-    lines = [line.strip() for text in texts for line in text.splitlines()]
-    return "; ".join(line for line in lines if line)
+    text, cause = _folded(error), error.__cause__
+    if cause is not None and _folded(cause) not in text:
+        text += f"; {_folded(cause)}"
+    object_type = getattr(cause, "object_type", None)
+    if "not in" in str(cause) and dataclasses.is_dataclass(object_type):  # OmegaConf's word for an unknown key
+        text += f"; known are {', '.join(field.name for field in dataclasses.fields(object_type))}"
+    return text
+
+
+def _folded(error: BaseException) -> str:
+    # Hydra and OmegaConf list options on lines that begin with a tab, and add lines that help no user.
+    lines = str(error).replace("\n\t", ", ").replace(":, ", ": ").splitlines()
+    return "; ".join(line.strip().rstrip(".") for line in lines if line.strip() and not line.strip().startswith(NOISE))
 
 
 def run_command(main: Callable[[], object]) -> None:
-    """Run a script's `main`; bad input prints one line and exits with 2, Ctrl-C with 130.
+    """Run a script's `main`; bad input prints one line and exits with 2, Ctrl-C with 130; a warning is one line too.
 
     Hydra prints its own tracebacks and exits with 1 unless HYDRA_FULL_ERROR is set, so it is set here for Hydra,
     and the user's own setting of it decides whether the traceback is shown.
     """
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

@@ -164,7 +164,9 @@ class WandB:
             # What W&B does at the interpreter's exit would end in a traceback if its service is gone.
             self._failed = False
             with contextlib.suppress(Exception):
-                sys.modules["wandb"].teardown(exit_code=1)
+                import wandb
+
+                wandb.teardown(exit_code=1)
 
     def _start(self, mode: str, project: str, run_dir: Path, config: Mapping[str, Any], group: str | None) -> None:
         import wandb

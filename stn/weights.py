@@ -183,6 +183,8 @@ def write_mat(path: Path, weights: Weights) -> None:
         meta["classes"] = {"name": _cell(weights.classes), "description": _cell(weights.classes)}
     with files.whole(path) as partial:
         scipy.io.savemat(partial, {"layers": _cell(structs), "meta": meta})
+        with partial.open("r+b") as file:  # over the date: the same weights, the same bytes
+            file.write(b"MATLAB 5.0 MAT-file written by stn".ljust(116))
 
 
 def _check_elements(path: Path) -> None:
