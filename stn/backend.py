@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -32,4 +33,14 @@ import tensorflow as tf  # noqa: E402
 # Same settings, same machine, same bytes: no kernel may add in an order that depends on timing.
 tf.config.experimental.enable_op_determinism()
 
-__all__ = ["tf"]
+__all__ = ["tf", "use_threads"]
+
+
+def use_threads(count: int | None) -> None:
+    """Threads within an operation. TensorFlow fixes them at its first operation; later calls cannot change them."""
+    if count is not None and tf.config.threading.get_intra_op_parallelism_threads() != count:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(count)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError:
+            warnings.warn(f"threads={count}: TensorFlow is running already and keeps its own", stacklevel=2)

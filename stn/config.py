@@ -147,6 +147,7 @@ class Config:
     pyramid: Pyramid = field(default_factory=Pyramid)
     tracking: Tracking = field(default_factory=Tracking)
     seed: int = 0
+    threads: int | None = None  # of TensorFlow within an operation; null: one a core
     output: str | None = None  # a copy of the result; PNG, JPEG, WebP or TIFF by its name
     force: bool = False  # start a run directory anew that was made with other settings
     figures: bool = False  # also draw comparison.png and losses.png
@@ -246,6 +247,7 @@ def _check_numbers(config: Config) -> None:
         "optimizer.decay_every": (0, False),
         "tracking.progress_every": (0, True),
         "seed": (0, True),
+        "threads": (0, False),
     }
     for key, (low, allowed) in lowest.items():
         value = _get(config, key)

@@ -147,7 +147,7 @@ class _Search:
     def check(self) -> None:
         """Raise if the budget is spent or the user wants an end."""
         reason = self._interrupted()
-        if reason:
+        if reason and self.last is not None:  # not before there is an image to leave
             raise _Stop(reason)
         if self.state.evaluations >= self.settings.max_evaluations:
             raise _Stop("max_evaluations")

@@ -27,7 +27,7 @@ from stn.optimize import Evaluation, Outcome, State
 PACKAGES = ("stn", "tensorflow", "numpy", "scipy", "scikit-image", "imageio", "pillow", "hydra-core", "wandb")
 COLUMNS = ("evaluation", "iteration", "seconds", "loss/total", "loss/content", "loss/style", "loss/smoothness")
 # What names a run or shows it, but changes no pixel of its picture.
-INERT_KEYS = ("name", "tracking", "output", "figures", "force")
+INERT_KEYS = ("name", "tracking", "output", "figures", "force", "threads")
 LOCK, CHECKPOINT = ".lock", "checkpoint.npz"
 
 

@@ -136,8 +136,6 @@ class WandB:
         self._failed = False
         if mode == "off":
             return
-        if mode == "online" and not has_credentials():
-            raise InputError("tracking=online: W&B has no API key here; run `wandb login`, or use tracking=offline")
         # W&B's own environment variables must not turn an offline run into one that asks or waits.
         os.environ["WANDB_SILENT"] = "true"
         logging.getLogger("wandb").setLevel(logging.CRITICAL)
@@ -197,8 +195,14 @@ class WandB:
             warnings.warn(f"W&B could not {what} ({error}); the run goes on without it", stacklevel=3)
 
 
-def has_credentials() -> bool:
-    """Whether W&B can go online without asking for a key: its environment variables, or the netrc of `wandb login`."""
+def check_credentials(mode: str) -> None:
+    """Refuse, by InputError, to go online where W&B would have to ask for a key."""
+    if mode == "online" and not _has_credentials():
+        raise InputError("tracking=online: W&B has no API key here; run `wandb login`, or use tracking=offline")
+
+
+def _has_credentials() -> bool:
+    """Whether there is a key in W&B's environment variables or in the netrc that `wandb login` writes."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""

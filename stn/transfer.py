@@ -2,14 +2,17 @@
 
 import contextlib
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from stn import (
     assets,
+    backend,
     config,
     figures,
     files,
@@ -41,10 +44,13 @@ def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Res
     `group` names the sweep for W&B. Raises InputError for what the user can mend, and Interrupted after Ctrl-C or
     SIGTERM, once the best image and a state to go on from are written.
     """
+    tracking.check_credentials(settings.tracking.mode)
+    backend.use_threads(settings.threads)
     vgg_weights = network_of(settings)
     originals = _Pictures.read(settings)
     levels = [*settings.pyramid.levels, config.Level(1.0, settings.optimizer.max_evaluations)]
     _check_reach(settings, vgg_weights, originals, min(level.scale for level in levels))
+    _check_room(settings, vgg_weights, originals, run_dir)
     kernels, mean_pixel = vgg.kernels(vgg_weights), vgg_weights.mean_pixel
 
     with _directory(run_dir, settings, vgg_weights, originals) as directory:
@@ -219,11 +225,39 @@ def _check_reach(
             )
 
 
+def _check_room(settings: config.Config, vgg_weights: weights.Weights, originals: _Pictures, run_dir: Path) -> None:
+    """There is memory for the largest level and disk for what it leaves; else InputError with a size that would fit."""
+    layers = [layer.layer for layer in (*settings.objective.content_layers, *settings.objective.style_layers)]
+    height, width = originals.shape_at(1.0)
+    # Measured on VGG-19: value and gradient keep about 2.4 times the convolutions' outputs at once (README, memory).
+    needed = 2.5 * vgg.activation_bytes(vgg_weights, layers, height * width)
+    available = psutil.virtual_memory().available
+    if needed > available:
+        fits = int(max(height, width) * (available / needed) ** 0.5)
+        raise InputError(
+            f"image.size_px={settings.image.size_px}: {width} × {height} pixels need about {needed / 1e9:.1f} GB of "
+            f"memory and {available / 1e9:.1f} GB are free; a long side of {fits} px would fit"
+        )
+    every, evaluations = settings.tracking.progress_every, settings.optimizer.max_evaluations
+    pictures = 3 + (2 * evaluations // every if every else 0)  # W&B keeps a copy of each
+    # A checkpoint has four arrays of 8 bytes a channel, and stands beside the one before for a moment.
+    needed = height * width * 3 * (pictures + 2 * 4 * 8) + 2**20
+    present = next(folder for folder in (run_dir.absolute(), *run_dir.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(present).free
+    if needed > free:
+        raise InputError(
+            f"hydra.run.dir={run_dir}: the run leaves about {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free; "
+            "make room or give another hydra.run.dir"
+        )
+
+
 @contextlib.contextmanager
 def _directory(
     run_dir: Path, settings: config.Config, vgg_weights: weights.Weights, pictures: _Pictures
 ) -> Iterator[runs.RunDirectory]:
     checksums = {"weights": vgg_weights.sha256} | {role: files.sha256(path) for role, path in pictures.paths.items()}
+    if settings.network.rescale not in (None, "default"):
+        checksums["rescale"] = files.sha256(Path(str(settings.network.rescale)))
     directory = runs.RunDirectory(run_dir, config.to_dict(settings), checksums, settings.force)
     try:
         yield directory

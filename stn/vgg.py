@@ -51,6 +51,18 @@ def features(image: Any, weights: Weights | Kernels, layers: Iterable[str], pool
     return found
 
 
+def activation_bytes(weights: Weights, layers: Iterable[str], pixels: float) -> float:
+    """Bytes of all convolutions' float32 outputs up to the deepest of `layers`, for an image of that many pixels."""
+    deepest = max(weights.layer_names.index(layer) for layer in layers)
+    total = 0.0
+    for name in weights.layer_names[: deepest + 1]:
+        if name.startswith("conv"):
+            total += 4 * weights.layer(name).bias.size * pixels
+        elif name.startswith("pool"):
+            pixels /= 4
+    return total
+
+
 def class_probabilities(image: Any, weights: Weights) -> Any:
     """Probabilities [1, classes] of `image` [1, 224, 224, 3] (RGB, mean-subtracted), with the max pooling of training.
 
