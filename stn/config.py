@@ -132,6 +132,7 @@ class Tracking:
     mode: str = "offline"
     project: str = "stn"
     progress_every: int = 100  # evaluations between intermediate pictures; 0: none
+    checkpoint_seconds: float = 30.0  # between Adam's checkpoints; L-BFGS writes one where it restarts
 
 
 @dataclass
@@ -246,6 +247,7 @@ def _check_numbers(config: Config) -> None:
         "optimizer.decay_rate": (0, False),
         "optimizer.decay_every": (0, False),
         "tracking.progress_every": (0, True),
+        "tracking.checkpoint_seconds": (0, True),
         "seed": (0, True),
         "threads": (0, False),
     }

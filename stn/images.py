@@ -18,7 +18,10 @@ from stn.errors import InputError
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 2**26)  # where Pillow itself calls a picture a decompression bomb
 JPEG_QUALITY = 95  # above it, Pillow's documentation says, files grow with hardly any gain
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+# Bytes 24-35 of a profile are the time it was made (ICC.1:2022, 7.2.1): without it, the same picture is the same file.
+SRGB_BYTES = SRGB.tobytes()[:24] + bytes(12) + SRGB.tobytes()[36:]
 PLANAR, BITS_PER_SAMPLE = 284, 258  # TIFF tags
+tifffile.logger().setLevel("CRITICAL")  # what is wrong with a file is said once, by `read`
 FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
@@ -78,7 +81,7 @@ def write(path: Path, rgb: np.ndarray, settings: str = "") -> None:
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: unknown picture format; end the name in one of {', '.join(FORMATS)}")
     pixels = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
-    options: dict[str, Any] = {"icc_profile": SRGB.tobytes()}
+    options: dict[str, Any] = {"icc_profile": SRGB_BYTES}
     if path.suffix.lower() == ".png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_text("stn", settings)

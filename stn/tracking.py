@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,8 @@ class Watch:
         self._directory, self._mean_pixel = directory, mean_pixel
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings["tracking"]["progress_every"]
+        self._checkpoint_seconds = settings["tracking"]["checkpoint_seconds"]
+        self._checkpointed = time.monotonic()
         self._signals: list[signal.Signals] = []
         self._handlers: dict[int, Any] = {}
         mode, project = settings["tracking"]["mode"], settings["tracking"]["project"]
@@ -58,6 +61,13 @@ class Watch:
             rgb = images.from_network(image, self._mean_pixel)
             self._directory.write_image(f"progress/{evaluation.index:06d}.png", rgb)
             self._wandb.log_image("progress", rgb, evaluation.index)
+
+    def on_checkpoint(self, state: State) -> None:
+        """Save a State to go on from: each of L-BFGS', which are rare, and Adam's at most every so many seconds."""
+        due = time.monotonic() - self._checkpointed >= self._checkpoint_seconds
+        if state.first_moment is None or due:
+            self._directory.checkpoint(state)
+            self._checkpointed = time.monotonic()
 
     def interrupted(self) -> str | None:
         """The signal that asked for an end, if one did."""

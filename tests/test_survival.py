@@ -1,0 +1,196 @@
+"""Runs that are killed, interrupted, starved or repeated end with the bytes of a run that nothing happened to."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import listing, metrics
+
+from stn import errors, objective, transfer
+
+LONG = os.environ.get("STN_LONG") == "1"
+OPTIMIZERS = {
+    "lbfgs": ("optimizer=lbfgs", "optimizer.restart_every=7", "optimizer.max_evaluations=31"),
+    "adam": ("optimizer=adam", "optimizer.max_evaluations=31", "tracking.checkpoint_seconds=0"),
+    "pyramid": (
+        "pyramid.levels=[{scale: 0.5, max_evaluations: 12}]",
+        "optimizer.restart_every=7",
+        "optimizer.max_evaluations=20",
+    ),
+}
+
+
+def same(one: Path, other: Path) -> None:
+    """The same picture to the byte, the same losses to the digit; only the seconds differ."""
+    assert (one / "image.png").read_bytes() == (other / "image.png").read_bytes()
+    ours, theirs = metrics(one), metrics(other)
+    assert ours.keys() == theirs.keys()
+    for name in ours.keys() - {"seconds"}:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    assert listing(one) == listing(other)
+
+
+@pytest.fixture(scope="module", params=OPTIMIZERS)
+def case(request, run, tmp_path_factory):
+    """The overrides of a run, and that run undisturbed."""
+    overrides = (*OPTIMIZERS[request.param], "init=noise", "tracking.progress_every=5")
+    undisturbed = tmp_path_factory.mktemp("undisturbed") / "run"
+    run(undisturbed, *overrides)
+    return overrides, undisturbed
+
+
+def test_a_run_repeats_to_the_byte(case, run, tmp_path) -> None:
+    overrides, undisturbed = case
+    run(tmp_path / "run", *overrides)
+    same(tmp_path / "run", undisturbed)
+
+
+@pytest.mark.parametrize("instants", [(3, 4), (8, 9), (1, 15), (20, 30), (2, 9, 16, 23, 30)])
+def test_an_interrupted_run_goes_on_to_the_same_bytes(case, run, tmp_path, monkeypatch, instants) -> None:
+    """Interrupted at evaluations counted over all tries, by the signal's own handler."""
+    overrides, undisturbed = case
+    made = 0
+    original = objective.Objective.value_and_grad
+
+    def interrupting(self, image):
+        nonlocal made
+        made += 1
+        if made in instants:
+            signal_self()
+        return original(self, image)
+
+    def signal_self() -> None:
+        os.kill(os.getpid(), 15)
+
+    monkeypatch.setattr(objective.Objective, "value_and_grad", interrupting)
+    interruptions = 0
+    while not (tmp_path / "run" / "summary.json").exists():
+        try:
+            run(tmp_path / "run", *overrides)
+        except errors.Interrupted as end:
+            interruptions += 1
+            assert end.exit_code == 143
+            assert f"hydra.run.dir={tmp_path / 'run'}" in str(end)
+            assert (tmp_path / "run" / "image.png").is_file()
+            assert not (tmp_path / "run" / "summary.json").exists()
+    assert interruptions == len(instants)
+    same(tmp_path / "run", undisturbed)
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(case, small, tmp_path) -> None:
+    """SIGKILL at random instants: a handful here, 200 a case with STN_LONG=1."""
+    overrides, undisturbed = case
+    script = Path(__file__).with_name("kill_many.py")
+    command = [sys.executable, script, 200 if LONG else 4, 2.5, tmp_path / "run", *small, *overrides]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["killed"] == (200 if LONG else 4)
+    for finished in result["finished"]:
+        same(Path(finished), undisturbed)
+
+
+def test_another_thread_count_gives_the_same_bytes(small, tmp_path) -> None:
+    code = "import sys; from pathlib import Path; from stn import config, transfer; "
+    code += "transfer.run(config.compose(*sys.argv[2:]), Path(sys.argv[1]))"
+    for threads in (1, 2):
+        overrides = [*small, "image.size_px=47", "optimizer.max_evaluations=12", f"threads={threads}"]
+        command = [sys.executable, "-c", code, str(tmp_path / str(threads)), *overrides]
+        subprocess.run(command, check=True, capture_output=True)
+    same(tmp_path / "1", tmp_path / "2")
+
+
+def test_a_loss_that_is_not_finite_steps_back_and_goes_on(run, tmp_path, monkeypatch) -> None:
+    original = objective.Objective.value_and_grad
+    made = 0
+
+    def sometimes_nan(self, image):
+        nonlocal made
+        made += 1
+        terms, gradient = original(self, image)
+        return terms, gradient * (math.nan if made in (6, 11) else 1)
+
+    monkeypatch.setattr(objective.Objective, "value_and_grad", sometimes_nan)
+    result = run(tmp_path / "run", "optimizer.max_evaluations=20")
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["stop_reason"] == "max_evaluations" and summary["evaluations"] == 20
+    assert result.terms.total == min(metrics(tmp_path / "run")["loss/total"])
+
+
+def test_a_loss_that_stays_not_finite_ends_with_the_best_image(run, tmp_path, monkeypatch) -> None:
+    original = objective.Objective.value_and_grad
+    made = 0
+
+    def nan_from_the_fifth(self, image):
+        nonlocal made
+        made += 1
+        terms, gradient = original(self, image)
+        return terms, gradient * (math.nan if made > 4 else 1)
+
+    monkeypatch.setattr(objective.Objective, "value_and_grad", nan_from_the_fifth)
+    run(tmp_path / "run", "optimizer.max_evaluations=50")
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert "not finite" in summary["stop_reason"] and summary["evaluations"] == 8  # four, then four that fail
+    assert (tmp_path / "run" / "image.png").is_file()
+
+
+def test_two_runs_in_one_directory_one_works_and_the_other_is_refused(run, tmp_path, monkeypatch) -> None:
+    original = objective.Objective.value_and_grad
+    refused = []
+
+    def try_another(self, image):
+        if not refused:
+            refused.append(None)
+
+            def other() -> None:
+                with pytest.raises(errors.InputError, match="another process") as caught:
+                    run(tmp_path / "run")
+                refused[0] = str(caught.value)
+
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+        return original(self, image)
+
+    monkeypatch.setattr(objective.Objective, "value_and_grad", try_another)
+    assert isinstance(run(tmp_path / "run"), transfer.Result)
+    assert str(tmp_path / "run") in refused[0]
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A folder on a file system of its own with 700 kB; skipped where this machine lets nobody mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this machine does not allow mounting a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_too_little_disk_is_refused_before_the_run(run, tiny_disk) -> None:
+    with pytest.raises(errors.InputError, match="MB are free"):
+        run(tiny_disk / "run")
+    assert not (tiny_disk / "run" / "provenance.json").exists()
+
+
+def test_a_disk_that_fills_up_leaves_whole_files_and_the_run_goes_on_later(case, run, tiny_disk, monkeypatch) -> None:
+    overrides, undisturbed = case
+    monkeypatch.setattr(transfer, "_check_room", lambda *_: None)  # as if something else filled the disk meanwhile
+    (tiny_disk / "other").write_bytes(bytes(640_000))
+    with pytest.raises(OSError, match="No space left"):
+        run(tiny_disk / "run", *overrides)
+    assert not (tiny_disk / "run" / "summary.json").exists()
+    assert not list((tiny_disk / "run").rglob(".partial-*"))
+    (tiny_disk / "other").unlink()
+    run(tiny_disk / "run", *overrides)
+    same(tiny_disk / "run", undisturbed)
