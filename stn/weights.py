@@ -197,11 +197,19 @@ def _check_elements(path: Path) -> None:
         raise ValueError("SciPy would take it for MAT-4")
     for code, body in _elements(data[128:], order):
         if code == MI_COMPRESSED:
-            inflated = zlib.decompressobj().decompress(body, MOST_INFLATED)
-            [(code, body)] = _elements(memoryview(inflated), order)
+            [(code, body)] = _elements(_inflated(body), order)
         header = {bytes(part) for _, part in itertools.islice(_elements(body, order), 3)}
         if header & {name.encode() for name in VARIABLES}:
             _check_matrix(code, body, order)
+
+
+def _inflated(data: memoryview) -> memoryview:
+    stream, inflated = zlib.decompressobj(), bytearray()
+    for start in range(0, len(data), 2**16):
+        inflated += stream.decompress(data[start : start + 2**16])
+        if len(inflated) > MOST_INFLATED:
+            raise ValueError("inflates without end")
+    return memoryview(inflated)
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:

@@ -508,8 +508,9 @@ def test_a_small_file_that_inflates_without_end_is_refused(tmp_path, monkeypatch
     variables = contents(vgg())
     variables["meta"]["padding"] = np.zeros(2**18)
     scipy.io.savemat(tmp_path / "vgg.mat", variables, do_compression=True)
-    with pytest.raises(InputError, match=NOT_MAT):
+    with pytest.raises(InputError, match=NOT_MAT) as refusal:
         weights.load(tmp_path / "vgg.mat")
+    assert "inflates without end" in str(refusal.value.__cause__)
 
 
 if __name__ == "__main__":
