@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("STN_IMAGES", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
     return tmp_path / "cache"
 
 

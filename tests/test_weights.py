@@ -20,7 +20,7 @@ import scipy.io
 from PIL import Image
 from synthetic import CLASSES, LAYOUTS, assert_same, cell, contents, vgg, write
 
-from stn import weights
+from stn import matfile, weights
 from stn.errors import InputError
 from stn.weights import Layer
 
@@ -189,7 +189,7 @@ def test_where_no_copy_can_be_written_the_file_is_read_with_a_warning(mat, cache
 LOAD = """
 import hashlib, sys
 from pathlib import Path
-from stn import weights
+from stn import matfile, weights
 print("ready", flush=True)
 sys.stdin.readline()
 network = weights.load(Path(sys.argv[1]))
@@ -504,7 +504,7 @@ def test_files_made_by_hand_to_lead_the_reader_astray_are_refused(tmp_path):
 
 
 def test_a_small_file_that_inflates_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "MOST_INFLATED", 2**20)
+    monkeypatch.setattr(matfile, "MOST_INFLATED", 2**20)
     variables = contents(vgg())
     variables["meta"]["padding"] = np.zeros(2**18)
     scipy.io.savemat(tmp_path / "vgg.mat", variables, do_compression=True)
