@@ -32,6 +32,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "tracking.mode": ("offline", "online", "off"),
 }
 
+# What names a run or shows it, but changes no pixel of its picture.
+INERT_KEYS = ("name", "tracking", "output", "figures", "force", "threads")
+
 
 @dataclass
 class Network:

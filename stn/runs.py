@@ -19,15 +19,13 @@ import filelock
 import numpy as np
 import psutil
 
-from stn import files, images
+from stn import config, files, images
 from stn.errors import InputError
 from stn.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
 
 PACKAGES = ("stn", "tensorflow", "numpy", "scipy", "scikit-image", "imageio", "pillow", "hydra-core", "wandb")
 COLUMNS = ("evaluation", "iteration", "seconds", "loss/total", "loss/content", "loss/style", "loss/smoothness")
-# What names a run or shows it, but changes no pixel of its picture.
-INERT_KEYS = ("name", "tracking", "output", "figures", "force", "threads")
 LOCK, CHECKPOINT = ".lock", "checkpoint.npz"
 
 
@@ -122,7 +120,7 @@ class RunDirectory:
         """Write a picture with the settings in its metadata; `name` may have a folder."""
         path = self.path / name
         path.parent.mkdir(exist_ok=True)
-        images.write(path, rgb, json.dumps({k: v for k, v in self._settings.items() if k not in INERT_KEYS}))
+        images.write(path, rgb, json.dumps({k: v for k, v in self._settings.items() if k not in config.INERT_KEYS}))
         return path
 
     def checkpoint(self, state: State) -> None:
@@ -134,8 +132,8 @@ class RunDirectory:
         with files.whole(self.path / CHECKPOINT) as partial:
             np.savez(partial, numbers=np.array(json.dumps(numbers)), **arrays)
 
-    def finish(self, outcome: Outcome, rgb: np.ndarray) -> dict[str, Any]:
-        """Write the result; summary.json comes last and says that the run is over."""
+    def finish(self, outcome: Outcome, rgb: np.ndarray, measured: dict[str, float]) -> dict[str, Any]:
+        """Write the result and its measures; summary.json comes last and says that the run is over."""
         self.write_metrics()
         self.write_image("image.png", rgb)
         summary = {
@@ -145,6 +143,7 @@ class RunDirectory:
             "stop_reason": outcome.stop_reason,
             "seconds": outcome.seconds,
             "peak_memory_mb": peak_memory_mb(),
+            **measured,
         }
         summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
         self._write_json("summary.json", summary)
@@ -231,7 +230,7 @@ def _difference(earlier: Any, now: Any, key: str = "") -> str | None:
     """The first key that differs, as `key: earlier → now`; keys that change no pixel are passed over."""
     if isinstance(earlier, dict) and isinstance(now, dict):
         for name in sorted(earlier.keys() | now.keys()):
-            if not key and name in INERT_KEYS:
+            if not key and name in config.INERT_KEYS:
                 continue
             found = _difference(earlier.get(name), now.get(name), f"{key}.{name}".lstrip("."))
             if found:

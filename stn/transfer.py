@@ -18,6 +18,7 @@ from stn import (
     files,
     images,
     initialize,
+    measures,
     objective,
     optimize,
     rescale,
@@ -80,7 +81,7 @@ def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Res
                     enlarged = images.to_network(images.resize(rgb, *shape), mean_pixel)
                     state = state.next_level(enlarged)
                     directory.checkpoint(state)
-            watch.finish(rgb, directory.finish(outcome, rgb))
+            watch.finish(rgb, directory.finish(outcome, rgb, _measures(settings, pictures, rgb, kernels, mean_pixel)))
         if settings.figures:
             figures.comparison(directory.path, pictures.content, pictures.style, rgb)
             figures.loss_curves(directory.path)
@@ -162,6 +163,14 @@ def _first_image(settings: config.Config, pictures: _Pictures, mean_pixel: np.nd
         settings.init, pictures.content, pictures.style, pictures.file, mean_pixel, settings.seed
     )
     return first.astype(np.float64)
+
+
+def _measures(
+    settings: config.Config, pictures: _Pictures, rgb: np.ndarray, kernels: vgg.Kernels, mean_pixel: np.ndarray
+) -> dict[str, float]:
+    if settings.network.rescale is not None:  # the yardstick is the plain network
+        kernels = vgg.kernels(weights.load(_weights_path(settings.network)))
+    return measures.measure(rgb, pictures.content, pictures.style, kernels, mean_pixel)
 
 
 def _weights_path(network: config.Network) -> Path:

@@ -1,0 +1,137 @@
+"""The measures against oracles of their own: loops in float64, SciPy's filters, NumPy's histograms."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import synthetic
+
+from stn import images, measures, rescale, vgg
+
+STYLE_LAYERS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]  # Gatys et al. 2016, section 3
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, np.ndarray]:
+    """Three pictures that differ; content and result 33 × 46, style 40 × 31."""
+    y, x = np.mgrid[:33, :46].astype(float)
+    content = np.stack([5 * x, 7 * y, 120 + 100 * (np.hypot(x - 20, y - 12) < 8)], axis=-1)
+    rng = np.random.default_rng(3)
+    y_style, x_style = np.mgrid[:40, :31].astype(float)
+    style = np.stack([128 + 90 * np.sin(x_style / 2), 100 - 80 * np.cos(y_style), 6 * x_style], axis=-1)
+    rgb = np.clip(0.6 * content + 40 + rng.normal(0, 20, content.shape), 0, 255)
+    return {"rgb": rgb, "content": content, "style": style}
+
+
+def measure(pictures: dict[str, np.ndarray], network) -> dict[str, float]:
+    return measures.measure(
+        pictures["rgb"], pictures["content"], pictures["style"], vgg.kernels(network), network.mean_pixel
+    )
+
+
+def features(rgb: np.ndarray, network, layer: str) -> np.ndarray:
+    """[positions, filters] of one picture; the graph itself is tested in test_vgg.py."""
+    found = vgg.features((rgb - network.mean_pixel)[None], network, [layer], "avg")[layer].numpy()
+    return found.reshape(-1, found.shape[-1]).astype(np.float64)
+
+
+@pytest.mark.parametrize("depth", [16, 19])
+def test_content_and_style_are_the_papers_formulas(pictures, depth: int) -> None:
+    network = synthetic.vgg(depth, channels=5)
+    found = measure(pictures, network)
+    F, P = (features(pictures[name], network, "relu4_2") for name in ("rgb", "content"))
+    M, N = F.shape
+    eq1 = sum((F[k, i] - P[k, i]) ** 2 for k in range(M) for i in range(N)) / 2
+    assert found["measures/content"] == pytest.approx(eq1 / (N * M), rel=1e-5)
+    layers = []
+    for layer in STYLE_LAYERS:
+        F, S = (features(pictures[name], network, layer) for name in ("rgb", "style"))
+        N = F.shape[1]
+        E = 0.0
+        for i in range(N):
+            for j in range(N):
+                G, A = sum(F[:, i] * F[:, j]) / len(F), sum(S[:, i] * S[:, j]) / len(S)
+                E += (G - A) ** 2 / (4 * N**2)
+        layers.append(E)
+        assert found[f"measures/style/{layer}"] == pytest.approx(E, rel=1e-4)
+    assert found["measures/style"] == pytest.approx(sum(layers) / 5, rel=1e-4)
+
+
+def test_ssim_is_wangs(pictures) -> None:
+    """Wang et al. 2004, eq. (13), window by SciPy's Gaussian, over each channel, away from the borders."""
+
+    def window(x: np.ndarray) -> np.ndarray:
+        return scipy.ndimage.gaussian_filter(x, 1.5, truncate=3.5)
+
+    C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # their K1, K2 and L
+    values = []
+    for channel in range(3):
+        x, y = pictures["rgb"][..., channel], pictures["content"][..., channel]
+        mx, my = window(x), window(y)
+        vx, vy, vxy = window(x * x) - mx**2, window(y * y) - my**2, window(x * y) - mx * my
+        ssim = (2 * mx * my + C1) * (2 * vxy + C2) / ((mx**2 + my**2 + C1) * (vx + vy + C2))
+        values.append(ssim[5:-5, 5:-5].mean())
+    found = measure(pictures, synthetic.vgg(16))
+    assert found["measures/ssim_to_content"] == pytest.approx(np.mean(values), rel=1e-6)
+
+
+def test_histogram_distance_is_numpys(pictures) -> None:
+    found = measure(pictures, synthetic.vgg(16))
+    shares = {}
+    for name, rgb in pictures.items():
+        counts, _ = np.histogramdd(rgb.reshape(-1, 3), bins=[np.arange(0, 257, 32)] * 3)
+        shares[name] = counts / counts.sum()
+    for other in ("content", "style"):
+        intersection = np.minimum(shares["rgb"], shares[other]).sum()
+        assert found[f"measures/histogram_to_{other}"] == pytest.approx(1 - intersection, abs=1e-12)
+
+
+def test_what_the_ends_of_the_scales_mean(pictures) -> None:
+    found = measure({**pictures, "rgb": pictures["content"], "style": pictures["content"]}, synthetic.vgg(16))
+    assert found.pop("measures/ssim_to_content") == pytest.approx(1)
+    assert set(found.values()) == {0.0}
+    black, white = np.zeros((4, 4, 3)), np.full((5, 7, 3), 255.0)
+    assert measures.histogram_distance(black, white) == 1
+    assert measures.histogram_distance(white, white[:2]) == 0
+
+
+def test_a_larger_picture_of_the_same_measures_the_same(pictures) -> None:
+    """Repeated on a 2 × 2 grid, away from borders; an unscaled sum would grow fourfold."""
+    network = synthetic.vgg(16)
+    tile = {name: np.tile(images.resize(rgb, 64, 64), (4, 4, 1)) for name, rgb in pictures.items()}
+    twice = {name: np.tile(rgb, (2, 2, 1)) for name, rgb in tile.items()}
+    one, four = measure(tile, network), measure(twice, network)
+    for name, value in one.items():
+        assert value / 2 <= four[name] <= 2 * value, name  # what is left is the borders
+
+
+def test_short_weights_and_small_pictures_leave_keys_out(pictures) -> None:
+    found = measure({name: rgb[:10, :10] for name, rgb in pictures.items()}, synthetic.vgg(16, last="conv3_1"))
+    assert "measures/content" not in found and "measures/ssim_to_content" not in found
+    layers = [name for name in found if name.startswith("measures/style/")]
+    assert layers == [f"measures/style/{layer}" for layer in STYLE_LAYERS[:3]]
+    assert found["measures/style"] == pytest.approx(np.mean([found[layer] for layer in layers]))
+
+
+@pytest.mark.parametrize("rescaled", [False, True])
+def test_a_run_measures_its_picture_on_the_plain_network(run, composed, tmp_path: Path, rescaled: bool) -> None:
+    from stn import transfer
+
+    overrides = ["network.pooling=max", "init=noise"]
+    if rescaled:
+        means = {layer.name: np.full(layer.bias.size, 3.0) for layer in synthetic.vgg(19, channels=4).layers}
+        rescale.write_means(tmp_path / "means.npz", means)
+        overrides.append(f"network.rescale={tmp_path / 'means.npz'}")
+    result = run(tmp_path / "run", *overrides)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    settings = composed()
+    network = transfer.network_of(settings)
+    originals = {
+        name: images.resize(rgb, *images.target_shape(rgb, 32))
+        for name, rgb in (("content", images.read(settings.content.path)), ("style", images.read(settings.style.path)))
+    }
+    expected = measure({"rgb": result.rgb, **originals}, network)
+    assert {name: value for name, value in summary.items() if name.startswith("measures/")} == pytest.approx(expected)
+    assert len(expected) == 10
