@@ -1,6 +1,5 @@
 """Stylize a picture, or sweep: python scripts/stylize.py content.path=photo.jpg style.path=painting.jpg."""
 
-import contextlib
 from pathlib import Path
 
 import hydra
@@ -8,34 +7,55 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stn import config, errors
+from stn import config, errors, sweeps
 
 problems: list[Exception] = []
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="config")
 def stylize(overrides: DictConfig) -> None:
-    hydra_config = HydraConfig.get()
-    run_dir = Path(hydra_config.runtime.output_dir)
-    multirun = hydra_config.mode == RunMode.MULTIRUN
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    sweeps.clear(run_dir)
     try:
-        settings = config.parse(overrides)
-        from stn import transfer  # after the checks: TensorFlow takes seconds to import
-
-        result = transfer.run(settings, run_dir, group=Path(hydra_config.sweep.dir).name if multirun else None)
-        if result is not None:
-            print(result.run_dir / "image.png")
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            cell(overrides, run_dir)
+        else:
+            stylize_one(config.parse(overrides), run_dir)
     except (errors.InputError, errors.Interrupted) as error:
-        if multirun:
-            raise  # Hydra says which cell it was
         problems.append(error)  # Hydra would print a line of its own before ours
     finally:
-        with contextlib.suppress(OSError):
-            run_dir.rmdir()  # Hydra makes the directory before anything is checked; an empty one is no run
+        sweeps.remove_if_empty(run_dir)
+
+
+def cell(overrides: DictConfig, run_dir: Path) -> None:
+    """One run of a sweep, in this process or in one that a launcher started, perhaps on another machine."""
+    hydra_config = HydraConfig.get()
+    given, sweep_dir = list(hydra_config.overrides.task), Path(hydra_config.sweep.dir)
+    local = hydra_config.launcher._target_.endswith("BasicLauncher")
+    axes = sweeps.axes(sweep_dir, given)
+    try:
+        settings = config.parse(overrides)
+        if not local and settings.threads is None:
+            settings.threads = sweeps.threads()
+        stylize_one(settings, run_dir, sweep_dir.name)
+    except Exception as error:
+        sweeps.fail(error, run_dir, given, axes, local)
+
+
+def stylize_one(settings: config.Config, run_dir: Path, group: str | None = None) -> None:
+    from stn import transfer  # after the checks: TensorFlow takes seconds to import
+
+    result = transfer.run(settings, run_dir, group)
+    if result is not None:
+        print(result.run_dir / "image.png")
 
 
 def main() -> None:
-    stylize()
+    try:
+        stylize()
+    except Exception as error:
+        sweeps.end(error)
+    sweeps.end()
     if problems:
         raise problems[0]
 

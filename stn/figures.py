@@ -1,40 +1,115 @@
-"""Montages and curves, drawn by matplotlib from pictures and run directories."""
+"""Montages, curves and tables, drawn by matplotlib from pictures and run directories."""
 
 import csv
-from collections.abc import Sequence
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 
-from stn import files
+from stn import assets, files, images
 
 matplotlib.use("Agg")  # no window, no display
 
 import matplotlib.pyplot as plt
+
+TEXT_WIDTH = 6.875  # inches, of CVPR's two columns
+FONT_PT = 8  # of the papers' figures, near enough
+STYLE = {"font.size": FONT_PT, "axes.titlesize": FONT_PT, "axes.labelsize": FONT_PT, "legend.fontsize": FONT_PT - 1}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of a montage, `rgb` [h, w, 3] 0-255; `label` stands left of it, `inset` in its lower left corner."""
+
+    rgb: np.ndarray
+    title: str = ""
+    label: str = ""
+    inset: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its settings, the summary, the columns of metrics.csv and the picture, `rgb` [h, w, 3] 0-255."""
+
+    path: Path
+    settings: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    metrics: Mapping[str, np.ndarray]
+    rgb: np.ndarray
+
+    @classmethod
+    def read(cls, path: Path) -> "Run":
+        settings = json.loads((path / "provenance.json").read_text())["config"]
+        with (path / "metrics.csv").open(newline="") as file:
+            header, *lines = list(csv.reader(file))
+        columns = np.array(lines, dtype=float).T
+        summary = json.loads((path / "summary.json").read_text())
+        return cls(path, settings, summary, dict(zip(header, columns, strict=True)), images.read(path / "image.png"))
+
+    def picture(self, role: str) -> np.ndarray:
+        """The `content` or the `style` picture at the size that image.size_px gives it, `rgb`."""
+        rgb = images.read(assets.locate_image(self.settings[role]["path"]))
+        image = self.settings["image"]
+        return images.resize(rgb, *images.target_shape(rgb, image["size_px"], image["side"], image["aspect"]))
+
+
+def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) -> plt.Figure:
+    """A figure of pictures, `width` inches wide, its type in the size of a caption; None leaves a place empty."""
+    columns = max(len(row) for row in rows)
+    # A row is as high as its widest picture needs.
+    aspects = [max(panel.rgb.shape[0] / panel.rgb.shape[1] for panel in row if panel) for row in rows]
+    lines = [0.2 * (1 + max(panel.title.count("\n") for panel in row if panel)) for row in rows]  # inches of title
+    labeled = 0.25 if any(panel and panel.label for row in rows for panel in row) else 0.0
+    cell = (width - labeled) / columns
+    heights = [cell * aspect + line for aspect, line in zip(aspects, lines, strict=True)]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            len(rows),
+            columns,
+            figsize=(width, sum(heights)),
+            squeeze=False,
+            layout="constrained",
+            gridspec_kw={"height_ratios": heights},
+        )
+        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+        for axis in axes.flat:
+            axis.set_axis_off()
+        for row, row_axes in zip(rows, axes, strict=True):
+            for panel, axis in zip(row, row_axes, strict=False):
+                if panel:
+                    _draw(panel, axis)
+    return figure
+
+
+def _draw(panel: Panel, axis: plt.Axes) -> None:
+    axis.imshow(_bytes(panel.rgb), interpolation="none")
+    axis.set_title(panel.title, pad=3)
+    if panel.label:
+        axis.text(-0.03, 0.5, panel.label, rotation=90, ha="right", va="center", transform=axis.transAxes)
+    if panel.inset is not None:
+        place = axis.inset_axes((0, 0, 0.3, 0.3), anchor="SW")  # of the picture's sides
+        place.imshow(_bytes(panel.inset))
+        place.set(xticks=[], yticks=[], anchor="SW")
+        place.spines[:].set(color="white", linewidth=1)
 
 
 def montage(
     path: Path, pictures: Sequence[Sequence[np.ndarray]], titles: Sequence[str], rows: Sequence[str] = ()
 ) -> None:
     """Draw `pictures`, rows of `rgb` [h, w, 3] 0-255, with a title a column and a label a row."""
-    columns = len(pictures[0])
-    height, width = pictures[0][0].shape[:2]
-    cell = 3.2  # inches a cell is wide
-    size = (cell * columns, (cell * height / width + 0.3) * len(pictures))
-    figure, axes = plt.subplots(len(pictures), columns, figsize=size, squeeze=False, layout="constrained")
-    for i, line in enumerate(pictures):
-        for j, rgb in enumerate(line):
-            axis = axes[i][j]
-            axis.imshow(np.clip(rgb, 0, 255).astype(np.uint8))
-            axis.set_xticks([])
-            axis.set_yticks([])
-            axis.spines[:].set_visible(False)
-            if i == 0:
-                axis.set_title(titles[j])
-            if j == 0 and rows:
-                axis.set_ylabel(rows[i])
-    _save(figure, path)
+    drawn = [
+        [
+            Panel(rgb, titles[j] if i == 0 else "", rows[i] if rows and j == 0 else "")
+            for j, rgb in enumerate(line)
+        ]
+        for i, line in enumerate(pictures)
+    ]
+    save(panels(drawn), path)
 
 
 def comparison(run_dir: Path, content_rgb: np.ndarray, style_rgb: np.ndarray, rgb: np.ndarray) -> Path:
@@ -57,11 +132,58 @@ def loss_curves(run_dir: Path) -> Path:
     axis.set(xlabel="evaluation", ylabel="loss, with its weight", yscale="log")
     axis.legend()
     path = run_dir / "losses.png"
-    _save(figure, path)
+    save(figure, path)
     return path
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
-    with files.whole(path) as partial:
-        figure.savefig(partial, dpi=150)
+def curves(runs: Mapping[str, Run], across: Sequence[str] = ("evaluation",), term: str = "loss/total") -> plt.Figure:
+    """One term of every run over each of the columns named in `across`, the best value so far, on a log scale."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(across), figsize=(TEXT_WIDTH, 3), squeeze=False, layout="constrained")
+        for axis, column in zip(axes[0], across, strict=True):
+            for label, run in runs.items():
+                axis.plot(run.metrics[column], np.fmin.accumulate(run.metrics[term]), label=label, linewidth=1)
+            axis.set(xlabel=column, ylabel=f"{term}, best so far", yscale="log")
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right upper", ncols=1 + len(runs) // 16)
+    return figure
+
+
+def table(path: Path, runs: Mapping[str, Run]) -> None:
+    """Write one row a run: its name, the parameters that differ, the summary with the measures, then all the rest."""
+    flat = {name: _flat(run.settings) for name, run in runs.items()}
+    keys = list(dict.fromkeys(key for settings in flat.values() for key in settings))
+    differing = [key for key in keys if len({settings.get(key) for settings in flat.values()}) > 1]
+    results = list(dict.fromkeys(key for run in runs.values() for key in run.summary))
+    text = io.StringIO()
+    constant = [key for key in keys if key not in differing]
+    columns = ["run", *differing, *results, *constant, "directory"]
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    for name, run in runs.items():
+        writer.writerow({"run": name, **flat[name], **run.summary, "directory": run.path.name})
+    files.write_text(path, text.getvalue())
+
+
+def save(figure: plt.Figure, *paths: Path) -> None:
+    """Write a figure in the formats of the names, each file whole or not there; the same figure, the same bytes."""
+    for path in paths:
+        with files.whole(path) as partial:
+            dated = {"CreationDate": None} if path.suffix == ".pdf" else {}
+            figure.savefig(partial, dpi=300, metadata=dated)
     plt.close(figure)
+
+
+def _bytes(rgb: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as {"objective.style_weight": …}; lists as JSON."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = json.dumps(value) if isinstance(value, list) else value
+    return found

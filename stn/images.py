@@ -141,7 +141,7 @@ def _decode(path: Path) -> np.ndarray:
         rgb = np.asarray(colors.convert("RGB"), dtype=np.float64)
         if alpha is not None:
             opacity = np.asarray(alpha, dtype=np.float64)[..., None] / 255
-            rgb = rgb * opacity + 255 * (1 - opacity)
+            rgb = 255 - (255 - rgb) * opacity  # in this form no rounding leaves 0-255
         return rgb
 
 
@@ -181,7 +181,7 @@ def _from_array(path: Path, pixels: np.ndarray) -> np.ndarray:
         raise InputError(f"{path}: holds NaN or infinite samples; save it again as PNG")
     if scaled.shape[2] == 4:
         opacity = scaled[..., 3:] / 255
-        scaled = scaled[..., :3] * opacity + 255 * (1 - opacity)
+        scaled = 255 - (255 - scaled[..., :3]) * opacity
     return np.clip(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), 0, 255).copy()
 
 

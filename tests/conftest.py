@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from stn import config, images, runs, weights
+from stn import config, images, weights
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 # Few layers and few pixels, so that a run takes a second; whatever a test names after them wins.
@@ -58,7 +58,7 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `errors.run_command` sets for a whole process is undone after each test."""
+    """What `errors.run_command` sets for its process is undone after each test."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
 
@@ -109,11 +109,11 @@ def run(composed: Callable[..., config.Config]) -> Callable[..., Any]:
 def command(
     small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., Ended]:
-    """`command(*overrides)`: scripts/stylize.py run as `__main__`, but in this process, which has TensorFlow already."""
+    """`command(*overrides)`: scripts/stylize.py as `__main__`, but in this process, which has TensorFlow already."""
 
     def call(*overrides: str) -> Ended:
         run_dir = tmp_path / "run"
-        monkeypatch.setenv("HYDRA_FULL_ERROR", os.environ.get("HYDRA_FULL_ERROR", "0"))
+        full_error = os.environ["HYDRA_FULL_ERROR"]
         monkeypatch.setattr(sys, "argv", [str(SCRIPT), *small, f"hydra.run.dir={run_dir}", *overrides])
         # Hydra closes all log handlers, and TensorFlow's would close a stream that is pytest's.
         absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
@@ -123,6 +123,8 @@ def command(
             runpy.run_path(str(SCRIPT), run_name="__main__")
         except SystemExit as end:
             code = end.code or 0
+        finally:
+            os.environ["HYDRA_FULL_ERROR"] = full_error  # run_command sets it for its process
         out, err = capfd.readouterr()
         return Ended(code, out, err, run_dir)
 
@@ -194,6 +196,3 @@ def listing(folder: Path) -> set[str]:
     """Every file and directory in `folder`, at any depth, but for the converted copies of weight files."""
     found = {str(path.relative_to(folder)) for path in folder.rglob("*")} if folder.is_dir() else set()
     return {name for name in found if ".convs.npz" not in name}
-
-
-__all__ = ["Ended", "at_evaluation", "listing", "metrics", "runs", "start"]

@@ -181,6 +181,10 @@ KINDS: dict[str, tuple[Callable[[], bytes], np.ndarray | list]] = {
     "16-bit grey PNG": (lambda: encoded(GREY_16, "PNG"), as_rgb(GREY_16 / 257)),
     "16-bit grey TIFF": (lambda: tiff(GREY_16), as_rgb(GREY_16 / 257)),
     "big-endian 16-bit grey TIFF": (lambda: tiff(GREY_16, byteorder=">"), as_rgb(GREY_16 / 257)),
+    "16 bits in 32": (
+        lambda: encoded(Image.fromarray(GREY_16.astype(np.int32)), "TIFF"),  # Pillow's mode I
+        as_rgb(GREY_16 / 257),
+    ),
     "float grey TIFF, 0-1": (lambda: tiff((GREY_16 / 65535).astype(np.float32)), as_rgb(GREY_16 / 257)),
     "float grey TIFF, 0-255": (lambda: tiff((GREY_16 / 257).astype(np.float32)), as_rgb(GREY_16 / 257)),
     "double grey TIFF": (lambda: tiff(GREY_16 / 65535), as_rgb(GREY_16 / 257)),
@@ -231,6 +235,13 @@ def test_half_transparent_red_over_white_keeps_the_half_level(tmp_path):
     halves = np.full((2, 2, 4), [1, 0, 0, 0.5], np.float32)
     rgb = read(tmp_path, tiff(halves, photometric="rgb", extrasamples=["unassalpha"]), "half.tif")
     np.testing.assert_allclose(rgb[0, 0], [255, 127.5, 127.5])
+
+
+def test_every_level_of_every_opacity_stays_in_range(tmp_path):
+    opacity, level = np.mgrid[0:256, 0:256].astype(np.uint8)
+    rgb = read(tmp_path, encoded(np.dstack([level, level, level, opacity]), "PNG"))
+    expected = level / 255 * opacity + 255.0 - opacity
+    np.testing.assert_allclose(rgb, as_rgb(expected), atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
@@ -418,6 +429,7 @@ def test_a_bomb_is_refused_by_its_size(tmp_path, kind):
 # Damaged files
 
 
+@functools.cache
 def seeds() -> dict[str, bytes]:
     exif = Image.Exif()
     exif[ORIENTATION], exif[DESCRIPTION] = 6, "a photograph"
@@ -585,6 +597,13 @@ def test_lossy_formats_are_written_in_high_quality(tmp_path, name):
     error = images.read(tmp_path / name) - rgb
     psnr = 10 * np.log10(255**2 / np.mean(error**2))
     assert psnr > 38  # decibels; at quality 75 a photograph has about 35
+
+
+def test_jpeg_keeps_the_color_of_every_pixel(tmp_path):
+    stripes = np.zeros((32, 32, 3))
+    stripes[:, ::2, 0] = stripes[:, 1::2, 2] = 200  # red and blue: color at half the width would make them violet
+    images.write(tmp_path / "out.jpg", stripes)
+    assert np.abs(images.read(tmp_path / "out.jpg") - stripes).mean() < 5
 
 
 @pytest.mark.parametrize("suffix", images.FORMATS)

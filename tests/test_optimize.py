@@ -183,13 +183,15 @@ def test_interruption_gives_the_best_image_so_far(settings):
     assert_outcome_is_the_best(outcome, trace)
 
 
-def test_an_exception_of_the_objective_or_an_observer_is_passed_on():
-    def failing(image: np.ndarray) -> tuple[float, np.ndarray]:
+@BOTH
+def test_an_exception_of_the_objective_or_an_observer_is_passed_on(settings):
+    def failing(*_: object) -> tuple[float, np.ndarray]:
         raise MemoryError("too large")
 
-    for settings in (LBFGS, ADAM):
-        with pytest.raises(MemoryError, match="too large"):
-            minimize(failing, START, settings)
+    with pytest.raises(MemoryError, match="too large"):
+        minimize(failing, START, settings)
+    with pytest.raises(MemoryError, match="too large"):
+        optimize.minimize(lambda image: (Terms(1.0, 1.0, 0.0, 0.0, {}), image), State(START), settings, failing)
 
 
 # L-BFGS
@@ -310,8 +312,10 @@ def test_bounds_keep_every_pixel_in_the_limits(restart_every, unit):
 
 @BOTH
 def test_limits_alone_bind_nothing(settings):
-    _, bound = minimize(quadratic, START, settings, limits=LIMITS)
+    low, high = LIMITS[0] / 10, LIMITS[1] / 10
+    _, bound = minimize(quadratic, START, settings, limits=(low, high))
     _, free = minimize(quadratic, START, settings)
+    assert max((image - high).max() for _, image in free) > 1
     np.testing.assert_array_equal([image for _, image in bound], [image for _, image in free])
 
 

@@ -189,7 +189,7 @@ def test_where_no_copy_can_be_written_the_file_is_read_with_a_warning(mat, cache
 LOAD = """
 import hashlib, sys
 from pathlib import Path
-from stn import matfile, weights
+from stn import weights
 print("ready", flush=True)
 sys.stdin.readline()
 network = weights.load(Path(sys.argv[1]))

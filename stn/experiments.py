@@ -1,0 +1,183 @@
+"""A figure as a set of cells: run what is missing in one Hydra multirun of scripts/stylize.py, then draw.
+
+`python experiments/NAME.py [overrides]` composes every cell from the experiment's base, then the overrides, then the
+cell's own, which win. A cell's directory is named by a hash of all its settings and input files, so that changed
+settings are another cell, and finished ones are never computed twice. Overrides of Hydra itself, such as
+`hydra/launcher=joblib`, go to the multirun.
+"""
+
+import functools
+import hashlib
+import json
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from stn import assets, config, errors, figures, files
+from stn.errors import InputError
+
+SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
+OUTPUT = Path("outputs/experiments")
+CELLS = ".cells"  # the composed settings of the cells, in the experiment's directory, where Hydra finds them
+
+Runs = Mapping[str, figures.Run]  # by the name of the cell, in order
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of an experiment: a short name of letters, digits, `-` and `_`, and what sets it apart."""
+
+    name: str
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What varies (`cells`, given the settings they share), how it is laid out (`draw`), what it answers (`caption`)."""
+
+    name: str
+    caption: str
+    base: tuple[str, ...]
+    cells: Callable[[config.Config], Sequence[Cell]]
+    draw: Callable[[Runs], plt.Figure]
+    write: Callable[[Path, Runs], None] | None = None  # more files than figure, table and curves
+
+
+def main(experiment: Experiment) -> None:
+    """Run an experiment with the overrides of the command line, as a script."""
+    errors.run_command(lambda: run(experiment, sys.argv[1:]))
+
+
+def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT) -> Path:
+    """Compute the missing cells, then write figure.png and .pdf, caption.txt, runs.csv and losses.png; the directory.
+
+    Raises InputError if an override is wrong or a cell did not finish, Interrupted after Ctrl-C or SIGTERM.
+    """
+    own, hydras = _split(overrides)
+    settings = compose(experiment, own)
+    folder = (output / experiment.name).absolute()
+    directories = {name: f"{name}-{_digest(cell)}" for name, cell in settings.items()}
+    missing = {name: each for name, each in directories.items() if not _finished(folder / each)}
+    print(f"{experiment.name}: {len(settings) - len(missing)} of {len(settings)} runs are there", file=sys.stderr)
+    if missing:
+        for name, directory in missing.items():
+            _write_cell(folder / CELLS / "cell" / f"{directory}.yaml", settings[name], [*experiment.base, *own])
+        _multirun(folder, list(missing.values()), hydras)
+    runs = {name: figures.Run.read(folder / directory) for name, directory in directories.items()}
+    figures.save(experiment.draw(runs), folder / "figure.png", folder / "figure.pdf")
+    figures.save(figures.curves(runs), folder / "losses.png")
+    figures.table(folder / "runs.csv", runs)
+    files.write_text(folder / "caption.txt", f"{experiment.caption}\n\n{_conditions(runs)}\n")
+    if experiment.write:
+        experiment.write(folder, runs)
+    print(folder / "figure.png")
+    return folder
+
+
+def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[str, config.Config]:
+    """The settings of every cell by name; InputError as `config.compose`."""
+    shared = [*experiment.base, *overrides]
+    cells = experiment.cells(config.compose(*shared))
+    return {cell.name: config.compose(*shared, *cell.overrides) for cell in cells}
+
+
+def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    own: list[str] = []
+    hydras: list[str] = []
+    for text, override in zip(overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True):
+        if override.is_sweep_override():
+            raise InputError(f"{text}: an experiment sweeps for itself; give one value")
+        (hydras if override.key_or_group.split("/")[0].split(".")[0] == "hydra" else own).append(text)
+    return own, hydras
+
+
+def _digest(settings: config.Config) -> str:
+    """Ten letters that change with every setting and every input file that could change a pixel."""
+    counted = {key: value for key, value in config.to_dict(settings).items() if key not in config.INERT_KEYS}
+    network = settings.network
+    paths = [Path(network.weights) if network.weights else assets.locate_weights(network.name)]
+    paths += [assets.locate_image(path) for path in (settings.content.path, settings.style.path)]
+    paths += [assets.locate_image(settings.init.path)] if settings.init.path else []
+    paths += [Path(network.rescale)] if network.rescale not in (None, "default") else []
+    content = json.dumps([counted, [_checksum(path.absolute()) for path in paths]], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:10]
+
+
+@functools.cache
+def _checksum(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    return files.sha256(path)
+
+
+def _finished(run_dir: Path) -> bool:
+    return (run_dir / "summary.json").is_file()
+
+
+def _write_cell(path: Path, settings: config.Config, shared: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # JSON is YAML; a cell holds every setting, so that nothing it is merged into shows through.
+    text = json.dumps(config.to_dict(settings), indent=2)
+    files.write_text(path, f"# @package _global_\n# A cell of: {shlex.join(shared)}\n{text}\n")
+
+
+def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
+    """One multirun over the cells; a signal is left to it, so that the run that is going on is kept."""
+    search = str(folder / CELLS).replace("\\", "\\\\").replace("'", "\\'")
+    place = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    command = [
+        *(sys.executable, str(SCRIPT), "-m"),
+        f"hydra.searchpath=['file://{search}']",
+        f"hydra.sweep.dir='{place}'",
+        "hydra.sweep.subdir=${hydra.runtime.choices.cell}",
+        *hydras,
+        f"+cell={','.join(directories)}",
+    ]
+    received: list[int] = []
+    with subprocess.Popen(command) as process, _signals_kept(received, process):
+        code = process.wait()
+    unfinished = [name for name in directories if not _finished(folder / name)]
+    if unfinished and (received or code in (128 + signal.SIGINT, 128 + signal.SIGTERM)):
+        raise errors.Interrupted("interrupted; the same command goes on from there", 128 + received[0] if received else code)
+    if unfinished:
+        raise InputError(
+            f"{len(unfinished)} of {len(directories)} runs did not finish ({', '.join(unfinished[:3])}"
+            f"{', …' if len(unfinished) > 3 else ''}); the same command goes on from there"
+        )
+
+
+class _signals_kept:  # noqa: N801
+    pass
+
+
+def _conditions(runs: Runs) -> str:
+    """What a reader must know to compare the figure with the paper's."""
+    every = [run.settings for run in runs.values()]
+
+    def values(*keys: str) -> str:
+        found: list[str] = []
+        for settings in every:
+            value: Any = settings
+            for key in keys:
+                value = value[key]
+            found.append(str(value))
+        return ", ".join(dict.fromkeys(found))
+
+    names = values("network", "name")
+    text = (
+        f"Network {names}, mean activations scaled to one: {values('network', 'rescale')}; pooling "
+        f"{values('network', 'pooling')}; {values('image', 'size_px')} px; "
+        f"{values('optimizer', 'max_evaluations')} evaluations; first image {values('init', 'name')}; "
+        f"alpha {values('objective', 'content_weight')}, beta {values('objective', 'style_weight')}."
+    )
+    if names != "vgg19":
+        text += " The ratios are those printed for the paper's normalized VGG-19; this is another network."
+    return text

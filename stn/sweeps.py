@@ -1,0 +1,115 @@
+"""Sweeps: a cell that fails is written down and does not sink the others, whichever launcher runs them."""
+
+import contextlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from stn import errors, files
+
+FAILED = "failed.json"  # in the run directory of a cell that ended with an error: why, and what was asked for
+under_way: list[Path] = []  # the directory of the sweep that this process started
+
+
+class Begin(Callback):
+    """Hydra's hook in config.yaml: remembers the sweep's directory, and forgets the failures of an earlier try."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        sweep_dir = Path(str(config.hydra.sweep.dir))
+        under_way.append(sweep_dir)
+        for path in sweep_dir.rglob(FAILED):
+            clear(path.parent)
+
+
+def clear(run_dir: Path) -> None:
+    """Forget that a cell failed here before."""
+    (run_dir / FAILED).unlink(missing_ok=True)
+
+
+def remove_if_empty(run_dir: Path) -> None:
+    """Hydra makes the directory before anything is checked; an empty one is no run."""
+    with contextlib.suppress(OSError):
+        run_dir.rmdir()
+
+
+def axes(sweep_dir: Path, overrides: list[str]) -> dict[str, str]:
+    """What this cell has of the keys that the sweep varies, by the multirun.yaml that Hydra's sweeper left there."""
+    try:
+        given = OmegaConf.load(sweep_dir / "multirun.yaml").hydra.overrides.task
+        parsed = OverridesParser.create().parse_overrides(list(given))
+    except Exception:  # another sweeper, or no shared disk: then all overrides name the cell
+        varied = {text.partition("=")[0] for text in overrides}
+    else:
+        varied = {override.get_key_element() for override in parsed if override.is_sweep_override()}
+    pairs = (text.partition("=") for text in overrides)
+    return {key: value for key, _, value in pairs if key in varied}
+
+
+def threads() -> int | None:
+    """The threads that a launcher gives this process; joblib and Ray divide the cores by OMP_NUM_THREADS."""
+    for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK"):
+        if os.environ.get(name, "").isdigit():
+            return int(os.environ[name]) or None
+    return None
+
+
+def fail(error: Exception, run_dir: Path, overrides: list[str], cell_axes: dict[str, str], local: bool) -> None:
+    """Write down why a cell failed, and say so in one line; the others go on.
+
+    `local`: in the process that the user started. Ctrl-C and SIGTERM there end the whole sweep, by SystemExit.
+    """
+    if local and isinstance(error, errors.Interrupted):
+        print(f"{str(error).partition(';')[0]}; the same command with hydra.sweep.dir={under_way[-1]} goes on")
+        sys.exit(error.exit_code)
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, errors.InputError | errors.Interrupted):
+        reason = errors.one_line(error)
+    else:
+        reason = f"{type(error).__name__}: {errors.one_line(error)}"
+    trace = "".join(traceback.format_exception(error))
+    cell = " ".join(f"{key}={value}" for key, value in cell_axes.items())
+    record = {"cell": cell, "error": reason, "overrides": overrides, "traceback": trace}
+    with contextlib.suppress(OSError):  # a full disk
+        files.write_text(run_dir / FAILED, json.dumps(record, indent=2) + "\n")
+    print(f"failed: {run_dir.name} ({cell}): {reason}", file=sys.stderr)
+
+
+def end(error: Exception | None = None) -> None:
+    """After the last cell, or the launcher's `error`: a line for each cell that is missing, and exit code 2."""
+    if not under_way:
+        if error is not None:
+            raise error
+        return
+    sweep_dir = under_way.pop()
+    missing = _missing(sweep_dir)
+    for line in missing:
+        print(f"error: {line}", file=sys.stderr)
+    again = f"the same command with hydra.sweep.dir={sweep_dir} runs what is missing"
+    if error is not None:
+        if isinstance(error, errors.InputError) or type(error).__module__.startswith(("hydra.", "omegaconf.")):
+            raise error
+        first = next(iter(str(error).splitlines()), "")
+        raise errors.InputError(f"the launcher ended early ({type(error).__name__}: {first}); {again}") from None
+    if missing:
+        print(f"{len(missing)} cell{'s' * (len(missing) > 1)} failed; {again}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _missing(sweep_dir: Path) -> list[str]:
+    lines: dict[str, str] = {}
+    for path in sweep_dir.rglob("provenance.json"):
+        if not (path.parent / "summary.json").is_file():
+            lines[str(path.parent.relative_to(sweep_dir))] = "did not finish: its process ended, or is still running"
+    for path in sweep_dir.rglob(FAILED):
+        with contextlib.suppress(OSError, ValueError):
+            failed = json.loads(path.read_text(encoding="utf-8"))
+            lines[str(path.parent.relative_to(sweep_dir))] = f"({failed['cell']}): {failed['error']}"
+    return [f"{name} {lines[name]}" for name in sorted(lines, key=lambda name: (len(name), name))]

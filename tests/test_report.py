@@ -1,0 +1,241 @@
+"""The report: what it lists, what it escapes, the commands it gives, and that a browser draws and sorts it from file://."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stn import config, errors, images, report, sweeps
+
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def settings_of(*overrides: str) -> dict[str, Any]:
+    return config.to_dict(config.compose(*overrides))
+
+
+def make_run(run_dir: Path, total: float | None, *overrides: str, rows: int = 7, **extra: Any) -> None:
+    """A run directory as stn writes it; without `total`, one that did not finish."""
+    run_dir.mkdir(parents=True)
+    settings = settings_of("content=coffee", "style=strokes", *overrides)
+    (run_dir / "provenance.json").write_text(json.dumps({"config": settings, "inputs_sha256": {}}))
+    lines = ["evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/smoothness,content/relu4_2"]
+    lines += [f"{i},{i},{i / 2},{100 / (i + 1)},{60 / (i + 1)},{40 / (i + 1)},0.0,1" for i in range(rows)]
+    (run_dir / "metrics.csv").write_text("\n".join(lines) + "\n")
+    if total is None:
+        return
+    summary = {"loss/total": total, "loss/content": 0.6 * total, "loss/style": 0.4 * total, "loss/smoothness": 0.0}
+    (run_dir / "summary.json").write_text(json.dumps(summary | {"evaluations": rows, "seconds": 3.5} | extra))
+    y, x = np.mgrid[:20, :30]
+    images.write(run_dir / "image.png", np.stack([8.0 * x, 12.0 * y, 0 * x + total], axis=-1))
+    (run_dir / "progress").mkdir()
+    images.write(run_dir / "progress" / "000100.png", np.stack([8.0 * x, 12.0 * y, 0 * x], axis=-1))
+
+
+@pytest.fixture
+def tree(made: Path, tmp_path: Path) -> Path:
+    """A copy of the runs, for the test to spoil."""
+    return shutil.copytree(made, tmp_path / made.name)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eleven finished runs over seeds and pooling, one unfinished, one failed, and a hostile one."""
+    folder = tmp_path_factory.mktemp("runs") / "sweep & <friends>"
+    for i in range(11):
+        pooling = ("avg", "max")[i % 2]
+        make_run(
+            folder / str(i), 100.0 - 7 * i, f"network.pooling={pooling}", f"seed={i // 2}", **{"measures/ssim": i / 10}
+        )
+    make_run(folder / "11", None, "network.pooling=avg", "seed=9", rows=3)
+    (folder / "12").mkdir()
+    failure = {"error": f"style.path={HOSTILE}: not there", "overrides": ["style.path=a b.jpg", "seed=1"]}
+    (folder / "12" / sweeps.FAILED).write_text(json.dumps(failure))
+    make_run(folder / "13", 50.0, f"content.path='{HOSTILE}.jpg'", "seed=77")
+    return folder
+
+
+def page_of(path: Path) -> dict[str, Any]:
+    found = re.search(r'<script id="data" type="application/json">(.*?)</script>', path.read_text(), re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+@pytest.fixture
+def page(tree: Path) -> dict[str, Any]:
+    assert report.write(tree, tree / "report.html") == 14
+    return page_of(tree / "report.html")
+
+
+def test_runs_are_listed_in_natural_order_with_their_state(page: dict[str, Any]) -> None:
+    assert [run["name"] for run in page["runs"]] == [str(i) for i in range(14)]
+    states = {run["name"]: (run["state"], run["reason"]) for run in page["runs"]}
+    assert all(states[str(i)] == ("finished", "") for i in (*range(11), 13))
+    assert states["11"] == ("unfinished", "3 of 500 evaluations")
+    assert states["12"][0] == "failed" and HOSTILE in states["12"][1]
+
+
+def test_the_columns_are_the_parameters_that_differ_the_losses_and_the_measures(page: dict[str, Any]) -> None:
+    assert set(page["parameters"]) == {"network.pooling", "seed", "content.path"}
+    assert page["results"] == ["loss/total", "loss/content", "loss/style", "evaluations", "seconds", "measures/ssim"]
+    third = page["runs"][3]
+    assert third["parameters"] == {"network.pooling": "max", "seed": 1, "content.path": "coffee"}
+    assert third["results"]["loss/total"] == 79.0 and third["results"]["measures/ssim"] == 0.3
+
+
+def test_nothing_in_the_data_ends_the_script_or_becomes_markup(tree: Path, page: dict[str, Any]) -> None:
+    text = (tree / "report.html").read_text()
+    assert HOSTILE not in text and "<img src=x" not in text
+    assert text.count("</script>") == 2
+    assert HOSTILE in json.dumps(page)
+
+
+def test_the_page_names_no_other_address(tree: Path, page: dict[str, Any]) -> None:
+    text = (tree / "report.html").read_text().replace("http://www.w3.org/2000/svg", "")
+    text = re.sub(r"data:image/jpeg;base64,[\w+/=]+", "", text)
+    assert not re.search(r"\w+:?//[a-z]|@import|url\(", text, re.IGNORECASE)
+    assert set(re.findall(r"src=|href=", text)) <= {"src="} and "default-src 'none'" in text
+    assert page["pictures"] and all(uri.startswith("data:image/jpeg;base64,") for uri in page["pictures"].values())
+
+
+def test_pictures_are_embedded_once_and_the_first_progress_picture_stands_for_the_content(page: dict[str, Any]) -> None:
+    before = {run["before"] for run in page["runs"] if run["state"] == "finished"}
+    assert len(before) == 1  # the same progress picture, as no content picture has the checksum recorded
+    assert len({run["after"] for run in page["runs"] if run["after"]}) == 12
+    assert len(page["pictures"]) == 13
+
+
+def test_the_content_picture_is_embedded_if_it_is_the_one_of_the_run(tree: Path, inputs: dict[str, Path]) -> None:
+    from stn import files
+
+    make_run(tree / "14", 1.0, f"content.path={inputs['content']}")
+    settings = settings_of(f"content.path={inputs['content']}")
+    checksums = {"content": files.sha256(inputs["content"])}
+    (tree / "14" / "provenance.json").write_text(json.dumps({"config": settings, "inputs_sha256": checksums}))
+    report.write(tree, tree / "report.html")
+    page = page_of(tree / "report.html")
+    assert page["runs"][14]["before"] == checksums["content"][:16]
+
+
+def test_large_pictures_are_made_smaller(tree: Path) -> None:
+    report.write(tree, tree / "small.html", max_px=8)
+    report.write(tree, tree / "large.html")
+    small, large = page_of(tree / "small.html")["pictures"], page_of(tree / "large.html")["pictures"]
+    assert small.keys() == large.keys()
+    assert all(len(small[key]) < len(large[key]) for key in small)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("preset=gatys2016", "network.weights=my weights.mat", "seed=3"),
+        ("preset=d2l", "style=the_scream", "objective.style_layers=[relu1_1,relu2_1]", "init.amplitude=1e-7"),
+        ("preset=demo", "pyramid.levels=[{scale: 0.25, max_evaluations: 3}]", "network.rescale=default"),
+        ("content.path='it\\'s, [a] {b}=$c.jpg'", "optimizer=adam", "image.size_px=null", "optimizer.bounds=true"),
+    ],
+)
+def test_the_overrides_of_a_run_make_its_settings_again(overrides: tuple[str, ...]) -> None:
+    settings = settings_of(*overrides)
+    assert settings_of(*report.overrides_of(settings)) == settings
+
+
+def test_the_commands_are_for_a_shell(page: dict[str, Any]) -> None:
+    settings = ("content.path=skimage:coffee.png", "style.path=drawn:strokes", "network.pooling=max", "seed=1")
+    assert set(page["runs"][3]["command"].split()) == {"python", "scripts/stylize.py", *settings}
+    assert page["runs"][12]["command"] == "python scripts/stylize.py 'style.path=a b.jpg' seed=1"
+
+
+def test_damaged_files_do_not_stop_the_report(tree: Path) -> None:
+    (tree / "0" / "summary.json").write_text("{")
+    (tree / "1" / "metrics.csv").write_text("evaluation,loss/total\n1,x\n")
+    (tree / "2" / "image.png").write_bytes(b"\x89PNG")
+    (tree / "3" / "provenance.json").write_text("[]")
+    (tree / "4" / "summary.json").write_text(json.dumps({"loss/total": float("nan")}))
+    report.write(tree, tree / "report.html")
+    runs = page_of(tree / "report.html")["runs"]
+    assert runs[0]["state"] == "unfinished" and runs[1]["curve"] == {} and runs[2]["after"] is None
+    assert runs[3]["command"] == "" and runs[4]["results"]["loss/total"] == "nan"
+
+
+def test_long_curves_are_thinned_with_both_ends_kept(tmp_path: Path) -> None:
+    make_run(tmp_path / "run", 1.0, rows=2000)
+    report.write(tmp_path, tmp_path / "report.html")
+    curve = page_of(tmp_path / "report.html")["runs"][0]["curve"]
+    assert len(curve["evaluation"]) == report.CURVE_POINTS
+    assert curve["evaluation"][0] == 0 and curve["evaluation"][-1] == 1999
+
+
+def test_a_single_run_directory_and_an_empty_one(tmp_path: Path) -> None:
+    make_run(tmp_path / "run", 1.0)
+    assert report.write(tmp_path / "run", tmp_path / "report.html") == 1
+    assert page_of(tmp_path / "report.html")["runs"][0]["name"] == "run"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(errors.InputError, match="holds no run"):
+        report.write(tmp_path / "empty", tmp_path / "report.html")
+
+
+def test_the_script_says_where_the_page_is_and_does_not_import_tensorflow(tree: Path) -> None:
+    code = "import sys, runpy; sys.argv[0] = 'report.py'; runpy.run_path(sys.argv.pop(1), run_name='__main__'); "
+    code += "assert 'tensorflow' not in sys.modules"
+    script = config.CONFIG_DIR.parent / "scripts" / "report.py"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(script), str(tree)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{tree / 'report.html'}\n", "")
+    empty = tree / "0" / "progress"
+    done = subprocess.run([sys.executable, str(script), str(empty)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
+
+
+def drawn(path: Path, fragment: str = "") -> str:
+    """The page's elements after a headless Chromium has run its script."""
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    options += ["--disable-background-networking", "--disable-component-update", "--dump-dom"]
+    with tempfile.TemporaryDirectory() as profile:
+        address = path.absolute().as_uri() + fragment
+        command = [str(CHROMIUM), *options, f"--user-data-dir={profile}", address]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def table(dom: str) -> list[list[str]]:
+    """The text of the run table's cells, row by row."""
+    body = dom.split('<table id="runs">')[1].split("<tbody>")[1].split("</tbody>")[0]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", line, re.DOTALL) for line in body.split("<tr")[1:]]
+    return [[html.unescape(cell) for cell in row] for row in rows]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+def test_a_browser_draws_sorts_and_filters_the_page_from_a_file(tree: Path) -> None:
+    path = tree / "report.html"
+    report.write(tree, path)
+    plain = drawn(path)
+    assert [row[0] for row in table(plain)] == [str(i) for i in range(14)]
+    assert "14 of 14 runs shown; 12 finished, 1 unfinished, 1 failed" in plain
+    assert HOSTILE in table(plain)[12][2] and "<img src=x" not in plain
+    assert len(re.findall(r"<path d=\"M", plain)) == 13  # a curve each, but for the one that failed at once
+    grid = plain.split('<table id="grid">')[1].split("</table>")[0]
+    assert grid.count("<img") == 12
+    assert '<div class="over" style="clip-path: inset' in plain
+
+    by_loss = table(drawn(path, "#sort=loss/total"))
+    totals = [float(row[6]) for row in by_loss if row[6]]  # after run, state, reason and three parameters
+    assert len(totals) == 12 and totals == sorted(totals)
+    assert {row[1] for row in by_loss[12:]} == {"unfinished", "failed"}  # without a loss: last, either way
+    downward = [row[0] for row in table(drawn(path, "#sort=loss/total&desc=1"))]
+    assert downward[:12] == [row[0] for row in by_loss[:12]][::-1] and set(downward[12:]) == {"11", "12"}
+
+    filtered = table(drawn(path, "#filter=pooling%3Dmax%20loss/total%3C60"))
+    assert [row[0] for row in filtered] == ["7", "9"]
+    assert [row[0] for row in table(drawn(path, "#filter=FAILED"))] == ["12"]
+    linear = drawn(path, "#log=0&over=seconds&run=3&rows=seed&columns=")
+    assert '<tr class="chosen"><td class="" title="3">3' in linear and ">seconds</text>" in linear
