@@ -17,7 +17,7 @@ FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 def records(run_dir: Path) -> list[Record]:
     """All records of the one W&B run in a run directory; AssertionError if its file is not whole."""
-    [path] = run_dir.glob("wandb/*/*.wandb")
+    [path] = run_dir.glob("wandb/offline-run-*/*.wandb")
     return [Record.FromString(data) for data in _logged(path.read_bytes())]
 
 

@@ -1,0 +1,166 @@
+"""Every experiment composes with as many cells as its caption has pictures; one runs, is repeated and is changed."""
+
+import csv
+import json
+import runpy
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.io
+
+from stn import config, errors, experiments, figures
+
+FOLDER = config.CONFIG_DIR.parent / "experiments"
+FILES = sorted(path.stem for path in FOLDER.glob("*.py"))
+# METHODS.md §3: pictures that are optimized in each figure.
+CELLS = {
+    "reconstructions": 5 + 5,  # conv1_2 … conv5_2; one to five style layers
+    "artworks": 5,  # B … F
+    "tradeoff": 5 * 4,  # rows of layers, columns of α/β
+    "ratio": 4,
+    "content_layer": 2,
+    "initialization": 1 + 1 + 4,  # content, style, four noise seeds
+    "photorealism": 1,
+    "objective_curve": 3 * 3,  # sizes, pairs
+    "gatys_vs_johnson": 3 * 2,  # at least three pairs, two choices of layers
+    "pooling": 2,
+    "optimizers": 3,
+}
+
+
+def load(name: str) -> experiments.Experiment:
+    return runpy.run_path(str(FOLDER / f"{name}.py"))["EXPERIMENT"]
+
+
+def alpha_over_beta(settings: config.Config) -> float:
+    return settings.objective.content_weight / settings.objective.style_weight
+
+
+def test_there_is_a_file_for_every_figure() -> None:
+    assert set(FILES) == set(CELLS)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_experiment_composes_with_the_cells_of_its_caption(name: str) -> None:
+    experiment = load(name)
+    assert experiment.name == name
+    cells = experiments.compose(experiment)
+    assert len(cells) == CELLS[name]
+    plain = [json.dumps(config.to_dict(settings), sort_keys=True) for settings in cells.values()]
+    assert len(set(plain)) == len(plain), "two cells are the same"
+    small = experiments.compose(experiment, ["network=vgg16_hed", "optimizer.max_evaluations=7"])
+    assert {settings.network.name for settings in small.values()} == {"vgg16_hed"}
+    assert {settings.optimizer.max_evaluations for settings in small.values()} == {7}
+
+
+def test_the_printed_ratios_are_those_of_the_cells() -> None:
+    """METHODS.md §3, in the order of the figures."""
+    ratios = {
+        "tradeoff": [1e-5, 1e-4, 1e-3, 1e-2] * 5,
+        "ratio": [1e-4, 1e-3, 1e-2, 1e-1],
+        "artworks": [1e-3, 8e-4, 5e-3, 5e-4, 5e-4],
+        "content_layer": [1e-3] * 2,
+        "initialization": [1e-3] * 6,
+        "photorealism": [1e-2],
+    }
+    for name, expected in ratios.items():
+        found = [alpha_over_beta(settings) for settings in experiments.compose(load(name)).values()]
+        assert found == pytest.approx(expected), name
+
+
+def test_tradeoffs_rows_are_growing_subsets() -> None:
+    cells = list(experiments.compose(load("tradeoff")).values())
+    for row in range(5):
+        for settings in cells[4 * row : 4 * row + 4]:
+            layers = settings.objective.style_layers
+            assert [layer.layer for layer in layers] == [f"relu{i}_1" for i in range(1, row + 2)]
+            assert [layer.weight for layer in layers] == pytest.approx([1 / (row + 1)] * (row + 1))
+
+
+def test_reconstructions_minimize_one_term_from_noise() -> None:
+    cells = list(experiments.compose(load("reconstructions")).values())
+    assert all(settings.init.name == "noise" for settings in cells)
+    for i, settings in enumerate(cells[:5], start=1):
+        assert [layer.layer for layer in settings.objective.content_layers] == [f"relu{i}_2"]
+        assert settings.objective.style_layers == []
+    for settings in cells[5:]:
+        assert settings.objective.content_layers == []
+
+
+def cell_files(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent != folder
+    }
+
+
+def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    experiment = load("pooling")
+    overrides = [*small, "network.rescale=null"]
+    folder = experiments.run(experiment, overrides)
+    assert folder == tmp_path / "outputs" / "experiments" / "pooling"
+    assert {"figure.png", "figure.pdf", "runs.csv", "losses.png", "caption.txt"} <= {p.name for p in folder.iterdir()}
+    assert skimage.io.imread(folder / "figure.png").std() > 10
+    with (folder / "runs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["network.pooling"] for row in rows] == ["avg", "max"]
+    for row in rows:
+        summary = json.loads((folder / row["directory"] / "summary.json").read_text())
+        for key in ("loss/total", "measures/style", "measures/ssim_to_content"):
+            assert float(row[key]) == summary[key]
+    before = cell_files(folder)
+
+    monkeypatch.setattr(experiments, "_multirun", None)  # a second call needs none
+    experiments.run(experiment, overrides)
+    experiments.run(experiment, [*overrides, "tracking.project=other"])  # changes no pixel
+    assert cell_files(folder) == before
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+
+    lost, kept = (folder / row["directory"] for row in rows)
+    picture = (lost / "image.png").read_bytes()
+    shutil.rmtree(lost)  # as if it had been interrupted
+    experiments.run(experiment, overrides)
+    assert (lost / "image.png").read_bytes() == picture
+    after = cell_files(folder)
+    assert all(after[name] == time for name, time in before.items() if name.startswith(kept.name))
+
+    monkeypatch.setattr(experiments, "_multirun", lambda folder, directories, hydras: missing.extend(directories))
+    missing: list[str] = []
+    with pytest.raises(FileNotFoundError):  # nothing was computed, so there is nothing to draw
+        experiments.run(experiment, [*overrides, "seed=1"])
+    assert len(missing) == 2 and not {lost.name, kept.name} & set(missing)
+
+
+def test_a_cell_is_another_when_its_picture_is(small, inputs, tmp_path: Path) -> None:
+    copy = tmp_path / "content.png"
+    shutil.copy(inputs["content"], copy)
+    settings = config.compose(*small, f"content.path={copy}")
+    first = experiments._digest(settings)
+    assert experiments._digest(settings) == first
+    shutil.copy(inputs["style"], copy)
+    experiments._checksum.cache_clear()
+    assert experiments._digest(settings) != first
+
+
+def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
+    experiment = load("pooling")
+    with pytest.raises(errors.InputError, match="seed=0,1"):
+        experiments.run(experiment, [*small, "seed=0,1"], tmp_path)
+    with pytest.raises(errors.InputError, match="content"):
+        experiments.run(experiment, [*small, "content.path=nowhere.png"], tmp_path)
+    with pytest.raises(errors.InputError, match="2 of 2 runs did not finish"):
+        experiments.run(experiment, [*small, "objective.content_layers=[relu5_4]", "image.size_px=8"], tmp_path)
+
+
+def test_panels_keep_the_width_of_a_page() -> None:
+    rgb = np.full((20, 30, 3), 200.0)
+    figure = figures.panels(
+        [[figures.Panel(rgb, "a", "row"), None], [figures.Panel(rgb), figures.Panel(rgb, inset=rgb)]]
+    )
+    assert figure.get_size_inches()[0] == pytest.approx(6.875)  # CVPR's text
+    assert len(figure.axes) == 4
