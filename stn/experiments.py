@@ -6,6 +6,7 @@ settings are another cell, and finished ones are never computed twice. Overrides
 `hydra/launcher=joblib`, go to the multirun.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -13,6 +14,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What varies (`cells`, given the settings they share), how it is laid out (`draw`), what it answers (`caption`)."""
+    """What varies (`cells`, given what they share), how it is laid out (`draw`), which caption it answers."""
 
     name: str
     caption: str
@@ -141,12 +143,11 @@ def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -
         *hydras,
         f"+cell={','.join(directories)}",
     ]
-    received: list[int] = []
-    with subprocess.Popen(command) as process, _signals_kept(received, process):
+    with subprocess.Popen(command) as process, _signals_left_to(process):
         code = process.wait()
     unfinished = [name for name in directories if not _finished(folder / name)]
-    if unfinished and (received or code in (128 + signal.SIGINT, 128 + signal.SIGTERM)):
-        raise errors.Interrupted("interrupted; the same command goes on from there", 128 + received[0] if received else code)
+    if unfinished and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+        raise errors.Interrupted("interrupted; the same command goes on from there", code)
     if unfinished:
         raise InputError(
             f"{len(unfinished)} of {len(directories)} runs did not finish ({', '.join(unfinished[:3])}"
@@ -154,8 +155,21 @@ def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -
         )
 
 
-class _signals_kept:  # noqa: N801
-    pass
+@contextlib.contextmanager
+def _signals_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Ctrl-C reaches the multirun by itself and SIGTERM is passed on; here both only wait for its end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _conditions(runs: Runs) -> str:

@@ -16,10 +16,16 @@ from stn import assets, files, images
 matplotlib.use("Agg")  # no window, no display
 
 import matplotlib.pyplot as plt
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 TEXT_WIDTH = 6.875  # inches, of CVPR's two columns
 FONT_PT = 8  # of the papers' figures, near enough
-STYLE = {"font.size": FONT_PT, "axes.titlesize": FONT_PT, "axes.labelsize": FONT_PT, "legend.fontsize": FONT_PT - 1}
+STYLE: dict[Any, Any] = {
+    "font.size": FONT_PT,
+    "axes.titlesize": FONT_PT,
+    "axes.labelsize": FONT_PT,
+    "legend.fontsize": FONT_PT - 1,
+}
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,9 @@ def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) ->
             columns,
             figsize=(width, sum(heights)),
             squeeze=False,
-            layout="constrained",
+            layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0),
             gridspec_kw={"height_ratios": heights},
         )
-        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
         for axis in axes.flat:
             axis.set_axis_off()
         for row, row_axes in zip(rows, axes, strict=True):
@@ -103,10 +108,7 @@ def montage(
 ) -> None:
     """Draw `pictures`, rows of `rgb` [h, w, 3] 0-255, with a title a column and a label a row."""
     drawn = [
-        [
-            Panel(rgb, titles[j] if i == 0 else "", rows[i] if rows and j == 0 else "")
-            for j, rgb in enumerate(line)
-        ]
+        [Panel(rgb, titles[j] if i == 0 else "", rows[i] if rows and j == 0 else "") for j, rgb in enumerate(line)]
         for i, line in enumerate(pictures)
     ]
     save(panels(drawn), path)

@@ -1,6 +1,7 @@
 """Every experiment composes with as many cells as its caption has pictures; one runs, is repeated and is changed."""
 
 import csv
+import functools
 import json
 import runpy
 import shutil
@@ -34,6 +35,11 @@ def load(name: str) -> experiments.Experiment:
     return runpy.run_path(str(FOLDER / f"{name}.py"))["EXPERIMENT"]
 
 
+@functools.cache
+def composed(name: str) -> dict[str, config.Config]:
+    return experiments.compose(load(name))
+
+
 def alpha_over_beta(settings: config.Config) -> float:
     return settings.objective.content_weight / settings.objective.style_weight
 
@@ -46,13 +52,17 @@ def test_there_is_a_file_for_every_figure() -> None:
 def test_every_experiment_composes_with_the_cells_of_its_caption(name: str) -> None:
     experiment = load(name)
     assert experiment.name == name
-    cells = experiments.compose(experiment)
+    cells = composed(name)
     assert len(cells) == CELLS[name]
     plain = [json.dumps(config.to_dict(settings), sort_keys=True) for settings in cells.values()]
     assert len(set(plain)) == len(plain), "two cells are the same"
-    small = experiments.compose(experiment, ["network=vgg16_hed", "optimizer.max_evaluations=7"])
+
+
+def test_overrides_reach_every_cell() -> None:
+    small = experiments.compose(load("initialization"), ["network=vgg16_hed", "optimizer.max_evaluations=7", "seed=9"])
     assert {settings.network.name for settings in small.values()} == {"vgg16_hed"}
     assert {settings.optimizer.max_evaluations for settings in small.values()} == {7}
+    assert [settings.seed for settings in small.values()] == [9, 9, 0, 1, 2, 3]  # what a cell sets itself wins
 
 
 def test_the_printed_ratios_are_those_of_the_cells() -> None:
@@ -66,12 +76,12 @@ def test_the_printed_ratios_are_those_of_the_cells() -> None:
         "photorealism": [1e-2],
     }
     for name, expected in ratios.items():
-        found = [alpha_over_beta(settings) for settings in experiments.compose(load(name)).values()]
+        found = [alpha_over_beta(settings) for settings in composed(name).values()]
         assert found == pytest.approx(expected), name
 
 
 def test_tradeoffs_rows_are_growing_subsets() -> None:
-    cells = list(experiments.compose(load("tradeoff")).values())
+    cells = list(composed("tradeoff").values())
     for row in range(5):
         for settings in cells[4 * row : 4 * row + 4]:
             layers = settings.objective.style_layers
@@ -80,7 +90,7 @@ def test_tradeoffs_rows_are_growing_subsets() -> None:
 
 
 def test_reconstructions_minimize_one_term_from_noise() -> None:
-    cells = list(experiments.compose(load("reconstructions")).values())
+    cells = list(composed("reconstructions").values())
     assert all(settings.init.name == "noise" for settings in cells)
     for i, settings in enumerate(cells[:5], start=1):
         assert [layer.layer for layer in settings.objective.content_layers] == [f"relu{i}_2"]
@@ -151,7 +161,7 @@ def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
     experiment = load("pooling")
     with pytest.raises(errors.InputError, match="seed=0,1"):
         experiments.run(experiment, [*small, "seed=0,1"], tmp_path)
-    with pytest.raises(errors.InputError, match="content"):
+    with pytest.raises(errors.InputError, match="nowhere.png"):
         experiments.run(experiment, [*small, "content.path=nowhere.png"], tmp_path)
     with pytest.raises(errors.InputError, match="2 of 2 runs did not finish"):
         experiments.run(experiment, [*small, "objective.content_layers=[relu5_4]", "image.size_px=8"], tmp_path)

@@ -1,0 +1,35 @@
+"""Where the run starts: figure 6 of Gatys et al. 2016, six cells. python experiments/initialization.py"""
+
+import matplotlib.pyplot as plt
+
+from stn import config, experiments, figures
+
+STARTS = {"content": "init=content", "style": "init=style"} | {f"noise-{seed}": "init=noise" for seed in range(4)}
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    return [
+        experiments.Cell(name, (start, f"seed={name.removeprefix('noise-')}") if "noise" in name else (start,))
+        for name, start in STARTS.items()
+    ]
+
+
+def draw(runs: experiments.Runs) -> plt.Figure:
+    drawn = [figures.Panel(run.rgb, name.replace("-", ", seed ")) for name, run in runs.items()]
+    drawn[0] = figures.Panel(drawn[0].rgb, "A  content", inset=runs["content"].picture("style"))
+    drawn[1] = figures.Panel(drawn[1].rgb, "B  style")
+    drawn[2] = figures.Panel(drawn[2].rgb, "C  noise, seed 0")
+    return figures.panels([drawn[:3], drawn[3:]])
+
+
+EXPERIMENT = experiments.Experiment(
+    "initialization",
+    "Gatys et al. 2016, figure 6: started from A the content, B the style, C four white noise images; α/β = 1e-3. "
+    "Content and style bias the result's layout, the noise seeds differ in detail only. The painting is our choice.",
+    ("preset=gatys2016", "style=starry_night"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)

@@ -1,0 +1,54 @@
+"""The objective over L-BFGS: figure 5 of Johnson et al. 2016, nine cells. python experiments/objective_curve.py
+
+Three sizes, image.size_px being the largest, and three pairs: the median and, shaded, the least and the most of them.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from stn import config, experiments, figures
+
+PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
+FRACTIONS = (4, 2, 1)  # of 1024: 256, 512 and 1024 px
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    largest = base.image.size_px or 1024
+    return [
+        experiments.Cell(
+            f"{content}-{style}-{largest // fraction}",
+            (f"content={content}", f"style={style}", f"image.size_px={largest // fraction}"),
+        )
+        for fraction in FRACTIONS
+        for content, style in PAIRS
+    ]
+
+
+def draw(runs: experiments.Runs) -> plt.Figure:
+    found = list(runs.values())
+    with plt.rc_context(figures.STYLE):
+        figure, axis = plt.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.6), layout="constrained")
+        for i in range(0, len(found), len(PAIRS)):
+            group = found[i : i + len(PAIRS)]
+            best = [np.fmin.accumulate(run.metrics["loss/total"]) for run in group]
+            values = np.array([line[: min(map(len, best))] for line in best])
+            line = axis.plot(np.median(values, axis=0), label=f"{group[0].settings['image']['size_px']} px")[0]
+            axis.fill_between(
+                range(values.shape[1]), values.min(axis=0), values.max(axis=0), alpha=0.2, color=line.get_color()
+            )
+        axis.set(xlabel="L-BFGS evaluations", ylabel="objective, best so far", yscale="log")
+        axis.legend()
+    return figure
+
+
+EXPERIMENT = experiments.Experiment(
+    "objective_curve",
+    "Johnson et al. 2016, figure 5: the objective against the work of L-BFGS at 256, 512 and 1024 px, here over three "
+    "pairs of pictures and in evaluations.",
+    ("preset=johnson2016", "image.size_px=1024"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)

@@ -1,0 +1,28 @@
+"""A photograph as the style: figure 7 of Gatys et al. 2016, one cell. python experiments/photorealism.py"""
+
+import matplotlib.pyplot as plt
+
+from stn import config, experiments, figures
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    return [experiments.Cell("night", ("objective.style_weight=100",))]  # α/β = 1e-2
+
+
+def draw(runs: experiments.Runs) -> plt.Figure:
+    (run,) = runs.values()
+    pictures = {"A  style": run.picture("style"), "B  content": run.picture("content"), "C  result": run.rgb}
+    return figures.panels([[figures.Panel(rgb, title) for title, rgb in pictures.items()]])
+
+
+EXPERIMENT = experiments.Experiment(
+    "photorealism",
+    "Gatys et al. 2016, figure 7: the light of A, a photograph of a city at night, on B, one by day; from the content, "
+    "α/β = 1e-2. The photographs are not the paper's.",
+    ("preset=gatys2016", "content=golden_gate", "style=hoover_tower_night", "init=content"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)

@@ -1,0 +1,29 @@
+"""Average against max pooling: section 2 of Gatys et al. 2016, two cells. python experiments/pooling.py"""
+
+import matplotlib.pyplot as plt
+
+from stn import config, experiments, figures
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    return [experiments.Cell(pooling, (f"network.pooling={pooling}",)) for pooling in ("avg", "max")]
+
+
+def draw(runs: experiments.Runs) -> plt.Figure:
+    average, maximum = runs.values()
+    content = figures.Panel(average.picture("content"), "content", inset=average.picture("style"))
+    return figures.panels(
+        [[content, figures.Panel(average.rgb, "average pooling"), figures.Panel(maximum.rgb, "max pooling")]]
+    )
+
+
+EXPERIMENT = experiments.Experiment(
+    "pooling",
+    "Gatys et al. 2016, section 2: the authors found average pooling slightly more appealing than max pooling.",
+    ("preset=gatys2016", "style=starry_night"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)

@@ -1,0 +1,30 @@
+"""Content against style: figure 4 of Gatys et al. 2016, four cells. python experiments/ratio.py"""
+
+import matplotlib.pyplot as plt
+
+from stn import config, experiments, figures
+
+EXPONENTS = (-4, -3, -2, -1)  # α/β = 1e-4 … 1e-1
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    return [experiments.Cell(f"1e{exponent}", (f"objective.style_weight={10**-exponent}",)) for exponent in EXPONENTS]
+
+
+def draw(runs: experiments.Runs) -> plt.Figure:
+    drawn = [
+        figures.Panel(run.rgb, f"$10^{{{exponent}}}$") for exponent, run in zip(EXPONENTS, runs.values(), strict=True)
+    ]
+    return figures.panels([drawn[:2], drawn[2:]])
+
+
+EXPERIMENT = experiments.Experiment(
+    "ratio",
+    "Gatys et al. 2016, figure 4: α/β from 1e-4 to 1e-1; the more weight on the content, the more of the photograph.",
+    ("preset=gatys2016", "style=composition_vii"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)

@@ -1,0 +1,52 @@
+"""Style layers against content: figure 3 of Gatys et al. 2015, twenty cells. python experiments/tradeoff.py
+
+Rows: style from growing subsets of layers. Columns: α/β. The painting is Composition VII.
+"""
+
+import matplotlib.pyplot as plt
+
+from stn import config, experiments, figures
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+EXPONENTS = (-5, -4, -3, -2)  # α/β = 1e-5 … 1e-2
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    return [
+        experiments.Cell(
+            f"to_conv{count}_1-1e{exponent}",
+            (f"objective.style_layers=[{','.join(LAYERS[:count])}]", f"objective.style_weight={10**-exponent}"),
+        )
+        for count in range(1, 6)
+        for exponent in EXPONENTS
+    ]
+
+
+def draw(runs: experiments.Runs) -> plt.Figure:
+    pictures = iter(runs.values())
+    return figures.panels(
+        [
+            [
+                figures.Panel(
+                    next(pictures).rgb,
+                    title=f"$10^{{{exponent}}}$" if count == 1 else "",
+                    label=f"conv{count}_1" if exponent == EXPONENTS[0] else "",
+                )
+                for exponent in EXPONENTS
+            ]
+            for count in range(1, 6)
+        ]
+    )
+
+
+EXPERIMENT = experiments.Experiment(
+    "tradeoff",
+    "Gatys et al. 2015 (arXiv:1508.06576), figure 3: with more layers (rows) the style is matched on larger scales; "
+    "with larger α/β (columns, 1e-5 to 1e-2) the photograph comes through.",
+    ("preset=gatys2015", "style=composition_vii"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)
