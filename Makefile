@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check figures clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo-installed
@@ -20,6 +20,14 @@ check: .venv/test-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Every figure at a small size, on the network that needs no download; what that changes stands in README, Figures.
+# A second call computes nothing. FIGURES="image.size_px=512 network=vgg19" make figures is another size and network.
+FIGURES ?= network=vgg16_hed network.rescale=null image.size_px=128 init.amplitude=20 \
+	optimizer.max_evaluations=60 tracking=off
+figures: .venv/demo-installed
+	$(BIN)/python scripts/fetch.py vgg16_hed
+	@for file in experiments/*.py; do $(BIN)/python $$file $(FIGURES) || exit; done
 
 # One installation an extra; a second call finds the stamp and installs nothing.
 .venv/%-installed: setup.cfg | .venv/bin/python
