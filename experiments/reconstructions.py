@@ -33,11 +33,11 @@ def cells(base: config.Config) -> list[experiments.Cell]:
 def draw(runs: experiments.Runs) -> plt.Figure:
     first, *rest = runs.values()
     found = [first, *rest]
-    content = [figures.Panel(first.picture("content"), "content", "content reconstruction")]
+    content = [figures.Panel(first.picture("content"), "content")]
     content += [figures.Panel(run.rgb, f"conv{block}_2") for block, run in zip(BLOCKS, found[:5], strict=True)]
-    style = [figures.Panel(first.picture("style"), "style", "style reconstruction")]
+    style = [figures.Panel(first.picture("style"), "style")]
     style += [
-        figures.Panel(run.rgb, "conv1_1" if count == 1 else f"conv1_1 … {count}_1")
+        figures.Panel(run.rgb, "conv1_1" if count == 1 else f"+ conv{count}_1")
         for count, run in zip(BLOCKS, found[5:], strict=True)
     ]
     return figures.panels([content, style])

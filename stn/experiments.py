@@ -185,13 +185,13 @@ def _conditions(runs: Runs) -> str:
             found.append(str(value))
         return ", ".join(dict.fromkeys(found))
 
-    names = values("network", "name")
+    names, scaled = values("network", "name"), values("network", "rescale")
     text = (
-        f"Network {names}, mean activations scaled to one: {values('network', 'rescale')}; pooling "
+        f"Network {names}, {'plain' if scaled == 'None' else f'mean activations scaled to one ({scaled})'}; pooling "
         f"{values('network', 'pooling')}; {values('image', 'size_px')} px; "
         f"{values('optimizer', 'max_evaluations')} evaluations; first image {values('init', 'name')}; "
         f"alpha {values('objective', 'content_weight')}, beta {values('objective', 'style_weight')}."
     )
-    if names != "vgg19":
-        text += " The ratios are those printed for the paper's normalized VGG-19; this is another network."
+    if names != "vgg19" or scaled == "None":
+        text += " Printed ratios of Gatys et al. assume their normalized VGG-19; this is another network."
     return text

@@ -16,7 +16,6 @@ from stn import assets, files, images
 matplotlib.use("Agg")  # no window, no display
 
 import matplotlib.pyplot as plt
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 TEXT_WIDTH = 6.875  # inches, of CVPR's two columns
 FONT_PT = 8  # of the papers' figures, near enough
@@ -66,36 +65,42 @@ class Run:
 
 def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) -> plt.Figure:
     """A figure of pictures, `width` inches wide, its type in the size of a caption; None leaves a place empty."""
-    columns = max(len(row) for row in rows)
-    # A row is as high as its widest picture needs.
-    aspects = [max(panel.rgb.shape[0] / panel.rgb.shape[1] for panel in row if panel) for row in rows]
-    lines = [0.2 * (1 + max(panel.title.count("\n") for panel in row if panel)) for row in rows]  # inches of title
-    labeled = 0.25 if any(panel and panel.label for row in rows for panel in row) else 0.0
-    cell = (width - labeled) / columns
-    heights = [cell * aspect + line for aspect, line in zip(aspects, lines, strict=True)]
+    # All in inches, from the upper left. A row is as high as its highest picture, and its titles above it.
+    gap, line = 0.04, 0.17
+    left = 0.2 if any(panel and panel.label for row in rows for panel in row) else 0.0
+    side = (width - left + gap) / max(len(row) for row in rows) - gap
+    heights = [max(side * panel.rgb.shape[0] / panel.rgb.shape[1] for panel in row if panel) for row in rows]
+    titles = [line if any(panel and panel.title for panel in row) else gap for row in rows]
+    total = sum(heights) + sum(titles)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            len(rows),
-            columns,
-            figsize=(width, sum(heights)),
-            squeeze=False,
-            layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0),
-            gridspec_kw={"height_ratios": heights},
-        )
-        for axis in axes.flat:
-            axis.set_axis_off()
-        for row, row_axes in zip(rows, axes, strict=True):
-            for panel, axis in zip(row, row_axes, strict=False):
+        figure = plt.figure(figsize=(width, total))
+        top = 0.0
+        for row, height, title in zip(rows, heights, titles, strict=True):
+            top += title
+            for j, panel in enumerate(row):
                 if panel:
-                    _draw(panel, axis)
+                    own = side * panel.rgb.shape[0] / panel.rgb.shape[1]
+                    x, y = left + j * (side + gap), total - top - own
+                    _draw(panel, figure.add_axes((x / width, y / total, side / width, own / total)))
+            top += height
     return figure
 
 
 def _draw(panel: Panel, axis: plt.Axes) -> None:
-    axis.imshow(_bytes(panel.rgb), interpolation="none")
-    axis.set_title(panel.title, pad=3)
+    axis.imshow(_bytes(panel.rgb), interpolation="none", aspect="auto")
+    axis.set_axis_off()
+    axis.set_title(panel.title, pad=2)
     if panel.label:
-        axis.text(-0.03, 0.5, panel.label, rotation=90, ha="right", va="center", transform=axis.transAxes)
+        axis.annotate(
+            panel.label,
+            (0, 0.5),
+            (-3, 0),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            rotation=90,
+            ha="right",
+            va="center",
+        )
     if panel.inset is not None:
         place = axis.inset_axes((0, 0, 0.3, 0.3), anchor="SW")  # of the picture's sides
         place.imshow(_bytes(panel.inset))

@@ -164,7 +164,7 @@ def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
     with pytest.raises(errors.InputError, match="nowhere"):
         experiments.run(experiment, [*small, "content.path=nowhere.png"], tmp_path)
     with pytest.raises(errors.InputError, match="2 of 2 runs did not finish"):
-        experiments.run(experiment, [*small, "objective.content_layers=[relu5_4]", "image.size_px=8"], tmp_path)
+        experiments.run(experiment, [*small, "hydra/launcher=abacus"], tmp_path)
 
 
 def test_panels_keep_the_width_of_a_page() -> None:
