@@ -173,4 +173,4 @@ def test_panels_keep_the_width_of_a_page() -> None:
         [[figures.Panel(rgb, "a", "row"), None], [figures.Panel(rgb), figures.Panel(rgb, inset=rgb)]]
     )
     assert figure.get_size_inches()[0] == pytest.approx(6.875)  # CVPR's text
-    assert len(figure.axes) == 4
+    assert len(figure.axes) == 3  # the empty place has none
