@@ -65,11 +65,12 @@ class Run:
 
 def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) -> plt.Figure:
     """A figure of pictures, `width` inches wide, its type in the size of a caption; None leaves a place empty."""
-    # All in inches, from the upper left. A row is as high as its highest picture, and its titles above it.
+    # All in inches, from the upper left. A row is as high as its median picture; a higher one is made to fit.
     gap, line = 0.04, 0.17
     left = 0.2 if any(panel and panel.label for row in rows for panel in row) else 0.0
     side = (width - left + gap) / max(len(row) for row in rows) - gap
-    heights = [max(side * panel.rgb.shape[0] / panel.rgb.shape[1] for panel in row if panel) for row in rows]
+    aspects = [sorted(panel.rgb.shape[0] / panel.rgb.shape[1] for panel in row if panel) for row in rows]
+    heights = [side * aspect[len(aspect) // 2] for aspect in aspects]
     titles = [line if any(panel and panel.title for panel in row) else gap for row in rows]
     total = sum(heights) + sum(titles)
     with plt.rc_context(STYLE):
@@ -79,9 +80,10 @@ def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) ->
             top += title
             for j, panel in enumerate(row):
                 if panel:
-                    own = side * panel.rgb.shape[0] / panel.rgb.shape[1]
-                    x, y = left + j * (side + gap), total - top - own
-                    _draw(panel, figure.add_axes((x / width, y / total, side / width, own / total)))
+                    aspect = panel.rgb.shape[0] / panel.rgb.shape[1]
+                    own = min(side, height / aspect)
+                    x, y = left + j * (side + gap) + (side - own) / 2, total - top - own * aspect
+                    _draw(panel, figure.add_axes((x / width, y / total, own / width, own * aspect / total)))
             top += height
     return figure
 
