@@ -125,7 +125,6 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path
     before = cell_files(folder)
 
     monkeypatch.setattr(experiments, "_multirun", None)  # a second call needs none
-    experiments.run(experiment, overrides)
     experiments.run(experiment, [*overrides, "tracking.project=other"])  # changes no pixel
     assert cell_files(folder) == before
     monkeypatch.undo()
