@@ -136,7 +136,7 @@ def loss_curves(run_dir: Path) -> Path:
     evaluations = [int(row["evaluation"]) for row in rows]
     for term in ("total", "content", "style", "smoothness"):
         values = np.array([float(row[f"loss/{term}"]) for row in rows])
-        if values.max(initial=0) > 0:
+        if (values > 0).any():  # no maximum: an evaluation may have been NaN
             axis.plot(evaluations, np.where(values > 0, values, np.nan), label=term, zorder=1 if term == "total" else 2)
     axis.set(xlabel="evaluation", ylabel="loss, with its weight", yscale="log")
     axis.legend()

@@ -113,8 +113,10 @@ def command(
 
     def call(*overrides: str) -> Ended:
         run_dir = tmp_path / "run"
+        flags = [word for word in overrides if word.startswith("-")]  # argparse wants them first
+        typed = [word for word in overrides if not word.startswith("-")]
         full_error = os.environ["HYDRA_FULL_ERROR"]
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *small, f"hydra.run.dir={run_dir}", *overrides])
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *flags, *small, f"hydra.run.dir={run_dir}", *typed])
         # Hydra closes all log handlers, and TensorFlow's would close a stream that is pytest's.
         absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
         capfd.readouterr()
@@ -174,12 +176,13 @@ def sweep(small: tuple[str, ...], inputs: dict[str, Path], tmp_path_factory: pyt
 @contextlib.contextmanager
 def at_evaluation(number: int, action: Callable[[], object]) -> Iterator[None]:
     """Take `action` when a run in this process prints its line of evaluation `number`, from 1."""
+    stderr = sys.stderr
 
     class Stream(io.StringIO):
         def write(self, text: str) -> int:
             if text.startswith(f"evaluation {number}/"):
                 action()
-            return super().write(text)
+            return stderr.write(text)
 
     with contextlib.redirect_stderr(Stream()):
         yield

@@ -1,0 +1,81 @@
+"""Montages and curves: what is drawn, and where."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib import colors
+from PIL import Image
+
+from stn import figures
+
+RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 160, 20), (20, 20, 230), (230, 220, 20)
+COLUMNS = "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/smoothness"
+# Matplotlib's default colors in the order the terms are drawn.
+TERMS = dict(zip(("total", "content", "style", "smoothness"), ("C0", "C1", "C2", "C3"), strict=True))
+
+
+def where(path: Path, color: tuple[int, ...]) -> np.ndarray:
+    """Rows and columns of the pixels of one color, within what smoothing changes."""
+    with Image.open(path) as picture:
+        rgb = np.asarray(picture.convert("RGB")).astype(int)
+    return np.argwhere((np.abs(rgb - color) <= 6).all(axis=-1))
+
+
+def plain(color: tuple[int, ...], height: int = 20, width: int = 30) -> np.ndarray:
+    return np.broadcast_to(np.array(color, float), (height, width, 3))
+
+
+def drawn(path: Path) -> set[str]:
+    """The terms that have a curve in a figure of losses."""
+    values = {term: tuple(round(255 * part) for part in colors.to_rgb(name)) for term, name in TERMS.items()}
+    return {term for term, color in values.items() if len(where(path, color)) > 20}
+
+
+def test_a_montage_keeps_rows_columns_and_proportions(tmp_path: Path) -> None:
+    path = tmp_path / "montage.png"
+    figures.montage(path, [[plain(RED), plain(GREEN)], [plain(BLUE), plain(YELLOW)]], ("one", "two"), ("a", "b"))
+    places = {color: where(path, color) for color in (RED, GREEN, BLUE, YELLOW)}
+    centers = {color: place.mean(axis=0) for color, place in places.items()}
+    assert centers[RED][0] == pytest.approx(centers[GREEN][0], abs=2) and centers[RED][1] < centers[GREEN][1]
+    assert centers[RED][1] == pytest.approx(centers[BLUE][1], abs=2) and centers[RED][0] < centers[BLUE][0]
+    assert centers[YELLOW][0] > centers[GREEN][0] and centers[YELLOW][1] > centers[BLUE][1]
+    for place in places.values():
+        height, width = np.ptp(place, axis=0) + 1
+        assert width / height == pytest.approx(30 / 20, rel=0.03)
+    assert [file.name for file in tmp_path.iterdir()] == ["montage.png"]
+    assert not plt.get_fignums()
+
+
+def test_a_comparison_is_content_style_result(tmp_path: Path) -> None:
+    path = figures.comparison(tmp_path, plain(RED), plain(GREEN, 40, 10), plain(BLUE))
+    assert path == tmp_path / "comparison.png"
+    across = [where(path, color).mean(axis=0)[1] for color in (RED, GREEN, BLUE)]
+    assert across == sorted(across)
+
+
+@pytest.mark.parametrize(
+    ("rows", "terms"),
+    [
+        (["0,0,1,100,60,40,0", "1,1,2,50,30,20,0", "2,2,3,20,15,5,0"], {"total", "content", "style"}),
+        (["0,0,1,110,60,40,10", "1,1,2,58,30,20,8", "2,2,3,24,15,5,4"], {"total", "content", "style", "smoothness"}),
+        # The content itself has no content loss, and a step too far may have no finite loss.
+        (
+            ["0,0,1,100,0,100,0", "1,1,2,nan,nan,nan,0", "2,2,3,30,10,20,0", "3,3,3,15,5,10,0"],
+            {"total", "content", "style"},
+        ),
+    ],
+)
+def test_loss_curves_show_the_terms_that_there_are(tmp_path: Path, rows: list[str], terms: set[str]) -> None:
+    (tmp_path / "metrics.csv").write_text("\n".join([COLUMNS, *rows]) + "\n")
+    path = figures.loss_curves(tmp_path)
+    assert path == tmp_path / "losses.png"
+    assert drawn(path) == terms
+    assert not plt.get_fignums()
+
+
+def test_a_run_draws_its_figures_when_asked(run, tmp_path: Path) -> None:
+    run(tmp_path, "figures=true")
+    assert {"comparison.png", "losses.png"} <= {file.name for file in tmp_path.iterdir()}
+    assert {"total", "style"} <= drawn(tmp_path / "losses.png")

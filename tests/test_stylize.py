@@ -1,0 +1,201 @@
+"""The command from end to end, as a user types it: what it prints, what it exits with and what it leaves."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wandb_file
+from conftest import SCRIPT, Ended, at_evaluation, listing, metrics, start
+from PIL import Image
+
+from stn import images, weights
+
+PLAIN_LINE = r"evaluation \d+/6: total \S+, content \S+, style \S+ \(\d+ s\)"
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(float)
+
+
+def test_a_run_prints_where_its_picture_is_and_plain_lines_of_progress(offline: Ended) -> None:
+    assert offline.code == 0
+    assert offline.out == f"{offline.run_dir / 'image.png'}\n"
+    lines = offline.err.splitlines()
+    assert len(lines) == 6
+    assert [line for line in lines if not re.fullmatch(PLAIN_LINE, line)] == []  # no bar, no chatter of libraries
+
+
+def test_a_run_leaves_its_directory_and_the_copy_that_was_asked_for(offline: Ended) -> None:
+    found = {name for name in listing(offline.run_dir.parent) if not name.startswith("run/wandb/")}
+    files = ("image.png", "metrics.csv", "summary.json", "provenance.json", "progress", "wandb")
+    pictures = {"run/progress/000002.png", "run/progress/000004.png"}
+    assert found == {"run", "copies", "copies/copy.jpg", *pictures, *(f"run/{name}" for name in files)}
+    with Image.open(offline.run_dir.parent / "copies" / "copy.jpg") as copy:
+        assert copy.format == "JPEG"
+        carried = json.loads(copy.getexif()[0x010E])
+        difference = np.asarray(copy).astype(float) - pixels(offline.run_dir / "image.png")
+    assert np.abs(difference).mean() < 3  # of 255: a JPEG of quality 95
+    assert carried["seed"] == 0 and carried["optimizer"]["name"] == "lbfgs"
+
+
+def test_a_sweep_over_seeds_is_a_directory_a_run(sweep: Ended) -> None:
+    assert sweep.code == 0
+    paths = [sweep.run_dir / name / "image.png" for name in ("0", "1")]
+    assert sweep.out.splitlines() == [str(path) for path in paths]
+    assert {path.name for path in sweep.run_dir.iterdir()} <= {"0", "1", "multirun.yaml"}
+    seeds = [json.loads((path.parent / "provenance.json").read_text())["seed"] for path in paths]
+    assert seeds == [0, 1]
+    assert paths[0].read_bytes() != paths[1].read_bytes()
+    assert np.abs(pixels(paths[0]) - pixels(paths[1])).mean() > 10  # other noise, not another name
+
+
+def test_the_same_seed_gives_the_same_bytes_in_another_process(sweep: Ended, run, inputs, tmp_path: Path) -> None:
+    run(tmp_path, "network=vgg16", f"network.weights={inputs['vgg16']}", "init=noise", "seed=1")
+    assert (tmp_path / "image.png").read_bytes() == (sweep.run_dir / "1" / "image.png").read_bytes()
+
+
+def test_another_seed_changes_nothing_where_nothing_is_random(command: Callable[..., Ended], tmp_path: Path) -> None:
+    found = []
+    for seed in (0, 1):
+        run_dir = tmp_path / str(seed)
+        assert command(f"seed={seed}", f"hydra.run.dir={run_dir}").code == 0
+        found.append(pixels(run_dir / "image.png"))
+    np.testing.assert_array_equal(*found)
+
+
+# One evaluation leaves the first image itself.
+@pytest.mark.parametrize("name", ["content", "style", "noise", "blend", "file"])
+def test_the_run_starts_from_the_initial_image_asked_for(
+    name: str, command: Callable[..., Ended], inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    content = pixels(inputs["content"])
+    flipped, painting = tmp_path / "flipped.png", tmp_path / "painting.png"
+    images.write(flipped, content[:, ::-1])
+    images.write(painting, content[..., ::-1])
+    overrides = {
+        "noise": ["init.amplitude=8", "seed=3"],
+        "blend": ["init.amplitude=40", "init.noise_ratio=0.25"],
+        "file": [f"init.path={flipped}"],
+    }
+    once = ["image.size_px=null", "optimizer.max_evaluations=1", f"style.path={painting}"]
+    ended = command(f"init={name}", *once, *overrides.get(name, []))
+    assert ended.code == 0, ended.err
+    found = pixels(ended.run_dir / "image.png")
+    expected = {"content": content, "style": content[..., ::-1], "file": content[:, ::-1]}
+    if name in expected:
+        np.testing.assert_array_equal(found, expected[name])
+        return
+    # noise: the mean pixel ± 8; blend: a quarter of the way from the content to the mean pixel ± 40.
+    mean_pixel, ratio, amplitude = np.array(weights.IMAGENET_MEAN), *{"noise": (1, 8), "blend": (0.25, 40)}[name]
+    noise = found - (1 - ratio) * content - ratio * mean_pixel
+    inside = (found > 0) & (found < 255)
+    assert np.abs(noise[inside]).max() <= ratio * amplitude + 0.5
+    assert noise[inside].std() == pytest.approx(ratio * amplitude / 3**0.5, rel=0.1)  # a uniform's deviation
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_both_optimizers_lower_the_loss(optimizer: str, command: Callable[..., Ended]) -> None:
+    ended = command(f"optimizer={optimizer}", "optimizer.max_evaluations=12")
+    assert ended.code == 0, ended.err
+    total = metrics(ended.run_dir)["loss/total"]
+    assert len(total) == 12
+    assert ended.json("summary.json")["loss/total"] == total.min() < 0.5 * total[0]
+
+
+def test_average_and_maximum_pooling_give_different_pictures(command: Callable[..., Ended], tmp_path: Path) -> None:
+    found = {}
+    for pooling in ("avg", "max"):
+        ended = command(f"network.pooling={pooling}", "optimizer=adam", f"hydra.run.dir={tmp_path / pooling}")
+        assert ended.code == 0, ended.err
+        found[pooling] = pixels(tmp_path / pooling / "image.png")
+    assert np.abs(found["avg"] - found["max"]).max() > 1
+
+
+def test_a_finished_run_typed_again_says_where_its_picture_is(command: Callable[..., Ended]) -> None:
+    first, again = command(), command()
+    assert (first.code, again.code) == (0, 0)
+    assert str(first.run_dir / "image.png") in again.out and again.err == ""
+
+
+def test_a_mistyped_key_ends_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    ended = start(tmp_path, "image.sise_px=32")
+    out, err = ended.communicate()
+    assert (ended.returncode, out) == (2, "")
+    assert err.startswith("error: ") and err.count("\n") == 1
+    assert "image.sise_px" in err and "size_px" in err
+    assert listing(tmp_path) == set()
+
+
+def test_a_bad_cell_of_a_sweep_is_named_and_does_not_sink_the_others(
+    command: Callable[..., Ended], tmp_path: Path
+) -> None:
+    ended = command("-m", "seed=-1,0", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert ended.code == 2
+    assert ended.out == f"{tmp_path / 'sweep' / '1' / 'image.png'}\n"
+    assert "seed=-1" in ended.err and f"hydra.sweep.dir={tmp_path / 'sweep'}" in ended.err
+    assert "Traceback" not in ended.err
+    assert not (tmp_path / "sweep" / "0" / "provenance.json").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_with_its_best_image(number: int, code: int, command: Callable[..., Ended]) -> None:
+    with at_evaluation(3, lambda: os.kill(os.getpid(), number)):
+        ended = command()
+    assert ended.code == code
+    last = ended.err.splitlines()[-1]
+    assert str(ended.run_dir / "image.png") in last and f"hydra.run.dir={ended.run_dir}" in last
+    assert {"image.png", "metrics.csv", "provenance.json"} <= listing(ended.run_dir)
+    assert not {"summary.json", ".lock"} & listing(ended.run_dir)
+    assert len(metrics(ended.run_dir)["loss/total"]) == 3  # the evaluation under way was finished, no more begun
+    assert command().code == 0  # and the same command comes to the end
+    assert len(metrics(ended.run_dir)["loss/total"]) == 6
+
+
+def test_control_c_on_a_terminal_with_a_bar(small: tuple[str, ...], tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # rows, columns
+    overrides = (*small, "optimizer.max_evaluations=3000", "tracking=offline", "hydra.run.dir=run")
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), *overrides],
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Control-C reaches the whole group
+    )
+    os.close(theirs)
+    shown, pressed = b"", False
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:  # what Linux says once the other side is closed
+            break
+        if not pressed and re.search(rb"[2-9]\d*/3000", shown):
+            os.write(ours, b"\x03")
+            pressed = True
+    os.close(ours)
+    out, _ = process.communicate()
+    assert (process.returncode, out) == (130, b"")
+    assert b"\r" in shown and b"%|" in shown and b"evaluation 1/" not in shown
+    last = shown.decode().splitlines()[-1]
+    assert f"hydra.run.dir={tmp_path / 'run'}" in last and "Traceback" not in shown.decode()
+    rows = metrics(tmp_path / "run")["loss/total"]
+    assert 2 <= len(rows) < 3000
+    assert (tmp_path / "run" / "image.png").is_file() and not (tmp_path / "run" / "summary.json").exists()
+    # Control-C went to W&B's service too: its file is whole all the same, and says that the run did not end well.
+    assert len(wandb_file.history(tmp_path / "run")) == len(rows)
+    [end] = wandb_file.of_kind(tmp_path / "run", "exit")
+    assert end.exit_code == 1
