@@ -86,7 +86,9 @@ class Watch:
         )
 
     def finish(self, rgb: np.ndarray, summary: Mapping[str, Any]) -> None:
-        """Log the result to W&B and close it."""
+        """Log the result to W&B and close it; an end before the budget is said."""
+        if summary["stop_reason"] != "max_evaluations":
+            print(f"ended after {summary['evaluations']} evaluations: {summary['stop_reason']}", file=sys.stderr)
         self._wandb.log_image("image", rgb, int(summary["evaluations"]))
         self._wandb.finish(summary)
 

@@ -57,6 +57,8 @@ def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Res
     with _directory(run_dir, settings, vgg_weights, originals) as directory:
         if directory.finished:
             print(f"finished before: {directory.path / 'image.png'}")
+            if settings.output:
+                directory.write_image(str(Path(settings.output).absolute()), images.read(directory.path / "image.png"))
             return None
         state = directory.begin()
         with tracking.Watch(directory, config.to_dict(settings), levels, state, group, mean_pixel) as watch:

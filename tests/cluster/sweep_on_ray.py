@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sweeping import Sweep, unused_port, until
+from sweeping import Sweep, until, unused_port
 
 pytest.importorskip("ray", reason="needs pip install -e '.[ray]'")
 RAY = Path(sys.executable).with_name("ray")
@@ -74,6 +74,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster = Cluster(tmp_path_factory.mktemp("ray"))
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture
+def sweep(small: tuple[str, ...], tmp_path: Path) -> Iterator[Sweep]:
+    """The sweep, not started."""
+    sweep = Sweep(tmp_path, small, "ray_cluster")
+    yield sweep
+    sweep.stop()
 
 
 def kill_in_the_middle(cluster: Cluster, sweep: Sweep) -> Path:
