@@ -10,8 +10,9 @@ from stn import files, images, vgg
 from stn.errors import InputError
 from stn.weights import Layer, Weights, cache_dir
 
-# A filter whose mean lies this far below its layer's median is left alone: dividing by it would blow its rare
-# activations up (METHODS.md §2.4 saw 1e4). The factor is ours; the papers say nothing of dead filters.
+# A filter whose mean lies this far below its layer's median or mean is left alone: dividing by it would blow its rare
+# activations up (METHODS.md §2.4 saw 1e4). The mean counts because in some layers of vgg16_hed the median filter is
+# near-dead itself. The factor is ours; the papers say nothing of dead filters.
 NEAR_DEAD = 1e-2
 # Photographs inside scikit-image: the default when no file is given. The papers used ImageNet's.
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "camera.png")
@@ -50,7 +51,7 @@ def rescaled(weights: Weights, means: Means) -> Weights:
         mean = means.get(layer.name)
         if mean is None or mean.shape != layer.bias.shape or not np.isfinite(mean).all() or (mean < 0).any():
             raise InputError(f"network.rescale: no usable mean activations of {layer.name} for this network")
-        alive = mean > NEAR_DEAD * np.median(mean)
+        alive = mean > NEAR_DEAD * max(np.median(mean), mean.mean())
         scale = np.where(alive, 1 / np.where(alive, mean, 1), 1)
         kernel = layer.kernel * (scale / before[:, None])
         layers.append(Layer(layer.name, kernel.astype(np.float32), (layer.bias * scale).astype(np.float32)))
