@@ -16,6 +16,10 @@ demo: .venv/demo-installed
 test: .venv/test-installed
 	$(BIN)/python -m pytest
 
+# Starts Ray and SLURM on this machine (Debian's slurm-wlm and munge, as root), disturbs a sweep on each, stops them.
+test-cluster: .venv/test-installed .venv/ray-installed .venv/slurm-installed
+	$(BIN)/python -m pytest -rs tests/cluster/sweep_on_ray.py tests/cluster/sweep_on_slurm.py
+
 check: .venv/test-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

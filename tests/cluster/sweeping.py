@@ -11,7 +11,7 @@ from pathlib import Path
 
 from conftest import SCRIPT, metrics
 
-CELLS = 3
+CELLS, EVALUATIONS = 3, 5000
 
 
 class Sweep:
@@ -20,7 +20,7 @@ class Sweep:
     def __init__(self, folder: Path, small: tuple[str, ...], launcher: str) -> None:
         self.dir, self._log, self._small = folder / "sweep", folder / "log", small
         # Adam with a checkpoint a second: every instant is one to be killed at, and some seconds of work a cell.
-        self.settings = ("init=noise", "optimizer=adam", "optimizer.max_evaluations=8000")
+        self.settings = ("init=noise", "optimizer=adam", f"optimizer.max_evaluations={EVALUATIONS}")
         self.settings += ("tracking.checkpoint_seconds=1", "tracking.progress_every=0")
         seeds = ",".join(str(seed) for seed in range(CELLS))
         self.overrides: tuple[str, ...] = (f"hydra/launcher={launcher}", f"seed={seeds}", f"hydra.sweep.dir={self.dir}")
@@ -55,6 +55,10 @@ class Sweep:
         found = [path.parent for path in self.dir.glob("*/checkpoint.npz")]
         return [run_dir for run_dir in found if not (run_dir / "summary.json").exists()]
 
+    def finished(self) -> list[Path]:
+        """The run directories that came to their end."""
+        return [path.parent for path in self.dir.glob("*/summary.json")]
+
     def begun(self, run_dir: Path) -> int:
         """How often this cell was seen to begin or to go on."""
         self._note_starts()
@@ -65,7 +69,7 @@ class Sweep:
         for seed in range(CELLS):
             run_dir = self.dir / str(seed)
             summary = json.loads((run_dir / "summary.json").read_text())
-            assert summary["evaluations"] == len(metrics(run_dir)["evaluation"]) == 8000
+            assert summary["evaluations"] == len(metrics(run_dir)["evaluation"]) == EVALUATIONS
             assert (run_dir / "image.png").is_file()
             assert not (run_dir / "failed.json").exists() and not (run_dir / "checkpoint.npz").exists()
 
