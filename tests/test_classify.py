@@ -19,6 +19,7 @@ def test_class_probabilities_are_those_of_keras(depth: int, tmp_path: Path) -> N
     """Keras' own VGG with He-scaled random weights, through our writer, our reader and our preprocessing."""
     keras_vgg = {19: tf.keras.applications.VGG19, 16: tf.keras.applications.VGG16}[depth]
     preprocess = {19: tf.keras.applications.vgg19, 16: tf.keras.applications.vgg16}[depth].preprocess_input
+    tf.keras.utils.set_random_seed(depth)
     model = keras_vgg(weights=None, include_top=True, classes=50)
     generator = np.random.default_rng(depth)
     layers = []
@@ -50,7 +51,9 @@ def test_class_probabilities_are_those_of_keras(depth: int, tmp_path: Path) -> N
     expected = model.predict(preprocess(rgb[None].astype(np.float32).copy()), verbose=0)[0]
     ours = vgg.class_probabilities(images.to_network(rgb, network.mean_pixel), network).numpy()[0]
     assert expected.max() > 3 * np.median(expected)
-    np.testing.assert_allclose(ours, expected, rtol=1e-3)
+    # float32 logits of some tens differ by about 1e-4 of themselves, which is a relative error of each probability.
+    np.testing.assert_allclose(ours, expected, rtol=1e-2, atol=1e-6)
+    np.testing.assert_array_equal(ours.argsort()[::-1][:5], expected.argsort()[::-1][:5])
 
 
 @pytest.fixture(scope="module")
