@@ -157,7 +157,7 @@ class RunDirectory:
             raise InputError(
                 f"{self.path}: holds files that are not a run's ({min(present)}); give an empty hydra.run.dir"
             )
-        for entry in self.path.glob(".partial-*"):
+        for entry in self.path.rglob(".partial-*"):
             entry.unlink()  # what a killed process left half-written
         if not present:
             return

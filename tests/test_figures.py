@@ -16,6 +16,12 @@ COLUMNS = "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/
 TERMS = dict(zip(("total", "content", "style", "smoothness"), ("C0", "C1", "C2", "C3"), strict=True))
 
 
+@pytest.fixture(autouse=True)
+def no_open_figures() -> None:
+    """What other tests drew and left open is not what these count."""
+    plt.close("all")
+
+
 def where(path: Path, color: tuple[int, ...]) -> np.ndarray:
     """Rows and columns of the pixels of one color, within what smoothing changes."""
     with Image.open(path) as picture:
