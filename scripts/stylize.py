@@ -1,5 +1,6 @@
 """Stylize a picture, or sweep: python scripts/stylize.py content.path=photo.jpg style.path=painting.jpg."""
 
+import sys
 from pathlib import Path
 
 import hydra
@@ -35,17 +36,20 @@ def cell(overrides: DictConfig, run_dir: Path) -> None:
     axes = sweeps.axes(sweep_dir, given)
     try:
         settings = config.parse(overrides)
-        if not local and settings.threads is None:
-            settings.threads = sweeps.threads()
-        stylize_one(settings, run_dir, sweep_dir.name)
+        if not local:
+            sys.argv = ["stylize.py", *given]  # for provenance.json, rather than the engine's own command
+            settings.threads = settings.threads or sweeps.threads()
+        stylize_one(settings, run_dir, sweep_dir.name, axes)
     except Exception as error:
         sweeps.fail(error, run_dir, given, axes, local)
 
 
-def stylize_one(settings: config.Config, run_dir: Path, group: str | None = None) -> None:
+def stylize_one(
+    settings: config.Config, run_dir: Path, group: str | None = None, axes: dict[str, str] | None = None
+) -> None:
     from stn import transfer  # after the checks: TensorFlow takes seconds to import
 
-    result = transfer.run(settings, run_dir, group)
+    result = transfer.run(settings, run_dir, group, axes)
     if result is not None:
         print(result.run_dir / "image.png")
 

@@ -21,8 +21,6 @@ from stn.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("report.html")
 CURVE_POINTS = 300  # of one run; more cannot be told apart at the width of the page
-# What names a run or shows it, but changes no pixel of its picture, as runs.INERT_KEYS, which TensorFlow comes with.
-INERT = ("name", "tracking", "output", "figures", "force", "threads")
 SHOWN = ("loss/total", "loss/content", "loss/style", "loss/smoothness", "evaluations", "seconds", "stop_reason")
 
 
@@ -37,15 +35,12 @@ def write(directory: Path, path: Path, max_px: int = 512) -> int:
         raise InputError(f"{directory}: holds no run (a directory with provenance.json)")
     pictures: dict[str, str] = {}
     runs = [_run(run_dir, directory, pictures, max_px) for run_dir in found]
-    configs = [run.pop("config") for run in runs]
-    parameters = _differing(configs)
-    for run, settings in zip(runs, configs, strict=True):
-        flat = _flat(settings)
-        run["parameters"] = {key: _shown(flat[key]) for key in parameters if key in flat}
+    for run, chosen in zip(runs, parameters([run.pop("config") for run in runs]), strict=True):
+        run["parameters"] = chosen
     measures = [key for key in dict.fromkeys(key for run in runs for key in run["results"]) if key not in SHOWN]
     page = {
         "title": directory.resolve().name,
-        "parameters": parameters,
+        "parameters": list(dict.fromkeys(key for run in runs for key in run["parameters"])),
         "results": [*(key for key in SHOWN if any(run["results"].get(key) for run in runs)), *measures],
         "runs": runs,
         "pictures": pictures,
@@ -54,6 +49,12 @@ def write(directory: Path, path: Path, max_px: int = 512) -> int:
     data = json.dumps(page, allow_nan=False).replace("<", "\\u003c")
     files.write_text(path, TEMPLATE.read_text(encoding="utf-8").replace("{{data}}", data))
     return len(runs)
+
+
+def parameters(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each run's settings those in which not all runs agree, in short forms; none for a run without settings."""
+    keys, flats = _differing(configs), [_flat(settings) for settings in configs]
+    return [{key: _shown(flat[key]) for key in keys if key in flat} for flat in flats]
 
 
 def overrides_of(settings: dict[str, Any]) -> list[str]:
@@ -66,7 +67,7 @@ def overrides_of(settings: dict[str, Any]) -> list[str]:
 
 def command(settings: dict[str, Any]) -> str:
     """The shell command that makes this run again."""
-    inert = {"tracking", "output", "figures", "force", "threads"}
+    inert = set(config.INERT_KEYS)
     kept = [text for text in overrides_of(settings) if text.partition("=")[0].split(".")[0] not in inert]
     return shlex.join(["python", "scripts/stylize.py", *kept])
 
@@ -83,7 +84,12 @@ def _base(preset: str) -> tuple[tuple[str, ...], dict[str, Any]]:
 
 def _run_directories(directory: Path) -> Iterable[Path]:
     marks = ("provenance.json", sweeps.FAILED)
-    return {path.parent for mark in marks for path in directory.rglob(mark) if "wandb" not in path.parts}
+    return {
+        path.parent
+        for mark in marks
+        for path in directory.rglob(mark)
+        if "wandb" not in path.relative_to(directory).parts
+    }
 
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:
@@ -192,7 +198,7 @@ def _differing(configs: Sequence[dict[str, Any]]) -> list[str]:
     """The keys of which not all runs have the same value; the preset's name is left out if it is the same."""
     flats = [_flat(settings) for settings in configs if settings]
     keys = dict.fromkeys(key for flat in flats for key in flat)
-    inert = set(INERT) - {"name"}
+    inert = set(config.INERT_KEYS) - {"name"}
     return [
         key
         for key in keys

@@ -66,7 +66,10 @@ def fail(error: Exception, run_dir: Path, overrides: list[str], cell_axes: dict[
     `local`: in the process that the user started. Ctrl-C and SIGTERM there end the whole sweep, by SystemExit.
     """
     if local and isinstance(error, errors.Interrupted):
-        print(f"{str(error).partition(';')[0]}; the same command with hydra.sweep.dir={under_way[-1]} goes on")
+        print(
+            f"{str(error).partition(';')[0]}; the same command with hydra.sweep.dir={under_way[-1]} goes on",
+            file=sys.stderr,
+        )
         sys.exit(error.exit_code)
     if isinstance(error, OSError) and error.filename is not None:
         reason = f"{error.filename}: {error.strerror}"

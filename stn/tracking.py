@@ -37,6 +37,7 @@ class Watch:
         levels: Sequence[Level],
         state: State | None,
         group: str | None,
+        axes: Mapping[str, str] | None,
         mean_pixel: np.ndarray,
     ) -> None:
         self._directory, self._mean_pixel = directory, mean_pixel
@@ -47,7 +48,8 @@ class Watch:
         self._signals: list[signal.Signals] = []
         self._handlers: dict[int, Any] = {}
         mode, project = settings["tracking"]["mode"], settings["tracking"]["project"]
-        self._wandb = WandB(mode, project, directory.path, settings, group)
+        shown = {**settings, "sweep": dict(axes)} if axes else settings
+        self._wandb = WandB(mode, project, directory.path, shown, group)
         done = state.earlier + state.evaluations if state else 0
         self._progress = Progress(sum(level.max_evaluations for level in levels), done)
 

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,11 +39,13 @@ class Result:
     run_dir: Path
 
 
-def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Result | None:
+def run(
+    settings: config.Config, run_dir: Path, group: str | None = None, axes: Mapping[str, str] | None = None
+) -> Result | None:
     """Stylize one picture; all it leaves is in `run_dir`. None if that run was finished before.
 
-    `group` names the sweep for W&B. Raises InputError for what the user can mend, and Interrupted after Ctrl-C or
-    SIGTERM, once the best image and a state to go on from are written.
+    `group` names the sweep for W&B and `axes` what it varies, with this run's values. Raises InputError for what the
+    user can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image and a state to go on from are written.
     """
     tracking.check_credentials(settings.tracking.mode)
     backend.use_threads(settings.threads)
@@ -61,7 +63,7 @@ def run(settings: config.Config, run_dir: Path, group: str | None = None) -> Res
                 directory.write_image(str(Path(settings.output).absolute()), images.read(directory.path / "image.png"))
             return None
         state = directory.begin()
-        with tracking.Watch(directory, config.to_dict(settings), levels, state, group, mean_pixel) as watch:
+        with tracking.Watch(directory, config.to_dict(settings), levels, state, group, axes, mean_pixel) as watch:
             for number in range(state.level if state else 0, len(levels)):
                 pictures = originals.at(levels[number].scale)
                 loss = objective_of(settings, kernels, mean_pixel, pictures.content, pictures.style)

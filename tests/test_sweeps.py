@@ -1,0 +1,159 @@
+"""Sweeps: a failed cell is one line and sinks nothing; the same command again runs only what is missing."""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import wandb_file
+from conftest import metrics, start
+
+from stn import config, sweeps
+
+AXES = ("seed=0,1", "image.size_px=32,2,36")  # 2 px are too few
+
+
+def mtimes(sweep_dir: Path) -> dict[Path, float]:
+    return {path.parent: path.stat().st_mtime for path in sweep_dir.glob("*/summary.json")}
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib_local"])
+def test_a_failed_cell_is_reported_and_sinks_nothing_and_the_rest_is_run_by_the_same_command(
+    launcher: str, small: tuple[str, ...], tmp_path: Path
+) -> None:
+    if launcher != "basic":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs pip install -e '.[joblib]'")
+    sweep_dir = tmp_path / "sweep"
+    command = ("-m", *small, *AXES, f"hydra/launcher={launcher}", f"hydra.sweep.dir={sweep_dir}")
+    process = start(tmp_path, *command)
+    _, err = process.communicate()
+    assert process.returncode == 2, err
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert [line.split(": content.path")[0] for line in lines] == [
+        "error: 2 (image.size_px=2 seed=0)",
+        "error: 3 (image.size_px=2 seed=1)",
+    ]
+    assert all("too few for relu3_1" in line for line in lines) and "Traceback" not in err
+    assert (
+        err.splitlines()[-1]
+        == f"2 cells failed; the same command with hydra.sweep.dir={sweep_dir} runs what is missing"
+    )
+    assert {path.name for path in sweep_dir.glob("*") if (path / "failed.json").exists()} == {"2", "3"}
+    assert {path.name for path in mtimes(sweep_dir)} == {"0", "1", "4", "5"}
+    failed = json.loads((sweep_dir / "2" / "failed.json").read_text())
+    assert "seed=0" in failed["overrides"] and "InputError" in failed["traceback"]
+
+    (sweep_dir / "0" / "summary.json").unlink()  # as if it had been killed at its end
+    before = mtimes(sweep_dir)
+    process = start(tmp_path, *(override.replace("32,2,36", "32,34,36") for override in command))
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert len(mtimes(sweep_dir)) == 6 and before.items() < mtimes(sweep_dir).items()
+    assert not list(sweep_dir.rglob("failed.json"))
+
+
+def test_an_interrupt_ends_the_whole_sweep_and_the_same_command_goes_on(small: tuple[str, ...], tmp_path: Path) -> None:
+    settings = ("init=noise", "optimizer=adam", "optimizer.max_evaluations=100000")
+    command = ("-m", *small, *settings, "seed=0,1", "hydra.sweep.dir=sweep")
+    process = start(tmp_path, *command)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("evaluation 1/")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "the same command with hydra.sweep.dir=sweep goes on" in err
+    assert not (tmp_path / "sweep" / "1").exists()
+    assert not (tmp_path / "sweep" / "0" / "failed.json").exists()
+    assert len(metrics(tmp_path / "sweep" / "0")["evaluation"]) < 100_000
+
+
+def test_a_wrong_key_ends_a_sweep_before_its_first_cell_in_one_line(small: tuple[str, ...], tmp_path: Path) -> None:
+    process = start(tmp_path, "-m", *small, "optimizer.learningrate=1,2", "hydra.sweep.dir=sweep")
+    out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    assert len(err.splitlines()) == 1 and err.startswith("error: ") and "learningrate" in err
+
+
+@pytest.mark.parametrize(
+    ("environment", "count"), [({}, None), ({"OMP_NUM_THREADS": "3"}, 3), ({"SLURM_CPUS_PER_TASK": "2"}, 2)]
+)
+def test_the_threads_are_those_that_the_launcher_gives(environment, count, monkeypatch) -> None:
+    for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert sweeps.threads() == count
+
+
+def test_joblib_divides_the_cores(tmp_path: Path) -> None:
+    joblib = pytest.importorskip("joblib", reason="needs pip install -e '.[joblib]'")
+    if "OMP_NUM_THREADS" in os.environ:
+        pytest.skip("OMP_NUM_THREADS is set here, and joblib keeps it")
+    counts = joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(sweeps.threads)() for _ in range(2))
+    assert counts == [max(1, joblib.cpu_count() // 2)] * 2
+
+
+def test_the_axes_of_a_cell_are_the_keys_that_the_sweep_varies(tmp_path: Path) -> None:
+    given = ["style=starry_night,the_scream", "seed=range(0,3)", "image.size_px=32", "init=noise"]
+    (tmp_path / "multirun.yaml").write_text(json.dumps({"hydra": {"overrides": {"task": given}}}))
+    overrides = ["style=the_scream", "seed=2", "image.size_px=32", "init=noise"]
+    assert sweeps.axes(tmp_path, overrides) == {"style": "the_scream", "seed": "2"}
+    assert sweeps.axes(tmp_path / "elsewhere", overrides).keys() == {"style", "seed", "image.size_px", "init"}
+
+
+def test_an_unforeseen_error_of_a_launcher_is_one_line(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sweeps, "under_way", [tmp_path])
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3" / "provenance.json").write_text("{}")
+    with pytest.raises(sweeps.errors.InputError, match=r"ended early \(RuntimeError: a node died\)") as caught:
+        sweeps.end(RuntimeError("a node died\nand much more"))
+    assert f"hydra.sweep.dir={tmp_path} runs what is missing" in str(caught.value)
+    assert capsys.readouterr().err.startswith("error: 3 did not finish")
+
+
+def test_a_tracked_sweep_has_its_axes_in_each_configuration(sweep) -> None:
+    assert [wandb_file.config(sweep.run_dir / cell)["sweep"] for cell in ("0", "1")] == [{"seed": "0"}, {"seed": "1"}]
+
+
+def test_the_report_gives_wandb_a_table_with_the_pictures(sweep, tmp_path: Path) -> None:
+    folder = shutil.copytree(sweep.run_dir, tmp_path / "noise", symlinks=True)
+    script = config.CONFIG_DIR.parent / "scripts" / "report.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder), "--wandb"], capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{folder / 'report.html'}\n", "")
+    [run] = wandb_file.of_kind(folder, "run")
+    assert (run.run_group, run.job_type, run.display_name) == ("noise", "table", "noise table")
+    [path] = (folder / "wandb").glob("offline-run-*/files/media/table/cells*.json")
+    table = json.loads(path.read_text())
+    assert table["columns"][:3] == ["cell", "seed", "loss/total"] and table["columns"][-1] == "image"
+    for name, row in zip(("0", "1"), table["data"], strict=True):
+        summary = json.loads((folder / name / "summary.json").read_text())
+        assert row[:3] == [name, name, summary["loss/total"]]
+    staged = [file.read_bytes() for file in (folder / "wandb" / "artifacts" / "staging").iterdir()]
+    assert all((folder / name / "image.png").read_bytes() in staged for name in ("0", "1"))
+
+
+def test_the_agents_commands_of_the_wandb_sweep_compose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built by the functions that W&B's agent builds them with."""
+    from wandb.sdk.launch.sweeps import utils
+
+    described = utils.load_sweep_config(str(config.CONFIG_DIR / "wandb_sweep.yaml"))
+    assert described is not None
+    monkeypatch.setenv("WANDB_RUN_ID", "abc123")
+    command = utils.create_sweep_command(list(described["command"]))
+    assert command[:3] == ["${env}", "python", "${program}"] and command[-1] == "${args_no_hyphens}"
+    names = list(described["parameters"])
+    cells = list(itertools.product(*(described["parameters"][name]["values"] for name in names)))
+    assert len(cells) == 12
+    for values in cells:
+        args = utils.create_sweep_command_args({"args": {n: {"value": v} for n, v in zip(names, values, strict=True)}})
+        overrides = [text for text in command[3:-1] if not text.startswith("hydra.")] + args["args_no_hyphens"]
+        settings = config.compose(*overrides)
+        assert (settings.network.name, settings.tracking.mode) == ("vgg16_hed", "online")
+        assert settings.objective.style_weight == values[names.index("objective.style_weight")]
