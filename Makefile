@@ -14,7 +14,7 @@ demo: .venv/demo-installed
 	@echo "the losses:              outputs/demo/losses.png"
 
 test: .venv/test-installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Starts Ray and SLURM on this machine (Debian's slurm-wlm and munge, as root), disturbs a sweep on each, stops them.
 test-cluster: .venv/test-installed .venv/ray-installed .venv/slurm-installed
