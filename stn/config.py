@@ -20,6 +20,7 @@ CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 CHOICES: dict[str, tuple[str, ...]] = {
     "network.name": ("vgg19", "vgg16", "vgg16_hed"),
     "network.pooling": ("avg", "max"),
+    "network.convolution": ("winograd", "direct"),
     "objective.content_reduction": ("half_sum", "sum", "mean", "half_sum_over_sqrt_nm"),
     "objective.gram_divisor": ("one", "m", "nm"),
     "objective.style_reduction": ("sum", "mean", "sum_over_4n2", "sum_over_36s2"),
@@ -41,6 +42,7 @@ class Network:
     name: str = MISSING
     weights: str | None = None  # path of a .mat; null: where scripts/fetch.py puts it
     pooling: str = "max"
+    convolution: str = "winograd"  # equal up to rounding (README, Speed); direct: the plain sum
     rescale: str | None = None  # mean activations: a file, or `default` for scikit-image's photographs; null: plain
 
 

@@ -31,20 +31,29 @@ def content(F: Any, P: Any, reduction: str = "half_sum") -> Any:
 
 
 def gram(F: Any, divisor: str = "one") -> Any:
-    """Gram matrix [N, N] of features [1, h, w, N]: G_ij = Σ_k F_ik F_jk, eq. (3), over its own `divisor`.
+    """Gram matrix [N, N] of features [1, h, w, N]: G_ij = Σ_k F_ik F_jk, eq. (3), over its `gram_divisor`."""
+    F = tf.reshape(F, (-1, F.shape[-1]))  # [M, N]
+    return tf.matmul(F, F, transpose_a=True) / gram_divisor(F, divisor)
 
-    one: as printed. m: / M, which lets painting and photograph differ in size. nm: / (NM).
+
+def gram_gradient(F: Any, dG: Any, divisor: str = "one") -> Any:
+    """What a gradient dG [N, N] with respect to `gram(F, divisor)` is with respect to F [1, h, w, N]: F (dG + dGᵀ)."""
+    flat = tf.reshape(F, (-1, F.shape[-1]))
+    return tf.reshape(tf.matmul(flat, (dG + tf.transpose(dG)) / gram_divisor(flat, divisor)), tf.shape(F))
+
+
+def gram_divisor(F: Any, divisor: str) -> Any:
+    """What the Gram matrix of `F` [M, N] is divided by.
+
+    one: nothing, as printed. m: M, which lets painting and photograph differ in size. nm: NM.
     """
-    N = F.shape[-1]
-    F = tf.reshape(F, (-1, N))  # [M, N]
-    M = tf.cast(tf.shape(F)[0], F.dtype)
-    G = tf.matmul(F, F, transpose_a=True)
+    M, N = tf.unstack(tf.cast(tf.shape(F), F.dtype))
     if divisor == "one":
-        return G
+        return tf.ones((), F.dtype)
     if divisor == "m":
-        return G / M
+        return M
     if divisor == "nm":
-        return G / (N * M)
+        return N * M
     raise ValueError(f"unknown Gram divisor {divisor!r}")
 
 

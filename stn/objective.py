@@ -64,9 +64,9 @@ class Terms:
 
 def targets(kernels: vgg.Kernels, form: Form, content_image: Any, style_image: Any) -> Targets:
     """Targets from the content and the style image, each [1, h, w, 3], mean-subtracted; sizes may differ."""
-    P = _features(form.content_layers, form.pooling)(tf.constant(content_image, tf.float32), kernels)
-    F = _features(form.style_layers, form.pooling)(tf.constant(style_image, tf.float32), kernels)
-    return Targets(P, {layer: losses.gram(F[layer], form.gram_divisor) for layer in form.style_layers})
+    P = _targets(form.content_layers, form.pooling, None)(tf.constant(content_image, tf.float32), kernels)
+    A = _targets(form.style_layers, form.pooling, form.gram_divisor)(tf.constant(style_image, tf.float32), kernels)
+    return Targets(P, A)
 
 
 class Objective:
@@ -104,10 +104,20 @@ class Objective:
 
 
 @functools.cache
-def _features(layers: tuple[str, ...], pooling: str) -> Any:
+def _targets(layers: tuple[str, ...], pooling: str, gram_divisor: str | None) -> Any:
+    """Features at the layers, or their Gram matrices where a divisor is given, in which case no features are kept."""
+
     @tf.function
     def compiled(image: Any, kernels: vgg.Kernels) -> dict[str, Any]:
-        return vgg.features(image, kernels, layers, pooling)
+        found = {}
+
+        def tap(layer: str, F: Any) -> Any:
+            found[layer] = F if gram_divisor is None else losses.gram(F, gram_divisor)
+            with tf.control_dependencies([found[layer]]):
+                return tf.identity(F)
+
+        vgg.features(image, kernels, layers, pooling, tap)
+        return found
 
     return compiled
 
@@ -127,21 +137,47 @@ def _value_and_grad(form: Form) -> Any:
         smoothness_weight: Any,
         unit: Any,
     ) -> tuple[Any, Any, Any, Any]:
+        positions = tf.shape(image)[1] * tf.shape(image)[2]
+        content: dict[str, Any] = {}
+        style: dict[str, Any] = {}
+
+        def losses_of(layer: str, F: Any, G: Any) -> tuple[Any, Any]:
+            C = losses.content(F, P[layer], form.content_reduction) if layer in P else tf.zeros(())
+            E = losses.style(G, A[layer], form.style_reduction, positions) if layer in A else tf.zeros(())
+            return C, E
+
+        def tap(layer: str, F: Any) -> Any:
+            @tf.custom_gradient
+            def noted(F: Any) -> tuple[Any, Any]:
+                G = losses.gram(F, form.gram_divisor) if layer in A else tf.zeros(())
+
+                def gradient(dF: Any, dC: Any, dE: Any) -> Any:
+                    # Left alone TensorFlow computes these products, as large as F, on the way up, and keeps them all.
+                    with tf.control_dependencies([dF]):
+                        late = tf.identity(F)
+                    with tf.GradientTape() as tape:
+                        tape.watch((late, G))
+                        values = losses_of(layer, late, G)
+                    to_F, dG = tape.gradient(values, (late, G), (dC, dE), tf.UnconnectedGradients.NONE)
+                    parts = [dF] if to_F is None else [dF, to_F]
+                    return tf.add_n(
+                        parts if dG is None else [*parts, losses.gram_gradient(late, dG, form.gram_divisor)]
+                    )
+
+                return (F, *losses_of(layer, F, G)), gradient
+
+            F, content[layer], style[layer] = noted(F)
+            return F
+
         with tf.GradientTape() as tape:
             tape.watch(image)
-            F = vgg.features(image, kernels, {*form.content_layers, *form.style_layers}, form.pooling)
-            positions = tf.shape(image)[1] * tf.shape(image)[2]
-            content = _stack(
-                losses.content(F[layer], P[layer], form.content_reduction) for layer in form.content_layers
-            )
-            style = _stack(
-                losses.style(losses.gram(F[layer], form.gram_divisor), A[layer], form.style_reduction, positions)
-                for layer in form.style_layers
-            )
+            vgg.features(image, kernels, {*form.content_layers, *form.style_layers}, form.pooling, tap)
+            C = _stack(content[layer] for layer in form.content_layers)
+            E = _stack(style[layer] for layer in form.style_layers)
             smoothness = losses.smoothness(image / unit, form.smoothness)
-            total = tf.reduce_sum(content_weights * content) + tf.reduce_sum(style_weights * style)
+            total = tf.reduce_sum(content_weights * C) + tf.reduce_sum(style_weights * E)
             total += smoothness_weight * smoothness
-        return content, style, smoothness, tape.gradient(total, image)
+        return C, E, smoothness, tape.gradient(total, image)
 
     return compiled
 

@@ -54,7 +54,7 @@ def run(
     levels = [*settings.pyramid.levels, config.Level(1.0, settings.optimizer.max_evaluations)]
     _check_reach(settings, vgg_weights, originals, min(level.scale for level in levels))
     _check_room(settings, vgg_weights, originals, run_dir)
-    kernels, mean_pixel = vgg.kernels(vgg_weights), vgg_weights.mean_pixel
+    kernels, mean_pixel = vgg.kernels(vgg_weights, settings.network.convolution), vgg_weights.mean_pixel
 
     with _directory(run_dir, settings, vgg_weights, originals) as directory:
         if directory.finished:
@@ -173,7 +173,7 @@ def _measures(
     settings: config.Config, pictures: _Pictures, rgb: np.ndarray, kernels: vgg.Kernels, mean_pixel: np.ndarray
 ) -> dict[str, float]:
     if settings.network.rescale is not None:  # the yardstick is the plain network
-        kernels = vgg.kernels(weights.load(_weights_path(settings.network)))
+        kernels = vgg.kernels(weights.load(_weights_path(settings.network)), settings.network.convolution)
     return measures.measure(rgb, pictures.content, pictures.style, kernels, mean_pixel)
 
 

@@ -1,26 +1,42 @@
 """The VGG graph, built by hand: a tuple of layer names and a loop."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from stn import convolution
 from stn.backend import tf
 from stn.weights import FULLY_CONNECTED, VGG16, VGG19, Weights
 
-# {"conv1_1": (kernel [3, 3, in, out], bias [out]), ...}: what a compiled function takes as its input.
+# {"conv1_1": (kernel [3, 3, in, out] or [36, in, out], bias [out]), ...}: what a compiled function takes as its input.
 Kernels = Mapping[str, tuple[Any, Any]]
+# Where Winograd's algorithm beats the direct sum in both directions (docs/benchmark.md); ours.
+WINOGRAD_CHANNELS = 256
 
 
-def kernels(weights: Weights) -> dict[str, tuple[Any, Any]]:
-    """The trunk's convolutions as float32 tensors, by layer name."""
-    return {
-        layer.name: (tf.constant(layer.kernel), tf.constant(layer.bias))
-        for layer in weights.layers
-        if layer.name.startswith("conv")
-    }
+def kernels(weights: Weights, method: str = "direct") -> dict[str, tuple[Any, Any]]:
+    """The trunk's convolutions as float32 tensors, by layer name.
+
+    `method` is how they will be computed: "direct", or "winograd" from WINOGRAD_CHANNELS in and out on.
+    """
+    found = {}
+    for layer in weights.layers:
+        if layer.name.startswith("conv"):
+            fast = method == "winograd" and min(layer.kernel.shape[2:]) >= WINOGRAD_CHANNELS
+            kernel = convolution.transform_kernel(layer.kernel) if fast else tf.constant(layer.kernel)
+            found[layer.name] = kernel, tf.constant(layer.bias)
+    return found
 
 
-def features(image: Any, weights: Weights | Kernels, layers: Iterable[str], pooling: str = "max") -> dict[str, Any]:
+def features(
+    image: Any,
+    weights: Weights | Kernels,
+    layers: Iterable[str],
+    pooling: str = "max",
+    tap: Callable[[str, Any], Any] = lambda name, x: x,
+) -> dict[str, Any]:
     """Features {layer: [1, h, w, N]} of `image` [1, H, W, 3] (RGB, mean-subtracted) at the named layers.
+
+    What `tap(layer, features)` returns at a named layer goes on to the next.
 
     `conv*_*` is before the rectifier, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"), 2 × 2 with stride 2
     and SAME borders: ceil(n / 2), averages over real pixels only, as MatConvNet's and Caffe's imports do. Computes
@@ -37,18 +53,27 @@ def features(image: Any, weights: Weights | Kernels, layers: Iterable[str], pool
             if name not in convolutions:
                 break
             kernel, bias = convolutions[name]
-            x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="SAME"), bias)
+            x = tf.nn.bias_add(convolution.convolve(x, kernel), bias)
         elif name.startswith("relu"):
-            x = tf.nn.relu(x)
+            x = tf.nn.relu(x) if name in wanted else _relu(x)
         else:
             pool = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
             x = pool(x, ksize=2, strides=2, padding="SAME")
         if name in wanted:
+            x = tap(name, x)
             found[name] = x
     missing = wanted - found.keys()
     if missing:
         raise KeyError(f"these weights do not reach {', '.join(sorted(missing))}")
     return found
+
+
+@tf.custom_gradient
+def _relu(x: Any) -> tuple[Any, Any]:
+    """The rectifier; its gradient keeps one byte a number where TensorFlow's keeps the four of the feature."""
+    y = tf.nn.relu(x)
+    positive = y > 0
+    return y, lambda dy: tf.where(positive, dy, 0.0)
 
 
 def activation_bytes(weights: Weights, layers: Iterable[str], pixels: float) -> float:

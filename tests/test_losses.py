@@ -114,7 +114,7 @@ def test_smoothness_equals_the_loop(form):
     ("key", "function", "argument", "oracle"),
     [
         ("objective.content_reduction", losses.content, "reduction", CONTENT),
-        ("objective.gram_divisor", losses.gram, "divisor", DIVISORS),
+        ("objective.gram_divisor", losses.gram_divisor, "divisor", DIVISORS),
         ("objective.style_reduction", losses.style, "reduction", STYLE),
         ("objective.smoothness.form", losses.smoothness, "form", SMOOTHNESS),
     ],

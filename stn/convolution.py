@@ -1,0 +1,101 @@
+"""The 3 × 3 convolution: direct, or by Winograd's minimal filtering with a quarter of the products.
+
+Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4: for a kernel g, 4 × 4 outputs
+are Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A of the tile d of 6 × 6 inputs; over the channels ⊙ is 36 matrix products. The gradient with
+respect to the image is the same algorithm with the kernel flipped. Flipping a kernel turns its value at a point x into
+that at 1/x, so one transformed kernel serves both ways, read at the reciprocal points on the way down.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from stn.backend import tf
+
+# Fractions p/q, a point beside its negative reciprocal after Barabasz, Anderson, Soodhalter and Gregg, "Error Analysis
+# and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", ACM TOMS 46:4, 2020. Measured with 512
+# channels, the common 0, ±1, ±2 and infinity round 1.5 times as much.
+_POINTS = ((0, 1), (1, 1), (-1, 1), (1, 2), (-2, 1), (1, 0))
+_OUTPUTS, _TAPS = 4, 3
+
+
+def _powers(points: Any, count: int) -> np.ndarray:
+    """Rows p^k q^(count-1-k): a polynomial's value at p/q, times q^(count-1); at infinity its last coefficient."""
+    return np.array([[float(p) ** k * float(q) ** (count - 1 - k) for k in range(count)] for p, q in points])
+
+
+def _transforms(points: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Bᵀ ⊗ Bᵀ [36, 36] for the input and Aᵀ ⊗ Aᵀ [16, 36] for the output; the kernel's G is _powers(points, 3)."""
+    rows = []
+    for p, q in points:
+        row, norm = np.ones(1), 1.0
+        for other_p, other_q in points:
+            if (other_p, other_q) != (p, q):
+                row = np.convolve(row, [-other_p, other_q])  # coefficients in ascending order
+                norm *= p * other_q - other_p * q
+        rows.append(row / norm)
+    B, A = np.array(rows), _powers(points, _OUTPUTS).T
+    return np.kron(B, B), np.kron(A, A)
+
+
+# Tiles are taken in blocks of this size, once transformed: more would cost memory and gain no time; ours.
+_BLOCK_BYTES = 16 * 2**20
+_FORWARD = _transforms(_POINTS)
+_BACKWARD = _transforms([(q, p) for p, q in _POINTS])
+
+
+def transform_kernel(kernel: np.ndarray) -> Any:
+    """G g Gᵀ [36, in, out] of a kernel g [3, 3, in, out], float32."""
+    G = _powers(_POINTS, _TAPS)
+    U = tf.matmul(tf.constant(np.kron(G, G), tf.float32), tf.reshape(tf.constant(kernel, tf.float32), (9, -1)))
+    return tf.reshape(U, (36, *kernel.shape[2:]))
+
+
+def convolve(x: Any, kernel: Any) -> Any:
+    """Convolution [1, H, W, out] of `x` [1, H, W, in], SAME borders, by the algorithm that the kernel is made for."""
+    return _winograd(x, kernel) if len(kernel.shape) == 3 else tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
+
+
+def _winograd(x: Any, U: Any) -> Any:
+    """The convolution for a kernel of `transform_kernel`, with its exact gradient with respect to `x`.
+
+    Equal to the direct sum up to rounding. With 512 channels the error is 3e-6 of the output's standard deviation (root
+    mean square; at most 4e-5), that of TensorFlow's direct sum 1e-6. H and W are those of the traced shape.
+    """
+
+    @tf.custom_gradient
+    def differentiable(x: Any) -> tuple[Any, Any]:
+        return _tiles(x, U, *_FORWARD), lambda dy: _tiles(dy, U, *_BACKWARD, transpose=True)
+
+    return differentiable(x)
+
+
+def _tiles(x: Any, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool = False) -> Any:
+    """The algorithm, a few rows of tiles after another."""
+    _, H, W, _ = x.shape
+    rows, columns = -(-H // 4), -(-W // 4)
+    at_once = max(1, _BLOCK_BYTES // (36 * columns * 4 * max(U.shape[1:])))
+    x = tf.pad(x[0], [[1, 4 * rows + 3 - H], [1, 4 * columns + 3 - W], [0, 0]])
+    blocks: list[Any] = []
+    for first in range(0, rows, at_once):
+        last = min(first + at_once, rows)
+        with tf.control_dependencies(blocks[-1:]):
+            block = tf.identity(x[4 * first : 4 * last + 4])
+        blocks.append(_rows_of_tiles(block, last - first, columns, U, B, A, transpose))
+    return tf.concat(blocks, 0)[None, :H, :W]
+
+
+def _rows_of_tiles(x: Any, rows: int, columns: int, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool) -> Any:
+    """Cut into overlapping tiles, transform, multiply, transform back, put together: [4 rows, 4 columns, out]."""
+    N = x.shape[-1]
+    # [4, 4, rows + 1, columns + 1, N]: pixels by their place in the tile; the tile's fifth and sixth row are the first
+    # two of the tile below.
+    x = tf.transpose(tf.reshape(x, (rows + 1, 4, columns + 1, 4, N)), (1, 3, 0, 2, 4))
+    x = tf.concat([x[:, :, :rows], x[:2, :, 1:]], 0)
+    x = tf.concat([x[:, :, :, :columns], x[:, :2, :, 1:]], 1)
+    V = tf.matmul(tf.constant(B, tf.float32), tf.reshape(x, (36, -1)))
+    M = tf.matmul(tf.reshape(V, (36, rows * columns, N)), U, transpose_b=transpose)
+    out = M.shape[-1]
+    Y = tf.matmul(tf.constant(A, tf.float32), tf.reshape(M, (36, -1)))
+    Y = tf.transpose(tf.reshape(Y, (4, 4, rows, columns, out)), (2, 0, 3, 1, 4))
+    return tf.reshape(Y, (4 * rows, 4 * columns, out))
