@@ -107,7 +107,7 @@ class Objective:
 def _targets(layers: tuple[str, ...], pooling: str, gram_divisor: str | None) -> Any:
     """Features at the layers, or their Gram matrices where a divisor is given, in which case no features are kept."""
 
-    @tf.function
+    @tf.function(autograph=False)  # no branch here depends on a tensor; tracing takes half the time
     def compiled(image: Any, kernels: vgg.Kernels) -> dict[str, Any]:
         found = {}
 
@@ -126,7 +126,7 @@ def _targets(layers: tuple[str, ...], pooling: str, gram_divisor: str | None) ->
 def _value_and_grad(form: Form) -> Any:
     """One function a form; targets and weights are its inputs, so that one trace serves a sweep of the same shape."""
 
-    @tf.function
+    @tf.function(autograph=False)  # no branch here depends on a tensor; tracing takes half the time
     def compiled(
         image: Any,
         kernels: vgg.Kernels,
