@@ -1,0 +1,37 @@
+"""The benchmark command on one small size: what it writes, and the figures that can be checked by hand."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from stn import config
+
+SCRIPT = config.CONFIG_DIR.parent / "scripts" / "benchmark.py"
+
+
+def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
+
+
+def test_both_convolutions_are_measured_and_agree(tmp_path: Path) -> None:
+    done = benchmark(
+        *("--sizes", "32x48", "--repetitions", "1", "--evaluations", "2", "--sweep-runs", "0"),
+        *("--programs", "ours", "ours_direct", "--out", str(tmp_path / "new")),
+    )
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'new' / 'benchmark.md'}\n"), done.stderr
+    runs = json.loads((tmp_path / "new" / "benchmark.json").read_text())["sizes"]["32x48"]
+    for run in runs.values():
+        assert len(run["seconds"]) == 2 and min(run["seconds"]) > 0
+        assert run["first_s"] > max(run["seconds"]) and run["peak_bytes"] > 1e8
+        assert set(run["bookkeeping_s"]) == {"lbfgs", "lbfgs, bounds", "adam"}
+    assert abs(runs["ours"]["value"] / runs["ours_direct"]["value"] - 1) < 1e-5
+    table = (tmp_path / "new" / "benchmark.md").read_text()
+    assert "| 32 × 48 | stn, `network.convolution=winograd` (default) |" in table
+    assert (tmp_path / "new" / "benchmark.png").stat().st_size > 1000
+
+
+def test_a_size_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
+    done = benchmark("--programs", "ours", "--sizes", "512", "--out", str(tmp_path / "new"))
+    assert done.returncode == 2 and done.stderr.startswith("error: --sizes 512:") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "new").exists()
