@@ -329,7 +329,7 @@ def report(found: dict[str, Any]) -> str:
         f"`{found['command']}` on {found['cores']} cores of {found['processor']}.",
         "Value and gradient of the objective of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1) on VGG-19's shapes with",
         "random weights, float32. All programs of a size evaluated in turns in one run. Seconds are the median, then",
-        "the least and the most; memory is the peak of the process, libraries included. Direct limit: the operations of",
+        "the least and the most; memory is the peak of the process, libraries included. Direct limit: operations of",
         f"direct convolutions over {flops / 1e9:.0f} GFLOP/s, the best product of two 2048 × 2048 matrices in the run.",
         "",
         "| height × width | program | s an evaluation | ÷ PyTorch NCHW | ÷ channels last | direct limit ÷ s "
