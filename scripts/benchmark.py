@@ -124,9 +124,8 @@ def work(program: str, size: str, file: str) -> None:
     """A worker's life: set up, evaluate once, then whatever is asked for on standard input."""
     began = time.perf_counter()
     height, width = map(int, size.split("x"))
-    network = weights.load(Path(file))
     make = ours if program.startswith("ours") else torch_program
-    evaluate, extra = make(program, network, *pictures(height, width, network.mean_pixel))
+    evaluate, extra = make(program, weights.load(Path(file)), height, width)
     value, gradient = evaluate()
     # The gradient is compared on a sample; its norm is of the whole.
     sample = np.ascontiguousarray(gradient).reshape(-1)[:: max(1, gradient.size // 5000)]
@@ -149,8 +148,10 @@ def pictures(height: int, width: int, mean_pixel: np.ndarray) -> tuple[np.ndarra
     return content, style, (content + noise).astype(np.float32)
 
 
-def ours(program: str, network: weights.Weights, content: np.ndarray, style: np.ndarray, image: np.ndarray) -> Any:
+def ours(program: str, network: weights.Weights, height: int, width: int) -> Any:
     from stn import objective, optimize, vgg
+
+    content, style, image = pictures(height, width, network.mean_pixel)
 
     kernels = vgg.kernels(network, "direct" if program == "ours_direct" else "winograd")
     form = objective.Form((CONTENT_LAYER,), STYLE_LAYERS, "avg", "half_sum", "m", "sum_over_4n2", "none")
@@ -197,13 +198,12 @@ def ours(program: str, network: weights.Weights, content: np.ndarray, style: np.
     return evaluate, extra
 
 
-def torch_program(
-    program: str, network: weights.Weights, content: np.ndarray, style: np.ndarray, image: np.ndarray
-) -> Any:
+def torch_program(program: str, network: weights.Weights, height: int, width: int) -> Any:
     """The same objective as the PyTorch programs write it: modules' functions, autograd, a loss at each layer."""
     import torch
     import torch.nn.functional as F
 
+    content, style, image = pictures(height, width, network.mean_pixel)
     layout = torch.channels_last if program == "torch_channels_last" else torch.contiguous_format
     layers = [
         (

@@ -186,6 +186,10 @@ def parse(config: DictConfig) -> Config:
     _check_numbers(parsed)
     if not objective.content_layers and not objective.style_layers:
         raise InputError("objective.content_layers and objective.style_layers are both empty: nothing to optimize")
+    content = objective.content_weight * sum(layer.weight for layer in objective.content_layers)
+    style = objective.style_weight * sum(layer.weight for layer in objective.style_layers)
+    if not (content or style):
+        raise InputError("objective.content_weight and objective.style_weight: nothing weighs more than zero")
     if parsed.init.name == "file" and not parsed.init.path:
         raise InputError("init.path is missing: init=file needs the picture to start from, init.path=FILE")
     return parsed

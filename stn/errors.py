@@ -40,6 +40,12 @@ def _folded(error: BaseException) -> str:
     return "; ".join(line.strip().rstrip(".") for line in lines if line.strip() and not line.strip().startswith(NOISE))
 
 
+def _of_hydra(error: BaseException) -> bool:
+    """Hydra's or OmegaConf's own complaint about what was typed: some are plain ValueErrors that it raises itself."""
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(name.startswith(("hydra.", "omegaconf.")) for name in (type(error).__module__, *frames[-1:]))
+
+
 def run_command(main: Callable[[], object]) -> None:
     """Run a script's `main`; bad input prints one line and exits with 2, Ctrl-C with 130; a warning is one line too.
 
@@ -57,7 +63,7 @@ def run_command(main: Callable[[], object]) -> None:
         print(end, file=sys.stderr)
         sys.exit(end.exit_code)
     except Exception as error:
-        of_hydra = type(error).__module__.startswith(("hydra.", "omegaconf."))
+        of_hydra = _of_hydra(error)
         of_system = isinstance(error, OSError) and error.filename is not None
         if show_traceback:
             traceback.print_exc()

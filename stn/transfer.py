@@ -54,9 +54,11 @@ def run(
     levels = [*settings.pyramid.levels, config.Level(1.0, settings.optimizer.max_evaluations)]
     _check_reach(settings, vgg_weights, originals, min(level.scale for level in levels))
     _check_room(settings, vgg_weights, originals, run_dir)
-    kernels, mean_pixel = vgg.kernels(vgg_weights, settings.network.convolution), vgg_weights.mean_pixel
+    kernels = vgg.kernels(vgg_weights, settings.network.convolution)
+    mean_pixel, checksum = vgg_weights.mean_pixel, vgg_weights.sha256
+    del vgg_weights  # 80 MB that the kernels hold now
 
-    with _directory(run_dir, settings, vgg_weights, originals) as directory:
+    with _directory(run_dir, settings, checksum, originals) as directory:
         if directory.finished:
             print(f"finished before: {directory.path / 'image.png'}")
             if settings.output:
@@ -243,11 +245,12 @@ def _check_room(settings: config.Config, vgg_weights: weights.Weights, originals
     """There is memory for the largest level and disk for what it leaves; else InputError with a size that would fit."""
     layers = [layer.layer for layer in (*settings.objective.content_layers, *settings.objective.style_layers)]
     height, width = originals.shapes_at(1.0)["content"]
-    # Measured on VGG-19: value and gradient keep about 2.4 times the convolutions' outputs at once (README, memory).
-    needed = 2.5 * vgg.activation_bytes(vgg_weights, layers, height * width)
-    available = psutil.virtual_memory().available
+    # Measured on VGG-19 (docs/benchmark.md): the kernels take 0.25 GB, value and gradient 1.0 to 1.2 times the
+    # convolutions' outputs.
+    kernels, activations = 0.3e9, 1.3 * vgg.activation_bytes(vgg_weights, layers, height * width)
+    needed, available = kernels + activations, psutil.virtual_memory().available
     if needed > available:
-        fits = int(max(height, width) * (available / needed) ** 0.5)
+        fits = int(max(height, width) * (max(0.0, available - kernels) / activations) ** 0.5)
         raise InputError(
             f"image.size_px={settings.image.size_px}: {width} × {height} pixels need about {needed / 1e9:.1f} GB of "
             f"memory and {available / 1e9:.1f} GB are free; a long side of {fits} px would fit"
@@ -267,9 +270,9 @@ def _check_room(settings: config.Config, vgg_weights: weights.Weights, originals
 
 @contextlib.contextmanager
 def _directory(
-    run_dir: Path, settings: config.Config, vgg_weights: weights.Weights, pictures: _Pictures
+    run_dir: Path, settings: config.Config, weights_checksum: str, pictures: _Pictures
 ) -> Iterator[runs.RunDirectory]:
-    checksums = {"weights": vgg_weights.sha256} | {role: files.sha256(path) for role, path in pictures.paths.items()}
+    checksums = {"weights": weights_checksum} | {role: files.sha256(path) for role, path in pictures.paths.items()}
     if settings.network.rescale not in (None, "default"):
         checksums["rescale"] = files.sha256(Path(str(settings.network.rescale)))
     directory = runs.RunDirectory(run_dir, config.to_dict(settings), checksums, settings.force)

@@ -121,6 +121,8 @@ CASES = {
     "unknown preset": (["preset=gatys1999"], "gatys1999"),
     "unknown key": (["optimizer.learningrate=1"], "learningrate"),
     "unknown group": (["optimiser=adam"], "optimiser"),
+    "no weight": (["objective.content_weight=0", "objective.style_weight=0"], "objective.content_weight"),
+    "override without a key": (["=3"], "int"),
     "syntax": (["objective.style_layers=[relu1_1"], "relu1_1"),
     "level above one": (["pyramid.levels=[{scale: 2, max_evaluations: 5}]"], "pyramid.levels"),
     # places
