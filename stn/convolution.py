@@ -75,12 +75,13 @@ def _tiles(x: Any, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool = False
     _, H, W, _ = x.shape
     rows, columns = -(-H // 4), -(-W // 4)
     at_once = max(1, _BLOCK_BYTES // (36 * columns * 4 * max(U.shape[1:])))
-    x = tf.pad(x[0], [[1, 4 * rows + 3 - H], [1, 4 * columns + 3 - W], [0, 0]])
     blocks: list[Any] = []
     for first in range(0, rows, at_once):
         last = min(first + at_once, rows)
-        with tf.control_dependencies(blocks[-1:]):
-            block = tf.identity(x[4 * first : 4 * last + 4])
+        top, bottom = 4 * first - 1, 4 * last + 3  # with the border of one pixel, and whole tiles
+        with tf.control_dependencies(blocks[-1:]):  # one after another, or their memory would add up
+            block = x[0, max(top, 0) : min(bottom, H)]
+            block = tf.pad(block, [[max(-top, 0), max(bottom - H, 0)], [1, 4 * columns + 3 - W], [0, 0]])
         blocks.append(_rows_of_tiles(block, last - first, columns, U, B, A, transpose))
     return tf.concat(blocks, 0)[None, :H, :W]
 
