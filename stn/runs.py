@@ -38,6 +38,7 @@ class RunDirectory:
 
     def __init__(self, path: Path, settings: dict[str, Any], inputs: dict[str, str], force: bool = False) -> None:
         self.path = path
+        self.resumes_at = 0  # the evaluation that the same command would make next, were this process to end now
         self.rows: list[dict[str, float]] = []
         self._settings, self._inputs = settings, inputs
         self._written = 0.0
@@ -92,6 +93,7 @@ class RunDirectory:
             with (self.path / "metrics.csv").open(newline="") as file:
                 rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
             self.rows = rows[: state.earlier + state.evaluations]
+            self.resumes_at = len(self.rows)
         return state
 
     def record(self, evaluation: Evaluation, in_pyramid: bool = False) -> dict[str, float]:
@@ -131,6 +133,7 @@ class RunDirectory:
         numbers["best"] = asdict(state.best) if state.best else None
         with files.whole(self.path / CHECKPOINT) as partial:
             np.savez(partial, numbers=np.array(json.dumps(numbers)), **arrays)
+        self.resumes_at = state.earlier + state.evaluations
 
     def finish(self, outcome: Outcome, rgb: np.ndarray, measured: dict[str, float]) -> dict[str, Any]:
         """Write the result and its measures; summary.json comes last and says that the run is over."""

@@ -81,9 +81,11 @@ class Watch:
             return
         self._directory.write_metrics()
         path = self._directory.write_image("image.png", rgb)
+        start = self._directory.resumes_at
+        again = f"goes on from evaluation {start}" if start else "starts over, since no checkpoint was due yet"
         raise Interrupted(
             f"interrupted: the best image so far is {path}; "
-            f"the same command with hydra.run.dir={self._directory.path} goes on from there",
+            f"the same command with hydra.run.dir={self._directory.path} {again}",
             128 + self._signals[0],
         )
 

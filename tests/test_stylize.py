@@ -149,17 +149,23 @@ def test_a_bad_cell_of_a_sweep_is_named_and_does_not_sink_the_others(
     assert not (tmp_path / "sweep" / "0" / "provenance.json").exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_run_with_its_best_image(number: int, code: int, command: Callable[..., Ended]) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "period", "again"),
+    [(signal.SIGINT, 130, 100, "starts over"), (signal.SIGTERM, 143, 2, "goes on from evaluation 2")],
+)
+def test_a_signal_ends_a_run_with_its_best_image(
+    number: int, code: int, period: int, again: str, command: Callable[..., Ended]
+) -> None:
+    settings = f"optimizer.restart_every={period}"
     with at_evaluation(3, lambda: os.kill(os.getpid(), number)):
-        ended = command()
-    assert ended.code == code
+        ended = command(settings)
+    assert ended.code == code and again in ended.err
     last = ended.err.splitlines()[-1]
     assert str(ended.run_dir / "image.png") in last and f"hydra.run.dir={ended.run_dir}" in last
     assert {"image.png", "metrics.csv", "provenance.json"} <= listing(ended.run_dir)
     assert not {"summary.json", ".lock"} & listing(ended.run_dir)
     assert len(metrics(ended.run_dir)["loss/total"]) == 3  # the evaluation under way was finished, no more begun
-    assert command().code == 0  # and the same command comes to the end
+    assert command(settings).code == 0  # and the same command comes to the end
     assert len(metrics(ended.run_dir)["loss/total"]) == 6
 
 
