@@ -26,6 +26,7 @@ CELLS = {
     "photorealism": 1,
     "objective_curve": 3 * 3,  # sizes, pairs
     "gatys_vs_johnson": 3 * 2,  # at least three pairs, two choices of layers
+    "convolution": 2,
     "pooling": 2,
     "optimizers": 3,
 }

@@ -1,0 +1,28 @@
+"""Winograd's algorithm against the direct sum over a whole run: ours, two cells. python experiments/convolution.py"""
+
+import matplotlib.pyplot as plt
+
+from stn import config, experiments, figures
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    return [experiments.Cell(method, (f"network.convolution={method}",)) for method in ("winograd", "direct")]
+
+
+def draw(runs: experiments.Runs) -> plt.Figure:
+    winograd, direct = runs.values()
+    content = figures.Panel(direct.picture("content"), "content", inset=direct.picture("style"))
+    return figures.panels([[content, figures.Panel(winograd.rgb, "Winograd"), figures.Panel(direct.rgb, "direct")]])
+
+
+EXPERIMENT = experiments.Experiment(
+    "convolution",
+    "Ours: the same run of 300 evaluations with convolutions by Winograd's algorithm and by the direct sum; losses.png "
+    "has both loss curves.",
+    ("preset=gatys2016", "style=starry_night", "optimizer.max_evaluations=300"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)
