@@ -43,7 +43,9 @@ class Watch:
         self._directory, self._mean_pixel = directory, mean_pixel
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings["tracking"]["progress_every"]
-        self._checkpoint_seconds = settings["tracking"]["checkpoint_seconds"]
+        # SciPy's L-BFGS has a State to save only where it restarts; the others have one after every step.
+        rare = settings["optimizer"]["name"] == "lbfgs"
+        self._checkpoint_seconds = 0.0 if rare else settings["tracking"]["checkpoint_seconds"]
         self._checkpointed = time.monotonic()
         self._signals: list[signal.Signals] = []
         self._handlers: dict[int, Any] = {}
@@ -65,9 +67,8 @@ class Watch:
             self._wandb.log_image("progress", rgb, evaluation.index)
 
     def on_checkpoint(self, state: State) -> None:
-        """Save a State to go on from: each of L-BFGS', which are rare, and Adam's at most every so many seconds."""
-        due = time.monotonic() - self._checkpointed >= self._checkpoint_seconds
-        if state.first_moment is None or due:
+        """Save a State to go on from, every `tracking.checkpoint_seconds` and before an end that the user asked for."""
+        if self._signals or time.monotonic() - self._checkpointed >= self._checkpoint_seconds:
             self._directory.checkpoint(state)
             self._checkpointed = time.monotonic()
 

@@ -248,17 +248,22 @@ def _check_room(settings: config.Config, vgg_weights: weights.Weights, originals
     # Measured on VGG-19 (docs/benchmark.md): the kernels take 0.25 GB, value and gradient 1.0 to 1.2 times the
     # convolutions' outputs.
     kernels, activations = 0.3e9, 1.3 * vgg.activation_bytes(vgg_weights, layers, height * width)
-    needed, available = kernels + activations, psutil.virtual_memory().available
+    evaluations = settings.optimizer.max_evaluations
+    history = min(settings.optimizer.history, evaluations)
+    # Pairs of images: of float64 in SciPy's memory, of float32 in ours; Adam has none.
+    pairs = {"lbfgs": 16, "torch_lbfgs": 8, "adam": 0}[settings.optimizer.name] * history * height * width * 3
+    needed, available = kernels + activations + pairs, psutil.virtual_memory().available
     if needed > available:
-        fits = int(max(height, width) * (max(0.0, available - kernels) / activations) ** 0.5)
+        fits = int(max(height, width) * (max(0.0, available - kernels) / (activations + pairs)) ** 0.5)
         raise InputError(
             f"image.size_px={settings.image.size_px}: {width} × {height} pixels need about {needed / 1e9:.1f} GB of "
             f"memory and {available / 1e9:.1f} GB are free; a long side of {fits} px would fit"
         )
-    every, evaluations = settings.tracking.progress_every, settings.optimizer.max_evaluations
+    every = settings.tracking.progress_every
     pictures = 3 + (2 * evaluations // every if every else 0)  # W&B keeps a copy of each
-    # A checkpoint has four arrays of 8 bytes a channel, and stands beside the one before for a moment.
-    needed = height * width * 3 * (pictures + 2 * 4 * 8) + 2**20
+    # A checkpoint has four arrays of 8 bytes a channel and our pairs, and stands beside the one before for a moment.
+    kept = pairs if settings.optimizer.name == "torch_lbfgs" else 0
+    needed = height * width * 3 * (pictures + 2 * 4 * 8) + 2 * kept + 2**20
     present = next(folder for folder in (run_dir.absolute(), *run_dir.absolute().parents) if folder.exists())
     free = shutil.disk_usage(present).free
     if needed > free:

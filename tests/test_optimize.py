@@ -22,7 +22,8 @@ START, CENTER = RNG.uniform(-1, 1, SHAPE), RNG.uniform(-50, 50, SHAPE)
 CURVATURE = np.linspace(1, 30, CENTER.size).reshape(SHAPE)
 UNIT = np.array([58.395, 57.12, 57.375])  # ImageNet's deviations: another number for each channel
 LBFGS, ADAM = Optimizer("lbfgs", max_evaluations=20), Optimizer("adam", max_evaluations=20, learning_rate=0.5)
-BOTH = pytest.mark.parametrize("settings", [LBFGS, ADAM], ids=["lbfgs", "adam"])
+TORCH = Optimizer("torch_lbfgs", max_evaluations=20, history=5)
+EVERY = pytest.mark.parametrize("settings", [LBFGS, TORCH, ADAM], ids=["lbfgs", "torch_lbfgs", "adam"])
 
 Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Trace = list[tuple[Evaluation, np.ndarray]]
@@ -109,8 +110,8 @@ def assert_outcome_is_the_best(outcome: Outcome, trace: Trace) -> None:
 @pytest.mark.parametrize("budget", [1, 2, 3, 20, 50])
 @pytest.mark.parametrize(
     "settings",
-    [LBFGS, dataclasses.replace(LBFGS, restart_every=7), dataclasses.replace(LBFGS, restart_every=100), ADAM],
-    ids=["lbfgs", "lbfgs in rounds of 7", "lbfgs in rounds longer than the budget", "adam"],
+    [LBFGS, dataclasses.replace(LBFGS, restart_every=7), dataclasses.replace(LBFGS, restart_every=100), TORCH, ADAM],
+    ids=["lbfgs", "lbfgs in rounds of 7", "lbfgs in rounds longer than the budget", "torch_lbfgs", "adam"],
 )
 def test_the_budget_is_exact_and_every_evaluation_is_reported_in_order(settings, budget):
     function_calls = []
@@ -134,7 +135,7 @@ def test_the_budget_is_exact_and_every_evaluation_is_reported_in_order(settings,
     assert_outcome_is_the_best(outcome, trace)
 
 
-@BOTH
+@EVERY
 def test_the_start_is_left_as_it_was_and_images_reported_are_not_written_to(settings):
     start, reported = START.copy(), []
     optimize.minimize(
@@ -148,7 +149,7 @@ def test_the_start_is_left_as_it_was_and_images_reported_are_not_written_to(sett
         np.testing.assert_array_equal(image, then)
 
 
-@BOTH
+@EVERY
 def test_same_inputs_give_the_same_bytes(settings):
     (first, trace), (second, again) = (minimize(rosenbrock, START, settings, unit=UNIT) for _ in range(2))
     assert first.image.tobytes() == second.image.tobytes()
@@ -167,7 +168,7 @@ def test_the_best_image_is_kept_when_later_ones_are_worse(settings):
     assert_outcome_is_the_best(outcome, trace)
 
 
-@BOTH
+@EVERY
 def test_interruption_gives_the_best_image_so_far(settings):
     seen = []
 
@@ -183,7 +184,7 @@ def test_interruption_gives_the_best_image_so_far(settings):
     assert_outcome_is_the_best(outcome, trace)
 
 
-@BOTH
+@EVERY
 def test_an_exception_of_the_objective_or_an_observer_is_passed_on(settings):
     def failing(*_: object) -> tuple[float, np.ndarray]:
         raise MemoryError("too large")
@@ -310,7 +311,7 @@ def test_bounds_keep_every_pixel_in_the_limits(restart_every, unit):
     np.testing.assert_allclose(trace[0][1], np.clip(START * 40, *LIMITS), rtol=1e-12)
 
 
-@BOTH
+@EVERY
 def test_limits_alone_bind_nothing(settings):
     low, high = LIMITS[0] / 10, LIMITS[1] / 10
     _, bound = minimize(quadratic, START, settings, limits=(low, high))
@@ -334,7 +335,7 @@ def test_a_unit_is_the_same_as_optimizing_in_scaled_pixels(settings):
 # Losses that are not finite
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize(
     ("value", "in_gradient"), [(math.nan, False), (math.inf, False), (-math.inf, False), (math.nan, True)]
 )
@@ -352,7 +353,7 @@ def test_a_loss_that_is_not_finite_steps_back_to_the_best_image(settings, value,
     assert np.isfinite(outcome.image).all()
 
 
-@BOTH
+@EVERY
 def test_the_fourth_loss_that_is_not_finite_ends_the_run_with_the_best_image(settings):
     outcome, trace = minimize(broken(rosenbrock, {4, 6, 9, 11, 12}), START, settings)
     assert outcome.evaluations == len(trace) == 12
@@ -360,7 +361,7 @@ def test_the_fourth_loss_that_is_not_finite_ends_the_run_with_the_best_image(set
     assert_outcome_is_the_best(outcome, trace)
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("in_gradient", [False, True])
 def test_a_first_image_whose_loss_is_not_finite_ends_the_run(settings, in_gradient):
     outcome, trace = minimize(broken(rosenbrock, {0}, in_gradient=in_gradient), START, settings)
@@ -368,6 +369,75 @@ def test_a_first_image_whose_loss_is_not_finite_ends_the_run(settings, in_gradie
     assert outcome.stop_reason == "the loss of the first image is not finite"
     assert outcome.best.index == 0
     np.testing.assert_array_equal(outcome.image, START)
+
+
+# L-BFGS without a line search
+
+
+def dense_lbfgs(function: Function, evaluations: int, history: int, rate: float) -> list[np.ndarray]:
+    """The images evaluated where H is a whole matrix, by Nocedal & Wright's equations (7.16), (7.17) and (7.20)."""
+    x, pairs, images = START.ravel(), [], []
+    before: tuple[np.ndarray, np.ndarray] | None = None
+    for _ in range(evaluations):
+        images.append(x.reshape(SHAPE))
+        g = function(images[-1])[1].ravel()
+        if before is not None and (x - before[0]) @ (g - before[1]) > 0:
+            pairs = [*pairs, (x - before[0], g - before[1])][-history:]
+        before = (x, g)
+        if not pairs:
+            x = x - g / np.sqrt(np.mean(g**2))
+            continue
+        s, y = pairs[-1]
+        H = np.eye(len(x)) * (s @ y) / (y @ y)
+        for s, y in pairs:
+            V = np.eye(len(x)) - np.outer(y, s) / (s @ y)
+            H = V.T @ H @ V + np.outer(s, s) / (s @ y)
+        x = x - rate * H @ g
+    return images
+
+
+def wavy(image: np.ndarray) -> tuple[float, np.ndarray]:
+    """A bowl with waves: along some of the pairs it curves downwards."""
+    away = image - CENTER
+    return np.sum(0.05 * away**2 - 10 * np.cos(away)), 0.1 * away + 10 * np.sin(away)
+
+
+@pytest.mark.parametrize(("history", "rate"), [(1, 1.0), (4, 1.0), (30, 1.0), (4, 0.5)])
+@pytest.mark.parametrize("function", [quadratic, wavy])
+def test_torch_lbfgs_takes_the_steps_of_the_whole_matrix(function, history, rate):
+    settings = Optimizer("torch_lbfgs", max_evaluations=15, history=history, learning_rate=rate)
+    _, trace = minimize(function, START, settings)
+    expected = dense_lbfgs(function, 15, history, rate)
+    np.testing.assert_allclose([image for _, image in trace], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_torch_lbfgs_takes_torchs_steps():
+    """torch.optim.LBFGS itself, once both have a first pair: its own first step has length 1 in L1."""
+    torch = pytest.importorskip("torch")
+    gradient = quadratic(START)[1]
+    rate = np.abs(gradient).sum() / np.sqrt(np.mean(gradient**2))  # with it, the first step is ours
+
+    settings = Optimizer("torch_lbfgs", max_evaluations=20, history=6)
+    _, trace = minimize(quadratic, START, settings)
+    x = torch.tensor(START, requires_grad=True)
+    optimizer = torch.optim.LBFGS([x], lr=rate, max_iter=1, history_size=6, tolerance_grad=0, tolerance_change=0)
+    images = []
+
+    def closure():
+        images.append(x.detach().numpy().copy())
+        value, gradient = quadratic(images[-1])
+        x.grad = torch.tensor(gradient)
+        return torch.tensor(value)
+
+    for _ in range(20):
+        optimizer.step(closure)
+        optimizer.param_groups[0]["lr"] = 1.0
+    np.testing.assert_allclose([image for _, image in trace], images[:20], rtol=1e-3, atol=1e-3)
+
+
+def test_torch_lbfgs_reaches_the_minimum_of_a_convex_quadratic():
+    outcome, _ = minimize(quadratic, START, dataclasses.replace(TORCH, max_evaluations=100))
+    np.testing.assert_allclose(outcome.image, CENTER, atol=1e-4)
 
 
 # Adam
@@ -442,10 +512,12 @@ def test_clipping_projects_every_step_and_leaves_the_moments_alone():
     [
         Optimizer("lbfgs", max_evaluations=31, restart_every=7),
         Optimizer("lbfgs", max_evaluations=31, restart_every=7, bounds=True),
+        Optimizer("torch_lbfgs", max_evaluations=31, history=5),
+        Optimizer("torch_lbfgs", max_evaluations=31, history=50, learning_rate=0.5, clip=True),
         Optimizer("adam", max_evaluations=31, learning_rate=0.5, decay_rate=0.8, decay_every=4),
         Optimizer("adam", max_evaluations=31, learning_rate=5.0, clip=True),
     ],
-    ids=["lbfgs", "lbfgs bounded", "adam decayed", "adam clipped"],
+    ids=["lbfgs", "lbfgs bounded", "torch_lbfgs", "torch_lbfgs clipped", "adam decayed", "adam clipped"],
 )
 @pytest.mark.parametrize("function", [rosenbrock, quadratic])
 def test_a_resumed_run_makes_the_remaining_evaluations_bit_for_bit(function, settings, options):
@@ -453,7 +525,7 @@ def test_a_resumed_run_makes_the_remaining_evaluations_bit_for_bit(function, set
     whole, trace = minimize(
         function, START, settings, on_checkpoint=lambda state: states.append(copy.deepcopy(state)), **options
     )
-    assert len(states) >= (whole.evaluations if settings.name == "adam" else 4)
+    assert len(states) >= (4 if settings.name == "lbfgs" else whole.evaluations)
     for state in states[:: max(1, len(states) // 6)]:
         done = state.evaluations
         resumed, rest = minimize(function, copy.deepcopy(state), settings, **options)
@@ -468,7 +540,7 @@ def test_a_resumed_run_makes_the_remaining_evaluations_bit_for_bit(function, set
         assert all(evaluation.seconds >= state.seconds for evaluation, _ in rest)
 
 
-@BOTH
+@EVERY
 def test_recoveries_are_remembered_over_a_resumption(settings):
     settings = dataclasses.replace(settings, restart_every=5)
     states: list[State] = []
@@ -482,7 +554,7 @@ def test_recoveries_are_remembered_over_a_resumption(settings):
     assert len(rest) == 4
 
 
-@BOTH
+@EVERY
 def test_a_longer_budget_goes_on_where_a_shorter_one_ended(settings):
     whole, trace = minimize(rosenbrock, START, dataclasses.replace(settings, max_evaluations=20, restart_every=5))
     state = State(START.copy())
@@ -496,7 +568,7 @@ def test_a_longer_budget_goes_on_where_a_shorter_one_ended(settings):
     assert outcome.image.tobytes() == whole.image.tobytes()
 
 
-@BOTH
+@EVERY
 def test_the_next_level_of_a_pyramid_counts_on_with_a_budget_of_its_own(settings):
     state = State(START.copy())
     first, trace = minimize(rosenbrock, state, settings)

@@ -17,6 +17,12 @@ from stn import errors, objective, transfer
 LONG = os.environ.get("STN_LONG") == "1"
 OPTIMIZERS = {
     "lbfgs": ("optimizer=lbfgs", "optimizer.restart_every=7", "optimizer.max_evaluations=31"),
+    "torch_lbfgs": (
+        "optimizer=torch_lbfgs",
+        "optimizer.history=5",
+        "optimizer.max_evaluations=31",
+        "tracking.checkpoint_seconds=0",
+    ),
     "adam": ("optimizer=adam", "optimizer.max_evaluations=31", "tracking.checkpoint_seconds=0"),
     "pyramid": (
         "pyramid.levels=[{scale: 0.5, max_evaluations: 12}]",
