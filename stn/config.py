@@ -29,7 +29,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "style.size": ("own", "content", "content_width"),
     "init.name": ("content", "style", "noise", "blend", "file"),
     "init.distribution": ("uniform", "normal"),
-    "optimizer.name": ("lbfgs", "torch_lbfgs", "adam"),
+    "optimizer.name": ("lbfgs", "torch_lbfgs", "spectral_lbfgs", "adam"),
     "tracking.mode": ("offline", "online", "off"),
 }
 
@@ -116,7 +116,7 @@ class Optimizer:
     epsilon: float = 1e-8
     decay_rate: float = 1.0
     decay_every: int = 1
-    clip: bool = False  # after each step of Adam or torch_lbfgs, clip to valid pixels
+    clip: bool = False  # after each Adam step, clip to valid pixels
 
 
 @dataclass

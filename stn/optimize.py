@@ -1,4 +1,4 @@
-"""Minimize a function of an image: SciPy's L-BFGS-B, L-BFGS without a line search, and Adam behind one signature."""
+"""Minimize a function of an image: L-BFGS, SciPy's or without a line search, and Adam behind one signature."""
 
 import math
 import time
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
+from stn import quasi_newton
 from stn.config import Optimizer
 from stn.objective import Terms
 
 # Steps back to the best image after a loss that is not finite, before a run gives up.
 MAX_RECOVERIES = 3
-# torch.optim.LBFGS skips pairs with s·y below 1e-10; here the cosine is meant, so that the loss' unit does not matter.
-LEAST_CURVATURE = 1e-10
+# Where there is no line search: a step that raises the loss by more than a tenth is taken back, a quarter of it tried.
+HIGHEST_RISE, SHORTER = 1.1, 0.25
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,7 @@ class State:
     first_moment: np.ndarray | None = None
     second_moment: np.ndarray | None = None
     steps: int = 0  # Adam's, since its moments were zero
-    # L-BFGS without a line search: pairs of displacement s and change of gradient y, [history, 2, n] float32, written
-    # in turn; their s·y; how many there were; the last image and gradient [n], from which the next pair comes.
-    pairs: np.ndarray | None = None
-    curvatures: np.ndarray | None = None
-    pair_count: int = 0
-    last_image: np.ndarray | None = None
-    last_gradient: np.ndarray | None = None
-
-    def forget(self) -> None:
-        """Go on from here as an optimizer that has seen nothing."""
-        self.first_moment = self.second_moment = None
-        self.pairs = self.curvatures = self.last_image = self.last_gradient = None
-        self.pair_count = 0
+    memory: quasi_newton.Memory | None = None  # of L-BFGS without a line search
 
     def next_level(self, image: np.ndarray) -> "State":
         """The State at the start of the next level of a pyramid, from this level's enlarged result."""
@@ -119,7 +108,7 @@ def minimize(
     every step, but for SciPy's L-BFGS only where its memory is restarted.
     """
     search = _Search(value_and_grad, state, settings, on_evaluation, interrupted)
-    run = {"lbfgs": _lbfgs, "torch_lbfgs": _torch_lbfgs, "adam": _adam}[settings.name]
+    run = _adam if settings.name == "adam" else _lbfgs if settings.name == "lbfgs" else _stepwise_lbfgs
     while True:
         try:
             run(search, limits, np.asarray(unit, dtype=np.float64), on_checkpoint)
@@ -135,7 +124,7 @@ def minimize(
                 break
             state.recoveries += 1
             state.image = state.best_image.copy()
-            state.forget()
+            state.first_moment = state.second_moment = state.memory = None
     best = state.best or search.last
     if best is None:
         raise RuntimeError(f"nothing was evaluated: {reason}")
@@ -251,66 +240,50 @@ def _lbfgs(
             on_checkpoint(state)
 
 
-def _torch_lbfgs(
+def _stepwise_lbfgs(
     search: _Search,
     limits: tuple[np.ndarray, np.ndarray] | None,
     unit: np.ndarray,
     on_checkpoint: Callable[[State], None],
 ) -> None:
-    """L-BFGS (Nocedal & Wright 2006, algorithm 7.4) whose step is the learning rate: torch.optim.LBFGS, no line search.
+    """L-BFGS without a line search, one evaluation an iteration, float32: `torch_lbfgs` and `spectral_lbfgs`.
 
-    One evaluation an iteration, pairs in float32, H0 = (s·y / y·y) I of the newest pair, pairs of no positive curvature
-    skipped. Until there is a pair, steps follow the gradient and have root mean square 1 of 255 (README, deviation 2).
+    As torch.optim.LBFGS, the step is the direction times the learning rate. Unlike it (README, deviation 2), a step
+    that raises the loss by a tenth is taken back, and while no pair of positive curvature is known, steps follow the
+    gradient, the first with a root mean square of one pixel of 255, each next twice as long.
     """
     state, settings = search.state, search.settings
     shape = state.image.shape
+    spectrum = quasi_newton.Spectrum(*shape[1:3]) if settings.name == "spectral_lbfgs" else None
+
+    def variables(image: np.ndarray) -> np.ndarray:
+        return spectrum.coefficients(image) if spectrum else image.ravel().astype(np.float32)
+
+    def pixels(step: np.ndarray) -> np.ndarray:
+        return unit * (spectrum.image(step) if spectrum else step.reshape(shape))
+
     while True:
-        _, gradient = search.evaluate(state.image)
-        g = (gradient * unit).ravel().astype(np.float32)
-        if state.last_image is not None and state.last_gradient is not None:
-            s = ((state.image - state.last_image) / unit).ravel().astype(np.float32)
-            _remember(state, s, g - state.last_gradient, settings.history)
-        state.last_image, state.last_gradient = state.image, g
-        if state.pair_count:
-            step = settings.learning_rate * unit * _two_loops(state, g).reshape(shape)
+        total, gradient = search.evaluate(state.image)
+        memory = state.memory
+        if memory is not None and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total):
+            memory.step, memory.length = SHORTER * memory.step, 1.0
         else:
-            step = -(unit * g.reshape(shape))
-            step /= np.sqrt(np.mean(step**2))
-        state.image = state.image + step
-        if settings.clip and limits is not None:
-            state.image = np.clip(state.image, *limits)
-        state.iterations += 1
+            g = variables(gradient * unit)
+            if memory is None:
+                memory = state.memory = quasi_newton.Memory(state.image, g, total, g)
+            else:
+                memory.remember(g - memory.gradient, settings.history, spectrum)
+                memory.image, memory.gradient, memory.total = state.image, g, total
+            if not g.any():
+                raise _Stop("converged (the gradient is zero)")
+            if memory.count:
+                memory.step = np.float32(settings.learning_rate) * memory.direction(spectrum)
+            else:
+                memory.step = g * np.float32(-memory.length / np.sqrt(np.mean(pixels(g) ** 2)))
+                memory.length *= 2
+            state.iterations += 1
+        state.image = memory.image + pixels(memory.step)
         on_checkpoint(state)
-
-
-def _remember(state: State, s: np.ndarray, y: np.ndarray, history: int) -> None:
-    """Keep the pair s, y [n] in the place of the oldest, unless the loss curves downwards along it."""
-    curvature = float(s @ y)
-    if curvature <= LEAST_CURVATURE * float(np.sqrt((s @ s) * (y @ y))):
-        return
-    if state.pairs is None or state.curvatures is None:
-        state.pairs, state.curvatures = np.zeros((history, 2, len(s)), np.float32), np.zeros(history)
-    place = state.pair_count % history
-    state.pairs[place], state.curvatures[place] = (s, y), curvature
-    state.pair_count += 1
-
-
-def _two_loops(state: State, g: np.ndarray) -> np.ndarray:
-    """-H g for the gradient g [n], by the two-loop recursion over the pairs of the state."""
-    assert state.pairs is not None and state.curvatures is not None
-    history = len(state.pairs)
-    oldest_first = [number % history for number in range(max(0, state.pair_count - history), state.pair_count)]
-    q, factors = -g, {}
-    for place in reversed(oldest_first):
-        s, y = state.pairs[place]
-        factors[place] = (s @ q) / state.curvatures[place]
-        q -= np.float32(factors[place]) * y
-    newest = state.pairs[oldest_first[-1], 1]
-    q *= np.float32(state.curvatures[oldest_first[-1]] / float(newest @ newest))
-    for place in oldest_first:
-        s, y = state.pairs[place]
-        q += np.float32(factors[place] - (y @ q) / state.curvatures[place]) * s
-    return q
 
 
 def _adam(

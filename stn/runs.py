@@ -23,6 +23,7 @@ from stn import config, files, images
 from stn.errors import InputError
 from stn.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
+from stn.quasi_newton import Memory
 
 PACKAGES = ("stn", "tensorflow", "numpy", "scipy", "scikit-image", "imageio", "pillow", "hydra-core", "wandb")
 COLUMNS = ("evaluation", "iteration", "seconds", "loss/total", "loss/content", "loss/style", "loss/smoothness")
@@ -131,6 +132,8 @@ class RunDirectory:
         arrays: dict[str, Any] = {name: value for name, value in vars(state).items() if isinstance(value, np.ndarray)}
         numbers: dict[str, Any] = {name: value for name, value in vars(state).items() if isinstance(value, int | float)}
         numbers["best"] = asdict(state.best) if state.best else None
+        for name, value in vars(state.memory).items() if state.memory else ():
+            (arrays if isinstance(value, np.ndarray) else numbers)[f"memory.{name}"] = value
         with files.whole(self.path / CHECKPOINT) as partial:
             np.savez(partial, numbers=np.array(json.dumps(numbers)), **arrays)
         self.resumes_at = state.earlier + state.evaluations
@@ -187,10 +190,12 @@ class RunDirectory:
         with np.load(path, allow_pickle=False) as saved:
             numbers = json.loads(str(saved["numbers"]))
             arrays = {name: saved[name] for name in saved.files if name != "numbers"}
+        memory = {key.removeprefix("memory."): value for key, value in (numbers | arrays).items() if "." in key}
+        numbers, arrays = ({k: v for k, v in part.items() if "." not in k} for part in (numbers, arrays))
         best = numbers.pop("best")
         if best:
             best = Evaluation(**{**best, "terms": Terms(**best["terms"])})
-        return State(best=best, **numbers, **arrays)
+        return State(best=best, memory=Memory(**memory) if memory else None, **numbers, **arrays)
 
     def _write_json(self, name: str, value: dict[str, Any]) -> None:
         files.write_text(self.path / name, json.dumps(value, indent=2) + "\n")

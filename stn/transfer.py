@@ -251,7 +251,7 @@ def _check_room(settings: config.Config, vgg_weights: weights.Weights, originals
     evaluations = settings.optimizer.max_evaluations
     history = min(settings.optimizer.history, evaluations)
     # Pairs of images: of float64 in SciPy's memory, of float32 in ours; Adam has none.
-    pairs = {"lbfgs": 16, "torch_lbfgs": 8, "adam": 0}[settings.optimizer.name] * history * height * width * 3
+    pairs = {"lbfgs": 16, "adam": 0}.get(settings.optimizer.name, 8) * history * height * width * 3
     needed, available = kernels + activations + pairs, psutil.virtual_memory().available
     if needed > available:
         fits = int(max(height, width) * (max(0.0, available - kernels) / (activations + pairs)) ** 0.5)
@@ -262,7 +262,7 @@ def _check_room(settings: config.Config, vgg_weights: weights.Weights, originals
     every = settings.tracking.progress_every
     pictures = 3 + (2 * evaluations // every if every else 0)  # W&B keeps a copy of each
     # A checkpoint has four arrays of 8 bytes a channel and our pairs, and stands beside the one before for a moment.
-    kept = pairs if settings.optimizer.name == "torch_lbfgs" else 0
+    kept = 0 if settings.optimizer.name == "lbfgs" else pairs
     needed = height * width * 3 * (pictures + 2 * 4 * 8) + 2 * kept + 2**20
     present = next(folder for folder in (run_dir.absolute(), *run_dir.absolute().parents) if folder.exists())
     free = shutil.disk_usage(present).free

@@ -17,8 +17,8 @@ from stn import errors, objective, transfer
 LONG = os.environ.get("STN_LONG") == "1"
 OPTIMIZERS = {
     "lbfgs": ("optimizer=lbfgs", "optimizer.restart_every=7", "optimizer.max_evaluations=31"),
-    "torch_lbfgs": (
-        "optimizer=torch_lbfgs",
+    "spectral_lbfgs": (
+        "optimizer=spectral_lbfgs",
         "optimizer.history=5",
         "optimizer.max_evaluations=31",
         "tracking.checkpoint_seconds=0",
