@@ -248,9 +248,9 @@ def _stepwise_lbfgs(
 ) -> None:
     """L-BFGS without a line search, one evaluation an iteration, float32: `torch_lbfgs` and `spectral_lbfgs`.
 
-    As torch.optim.LBFGS, the step is the direction times the learning rate. Unlike it (README, deviation 2), a step
-    that raises the loss by a tenth is taken back, and while no pair of positive curvature is known, steps follow the
-    gradient, the first with a root mean square of one pixel of 255, each next twice as long.
+    As torch.optim.LBFGS at its learning rate of 1, the step is the direction itself. Unlike it (README, deviation 2), a
+    step that raises the loss by a tenth is taken back, and while no pair of positive curvature is known, steps follow
+    the gradient, the first with a root mean square of one pixel of 255, each next twice as long.
     """
     state, settings = search.state, search.settings
     shape = state.image.shape
@@ -277,7 +277,7 @@ def _stepwise_lbfgs(
             if not g.any():
                 raise _Stop("converged (the gradient is zero)")
             if memory.count:
-                memory.step = np.float32(settings.learning_rate) * memory.direction(spectrum)
+                memory.step = memory.direction(spectrum)
             else:
                 memory.step = g * np.float32(-memory.length / np.sqrt(np.mean(pixels(g) ** 2)))
                 memory.length *= 2

@@ -28,7 +28,7 @@ CELLS = {
     "gatys_vs_johnson": 3 * 2,  # at least three pairs, two choices of layers
     "convolution": 2,
     "pooling": 2,
-    "optimizers": 3,
+    "optimizers": 6,
 }
 
 
