@@ -28,7 +28,7 @@ check: .venv/test-installed
 # Every figure at a small size, on the network that needs no download; what that changes stands in README, Figures.
 # A second call computes nothing. FIGURES="image.size_px=512 network=vgg19" make figures is another size and network.
 FIGURES ?= network=vgg16_hed network.rescale=null image.size_px=192 objective.content_weight=7.1 init.amplitude=20 \
-	optimizer.max_evaluations=100 tracking=off
+	optimizer=spectral_lbfgs optimizer.max_evaluations=100 tracking=off
 figures: .venv/demo-installed
 	$(BIN)/python scripts/fetch.py vgg16_hed
 	@for file in experiments/*.py; do $(BIN)/python $$file $(FIGURES) || exit; done

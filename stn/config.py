@@ -108,7 +108,7 @@ class Optimizer:
     history: int = 10
     ftol: float = 0.0  # relative; 0 switches the test off
     gtol: float = 0.0
-    bounds: bool = False  # keep pixels in 0-255
+    bounds: bool = False  # keep pixels in 0-255: SciPy's L-BFGS-B by its bounds, the others by clipping each step
     restart_every: int | None = None  # evaluations after which L-BFGS forgets its curvature pairs
     learning_rate: float = 1.0
     beta1: float = 0.9
@@ -116,7 +116,6 @@ class Optimizer:
     epsilon: float = 1e-8
     decay_rate: float = 1.0
     decay_every: int = 1
-    clip: bool = False  # after each Adam step, clip to valid pixels
 
 
 @dataclass

@@ -103,7 +103,7 @@ def minimize(
 
     Exactly `settings.max_evaluations` evaluations are made, the first at the first image, unless the run converges,
     stalls or is interrupted; each is reported to `on_evaluation`. `limits` are the lowest and highest pixel in the
-    network's space, for `bounds` and `clip`. Variables are pixels over `unit` [3], the source's pixel space, in which
+    network's space, for `bounds`. Variables are pixels over `unit` [3], the source's pixel space, in which
     Adam's learning rate and epsilon are meant. `on_checkpoint` gets a State wherever nothing else is remembered: after
     every step, but for SciPy's L-BFGS only where its memory is restarted.
     """
@@ -283,6 +283,9 @@ def _stepwise_lbfgs(
                 memory.length *= 2
             state.iterations += 1
         state.image = memory.image + pixels(memory.step)
+        if settings.bounds and limits is not None:
+            state.image = np.clip(state.image, *limits)
+            memory.step = variables((state.image - memory.image) / unit)
         on_checkpoint(state)
 
 
@@ -313,7 +316,7 @@ def _adam(
         v += (1 - settings.beta2) * (gradient**2 - v)
         rate *= math.sqrt(1 - settings.beta2**state.steps) / (1 - settings.beta1**state.steps)
         state.image = state.image - unit * rate * m / (np.sqrt(v) + settings.epsilon)
-        if settings.clip and limits is not None:
+        if settings.bounds and limits is not None:
             state.image = np.clip(state.image, *limits)
         state.iterations += 1
         on_checkpoint(state)

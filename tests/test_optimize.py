@@ -320,6 +320,18 @@ def test_bounds_keep_every_pixel_in_the_limits(restart_every, unit):
     np.testing.assert_allclose(trace[0][1], np.clip(START * 40, *LIMITS), rtol=1e-12)
 
 
+@pytest.mark.parametrize("settings", [TORCH, SPECTRAL], ids=lambda settings: settings.name)
+@pytest.mark.parametrize("unit", [1.0, UNIT], ids=["pixels", "units"])
+def test_clipped_steps_of_lbfgs_stay_in_the_limits_and_near_the_minimum_there(settings, unit):
+    settings = dataclasses.replace(settings, max_evaluations=100, bounds=True)
+    outcome, trace = minimize(quadratic, START, settings, limits=LIMITS, unit=unit)
+    low, high = LIMITS
+    for _, image in trace:
+        assert (image >= low).all() and (image <= high).all()
+    least = quadratic(np.clip(CENTER, low, high))[0]
+    assert least <= outcome.best.terms.total < 1.01 * least
+
+
 @EVERY
 def test_limits_alone_bind_nothing(settings):
     low, high = LIMITS[0] / 10, LIMITS[1] / 10
@@ -513,7 +525,7 @@ def test_adam_on_unit_pixels_is_adam_on_255_with_rate_and_epsilon_converted():
 
 
 def test_clipping_projects_every_step_and_leaves_the_moments_alone():
-    settings = dataclasses.replace(ADAM, learning_rate=10.0, clip=True)
+    settings = dataclasses.replace(ADAM, learning_rate=10.0, bounds=True)
     _, trace = minimize(quadratic, START, settings, limits=LIMITS)
     image, m, v = START, np.zeros(SHAPE), np.zeros(SHAPE)
     for step, (_, found) in enumerate(trace, start=1):
@@ -534,10 +546,10 @@ def test_clipping_projects_every_step_and_leaves_the_moments_alone():
     [
         Optimizer("lbfgs", max_evaluations=31, restart_every=7),
         Optimizer("lbfgs", max_evaluations=31, restart_every=7, bounds=True),
-        Optimizer("torch_lbfgs", max_evaluations=31, history=5),
+        Optimizer("torch_lbfgs", max_evaluations=31, history=5, bounds=True),
         Optimizer("spectral_lbfgs", max_evaluations=31, history=50),
         Optimizer("adam", max_evaluations=31, learning_rate=0.5, decay_rate=0.8, decay_every=4),
-        Optimizer("adam", max_evaluations=31, learning_rate=5.0, clip=True),
+        Optimizer("adam", max_evaluations=31, learning_rate=5.0, bounds=True),
     ],
     ids=["lbfgs", "lbfgs bounded", "torch_lbfgs", "spectral_lbfgs", "adam decayed", "adam clipped"],
 )
