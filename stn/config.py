@@ -106,7 +106,7 @@ class Optimizer:
     name: str = MISSING
     max_evaluations: int = 500
     history: int = 10
-    ftol: float = 0.0  # relative; 0 switches the test off
+    ftol: float = 0.0  # relative; 0 switches the test off; both are of SciPy's L-BFGS
     gtol: float = 0.0
     bounds: bool = False  # keep pixels in 0-255: SciPy's L-BFGS-B by its bounds, the others by clipping each step
     restart_every: int | None = None  # evaluations after which L-BFGS forgets its curvature pairs
