@@ -363,8 +363,8 @@ def report(found: dict[str, Any]) -> str:
             lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
-        "Agreement with the first program of each size, in value and in gradient (relative norm; where a rectifier's input",
-        "is so near zero that rounding decides, gradients part):",
+        "Agreement with the first program of each size, in value and in gradient (relative norm; where a rectifier's",
+        "input is so near zero that rounding decides, gradients part):",
         "",
     ]
     for size, runs in measured.items():
