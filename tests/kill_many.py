@@ -44,11 +44,11 @@ def main() -> None:
     kills, longest, run_dir = int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])
     settings = config.compose(*sys.argv[4:])
     generator = random.Random(0)
-    killed, finished = 0, []
+    base, killed, finished = run_dir.name, 0, []
     while killed < kills or not (run_dir / "summary.json").exists():
         if (run_dir / "summary.json").exists():
             finished.append(str(run_dir))
-            run_dir = run_dir.with_name(f"{run_dir.name}-{len(finished)}")
+            run_dir = run_dir.with_name(f"{base}-{len(finished)}")
         child = os.fork()
         if child == 0:
             transfer.run(settings, run_dir)
