@@ -189,7 +189,8 @@ def _conditions(runs: Runs) -> str:
     text = (
         f"Network {names}, {'plain' if scaled == 'None' else f'mean activations scaled to one ({scaled})'}; pooling "
         f"{values('network', 'pooling')}; {values('image', 'size_px')} px; "
-        f"{values('optimizer', 'max_evaluations')} evaluations; first image {values('init', 'name')}; "
+        f"{values('optimizer', 'max_evaluations')} evaluations of {values('optimizer', 'name')}; "
+        f"first image {values('init', 'name')}; "
         f"alpha {values('objective', 'content_weight')}, beta {values('objective', 'style_weight')}."
     )
     if names != "vgg19" or scaled == "None":
