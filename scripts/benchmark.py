@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
 
-from stn import config, errors, images, weights
+from stn import config, errors, images, resizing, weights
 
 SIZES = ("256x256", "384x512", "512x512", "768x1024", "1024x1024", "1536x2048")  # height × width
 PROGRAMS = {
@@ -145,7 +145,7 @@ def work(program: str, size: str, file: str) -> None:
 def pictures(height: int, width: int, mean_pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Content, style and the image evaluated, which is neither, [1, h, w, 3]: scikit-image's photographs and noise."""
     content, style = (
-        images.to_network(images.resize(images.read(images.sample_path(name)), height, width), mean_pixel)
+        images.to_network(resizing.resize(images.read(images.sample_path("skimage", name)), height, width), mean_pixel)
         for name in ("chelsea.png", "coffee.png")
     )
     noise = np.random.default_rng(0).normal(0, 20, content.shape)

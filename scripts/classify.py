@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from stn import assets, errors, images, weights
+from stn import assets, errors, images, resizing, weights
 
 EXAMPLE = "python scripts/classify.py photo.jpg"
 
@@ -20,7 +20,7 @@ def main() -> None:
     from stn import vgg  # after the checks: TensorFlow takes seconds to import
 
     # 224 × 224 without keeping the aspect, as normalization.imageSize says and Keras' examples do.
-    image = images.to_network(images.resize(rgb, 224, 224), network.mean_pixel)
+    image = images.to_network(resizing.resize(rgb, 224, 224), network.mean_pixel)
     print(f"{'layer':9}{'shape':>18}{'min':>12}{'max':>12}{'mean':>12}")
     for name, F in vgg.features(image, network, network.layer_names).items():
         values = F.numpy()

@@ -37,6 +37,8 @@ NEURAL_STYLE = (
 NEURAL_STYLE_TF = (
     "https://raw.githubusercontent.com/cysmith/neural-style-tf/a2c374f9ee2938f0022e1e0b720f4eb28cf7d0a8/styles"
 )
+# The authors' PyTorch notebook and its pictures.
+AUTHORS = "https://raw.githubusercontent.com/leongatys/PytorchNeuralStyleTransfer/be6c8e2b35568669a5a0ac10b66c912207ad355d/Images"
 
 WEIGHTS = {
     "vgg19": Asset(
@@ -81,6 +83,13 @@ PUBLIC_DOMAIN = "public domain (the painter died before 1955)"
 IMAGES = {
     asset.file: asset
     for asset in (
+        Asset(
+            "vangogh_starry_night.jpg",
+            (f"{AUTHORS}/vangogh_starry_night.jpg",),
+            ("sha256:228bebf0dd424ea4f740d8d88a67f2960424c166e638086c1ec529260d2e3832",),
+            357_881,
+            PUBLIC_DOMAIN,
+        ),
         Asset(
             "tubingen.jpg",
             (f"{NEURAL_STYLE}/tubingen.jpg",),
@@ -160,14 +169,14 @@ def locate_weights(name: str) -> Path:
 
 
 def locate_image(path: str) -> Path:
-    """A picture by path, by `skimage:FILE` (inside scikit-image), `drawn:strokes` or by `asset:FILE` (fetched).
+    """A picture by path, by `skimage:FILE` (or sklearn, matplotlib: inside the package), `drawn:strokes`, `asset:FILE`.
 
     Fetched pictures are looked for in the directory named by STN_IMAGES, in `shared/images` beside the checkout,
     and in the cache directory. Raises InputError with the command that gets them.
     """
     scheme, _, name = path.partition(":")
-    if scheme == "skimage":
-        return images.sample_path(name)
+    if scheme in images.PACKAGED:
+        return images.sample_path(scheme, name)
     if path == "drawn:strokes":
         return _draw_strokes(weights.cache_dir() / "images" / "strokes.png")
     if scheme != "asset":

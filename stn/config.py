@@ -1,6 +1,9 @@
 """The typed configuration and its checks; the only module that knows Hydra and OmegaConf."""
 
+import dataclasses
 import math
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,60 +19,60 @@ from stn.weights import VGG16, VGG19
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 
-# What each named choice may be. The formula of a loss choice stands in losses.py under the same name.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "network.name": ("vgg19", "vgg16", "vgg16_hed"),
-    "network.pooling": ("avg", "max"),
-    "network.convolution": ("winograd", "direct"),
-    "objective.content_reduction": ("half_sum", "sum", "mean", "half_sum_over_sqrt_nm"),
-    "objective.gram_divisor": ("one", "m", "nm"),
-    "objective.style_reduction": ("sum", "mean", "sum_over_4n2", "sum_over_36s2"),
-    "objective.smoothness.form": ("none", "absolute", "squared", "mean_absolute", "mean_squared", "power"),
-    "image.side": ("long", "long_at_most", "short"),
-    "style.size": ("own", "content", "content_width"),
-    "init.name": ("content", "style", "noise", "blend", "file"),
-    "init.distribution": ("uniform", "normal"),
-    "optimizer.name": ("lbfgs", "torch_lbfgs", "spectral_lbfgs", "adam"),
-    "tracking.mode": ("offline", "online", "off"),
-}
-
 # What names a run or shows it, but changes no pixel of its picture.
 INERT_KEYS = ("name", "tracking", "output", "figures", "force", "threads")
 
 
+def one_of(default: Any, *choices: str) -> Any:
+    """A field with a few named choices."""
+    return field(default=default, metadata={"choices": choices})
+
+
+def number(default: Any, least: float = -math.inf, above: float = -math.inf, most: float = math.inf) -> Any:
+    """A field with a number: finite, at least `least`, more than `above`, at most `most`."""
+    return field(default=default, metadata={"least": least, "above": above, "most": most})
+
+
 @dataclass
 class Network:
-    name: str = MISSING
+    name: str = one_of(MISSING, "vgg19", "vgg19_q8", "vgg16")
     weights: str | None = None  # path of a .mat; null: where scripts/fetch.py puts it
-    pooling: str = "max"
-    convolution: str = "winograd"  # equal up to rounding (README, Speed); direct: the plain sum
-    rescale: str | None = None  # mean activations: a file, or `default` for scikit-image's photographs; null: plain
+    pooling: str = one_of("max", "avg", "max")
+    odd: str = one_of("ceil", "ceil", "floor")  # what 2 × 2 pooling makes of an odd side n: ceil(n / 2) or floor(n / 2)
+    convolution: str = one_of("winograd", "winograd", "direct")  # equal up to rounding; direct is the plain sum
+    rescale: str | None = None  # mean activations: a file, or `default` for packaged photographs; null: plain
+    mean_pixel: list[float] | None = None  # RGB, 0-255, subtracted from every picture; null: the weight file's
 
 
 @dataclass
 class LayerWeight:
     layer: str = MISSING
-    weight: float = 1.0
+    weight: float = number(1.0, least=0)
 
 
 @dataclass
 class Smoothness:
-    form: str = "none"
-    weight: float = 0.0
+    form: str = one_of(
+        "none", "none", "absolute", "squared", "mean_absolute", "mean_squared", "power"
+    )  # formulas: stn/losses.py
+    weight: float = number(0.0, least=0)
     counted: bool = True  # false: its gradient counts, its value is left out of the total, as in Torch's neural-style
 
 
 @dataclass
 class Objective:
-    """Layers are lists of {layer, weight}, or of bare names, which share a weight of one (w_l = 1/n, eq. 5)."""
+    """Layers are lists of {layer, weight}, or of bare names, which share a weight of one (w_l = 1/n, eq. 5).
 
-    content_weight: float = MISSING  # alpha
-    style_weight: float = MISSING  # beta
+    The formula of a form stands in losses.py under the same name.
+    """
+
+    content_weight: float = number(MISSING, least=0)  # alpha
+    style_weight: float = number(MISSING, least=0)  # beta
     content_layers: list[Any] = MISSING
     style_layers: list[Any] = MISSING
-    content_reduction: str = "half_sum"
-    gram_divisor: str = "m"
-    style_reduction: str = "sum_over_4n2"
+    content_reduction: str = one_of("mean", "half_sum", "sum", "mean", "half_sum_over_sqrt_nm")
+    gram_divisor: str = one_of("nm", "one", "m", "nm")
+    style_reduction: str = one_of("mean", "sum", "mean", "sum_over_4n2", "sum_over_36s2")
     smoothness: Smoothness = field(default_factory=Smoothness)
 
 
@@ -81,41 +84,50 @@ class Content:
 @dataclass
 class Style:
     path: str = MISSING
-    size: str = "own"  # own: by the content's rule; content: stretched to its size; content_width: to its width
+    # own: by the content's rule; content: stretched to the content's size; content_width: to its width
+    size: str = one_of("own", "own", "content", "content_width")
 
 
 @dataclass
 class Image:
-    size_px: int | None = 512
-    side: str = "long"  # the side that size_px sets; long_at_most never enlarges
-    aspect: float | None = None  # width / height to stretch to; null keeps the picture's own
-    unit: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])  # one unit of the source's pixels, in 0-255
+    size_px: int | None = number(512, above=0)  # null: the picture's own size
+    # The side that size_px sets. area: √(height · width); area and long_at_most never enlarge.
+    side: str = one_of("long", "long", "long_at_most", "short", "area")
+    rounding: str = one_of("nearest", "nearest", "down", "up")  # of the sides that follow from it
+    aspect: float | None = number(None, above=0)  # width / height to stretch to; null keeps the picture's own
+    filter: str = one_of(  # how pictures are resized: stn/resizing.py, FILTERS
+        "skimage",
+        *("skimage", "bilinear", "area", "pyramid_reduce", "pillow_nearest", "pillow_bilinear", "pillow_bicubic"),
+    )
+    pixel_unit: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])  # one of the source's pixels, in 0-255
+    unit: list[float] | None = None  # the name of pixel_unit before 0.2
 
 
 @dataclass
 class Init:
-    name: str = MISSING
+    name: str = one_of(MISSING, "content", "style", "noise", "blend", "file")
     path: str | None = None
-    distribution: str = "uniform"
-    amplitude: float = 20.0  # half the width of the uniform, or the deviation of the normal, in 0-255 steps
-    noise_ratio: float = 1.0  # of a blend: noise_ratio * noise + (1 - noise_ratio) * content
+    distribution: str = one_of("normal", "normal", "uniform")
+    # Of the noise, in 0-255 steps: the normal's deviation, or half the uniform's width. 1: the authors' (METHODS §2.3).
+    amplitude: float = number(1.0, least=0)
+    noise_ratio: float = number(1.0, least=0, most=1)  # of a blend: noise_ratio · noise + (1 − noise_ratio) · content
 
 
 @dataclass
 class Optimizer:
-    name: str = MISSING
-    max_evaluations: int = 500
-    history: int = 10
-    ftol: float = 0.0  # relative; 0 switches the test off; both are of SciPy's L-BFGS
-    gtol: float = 0.0
+    name: str = one_of(MISSING, "lbfgs", "torch_lbfgs", "spectral_lbfgs", "adam")
+    max_evaluations: int = number(500, above=0)
+    history: int = number(10, above=0)
+    ftol: float = number(0.0, least=0)  # relative; 0 switches the test off; both are of SciPy's L-BFGS
+    gtol: float = number(0.0, least=0)
     bounds: bool = False  # keep pixels in 0-255: SciPy's L-BFGS-B by its bounds, the others by clipping each step
-    restart_every: int | None = None  # evaluations after which L-BFGS forgets its curvature pairs
-    learning_rate: float = 1.0
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    decay_rate: float = 1.0
-    decay_every: int = 1
+    restart_every: int | None = number(None, above=1)  # evaluations after which SciPy's L-BFGS forgets its pairs
+    learning_rate: float = number(1.0, above=0)
+    beta1: float = number(0.9, least=0, most=1)
+    beta2: float = number(0.999, least=0, most=1)
+    epsilon: float = number(1e-8, least=0)
+    decay_rate: float = number(1.0, above=0)
+    decay_every: int = number(1, above=0)
 
 
 @dataclass
@@ -133,10 +145,10 @@ class Pyramid:
 
 @dataclass
 class Tracking:
-    mode: str = "offline"
+    mode: str = one_of("offline", "offline", "online", "off")
     project: str = "stn"
-    progress_every: int = 100  # evaluations between intermediate pictures; 0: none
-    checkpoint_seconds: float = 30.0  # between checkpoints; SciPy's L-BFGS writes one where it restarts
+    progress_every: int = number(100, least=0)  # evaluations between intermediate pictures; 0: none
+    checkpoint_seconds: float = number(30.0, least=0)  # between checkpoints; SciPy's L-BFGS: where it restarts
 
 
 @dataclass
@@ -151,8 +163,8 @@ class Config:
     optimizer: Optimizer = field(default_factory=Optimizer)
     pyramid: Pyramid = field(default_factory=Pyramid)
     tracking: Tracking = field(default_factory=Tracking)
-    seed: int = 0
-    threads: int | None = None  # of TensorFlow within an operation; null: one a core
+    seed: int = number(0, least=0)
+    threads: int | None = number(None, above=0)  # of TensorFlow within an operation; null: one a core
     output: str | None = None  # a copy of the result; PNG, JPEG, WebP or TIFF by its name
     force: bool = False  # start a run directory anew that was made with other settings
     figures: bool = False  # also draw comparison.png and losses.png
@@ -175,23 +187,38 @@ def parse(config: DictConfig) -> Config:
         raise InputError(one_line(error)) from error
     if not isinstance(parsed, Config):
         raise InputError("the configuration lacks the schema; keep `- schema` first in the defaults of config.yaml")
-    objective = parsed.objective
-    objective.content_layers = _layer_weights("objective.content_layers", objective.content_layers, parsed)
-    objective.style_layers = _layer_weights("objective.style_layers", objective.style_layers, parsed)
-    for key, allowed in CHOICES.items():
-        value = _get(parsed, key)
-        if value not in allowed:
-            raise InputError(f"{key}={value}: must be one of {', '.join(allowed)}")
-    _check_numbers(parsed)
+    check(parsed)
+    return parsed
+
+
+def check(config: Config) -> None:
+    """Raise InputError for a value that is not allowed; bare layer names become LayerWeights."""
+    if config.image.unit is not None:
+        warnings.warn(
+            "image.unit is called image.pixel_unit now; the old name goes with the next release", stacklevel=2
+        )
+        config.image.pixel_unit, config.image.unit = config.image.unit, None
+    for key, found, limits in _fields(config):
+        _check_value(key, found, limits)
+    objective = config.objective
+    objective.content_layers = _layer_weights("objective.content_layers", objective.content_layers, config)
+    objective.style_layers = _layer_weights("objective.style_layers", objective.style_layers, config)
     if not objective.content_layers and not objective.style_layers:
         raise InputError("objective.content_layers and objective.style_layers are both empty: nothing to optimize")
     content = objective.content_weight * sum(layer.weight for layer in objective.content_layers)
     style = objective.style_weight * sum(layer.weight for layer in objective.style_layers)
     if not (content or style):
         raise InputError("objective.content_weight and objective.style_weight: nothing weighs more than zero")
-    if parsed.init.name == "file" and not parsed.init.path:
+    if config.init.name == "file" and not config.init.path:
         raise InputError("init.path is missing: init=file needs the picture to start from, init.path=FILE")
-    return parsed
+    for level in config.pyramid.levels:
+        if not 0 < level.scale < 1:
+            raise InputError(f"pyramid.levels: a scale of {level.scale}; it must lie between 0 and 1")
+        if level.max_evaluations < 1:
+            raise InputError(f"pyramid.levels: max_evaluations of {level.max_evaluations}; it must be at least 1")
+    _check_color("image.pixel_unit", config.image.pixel_unit)
+    if config.network.mean_pixel is not None:
+        _check_color("network.mean_pixel", config.network.mean_pixel)
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -201,19 +228,41 @@ def to_dict(config: Config) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def _get(config: Config, key: str) -> Any:
-    value: Any = config
-    for name in key.split("."):
-        value = getattr(value, name)
-    return value
+def _fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Every field below `config`: its key, its value and what its definition says is allowed."""
+    for each in dataclasses.fields(config):
+        found = getattr(config, each.name)
+        if dataclasses.is_dataclass(found):
+            yield from _fields(found, f"{prefix}{each.name}.")
+        else:
+            yield f"{prefix}{each.name}", found, each.metadata
+
+
+def _check_value(key: str, value: Any, allowed: Any) -> None:
+    if "choices" in allowed and value not in allowed["choices"]:
+        raise InputError(f"{key}={value}: must be one of {', '.join(allowed['choices'])}")
+    if "least" not in allowed or value is None:
+        return
+    if not math.isfinite(value) or value < allowed["least"] or value <= allowed["above"]:
+        bound = f"of at least {allowed['least']}" if allowed["above"] == -math.inf else f"above {allowed['above']}"
+        raise InputError(f"{key}={value}: must be a number {bound}")
+    if value > allowed["most"]:
+        raise InputError(f"{key}={value}: must be at most {allowed['most']}")
+
+
+def _check_color(key: str, color: list[float]) -> None:
+    if len(color) != 3 or not all(math.isfinite(value) and value > 0 for value in color):
+        raise InputError(f"{key}={color}: must be three numbers above 0, one a color channel")
 
 
 def _layer_weights(key: str, items: list[Any], config: Config) -> list[LayerWeight]:
-    known = VGG19 if config.network.name == "vgg19" else VGG16
+    known = VGG16 if config.network.name == "vgg16" else VGG19
     layers: list[LayerWeight] = []
     for item in items:
         if isinstance(item, str):
             layers.append(LayerWeight(item, 1.0 / len(items)))
+        elif isinstance(item, LayerWeight):
+            layers.append(item)
         elif isinstance(item, dict) and set(item) == {"layer", "weight"}:
             if isinstance(item["weight"], bool) or not isinstance(item["weight"], int | float):
                 raise InputError(f"{key}: the weight of {item['layer']} is {item['weight']!r}, not a number")
@@ -231,48 +280,3 @@ def _layer_weights(key: str, items: list[Any], config: Config) -> list[LayerWeig
         if sum(other.layer == layer.layer for other in layers) > 1:
             raise InputError(f"{key}: {layer.layer} is listed twice; give each layer once")
     return layers
-
-
-def _check_numbers(config: Config) -> None:
-    # key: (lowest value, whether the lowest itself is allowed)
-    lowest: dict[str, tuple[float, bool]] = {
-        "objective.content_weight": (0, True),
-        "objective.style_weight": (0, True),
-        "objective.smoothness.weight": (0, True),
-        "image.size_px": (0, False),
-        "image.aspect": (0, False),
-        "init.amplitude": (0, True),
-        "init.noise_ratio": (0, True),
-        "optimizer.max_evaluations": (0, False),
-        "optimizer.history": (0, False),
-        "optimizer.ftol": (0, True),
-        "optimizer.gtol": (0, True),
-        "optimizer.restart_every": (1, False),
-        "optimizer.learning_rate": (0, False),
-        "optimizer.beta1": (0, True),
-        "optimizer.beta2": (0, True),
-        "optimizer.epsilon": (0, True),
-        "optimizer.decay_rate": (0, False),
-        "optimizer.decay_every": (0, False),
-        "tracking.progress_every": (0, True),
-        "tracking.checkpoint_seconds": (0, True),
-        "seed": (0, True),
-        "threads": (0, False),
-    }
-    for key, (low, allowed) in lowest.items():
-        value = _get(config, key)
-        if value is None:
-            continue
-        if not math.isfinite(value) or value < low or (value == low and not allowed):
-            raise InputError(f"{key}={value}: must be a number {'of at least' if allowed else 'above'} {low}")
-    for key in ("init.noise_ratio", "optimizer.beta1", "optimizer.beta2"):
-        if _get(config, key) > 1:
-            raise InputError(f"{key}={_get(config, key)}: must be at most 1")
-    for level in config.pyramid.levels:
-        if not 0 < level.scale < 1:
-            raise InputError(f"pyramid.levels: a scale of {level.scale}; it must lie between 0 and 1")
-        if level.max_evaluations < 1:
-            raise InputError(f"pyramid.levels: max_evaluations of {level.max_evaluations}; it must be at least 1")
-    unit = config.image.unit
-    if len(unit) != 3 or not all(math.isfinite(value) and value > 0 for value in unit):
-        raise InputError(f"image.unit={unit}: must be three numbers above 0, one a color channel")

@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from stn import assets, files, images
+from stn import assets, files, images, resizing
 
 matplotlib.use("Agg")  # no window, no display
 
@@ -60,7 +60,9 @@ class Run:
         """The `content` or the `style` picture at the size that image.size_px gives it, `rgb`."""
         rgb = images.read(assets.locate_image(self.settings[role]["path"]))
         image = self.settings["image"]
-        return images.resize(rgb, *images.target_shape(rgb, image["size_px"], image["side"], image["aspect"]))
+        rounding, method = image.get("rounding", "nearest"), image.get("filter", "skimage")  # absent before 0.2
+        shape = resizing.target_shape(rgb, image["size_px"], image["side"], image["aspect"], rounding)
+        return resizing.resize(rgb, *shape, method)
 
 
 def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) -> plt.Figure:

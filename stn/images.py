@@ -1,5 +1,6 @@
-"""Pictures: read anything a user has, resize, write; RGB 0-255 and the network's space; sample images."""
+"""Pictures: read anything a user has, write; RGB 0-255 and the network's space; sample images."""
 
+import importlib.util
 import io
 import warnings
 from pathlib import Path
@@ -7,8 +8,6 @@ from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
-import skimage.data
-import skimage.transform
 import tifffile
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
@@ -22,6 +21,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 SRGB_BYTES = SRGB.tobytes()[:24] + bytes(12) + SRGB.tobytes()[36:]
 PLANAR, BITS_PER_SAMPLE = 284, 258  # TIFF tags
 tifffile.logger().setLevel("CRITICAL")  # what is wrong with a file is said once, by `read`
+PACKAGED = {"skimage": "data", "sklearn": "datasets/images", "matplotlib": "mpl-data/sample_data"}
 FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
@@ -48,32 +48,6 @@ def read(path: str | Path) -> np.ndarray:
     if min(rgb.shape[:2]) < 2:
         raise InputError(f"{path}: {rgb.shape[1]} × {rgb.shape[0]} pixels are too few to have a style or a content")
     return rgb
-
-
-def resize(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize to [height, width, 3]: bicubic, after a Gaussian against aliasing where it shrinks (scikit-image)."""
-    if rgb.shape[:2] == (height, width):
-        return rgb
-    shrinks = height < rgb.shape[0] or width < rgb.shape[1]
-    resized = skimage.transform.resize(
-        rgb, (height, width), order=3, mode="edge", anti_aliasing=shrinks, preserve_range=True
-    )
-    return np.clip(resized, 0, 255)
-
-
-def target_shape(
-    rgb: np.ndarray, size_px: int | None, side: str = "long", aspect: float | None = None
-) -> tuple[int, int]:
-    """Height and width that the size rule gives a picture; `aspect` is width / height, None keeps its own."""
-    height, width = rgb.shape[:2]
-    ratio = aspect or width / height
-    if size_px is None:
-        return (height, width) if aspect is None else (max(1, round(width / ratio)), width)
-    if side == "long_at_most":
-        size_px = min(size_px, max(height, width))
-    if (side == "short") == (ratio >= 1):  # size_px is the height
-        return size_px, max(1, round(size_px * ratio))
-    return max(1, round(size_px / ratio)), size_px
 
 
 def write(path: Path, rgb: np.ndarray, settings: str = "") -> None:
@@ -107,11 +81,13 @@ def from_network(image: np.ndarray, mean_pixel: np.ndarray) -> np.ndarray:
     return np.clip(np.asarray(image, dtype=np.float64)[0] + mean_pixel, 0, 255)
 
 
-def sample_path(name: str) -> Path:
-    """Path of a picture inside scikit-image's package, such as `coffee.png`; InputError if it has none."""
-    path = Path(skimage.data.__file__).parent / name
-    if not path.is_file():
-        raise InputError(f"skimage:{name}: scikit-image's package has no such picture; try skimage:coffee.png")
+def sample_path(package: str, name: str) -> Path:
+    """Path of a picture inside one of PACKAGED, such as scikit-image's `coffee.png`; InputError if it has none."""
+    spec = importlib.util.find_spec(package)  # which does not import it
+    folders = spec.submodule_search_locations if spec else None
+    path = Path(folders[0]) / PACKAGED[package] / name if folders else Path(name)
+    if not folders or not path.is_file():
+        raise InputError(f"{package}:{name}: that package has no such picture; try skimage:coffee.png")
     return path
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stn import images
+from stn import images, resizing
 from stn.config import Init
 
 
@@ -39,9 +39,9 @@ def first_image(
     if init.name == "content":
         return content_image
     if init.name == "style":
-        return images.to_network(images.resize(style_rgb, height, width), mean_pixel)
+        return images.to_network(resizing.resize(style_rgb, height, width), mean_pixel)
     if init.name == "file" and file_rgb is not None:
-        return images.to_network(images.resize(file_rgb, height, width), mean_pixel)
+        return images.to_network(resizing.resize(file_rgb, height, width), mean_pixel)
     if init.name == "blend":
         ratio = np.float32(init.noise_ratio)
         return ratio * noise(height, width, init.distribution, init.amplitude, seed) + (1 - ratio) * content_image

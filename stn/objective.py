@@ -23,6 +23,7 @@ class Form:
     style_reduction: str
     smoothness: str
     smoothness_counted: bool = True  # false: in the gradient only
+    odd: str = "ceil"  # sides of pooling: vgg.features
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,10 @@ class Terms:
 
 def targets(kernels: vgg.Kernels, form: Form, content_image: Any, style_image: Any) -> Targets:
     """Targets from the content and the style image, each [1, h, w, 3], mean-subtracted; sizes may differ."""
-    P = _targets(form.content_layers, form.pooling, None)(tf.constant(content_image, tf.float32), kernels)
-    A = _targets(form.style_layers, form.pooling, form.gram_divisor)(tf.constant(style_image, tf.float32), kernels)
+    P = _targets(form.content_layers, form.pooling, form.odd, None)(tf.constant(content_image, tf.float32), kernels)
+    A = _targets(form.style_layers, form.pooling, form.odd, form.gram_divisor)(
+        tf.constant(style_image, tf.float32), kernels
+    )
     return Targets(P, A)
 
 
@@ -104,7 +107,7 @@ class Objective:
 
 
 @functools.cache
-def _targets(layers: tuple[str, ...], pooling: str, gram_divisor: str | None) -> Any:
+def _targets(layers: tuple[str, ...], pooling: str, odd: str, gram_divisor: str | None) -> Any:
     """Features at the layers, or their Gram matrices where a divisor is given, in which case no features are kept."""
 
     @tf.function(autograph=False)  # no branch here depends on a tensor; tracing takes half the time
@@ -116,7 +119,7 @@ def _targets(layers: tuple[str, ...], pooling: str, gram_divisor: str | None) ->
             with tf.control_dependencies([found[layer]]):
                 return tf.identity(F)
 
-        vgg.features(image, kernels, layers, pooling, tap)
+        vgg.features(image, kernels, layers, pooling, tap, odd)
         return found
 
     return compiled
@@ -171,7 +174,7 @@ def _value_and_grad(form: Form) -> Any:
 
         with tf.GradientTape() as tape:
             tape.watch(image)
-            vgg.features(image, kernels, {*form.content_layers, *form.style_layers}, form.pooling, tap)
+            vgg.features(image, kernels, {*form.content_layers, *form.style_layers}, form.pooling, tap, form.odd)
             C = _stack(content[layer] for layer in form.content_layers)
             E = _stack(style[layer] for layer in form.style_layers)
             smoothness = losses.smoothness(image / unit, form.smoothness)

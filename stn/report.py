@@ -16,7 +16,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from stn import assets, config, files, images, sweeps
+from stn import assets, config, files, images, resizing, sweeps
 from stn.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -154,7 +154,7 @@ def _embed(path: Path, pictures: dict[str, str], max_px: int) -> str | None:
             return None
         scale = min(1.0, max_px / max(rgb.shape[:2]))
         if scale < 1:
-            rgb = images.resize(rgb, *(max(1, round(side * scale)) for side in rgb.shape[:2]))
+            rgb = resizing.resize(rgb, *(max(1, round(side * scale)) for side in rgb.shape[:2]))
         data = io.BytesIO()
         Image.fromarray(np.clip(np.rint(rgb), 0, 255).astype(np.uint8)).save(data, "JPEG", quality=92, subsampling=0)
         pictures[key] = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()

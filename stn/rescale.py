@@ -1,21 +1,27 @@
 """The paper's normalized network: every filter's mean activation over images and positions becomes one."""
 
+import hashlib
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from stn import files, images, vgg
+from stn import assets, files, images, resizing, vgg
 from stn.errors import InputError
 from stn.weights import Layer, Weights, cache_dir
 
-# A filter whose mean lies this far below its layer's median or mean is left alone: dividing by it would blow its rare
-# activations up (METHODS.md §2.4 saw 1e4). The mean counts because in some layers of vgg16_hed the median filter is
-# near-dead itself. The factor is ours; the papers say nothing of dead filters.
-NEAR_DEAD = 1e-2
-# Photographs inside scikit-image: the default when no file is given. The papers used ImageNet's.
-PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "camera.png")
+# Means are raised to this share of their layer's. A filter that our few photographs hardly excite would be divided by a
+# number that ImageNet never gave it and then own its layer's Gram matrix on any painting (docs/METHODS.md, §2.4: with
+# gray or dull photographs one filter of conv1_1 held 99 % of its layer's). Over colorful ones the least mean of conv1_1 is
+# 0.27 of its layer's, so the floor leaves the first layers alone. Ours; the papers say nothing of weak filters.
+FLOOR = 0.2
+# Colorful photographs inside packages, when no file is given. The papers used ImageNet's and do not say which.
+PHOTOGRAPHS = (
+    *("skimage:astronaut.png", "skimage:chelsea.png", "skimage:coffee.png", "skimage:rocket.jpg"),
+    *("skimage:motorcycle_left.png", "skimage:hubble_deep_field.jpg", "skimage:retina.jpg"),
+    *("matplotlib:grace_hopper.jpg", "sklearn:china.jpg", "sklearn:flower.jpg"),
+)
 SIZE_PX = 256  # long side at which activations are averaged; ours
 
 Means = dict[str, np.ndarray]  # {"conv1_1": [N], ...}: mean of relu1_1 over images and positions
@@ -28,7 +34,7 @@ def mean_activations(weights: Weights, photographs: Iterable[np.ndarray], poolin
     sums: dict[str, np.ndarray] = {}
     positions: dict[str, int] = {}
     for rgb in photographs:
-        small = images.resize(rgb, *images.target_shape(rgb, SIZE_PX))
+        small = resizing.resize(rgb, *resizing.target_shape(rgb, SIZE_PX))
         for relu, F in vgg.features(images.to_network(small, weights.mean_pixel), kernels, relus, pooling).items():
             name = f"conv{relu.removeprefix('relu')}"
             sums[name] = sums.get(name, 0.0) + F.numpy().astype(np.float64).sum(axis=(0, 1, 2))
@@ -39,9 +45,9 @@ def mean_activations(weights: Weights, photographs: Iterable[np.ndarray], poolin
 def rescaled(weights: Weights, means: Means) -> Weights:
     """Weights whose every layer is the plain one times a constant above zero a filter (Gatys et al. 2016, section 2).
 
-    With s the scale of a layer (1 / mean, or 1 for a near-dead filter) and r that of the layer before, kernels become
-    K · s / r and biases b · s; rectifiers and both poolings pass such a scale on. Raises InputError if a layer's means
-    are missing or of another number of filters.
+    With s the scale of a layer (1 / mean, the mean at least FLOOR of its layer's) and r that of the layer before,
+    kernels become K · s / r and biases b · s; rectifiers and both poolings pass such a scale on. Raises InputError if a
+    layer's means are missing, of another number of filters, or all zero.
     """
     layers: list[Layer] = []
     before = np.ones(3)
@@ -49,10 +55,15 @@ def rescaled(weights: Weights, means: Means) -> Weights:
         if not layer.name.startswith("conv"):
             raise InputError(f"{layer.name}: only the convolutions can be rescaled; load the weights without the head")
         mean = means.get(layer.name)
-        if mean is None or mean.shape != layer.bias.shape or not np.isfinite(mean).all() or (mean < 0).any():
+        if (
+            mean is None
+            or mean.shape != layer.bias.shape
+            or not np.isfinite(mean).all()
+            or (mean < 0).any()
+            or not mean.any()
+        ):
             raise InputError(f"network.rescale: no usable mean activations of {layer.name} for this network")
-        alive = mean > NEAR_DEAD * max(np.median(mean), mean.mean())
-        scale = np.where(alive, 1 / np.where(alive, mean, 1), 1)
+        scale = 1 / np.maximum(mean, FLOOR * mean.mean())
         kernel = layer.kernel * (scale / before[:, None])
         layers.append(Layer(layer.name, kernel.astype(np.float32), (layer.bias * scale).astype(np.float32)))
         before = scale
@@ -61,14 +72,16 @@ def rescaled(weights: Weights, means: Means) -> Weights:
 
 def default_means(weights: Weights, weights_path: Path, pooling: str) -> Means:
     """Means over PHOTOGRAPHS, kept beside the weights, or in the cache directory where that is read-only."""
-    file = f"{weights_path.name}.{pooling}-{weights.sha256[:16]}.means.npz"
+    # Other photographs are other means: their list is part of the name.
+    photographs = hashlib.sha256(" ".join(PHOTOGRAPHS).encode()).hexdigest()[:8]
+    file = f"{weights_path.name}.{pooling}-{weights.sha256[:16]}-{photographs}.means.npz"
     for place in (weights_path.with_name(file), cache_dir() / file):
         if place.is_file():
             try:
                 return read_means(place)
             except InputError:
                 continue  # damaged: made again below
-    means = mean_activations(weights, (images.read(images.sample_path(name)) for name in PHOTOGRAPHS), pooling)
+    means = mean_activations(weights, (images.read(assets.locate_image(name)) for name in PHOTOGRAPHS), pooling)
     for place in (weights_path.with_name(file), cache_dir() / file):
         try:
             write_means(place, means)

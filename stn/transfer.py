@@ -22,6 +22,7 @@ from stn import (
     objective,
     optimize,
     rescale,
+    resizing,
     runs,
     tracking,
     vgg,
@@ -78,13 +79,13 @@ def run(
                     on_checkpoint=watch.on_checkpoint,
                     interrupted=watch.interrupted,
                     limits=(0 - mean_pixel, 255 - mean_pixel),
-                    unit=np.array(settings.image.unit),
+                    unit=np.array(settings.image.pixel_unit),
                 )
                 rgb = images.from_network(outcome.image, mean_pixel)
                 watch.stop_if_interrupted(rgb)
                 if number + 1 < len(levels):
                     shape = originals.shapes_at(levels[number + 1].scale)["content"]
-                    enlarged = images.to_network(images.resize(rgb, *shape), mean_pixel)
+                    enlarged = images.to_network(resizing.resize(rgb, *shape), mean_pixel)
                     state = state.next_level(enlarged)
                     directory.checkpoint(state)
             watch.finish(rgb, directory.finish(outcome, rgb, _measures(settings, pictures, rgb, kernels, mean_pixel)))
@@ -113,6 +114,8 @@ def network_of(settings: config.Config) -> weights.Weights:
     """The network that the settings name, rescaled if they ask for it."""
     path, rescaling = _weights_path(settings.network), settings.network.rescale
     network = weights.load(path)
+    if settings.network.mean_pixel is not None:
+        network = dataclasses.replace(network, mean_pixel=np.array(settings.network.mean_pixel, np.float32))
     if rescaling is None:
         return network
     if rescaling == "default":
@@ -142,22 +145,27 @@ class _Pictures:
 
     def shapes_at(self, scale: float) -> dict[str, tuple[int, int]]:
         """Height and width that the size rules give content and style at a level of the pyramid; 1.0 is full size."""
+        rounding = self.image.rounding
         content = _scaled(self._target_shape(self.content), scale)
         style = _scaled(self._target_shape(self.style), scale)
         if self.style_size == "content":
             style = content
         elif self.style_size == "content_width":
-            style = max(1, round(self.style.shape[0] * content[1] / self.style.shape[1])), content[1]
+            style = resizing.target_shape(
+                self.style, content[1], "short" if self.style.shape[1] < self.style.shape[0] else "long", None, rounding
+            )
         return {"content": content, "style": style}
 
     def at(self, scale: float) -> "_Pictures":
         """Content and style at the size they have at a level of the pyramid."""
         shapes = self.shapes_at(scale)
-        content, style = images.resize(self.content, *shapes["content"]), images.resize(self.style, *shapes["style"])
+        content = resizing.resize(self.content, *shapes["content"], self.image.filter)
+        style = resizing.resize(self.style, *shapes["style"], self.image.filter)
         return dataclasses.replace(self, content=content, style=style)
 
     def _target_shape(self, rgb: np.ndarray) -> tuple[int, int]:
-        return images.target_shape(rgb, self.image.size_px, self.image.side, self.image.aspect)
+        image = self.image
+        return resizing.target_shape(rgb, image.size_px, image.side, image.aspect, image.rounding)
 
 
 def _scaled(shape: tuple[int, int], scale: float) -> tuple[int, int]:
@@ -189,6 +197,7 @@ def _form(settings: config.Config) -> objective.Form:
         content_layers=tuple(layer.layer for layer in chosen.content_layers),
         style_layers=tuple(layer.layer for layer in chosen.style_layers),
         pooling=settings.network.pooling,
+        odd=settings.network.odd,
         content_reduction=chosen.content_reduction,
         gram_divisor=chosen.gram_divisor,
         style_reduction=chosen.style_reduction,
@@ -199,7 +208,7 @@ def _form(settings: config.Config) -> objective.Form:
 
 def _scale(settings: config.Config) -> objective.Scale:
     chosen = settings.objective
-    red, green, blue = settings.image.unit
+    red, green, blue = settings.image.pixel_unit
     return objective.Scale(
         alpha=chosen.content_weight,
         beta=chosen.style_weight,

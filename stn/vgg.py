@@ -33,14 +33,16 @@ def features(
     layers: Iterable[str],
     pooling: str = "max",
     tap: Callable[[str, Any], Any] = lambda name, x: x,
+    odd: str = "ceil",
 ) -> dict[str, Any]:
     """Features {layer: [1, h, w, N]} of `image` [1, H, W, 3] (RGB, mean-subtracted) at the named layers.
 
     What `tap(layer, features)` returns at a named layer goes on to the next.
 
     `conv*_*` is before the rectifier, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"), 2 × 2 with stride 2
-    and SAME borders: ceil(n / 2), averages over real pixels only, as MatConvNet's and Caffe's imports do. Computes
-    nothing above the deepest layer asked for. Raises KeyError for a layer that these weights do not reach.
+    and averages over real pixels only; an odd side n becomes ceil(n / 2), as in MatConvNet's and Caffe's imports, or
+    with `odd="floor"` floor(n / 2), as in PyTorch and Keras. Computes nothing above the deepest layer asked for.
+    Raises KeyError for a layer that these weights do not reach.
     """
     convolutions = kernels(weights) if isinstance(weights, Weights) else weights
     wanted = set(layers)
@@ -58,7 +60,7 @@ def features(
             x = tf.nn.relu(x) if name in wanted else _relu(x)
         else:
             pool = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
-            x = pool(x, ksize=2, strides=2, padding="SAME")
+            x = pool(x, ksize=2, strides=2, padding={"ceil": "SAME", "floor": "VALID"}[odd])
         if name in wanted:
             x = tap(name, x)
             found[name] = x

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stn import images, vgg
+from stn import images, resizing, vgg
 from stn.weights import CONVS_PER_BLOCK, IMAGENET_MEAN, Layer, Weights, load, write_mat
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +47,7 @@ def test_class_probabilities_are_those_of_keras(depth: int, tmp_path: Path) -> N
     (tmp_path / "vgg.mat").unlink()
     assert network.classes == classes
 
-    rgb = images.resize(images.read(images.sample_path("coffee.png")), 224, 224)
+    rgb = resizing.resize(images.read(images.sample_path("skimage", "coffee.png")), 224, 224)
     expected = model.predict(preprocess(rgb[None].astype(np.float32).copy()), verbose=0)[0]
     ours = vgg.class_probabilities(images.to_network(rgb, network.mean_pixel), network).numpy()[0]
     assert expected.max() > 3 * np.median(expected)
@@ -87,7 +87,7 @@ def test_the_command_names_the_classes_and_lists_every_layer(narrow: Path) -> No
     assert lines[-3:] == expected
     network = load(narrow)
     image = images.to_network(
-        images.resize(images.read(images.sample_path("coffee.png")), 224, 224), network.mean_pixel
+        resizing.resize(images.read(images.sample_path("skimage", "coffee.png")), 224, 224), network.mean_pixel
     )
     F = vgg.features(image, network, ["relu3_2"])["relu3_2"].numpy()
     row = next(line for line in lines if line.startswith("relu3_2"))

@@ -19,7 +19,7 @@ import skimage.data
 import tifffile
 from PIL import Image, ImageCms
 
-from stn import images
+from stn import images, resizing
 from stn.errors import InputError
 
 LONG = os.environ.get("STN_LONG") == "1"
@@ -544,13 +544,13 @@ def peak_memory() -> int:
     ],
 )
 def test_the_size_rule(height, width, rule, expected):
-    assert images.target_shape(np.empty((height, width, 3)), *rule) == expected
+    assert resizing.target_shape(np.empty((height, width, 3)), *rule) == expected
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 61), (13, 20), (160, 250), (40, 200), (160, 61)])
 def test_resizing_keeps_mean_range_and_place(height, width):
     original = photo(80, 122).astype(np.float64)
-    resized = images.resize(original, height, width)
+    resized = resizing.resize(original, height, width)
     assert resized.shape == (height, width, 3)
     assert resized.dtype == np.float64
     assert_is_rgb(resized)
@@ -563,19 +563,19 @@ def test_resizing_does_not_ring_out_of_range_and_keeps_flat_pictures_flat():
     edges = np.zeros((30, 40, 3))
     edges[10:20, 8:31] = 255
     for height, width in ((60, 80), (91, 133), (17, 23), (60, 20)):
-        resized = images.resize(edges, height, width)
+        resized = resizing.resize(edges, height, width)
         assert resized.min() >= 0 and resized.max() <= 255
         for level in (0.0, 77.7, 255.0):
-            flat = images.resize(np.full((30, 40, 3), level), height, width)
+            flat = resizing.resize(np.full((30, 40, 3), level), height, width)
             np.testing.assert_allclose(flat, level, atol=1e-9)
 
 
 def test_shrinking_does_not_alias():
     stripes = np.zeros((64, 64, 3))
     stripes[:, ::2] = 255  # as fine as pixels allow; a third of the width cannot hold them
-    inner = images.resize(stripes, 64, 21)[:, 2:-2]
+    inner = resizing.resize(stripes, 64, 21)[:, 2:-2]
     np.testing.assert_allclose(inner, 127.5, atol=30)
-    assert images.resize(stripes, 64, 64) is stripes
+    assert resizing.resize(stripes, 64, 64) is stripes
 
 
 # Writing
@@ -592,7 +592,7 @@ def test_lossless_formats_round_trip_exactly(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["out.jpg", "out.jpeg", "out.webp"])
 def test_lossy_formats_are_written_in_high_quality(tmp_path, name):
-    rgb = np.asarray(Image.open(images.sample_path("chelsea.png")), dtype=np.float64)
+    rgb = np.asarray(Image.open(images.sample_path("skimage", "chelsea.png")), dtype=np.float64)
     images.write(tmp_path / name, rgb, SETTINGS)
     error = images.read(tmp_path / name) - rgb
     psnr = 10 * np.log10(255**2 / np.mean(error**2))
@@ -692,7 +692,7 @@ def test_out_of_the_networks_space_pixels_are_clipped():
 
 
 def test_samples_lie_inside_scikit_image():
-    path = images.sample_path("coffee.png")
+    path = images.sample_path("skimage", "coffee.png")
     np.testing.assert_array_equal(images.read(path), skimage.data.coffee())
     with pytest.raises(InputError, match=r"skimage:no\.png"):
-        images.sample_path("no.png")
+        images.sample_path("skimage", "no.png")

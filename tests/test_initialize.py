@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stn import config, images, initialize
+from stn import config, initialize, resizing
 from stn.config import Init
 
 MEAN = np.array([123.68, 116.779, 103.939])  # METHODS.md §1
@@ -73,7 +73,7 @@ def test_content_style_and_file_are_those_pictures():
     assert len({first_image(Init(name, noise_ratio=0.5)).tobytes() for name in config.CHOICES["init.name"]}) == 5
     np.testing.assert_allclose(first_image(Init("content"))[0], CONTENT - MEAN, rtol=1e-6)
     for name, rgb in (("style", STYLE), ("file", FILE)):
-        np.testing.assert_allclose(first_image(Init(name))[0], images.resize(rgb, H, W) - MEAN, atol=1e-4)
+        np.testing.assert_allclose(first_image(Init(name))[0], resizing.resize(rgb, H, W) - MEAN, atol=1e-4)
 
 
 def test_a_picture_of_the_right_size_is_not_touched():

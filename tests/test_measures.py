@@ -8,7 +8,7 @@ import pytest
 import scipy.ndimage
 import synthetic
 
-from stn import images, measures, rescale, vgg
+from stn import images, measures, rescale, resizing, vgg
 
 STYLE_LAYERS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]  # Gatys et al. 2016, section 3
 
@@ -100,7 +100,7 @@ def test_what_the_ends_of_the_scales_mean(pictures) -> None:
 def test_a_larger_picture_of_the_same_measures_the_same(pictures) -> None:
     """Repeated on a 2 × 2 grid, away from borders; an unscaled sum would grow fourfold."""
     network = synthetic.vgg(16)
-    tile = {name: np.tile(images.resize(rgb, 64, 64), (4, 4, 1)) for name, rgb in pictures.items()}
+    tile = {name: np.tile(resizing.resize(rgb, 64, 64), (4, 4, 1)) for name, rgb in pictures.items()}
     twice = {name: np.tile(rgb, (2, 2, 1)) for name, rgb in tile.items()}
     one, four = measure(tile, network), measure(twice, network)
     for name, value in one.items():
@@ -129,7 +129,7 @@ def test_a_run_measures_its_picture_on_the_plain_network(run, composed, tmp_path
     settings = composed()
     network = transfer.network_of(settings)
     originals = {
-        name: images.resize(rgb, *images.target_shape(rgb, 32))
+        name: resizing.resize(rgb, *resizing.target_shape(rgb, 32))
         for name, rgb in (("content", images.read(settings.content.path)), ("style", images.read(settings.style.path)))
     }
     expected = measure({"rgb": result.rgb, **originals}, network)

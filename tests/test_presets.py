@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stn import config, images, rescale, transfer, vgg, weights
+from stn import config, images, rescale, resizing, transfer, vgg, weights
 
 PRESETS = sorted(path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml"))
 GATYS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
@@ -229,8 +229,8 @@ def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     None has flat areas: there maxima tie, and float32 and float64 pass the gradient to different pixels.
     """
     names = ("chelsea.png", "coffee.png", "motorcycle_left.png")
-    photographs = [images.read(images.sample_path(name)) for name in names]
-    return tuple(images.resize(rgb[20:, 30:], height, width) for rgb in photographs)  # type: ignore[return-value]
+    photographs = [images.read(images.sample_path("skimage", name)) for name in names]
+    return tuple(resizing.resize(rgb[20:, 30:], height, width) for rgb in photographs)  # type: ignore[return-value]
 
 
 def oracle_features(image: Any, net: weights.Weights, pooling: str) -> dict[str, Any]:
@@ -324,7 +324,7 @@ def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: d
 def test_the_printed_presets_rescale_the_network(networks: dict) -> None:
     assert config.compose("preset=gatys2015").network.rescale == "default"
     net = transfer.network_of(config.compose("preset=gatys2016", f"network.weights={networks[19]}"))
-    photographs = [images.read(images.sample_path(photograph)) for photograph in rescale.PHOTOGRAPHS]
+    photographs = [images.read(images.sample_path("skimage", photograph)) for photograph in rescale.PHOTOGRAPHS]
     plain = weights.load(networks[19])
     means = rescale.mean_activations(net, photographs, "avg")
     before = rescale.mean_activations(plain, photographs, "avg")

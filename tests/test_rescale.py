@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stn import images, rescale, vgg
+from stn import images, rescale, resizing, vgg
 from stn.errors import InputError
 from stn.weights import IMAGENET_MEAN, Layer, Weights, write_mat
 
@@ -33,7 +33,7 @@ def network() -> Weights:
 @pytest.fixture(scope="module")
 def photographs() -> list[np.ndarray]:
     names = ("chelsea.png", "coffee.png")
-    return [images.resize(images.read(images.sample_path(name)), 45, 62) for name in names]
+    return [resizing.resize(images.read(images.sample_path("skimage", name)), 45, 62) for name in names]
 
 
 @pytest.mark.parametrize("pooling", ["avg", "max"])
@@ -42,7 +42,7 @@ def test_means_are_those_over_all_positions_of_all_photographs(network, photogra
     for relu in ("relu1_1", "relu2_2", "relu3_1"):
         found = []
         for rgb in photographs:
-            small = images.resize(rgb, *images.target_shape(rgb, rescale.SIZE_PX))
+            small = resizing.resize(rgb, *resizing.target_shape(rgb, rescale.SIZE_PX))
             F = vgg.features(images.to_network(small, network.mean_pixel), network, [relu], pooling)[relu].numpy()
             found.append(F.reshape(-1, F.shape[-1]))
         expected = np.concatenate(found).mean(axis=0, dtype=np.float64)
