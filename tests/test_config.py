@@ -65,11 +65,54 @@ def test_the_command_that_a_file_opens_with_composes_and_the_values_of_the_file_
     if group == "preset":
         assert found["name"] == path.stem
     elif group != "configs":
-        package = re.match(r"# @package (\w+)", text)
-        values = OmegaConf.to_container(OmegaConf.load(path))
-        assert isinstance(values, dict)
-        for key, value in leaves(values, f"{package[1] if package else group}."):
+        for key, value in owned(path).items():
             assert found[key] == value, key
+
+
+def owned(path: Path) -> dict[str, Any]:
+    """What a file of a group sets, by key; bare layer names as the weights they share."""
+    package = re.match(r"# @package (\w+)", path.read_text())
+    values = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(values, dict)
+    found = dict(leaves(values, f"{package[1] if package else path.parent.name}."))
+    for key in ("objective.content_layers", "objective.style_layers"):
+        if key in found:
+            found[key] = [{"layer": layer, "weight": 1 / len(found[key])} for layer in found[key]]
+    return found
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_group_named_beside_a_preset_wins_and_leaves_the_rest_to_it(preset: str) -> None:
+    """Every preset with every choice of every group, one choice of each group at a time, in either order."""
+    alone = flat(config.compose(f"preset={preset}"))
+    groups: dict[str, list[Path]] = {}
+    for path in FILES:
+        if path.parent.name not in ("preset", "configs"):
+            groups.setdefault(path.parent.name, []).append(path)
+    for number in range(max(map(len, groups.values()))):
+        chosen = [paths[number % len(paths)] for paths in groups.values()]
+        typed = [choice(path) for path in chosen]
+        expected = dict(alone)
+        for path in chosen:
+            expected |= owned(path)
+        if "init=file" in typed:
+            typed.append("init.path=first.png")
+            expected["init.path"] = "first.png"
+        assert flat(config.compose(f"preset={preset}", *typed)) == expected, typed
+        if number % 3 == 0:
+            assert flat(config.compose(*reversed(typed), f"preset={preset}")) == expected, typed
+
+
+def test_a_group_lists_the_same_keys_in_every_file() -> None:
+    """Else a choice would leave something of the preset's in a group that it owns."""
+    for group in ("network", "objective", "layers", "content", "style", "optimizer", "pyramid", "tracking"):
+        keys = [set(owned(path)) for path in FILES if path.parent.name == group]
+        assert all(each == keys[0] for each in keys), group
+    assert "optimizer.max_evaluations" not in owned(config.CONFIG_DIR / "optimizer" / "adam.yaml")
+
+
+def test_noise_is_the_same_by_the_groups_name_and_by_the_keys() -> None:
+    assert flat(config.compose("init=noise")) == flat(config.compose("init.name=noise"))
 
 
 @pytest.mark.parametrize(
@@ -79,9 +122,9 @@ def test_the_command_that_a_file_opens_with_composes_and_the_values_of_the_file_
         ("preset=gatys2016 network.weights=my.mat", {"name": "gatys2016", "network.weights": "my.mat"}),
         ("network.pooling=avg image.size_px=300", {"network.pooling": "avg", "image.size_px": 300}),
         ("network.pooling=max image.size_px=null", {"network.pooling": "max", "image.size_px": None}),
-        ("network=vgg19 objective=gatys", {"network.name": "vgg19", "objective.gram_divisor": "m"}),
+        ("network=vgg19 objective=gatys_printed", {"network.name": "vgg19", "objective.gram_divisor": "m"}),
         ("network=vgg16 objective=johnson", {"network.name": "vgg16", "objective.gram_divisor": "nm"}),
-        ("network=vgg16_hed init=file init.path=a.png", {"network.name": "vgg16_hed", "init.path": "a.png"}),
+        ("network=vgg19_q8 init=file init.path=a.png", {"network.name": "vgg19_q8", "init.path": "a.png"}),
         ("content=coffee init=content", {"content.path": "skimage:coffee.png", "init.name": "content"}),
         ("style=starry_night init=style", {"style.path": "asset:starry_night_google.jpg", "init.name": "style"}),
         ("optimizer=lbfgs init=noise", {"optimizer.name": "lbfgs", "init.name": "noise"}),
@@ -139,7 +182,7 @@ def test_the_order_of_arguments_does_not_matter() -> None:
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ("image.siz=3", ["image.siz", "size_px", "side", "aspect", "unit"]),
+        ("image.siz=3", ["image.siz", "size_px", "side", "aspect", "pixel_unit"]),
         ("nonsense=1", ["nonsense", "network", "objective", "optimizer"]),
         ("optimizer=sgd", ["optimizer", "sgd", "adam", "lbfgs"]),
         ("preset=gatys2061", ["preset", "gatys2061", "gatys2016"]),
@@ -157,8 +200,11 @@ def test_the_order_of_arguments_does_not_matter() -> None:
         ("init.noise_ratio=2", ["init.noise_ratio=2", "at most 1"]),
         ("seed=null", ["seed=null", "not Optional"]),
         ("init=file", ["init.path", "init.path=FILE"]),
-        ("image.unit=[1,1]", ["image.unit=[1.0, 1.0]", "three numbers"]),
-        ("image.unit=[1,0,1]", ["image.unit=[1.0, 0.0, 1.0]", "above 0"]),
+        ("image.pixel_unit=[1,1]", ["image.pixel_unit=[1.0, 1.0]", "three numbers"]),
+        ("network.mean_pixel=[1,1]", ["network.mean_pixel=[1.0, 1.0]", "three numbers"]),
+        ("image.filter=lanczos", ["image.filter=lanczos", "skimage", "area", "pillow_bicubic"]),
+        ("network.odd=round", ["network.odd=round", "ceil", "floor"]),
+        ("image.pixel_unit=[1,0,1]", ["image.pixel_unit=[1.0, 0.0, 1.0]", "above 0"]),
         ("objective.content_layers=[relu9_1]", ["objective.content_layers", "relu9_1", "conv5_4", "pool5"]),
         ("network=vgg16 objective.style_layers=[relu4_4]", ["objective.style_layers", "relu4_4", "vgg16", "conv5_3"]),
         ("objective.style_layers=[relu1_1,relu1_1]", ["objective.style_layers", "relu1_1", "twice"]),
@@ -211,3 +257,9 @@ except errors.InputError:
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout == "\n"
+
+
+def test_the_old_name_of_pixel_unit_is_taken_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match=r"image\.pixel_unit"):
+        image = config.compose("image.unit=[2,3,4]").image
+    assert (image.pixel_unit, image.unit) == ([2.0, 3.0, 4.0], None)
