@@ -43,7 +43,8 @@ class Watch:
         self._directory, self._mean_pixel = directory, mean_pixel
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings["tracking"]["progress_every"]
-        rare = optimize.saved_only_at_restarts(settings["optimizer"]["name"])  # then each is saved
+        # Where a State to save is rare, each is saved, however short ago the last one was.
+        rare = optimize.saved_only_at_restarts(settings["optimizer"]["name"])
         self._checkpoint_seconds = 0.0 if rare else settings["tracking"]["checkpoint_seconds"]
         self._checkpointed = time.monotonic()
         self._signals: list[signal.Signals] = []

@@ -23,8 +23,8 @@ def minimize(search: Search) -> None:
     That form adds epsilon to √v before the bias correction, which matters for the TensorFlow tutorial's epsilon of 0.1.
     """
     state, settings, unit = search.state, search.settings, search.unit
-    zero = np.zeros_like(state.image)
-    moments = Moments(**state.memory) if state.memory else Moments(zero, zero.copy())
+    zeros = {"m": np.zeros_like(state.image), "v": np.zeros_like(state.image)}
+    moments = Moments(**(state.memory or zeros))
     while True:
         _, gradient = search.evaluate(state.image)
         gradient = gradient * unit

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.fft import dctn, idctn
 
-# Frequencies up to 1/256 of a cycle a pixel are in the first band; from there on there are 1.5 bands an octave. Measured
-# in docs/time_to_quality.md.
+# Frequencies up to 1/256 of a cycle a pixel are in the first band; from there on there are 1.5 bands an octave.
+# Measured in docs/time_to_quality.md.
 BANDS_PER_OCTAVE, LOWEST_FREQUENCY = 1.5, 1 / 256
 # Rows: brightness, red against blue, green against both, orthonormal (Ohta, Kanade & Sakai 1980, table III).
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [-1, 2, -1]]) / np.sqrt([[3], [2], [6]])

@@ -14,7 +14,8 @@ LEAST_COSINE = 1e-10
 # The sums over all pairs from which H0 is made are multiplied by this before a new pair is added, so that old pairs,
 # which were measured far from here, count less: ten pairs ago, a third. Measured in docs/time_to_quality.md.
 DECAY = 0.9
-# The number in H0 of a band is at most this many times larger or smaller than the one that L-BFGS would use for all.
+# The number in H0 of a band is at most this many times larger or smaller than the one that L-BFGS would use for all
+# (docs/time_to_quality.md).
 LARGEST_FACTOR = 100.0
 
 
