@@ -35,5 +35,5 @@ def minimize(search: Search) -> None:
         rate *= math.sqrt(1 - settings.beta2**moments.steps) / (1 - settings.beta1**moments.steps)
         state.image = search.clipped(state.image - unit * rate * moments.m / (np.sqrt(moments.v) + settings.epsilon))
         state.iterations += 1
-        state.memory = vars(moments)
+        state.memory = vars(moments)  # not a copy: saving is rare
         search.on_checkpoint(state)

@@ -117,5 +117,5 @@ def minimize(search: Search) -> None:
         state.image = search.clipped(memory.image + pixels(memory.step))
         if search.limits is not None:
             memory.step = variables((state.image - memory.image) / unit)
-        state.memory = vars(memory)
+        state.memory = vars(memory)  # not a copy: saving is rare
         search.on_checkpoint(state)
