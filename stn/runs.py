@@ -11,7 +11,6 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,7 @@ import psutil
 
 from stn import config, files, images
 from stn.errors import InputError
-from stn.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
-from stn.quasi_newton import Memory
 
 PACKAGES = ("stn", "tensorflow", "numpy", "scipy", "scikit-image", "imageio", "pillow", "hydra-core", "wandb")
 COLUMNS = ("evaluation", "iteration", "seconds", "loss/total", "loss/content", "loss/style", "loss/smoothness")
@@ -93,7 +90,7 @@ class RunDirectory:
         if state is not None:
             with (self.path / "metrics.csv").open(newline="") as file:
                 rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-            self.rows = rows[: state.earlier + state.evaluations]
+            self.rows = rows[: state.index]
             self.resumes_at = len(self.rows)
         return state
 
@@ -129,14 +126,9 @@ class RunDirectory:
     def checkpoint(self, state: State) -> None:
         """Save the State, after the metrics that lead to it."""
         self.write_metrics()
-        arrays: dict[str, Any] = {name: value for name, value in vars(state).items() if isinstance(value, np.ndarray)}
-        numbers: dict[str, Any] = {name: value for name, value in vars(state).items() if isinstance(value, int | float)}
-        numbers["best"] = asdict(state.best) if state.best else None
-        for name, value in vars(state.memory).items() if state.memory else ():
-            (arrays if isinstance(value, np.ndarray) else numbers)[f"memory.{name}"] = value
         with files.whole(self.path / CHECKPOINT) as partial:
-            np.savez(partial, numbers=np.array(json.dumps(numbers)), **arrays)
-        self.resumes_at = state.earlier + state.evaluations
+            np.savez(partial, **state.to_arrays())  # type: ignore[arg-type]  # mypy: one could be allow_pickle
+        self.resumes_at = state.index
 
     def finish(self, outcome: Outcome, rgb: np.ndarray, measured: dict[str, float]) -> dict[str, Any]:
         """Write the result and its measures; summary.json comes last and says that the run is over."""
@@ -187,15 +179,13 @@ class RunDirectory:
         path = self.path / CHECKPOINT
         if not path.is_file() or not (self.path / "metrics.csv").is_file():
             return None
-        with np.load(path, allow_pickle=False) as saved:
-            numbers = json.loads(str(saved["numbers"]))
-            arrays = {name: saved[name] for name in saved.files if name != "numbers"}
-        memory = {key.removeprefix("memory."): value for key, value in (numbers | arrays).items() if "." in key}
-        numbers, arrays = ({k: v for k, v in part.items() if "." not in k} for part in (numbers, arrays))
-        best = numbers.pop("best")
-        if best:
-            best = Evaluation(**{**best, "terms": Terms(**best["terms"])})
-        return State(best=best, memory=Memory(**memory) if memory else None, **numbers, **arrays)
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                return State.from_arrays(dict(saved))
+        except Exception as error:  # a damaged archive raises whatever its bytes lead to
+            raise InputError(
+                f"{path}: is damaged or of another version of stn; force=true starts the run anew"
+            ) from error
 
     def _write_json(self, name: str, value: dict[str, Any]) -> None:
         files.write_text(self.path / name, json.dumps(value, indent=2) + "\n")

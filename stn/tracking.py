@@ -18,7 +18,7 @@ from urllib.parse import urlparse
 import numpy as np
 from tqdm import tqdm
 
-from stn import images, runs
+from stn import images, optimize, runs
 from stn.config import Level
 from stn.errors import InputError, Interrupted
 from stn.optimize import Evaluation, State
@@ -43,8 +43,8 @@ class Watch:
         self._directory, self._mean_pixel = directory, mean_pixel
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings["tracking"]["progress_every"]
-        # SciPy's L-BFGS has a State to save only where it restarts; the others have one after every step.
-        rare = settings["optimizer"]["name"] == "lbfgs"
+        # Where a State to save is rare, each is saved, however short ago the last one was.
+        rare = optimize.saved_only_at_restarts(settings["optimizer"]["name"])
         self._checkpoint_seconds = 0.0 if rare else settings["tracking"]["checkpoint_seconds"]
         self._checkpointed = time.monotonic()
         self._signals: list[signal.Signals] = []
@@ -52,7 +52,7 @@ class Watch:
         mode, project = settings["tracking"]["mode"], settings["tracking"]["project"]
         shown = {**settings, "sweep": dict(axes)} if axes else settings
         self._wandb = WandB(mode, project, directory.path, shown, group)
-        done = state.earlier + state.evaluations if state else 0
+        done = state.index if state else 0
         self._progress = Progress(sum(level.max_evaluations for level in levels), done)
 
     def on_evaluation(self, evaluation: Evaluation, image: np.ndarray) -> None:

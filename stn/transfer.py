@@ -271,7 +271,7 @@ def _check_room(settings: config.Config, vgg_weights: weights.Weights, originals
     every = settings.tracking.progress_every
     pictures = 3 + (2 * evaluations // every if every else 0)  # W&B keeps a copy of each
     # A checkpoint has four arrays of 8 bytes a channel and our pairs, and stands beside the one before for a moment.
-    kept = 0 if settings.optimizer.name == "lbfgs" else pairs
+    kept = 0 if optimize.saved_only_at_restarts(settings.optimizer.name) else pairs
     needed = height * width * 3 * (pictures + 2 * 4 * 8) + 2 * kept + 2**20
     present = next(folder for folder in (run_dir.absolute(), *run_dir.absolute().parents) if folder.exists())
     free = shutil.disk_usage(present).free

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import io
 import itertools
 import math
 from collections.abc import Callable
@@ -540,6 +541,63 @@ def test_clipping_projects_every_step_and_leaves_the_moments_alone():
 # Going on from a State
 
 
+def saved_and_read(state: State) -> State:
+    """The State as it is after a round trip through a file."""
+    file = io.BytesIO()
+    np.savez(file, **state.to_arrays())
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as arrays:
+        return State.from_arrays(dict(arrays))
+
+
+@EVERY
+def test_a_state_can_be_saved_after_every_step_or_where_it_is_said_only_at_restarts(settings):
+    states: list[int] = []
+    minimize(
+        rosenbrock,
+        START,
+        dataclasses.replace(settings, restart_every=5),
+        on_checkpoint=lambda state: states.append(state.index),
+    )
+    every = 5 if optimize.saved_only_at_restarts(settings.name) else 1
+    assert states == list(range(every, 21, every))
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_state_is_read_as_it_was_saved(level):
+    state = State(START.copy())
+    for _ in range(level + 1):
+        outcome, _ = minimize(rosenbrock, state, SPECTRAL)
+        begun, state = state, state.next_level(outcome.image)
+    for whole in (begun, state):  # in the middle, and with nothing evaluated yet
+        read = saved_and_read(whole)
+        assert read.best == whole.best
+        assert vars(read).keys() == vars(whole).keys()
+        for then, now in ((vars(whole), vars(read)), (whole.memory, read.memory)):
+            for name in then.keys() - {"best", "memory"}:
+                assert type(now[name]) is type(then[name])
+                np.testing.assert_array_equal(now[name], then[name])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda arrays: arrays.pop("image"),
+        lambda arrays: arrays.update(best=np.array("{")),
+        lambda arrays: arrays.update(best=np.array("{}")),
+        lambda arrays: arrays.update(other=np.zeros(3)),
+    ],
+    ids=["no image", "half a line", "an empty evaluation", "a field of another version"],
+)
+def test_what_is_no_state_is_refused(spoil):
+    state = State(START.copy())
+    minimize(rosenbrock, state, ADAM)
+    arrays = state.to_arrays()
+    spoil(arrays)
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        State.from_arrays(arrays)
+
+
 @pytest.mark.parametrize("options", [{}, {"unit": UNIT, "limits": LIMITS}], ids=["pixels", "units and limits"])
 @pytest.mark.parametrize(
     "settings",
@@ -557,9 +615,9 @@ def test_clipping_projects_every_step_and_leaves_the_moments_alone():
 def test_a_resumed_run_makes_the_remaining_evaluations_bit_for_bit(function, settings, options):
     states: list[State] = []
     whole, trace = minimize(
-        function, START, settings, on_checkpoint=lambda state: states.append(copy.deepcopy(state)), **options
+        function, START, settings, on_checkpoint=lambda state: states.append(saved_and_read(state)), **options
     )
-    assert len(states) >= (4 if settings.name == "lbfgs" else whole.evaluations)
+    assert len(states) >= (4 if optimize.saved_only_at_restarts(settings.name) else whole.evaluations)
     for state in states[:: max(1, len(states) // 6)]:
         done = state.evaluations
         resumed, rest = minimize(function, copy.deepcopy(state), settings, **options)

@@ -2,9 +2,11 @@
 
 import hashlib
 import importlib.metadata
+import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from datetime import datetime
@@ -18,7 +20,7 @@ from conftest import listing, metrics
 from PIL import Image
 
 from stn import config, images, runs
-from stn.errors import InputError
+from stn.errors import InputError, one_line
 
 LAYERS = ["content/relu3_1", "style/relu1_1", "style/relu2_1"]
 # Adam at a rate so high that the loss goes up again, so that the last evaluation is not the best one; α, β and the
@@ -50,6 +52,12 @@ class Made(NamedTuple):
 
     def json(self, name: str) -> dict[str, Any]:
         return json.loads((self.path / name).read_text())
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -239,6 +247,23 @@ def test_force_starts_anew_and_leaves_nothing_of_the_run_before(run, tmp_path: P
     assert listing(tmp_path / "forced") == listing(tmp_path / "fresh")
     for name in ("image.png", "progress/000003.png"):
         assert (tmp_path / "forced" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", npz(image=np.zeros(3))[:100], npz(image=np.zeros(3), numbers=np.array("{}"))],
+    ids=["empty", "text", "truncated", "of another version"],
+)
+def test_a_checkpoint_that_cannot_be_read_is_refused_in_one_line(run, made: Made, tmp_path: Path, content) -> None:
+    path = shutil.copytree(made.path, tmp_path / "run")
+    (path / "summary.json").unlink()
+    (path / "checkpoint.npz").write_bytes(content)
+    with pytest.raises(InputError, match=r"checkpoint\.npz: .*force=true") as refusal:
+        run(path, *OVERRIDES)
+    assert "\n" not in one_line(refusal.value)
+    assert (path / "checkpoint.npz").read_bytes() == content
+    run(path, *OVERRIDES, "force=true")
+    assert (path / "image.png").read_bytes() == (made.path / "image.png").read_bytes()
 
 
 @pytest.mark.parametrize("force", ["false", "true"])

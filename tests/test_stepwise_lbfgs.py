@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from stn.quasi_newton import Memory, Spectrum
+from stn.optimize.spectrum import Spectrum
+from stn.optimize.stepwise_lbfgs import Memory
 
 HEIGHT, WIDTH = 6, 8
 N = HEIGHT * WIDTH * 3

@@ -1,0 +1,80 @@
+"""Minimize a function of an image: SciPy's L-BFGS-B, L-BFGS without a line search, and Adam, behind one `minimize`."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from stn.config import Optimizer
+from stn.optimize import adam, scipy_lbfgs, stepwise_lbfgs
+from stn.optimize.search import NotFinite, Search, Stop, ValueAndGrad
+from stn.optimize.state import Evaluation, Outcome, State
+
+__all__ = ["Evaluation", "Outcome", "State", "minimize", "saved_only_at_restarts"]
+
+# Steps back to the best image after a loss that is not finite, before a run gives up. Ours.
+MAX_RECOVERIES = 3
+
+_MINIMIZERS = {
+    "lbfgs": scipy_lbfgs.minimize,
+    "torch_lbfgs": stepwise_lbfgs.minimize,
+    "spectral_lbfgs": stepwise_lbfgs.minimize,
+    "adam": adam.minimize,
+}
+
+
+def saved_only_at_restarts(name: str) -> bool:
+    """Whether a run with this optimizer can be saved only where the optimizer restarts; others can after every step.
+
+    True of SciPy's L-BFGS-B: it keeps what it has learned to itself, so that only where it forgets all of it and
+    starts anew does a State hold everything.
+    """
+    return name == "lbfgs"
+
+
+def minimize(
+    value_and_grad: ValueAndGrad,
+    state: State,
+    settings: Optimizer,
+    on_evaluation: Callable[[Evaluation, np.ndarray], None],
+    on_checkpoint: Callable[[State], None] = lambda state: None,
+    interrupted: Callable[[], str | None] = lambda: None,
+    limits: tuple[np.ndarray, np.ndarray] | None = None,
+    unit: np.ndarray | float = 1.0,
+) -> Outcome:
+    """Minimize over images from `state`: a new one, `State(image)`, or that of an earlier run.
+
+    Exactly `settings.max_evaluations` evaluations are made, the first at the first image, unless the run converges,
+    stalls or is interrupted; each is reported to `on_evaluation`. Whenever the run could go on from the State alone,
+    `on_checkpoint` gets it; how often that is, `saved_only_at_restarts` says. With `settings.bounds` pixels stay
+    between the two `limits` [3], black and white as the network takes them: 0 and 255 less its mean pixel.
+
+    The optimizer works on the image divided by `unit` [3], since a learning rate means a step in the pixels of its
+    source: with pixels from 0 to 1 there, the unit is 255.
+    """
+    bounds = limits if settings.bounds else None
+    pixel_unit = np.asarray(unit, dtype=np.float64)
+    search = Search(value_and_grad, state, settings, on_evaluation, on_checkpoint, interrupted, bounds, pixel_unit)
+    reason = _run(search)
+    best = state.best or search.last
+    if best is None:
+        raise RuntimeError(f"nothing was evaluated: {reason}")
+    image = state.image if state.best_image is None else state.best_image
+    return Outcome(image, best, state.index, state.iterations, state.seconds, reason)
+
+
+def _run(search: Search) -> str:
+    """Run the optimizer to its end, stepping back from losses that are not finite; the reason why it ended."""
+    state = search.state
+    while True:
+        try:
+            _MINIMIZERS[search.settings.name](search)
+        except Stop as stop:
+            return str(stop)
+        except NotFinite:
+            if state.best_image is None:
+                return "the loss of the first image is not finite"
+            if state.recoveries == MAX_RECOVERIES:
+                return f"the loss was not finite {MAX_RECOVERIES + 1} times"
+            state.recoveries += 1
+            # What the optimizer has learned led to where the loss breaks: it is forgotten.
+            state.image, state.memory = state.best_image.copy(), {}
