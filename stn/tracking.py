@@ -18,7 +18,7 @@ from urllib.parse import urlparse
 import numpy as np
 from tqdm import tqdm
 
-from stn import images, runs
+from stn import images, run_directory
 from stn.config import Level
 from stn.errors import InputError, Interrupted
 from stn.optimize import Evaluation, State
@@ -32,7 +32,7 @@ class Watch:
 
     def __init__(
         self,
-        directory: runs.RunDirectory,
+        directory: run_directory.RunDirectory,
         settings: Mapping[str, Any],
         levels: Sequence[Level],
         state: State | None,

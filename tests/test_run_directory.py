@@ -17,7 +17,7 @@ import pytest
 from conftest import listing, metrics
 from PIL import Image
 
-from stn import config, images, runs
+from stn import config, images, run_directory
 from stn.errors import InputError
 
 LAYERS = ["content/relu3_1", "style/relu1_1", "style/relu2_1"]
@@ -252,7 +252,7 @@ def test_a_directory_of_something_else_is_refused_and_left_alone(run, tmp_path: 
 
 def test_a_directory_that_another_process_holds_is_refused(run, tmp_path: Path) -> None:
     program = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
-    command = [sys.executable, "-c", program, str(tmp_path / runs.LOCK)]
+    command = [sys.executable, "-c", program, str(tmp_path / run_directory.LOCK)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()  # it has the lock
@@ -267,7 +267,7 @@ def test_what_a_killed_process_leaves_is_cleared_away(run, tmp_path: Path) -> No
     run(tmp_path)
     finished = listing(tmp_path)
     (tmp_path / "summary.json").unlink()
-    (tmp_path / runs.LOCK).touch()
+    (tmp_path / run_directory.LOCK).touch()
     (tmp_path / ".partial-abc.csv").write_text("evalua")
     assert run(tmp_path) is not None
     assert listing(tmp_path) == finished
@@ -277,5 +277,5 @@ def test_the_lock_lets_go_when_a_run_fails(run, tmp_path: Path) -> None:
     run(tmp_path)
     with pytest.raises(InputError):
         run(tmp_path, "seed=1")
-    with filelock.FileLock(tmp_path / runs.LOCK, timeout=0):
+    with filelock.FileLock(tmp_path / run_directory.LOCK, timeout=0):
         pass
