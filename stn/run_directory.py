@@ -1,33 +1,28 @@
 """The run directory: metrics, pictures, checkpoint, provenance, summary; each file whole or not there."""
 
 import csv
-import datetime
-import importlib.metadata
 import io
 import json
-import os
-import platform
 import resource
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import filelock
 import numpy as np
-import psutil
 
-from stn import config, files, images
+from stn import files, images, provenance, runs
 from stn.errors import InputError
 from stn.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
 from stn.quasi_newton import Memory
 
-PACKAGES = ("stn", "tensorflow", "numpy", "scipy", "scikit-image", "imageio", "pillow", "hydra-core", "wandb")
 COLUMNS = ("evaluation", "iteration", "seconds", "loss/total", "loss/content", "loss/style", "loss/smoothness")
 LOCK, CHECKPOINT = ".lock", "checkpoint.npz"
+REMEDY = "give another hydra.run.dir, or force=true to start it anew"
 
 
 class RunDirectory:
@@ -67,32 +62,15 @@ class RunDirectory:
     @property
     def finished(self) -> bool:
         """Whether an earlier run came to its end here."""
-        return (self.path / "summary.json").is_file()
+        return runs.Run(self.path).state == "finished"
 
     def begin(self) -> State | None:
         """Write provenance.json and give the State to go on from, None for the beginning."""
-        self._write_json(
-            "provenance.json",
-            {
-                "config": self._settings,
-                "inputs_sha256": self._inputs,
-                "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
-                "commit": git_commit(),
-                "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-                "machine": {
-                    "platform": platform.platform(),
-                    "processor": platform.processor() or platform.machine(),
-                    "cores": os.cpu_count(),
-                    "memory_mb": psutil.virtual_memory().total // 2**20,
-                },
-                "seed": self._settings["seed"],
-                "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            },
-        )
+        self._write_json(runs.PROVENANCE, provenance.describe(self._settings, self._inputs))
         state = self._read_checkpoint()
         if state is not None:
-            with (self.path / "metrics.csv").open(newline="") as file:
-                rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+            columns = {name: column.tolist() for name, column in self._read(runs.read_metrics, runs.METRICS).items()}
+            rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
             self.rows = rows[: state.earlier + state.evaluations]
             self.resumes_at = len(self.rows)
         return state
@@ -116,14 +94,14 @@ class RunDirectory:
                     key: int(values[key]) for key in ("evaluation", "iteration", "level") if key in values
                 }
                 writer.writerow({**values, **whole, "seconds": f"{values['seconds']:.3f}"})
-        files.write_text(self.path / "metrics.csv", text.getvalue())
+        files.write_text(self.path / runs.METRICS, text.getvalue())
         self._written = time.monotonic()
 
     def write_image(self, name: str, rgb: np.ndarray) -> Path:
         """Write a picture with the settings in its metadata; `name` may have a folder."""
         path = self.path / name
         path.parent.mkdir(exist_ok=True)
-        images.write(path, rgb, json.dumps({k: v for k, v in self._settings.items() if k not in config.INERT_KEYS}))
+        images.write(path, rgb, json.dumps({k: v for k, v in self._settings.items() if not runs.inert(k)}))
         return path
 
     def checkpoint(self, state: State) -> None:
@@ -141,7 +119,7 @@ class RunDirectory:
     def finish(self, outcome: Outcome, rgb: np.ndarray, measured: dict[str, float]) -> dict[str, Any]:
         """Write the result and its measures; summary.json comes last and says that the run is over."""
         self.write_metrics()
-        self.write_image("image.png", rgb)
+        self.write_image(runs.PICTURE, rgb)
         summary = {
             **row(outcome.best),
             "evaluations": outcome.evaluations,
@@ -152,14 +130,14 @@ class RunDirectory:
             **measured,
         }
         summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
-        self._write_json("summary.json", summary)
+        self._write_json(runs.SUMMARY, summary)
         (self.path / CHECKPOINT).unlink(missing_ok=True)
         return summary
 
     def _check_contents(self, force: bool) -> None:
         present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra"}
         present = {name for name in present if not name.startswith(".partial-")}
-        if present and "provenance.json" not in present:
+        if present and runs.PROVENANCE not in present:
             raise InputError(
                 f"{self.path}: holds files that are not a run's ({min(present)}); give an empty hydra.run.dir"
             )
@@ -167,21 +145,23 @@ class RunDirectory:
             entry.unlink()  # what a killed process left half-written
         if not present:
             return
-        with (self.path / "provenance.json").open() as file:
-            earlier = json.load(file)
-        difference = _difference(earlier["config"], self._settings) or _difference(
-            earlier["inputs_sha256"], self._inputs
-        )
         if force:
-            for name in ("summary.json", CHECKPOINT, "metrics.csv", "image.png", "comparison.png", "losses.png"):
+            for name in (runs.SUMMARY, CHECKPOINT, runs.METRICS, runs.PICTURE, "comparison.png", "losses.png"):
                 (self.path / name).unlink(missing_ok=True)
             for picture in (self.path / "progress").glob("*.png"):
                 picture.unlink()
-        elif difference:
-            raise InputError(
-                f"{self.path}: holds a run with other settings ({difference}); give another hydra.run.dir, "
-                "or force=true to start it anew"
-            )
+            return
+        earlier = self._read(runs.read_json, runs.PROVENANCE)
+        for found, now in ((earlier.get("config"), self._settings), (earlier.get("inputs_sha256"), self._inputs)):
+            difference = _difference(found if isinstance(found, dict) else {}, now)
+            if difference:
+                raise InputError(f"{self.path}: holds a run with other settings ({difference}); {REMEDY}")
+
+    def _read(self, read: Callable[[Path], dict[str, Any]], name: str) -> dict[str, Any]:
+        try:
+            return read(self.path / name)
+        except InputError as error:
+            raise InputError(f"{error}; {REMEDY}") from None
 
     def _read_checkpoint(self) -> State | None:
         path = self.path / CHECKPOINT
@@ -226,33 +206,9 @@ def peak_memory_mb() -> float:
     return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
 
 
-def git_commit() -> str | None:
-    """The commit of this checkout, with `+` after it where files differ from it; None outside a checkout."""
-    here = Path(__file__).resolve().parent
-    try:
-        options: dict[str, Any] = {"cwd": here, "capture_output": True, "text": True, "check": True, "timeout": 10}
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], **options).stdout.strip()
-        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], **options).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
+def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """The first setting that differs, as `key: earlier → now`."""
+    keys = runs.differing([earlier, now])
+    if not keys:
         return None
-    return commit + ("+" if changed else "")
-
-
-def _difference(earlier: Any, now: Any, key: str = "") -> str | None:
-    """The first key that differs, as `key: earlier → now`; keys that change no pixel are passed over."""
-    if isinstance(earlier, dict) and isinstance(now, dict):
-        for name in sorted(earlier.keys() | now.keys()):
-            if not key and name in config.INERT_KEYS:
-                continue
-            found = _difference(earlier.get(name), now.get(name), f"{key}.{name}".lstrip("."))
-            if found:
-                return found
-        return None
-    return None if earlier == now else f"{key}: {earlier} → {now}"
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return f"{min(keys)}: {runs.flat(earlier).get(min(keys))} → {runs.flat(now).get(min(keys))}"

@@ -1,0 +1,157 @@
+"""Runs that were made: read one, find those below a folder, order them, say in what they differ."""
+
+import csv
+import functools
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from stn import assets, config, images
+from stn.errors import InputError
+
+PROVENANCE, SUMMARY, METRICS, PICTURE = "provenance.json", "summary.json", "metrics.csv", "image.png"
+FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
+
+
+class Run:
+    """One run directory; each file is read when it is first asked for.
+
+    A file that is missing or damaged counts as empty, so that a report can list what is left of a run. `check` refuses
+    such a run instead.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @functools.cached_property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where the run came from: its settings, versions, checksums."""
+        return _or_empty(read_json, self.path / PROVENANCE)
+
+    @functools.cached_property
+    def summary(self) -> Mapping[str, Any]:
+        """The last numbers of a finished run."""
+        return _or_empty(read_json, self.path / SUMMARY)
+
+    @functools.cached_property
+    def failure(self) -> Mapping[str, Any]:
+        """Why the last try of a sweep's cell ended with an error; empty if it did not."""
+        return _or_empty(read_json, self.path / FAILED)
+
+    @functools.cached_property
+    def metrics(self) -> Mapping[str, np.ndarray]:
+        """The columns of metrics.csv by name, a number an evaluation."""
+        return _or_empty(read_metrics, self.path / METRICS)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The whole configuration, as nested dictionaries."""
+        settings = self.provenance.get("config")
+        return settings if isinstance(settings, dict) else {}
+
+    @property
+    def state(self) -> Literal["finished", "failed", "unfinished"]:
+        """Finished is a run with a summary, which is written last; one whose summary is damaged has to be run again."""
+        if self.summary:
+            return "finished"
+        return "failed" if self.failure else "unfinished"
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """The result, `rgb` [h, w, 3] 0-255; InputError if there is no readable picture.
+
+        It is read each time, since the pictures of a whole sweep would fill the memory.
+        """
+        return images.read(self.path / PICTURE)
+
+    def picture(self, role: str) -> np.ndarray:
+        """The `content` or the `style` picture at the size that image.size_px gives it, `rgb`."""
+        rgb = images.read(assets.locate_image(self.settings[role]["path"]))
+        image = self.settings["image"]
+        return images.resize(rgb, *images.target_shape(rgb, image["size_px"], image["side"], image["aspect"]))
+
+    def check(self) -> "Run":
+        """Give the run itself if it is finished and whole; else InputError, which names the missing or damaged file."""
+        for read, name in ((read_json, PROVENANCE), (read_json, SUMMARY), (read_metrics, METRICS)):
+            if not read(self.path / name):
+                raise InputError(f"{self.path / name}: damaged (it is empty)")
+        if not self.settings:
+            raise InputError(f"{self.path / PROVENANCE}: damaged (it holds no configuration)")
+        _ = self.rgb
+        return self
+
+
+def below(folder: Path) -> list[Run]:
+    """Every run in `folder` and below it, `folder` itself too, in natural order; what W&B keeps is passed over."""
+    paths = {
+        path.parent.relative_to(folder)
+        for name in (PROVENANCE, FAILED)  # a cell refused at once leaves only the second
+        for path in folder.rglob(name)
+    }
+    return [Run(folder / path) for path in sorted(paths, key=natural) if "wandb" not in path.parts]
+
+
+def natural(path: Path) -> list[list[int | str]]:
+    """A key to sort paths by, in which numbers count as numbers: seed-2 comes before seed-10."""
+    # Text and numbers alternate, text first and perhaps empty, so that like is compared with like.
+    return [[int(piece) if i % 2 else piece for i, piece in enumerate(re.split(r"(\d+)", part))] for part in path.parts]
+
+
+def inert(key: str) -> bool:
+    """Whether a setting, given as `tracking` or as `tracking.mode`, changes no pixel of a run's picture."""
+    return key.partition(".")[0] in config.INERT_KEYS
+
+
+def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys of settings, as in "objective.style_weight", of which not all have the same value; no inert ones."""
+    flats = [flat(settings) for settings in several]
+    keys = dict.fromkeys(key for each in flats for key in each)
+    return [key for key in keys if not inert(key) and any(each.get(key) != flats[0].get(key) for each in flats)]
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as {"objective.style_weight": …}; lists stay as they are."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a JSON file; InputError, which names the file, if it is missing or damaged."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: damaged (it holds no JSON object)")
+    return value
+
+
+def read_metrics(path: Path) -> dict[str, np.ndarray]:
+    """The columns of a metrics.csv by name, none if no evaluation was made; InputError as `read_json`."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *lines = list(csv.reader(file)) or [[]]
+        if any(len(line) != len(header) for line in lines):
+            raise ValueError("a row is shorter or longer than the first")
+        columns = np.array(lines, dtype=float).reshape(len(lines), len(header)).T
+    except (OSError, ValueError, csv.Error) as error:
+        raise _unreadable(path, error) from error
+    return dict(zip(header, columns, strict=True))
+
+
+def _or_empty(read: Callable[[Path], dict[str, Any]], path: Path) -> dict[str, Any]:
+    try:
+        return read(path)
+    except InputError:
+        return {}
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    why = error.strerror if isinstance(error, OSError) else f"damaged ({error})"
+    return InputError(f"{path}: {why}")
