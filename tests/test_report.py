@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stn import config, errors, images, report, sweeps
+from stn import config, errors, images, report, runs
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -59,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_run(folder / "11", None, "network.pooling=avg", "seed=9", rows=3)
     (folder / "12").mkdir()
     failure = {"error": f"style.path={HOSTILE}: not there", "overrides": ["style.path=a b.jpg", "seed=1"]}
-    (folder / "12" / sweeps.FAILED).write_text(json.dumps(failure))
+    (folder / "12" / runs.FAILED).write_text(json.dumps(failure))
     make_run(folder / "13", 50.0, f"content.path='{HOSTILE}.jpg'", "seed=77")
     return folder
 
