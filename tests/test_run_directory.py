@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from datetime import datetime
@@ -14,11 +15,11 @@ from typing import Any, NamedTuple
 import filelock
 import numpy as np
 import pytest
-from conftest import listing, metrics
+from conftest import at_evaluation, listing, metrics
 from PIL import Image
 
 from stn import config, images, run_directory
-from stn.errors import InputError
+from stn.errors import InputError, Interrupted
 
 LAYERS = ["content/relu3_1", "style/relu1_1", "style/relu2_1"]
 # Adam at a rate so high that the loss goes up again, so that the last evaluation is not the best one; α, β and the
@@ -279,3 +280,32 @@ def test_the_lock_lets_go_when_a_run_fails(run, tmp_path: Path) -> None:
         run(tmp_path, "seed=1")
     with filelock.FileLock(tmp_path / run_directory.LOCK, timeout=0):
         pass
+
+
+def test_a_damaged_summary_is_no_end_and_the_run_is_made_again(run, tmp_path: Path) -> None:
+    first = run(tmp_path)
+    (tmp_path / "summary.json").write_text('{"loss/total": ')
+    again = run(tmp_path)
+    np.testing.assert_array_equal(again.rgb, first.rgb)
+    assert json.loads((tmp_path / "summary.json").read_text())["loss/total"] == first.terms.total
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_a_damaged_provenance_is_refused_by_name_and_force_starts_anew(run, tmp_path: Path, content: str) -> None:
+    run(tmp_path)
+    whole = json.loads((tmp_path / "provenance.json").read_text())
+    (tmp_path / "provenance.json").write_text(content)
+    with pytest.raises(InputError, match=rf"{tmp_path}.*force=true"):
+        run(tmp_path)
+    assert run(tmp_path, "force=true") is not None
+    assert json.loads((tmp_path / "provenance.json").read_text())["inputs_sha256"] == whole["inputs_sha256"]
+
+
+def test_damaged_metrics_are_not_gone_on_from(run, tmp_path: Path) -> None:
+    overrides = ("optimizer=adam", "tracking.checkpoint_seconds=0")
+    with at_evaluation(4, lambda: os.kill(os.getpid(), signal.SIGTERM)), pytest.raises(Interrupted):
+        run(tmp_path, *overrides)
+    (tmp_path / "metrics.csv").write_text("evaluation\nx\n")
+    with pytest.raises(InputError, match=r"metrics\.csv: damaged .*force=true"):
+        run(tmp_path, *overrides)
+    assert run(tmp_path, *overrides, "force=true") is not None
