@@ -28,7 +28,7 @@ PLAIN_LINES = 10
 
 
 class Watch:
-    """Hears of every evaluation and passes it on to the run directory, the terminal and W&B; knows when to stop."""
+    """The hooks that `optimize.minimize` calls: they tell the run directory, the terminal and W&B, and when to stop."""
 
     def __init__(
         self,

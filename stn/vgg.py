@@ -32,11 +32,11 @@ def features(
     weights: Weights | Kernels,
     layers: Iterable[str],
     pooling: str = "max",
-    tap: Callable[[str, Any], Any] = lambda name, x: x,
+    hook: Callable[[str, Any], Any] = lambda name, x: x,
 ) -> dict[str, Any]:
     """Features {layer: [1, h, w, N]} of `image` [1, H, W, 3] (RGB, mean-subtracted) at the named layers.
 
-    What `tap(layer, features)` returns at a named layer goes on to the next.
+    `hook(layer, features)` is called at each named layer, and what it returns goes on to the next.
 
     `conv*_*` is before the rectifier, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"), 2 × 2 with stride 2
     and SAME borders: ceil(n / 2), averages over real pixels only, as MatConvNet's and Caffe's imports do. Computes
@@ -60,7 +60,7 @@ def features(
             pool = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
             x = pool(x, ksize=2, strides=2, padding="SAME")
         if name in wanted:
-            x = tap(name, x)
+            x = hook(name, x)
             found[name] = x
     missing = wanted - found.keys()
     if missing:
