@@ -156,7 +156,7 @@ def table(path: Path, finished: Mapping[str, runs.Run]) -> None:
 def save(figure: plt.Figure, *paths: Path) -> None:
     """Write a figure in the formats of the names, each file whole or not there; the same figure, the same bytes."""
     for path in paths:
-        with files.whole(path) as partial:
+        with files.atomic_write(path) as partial:
             dated = {"CreationDate": None} if path.suffix == ".pdf" else {}
             figure.savefig(partial, dpi=300, metadata=dated)
     plt.close(figure)

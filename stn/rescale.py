@@ -92,5 +92,5 @@ def read_means(path: Path) -> Means:
 def write_means(path: Path, means: Means) -> None:
     """Write means as .npz, one array [N] a convolution, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole(path) as partial:
+    with files.atomic_write(path) as partial:
         np.savez(partial, **means)  # type: ignore[arg-type]

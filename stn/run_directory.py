@@ -112,7 +112,7 @@ class RunDirectory:
         numbers["best"] = asdict(state.best) if state.best else None
         for name, value in vars(state.memory).items() if state.memory else ():
             (arrays if isinstance(value, np.ndarray) else numbers)[f"memory.{name}"] = value
-        with files.whole(self.path / CHECKPOINT) as partial:
+        with files.atomic_write(self.path / CHECKPOINT) as partial:
             np.savez(partial, numbers=np.array(json.dumps(numbers)), **arrays)
         self.resumes_at = state.earlier + state.evaluations
 
