@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from stn import config, experiments, figures
+from stn import config, experiments, figures, runs
 
 # CVPR 2016, figure 3: painting, α/β. (arXiv, figure 2: 1e-3 for B to D, 1e-4 for E and F.)
 PAINTINGS = {
@@ -21,8 +21,8 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    found = list(runs.values())
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    found = list(finished.values())
     drawn = [figures.Panel(found[0].picture("content"), "A")]
     drawn += [
         figures.Panel(run.rgb, letter, inset=run.picture("style")) for letter, run in zip(PAINTINGS, found, strict=True)

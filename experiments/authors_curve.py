@@ -1,6 +1,6 @@
 """Our losses over those the authors printed: two cells. python experiments/authors_curve.py
 
-The PyTorch notebook (total alone) and NeuralImageSynthesis (every term), plain VGG-19, max pooling, from the photograph.
+The PyTorch notebook (total alone) and NeuralImageSynthesis (every term): plain VGG-19, max pooling, from the photograph
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ NOTEBOOK = {
         strict=True,
     )
 }
-# leongatys/NeuralImageSynthesis, BasicStyleTransfer.ipynb, output of cell 10; evaluations from 1. The last has every term.
+# leongatys/NeuralImageSynthesis, BasicStyleTransfer.ipynb, output of cell 10; evaluations from 1.
 TORCH = {
     n: {"loss/total": total, "loss/content": content}
     for n, total, content in (
@@ -91,7 +91,7 @@ def _ratios(
 
 EXPERIMENT = experiments.Experiment(
     "authors_curve",
-    "Ours over the losses that the authors' own programs printed for Neckarfront and The Starry Night, from the photograph.",
+    "Our losses over those that the authors' own programs printed, for Neckarfront and The Starry Night.",
     ("preset=gatys_released", "network=vgg19_q8", "style=vangogh_starry_night"),
     cells,
     draw,

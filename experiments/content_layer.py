@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from stn import config, experiments, figures
+from stn import config, experiments, figures, runs
 
 LAYERS = ("2_2", "4_2")
 
@@ -11,8 +11,8 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell(f"conv{layer}", (f"objective.content_layers=[relu{layer}]",)) for layer in LAYERS]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    low, high = runs.values()
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    low, high = finished.values()
     content = figures.Panel(low.picture("content"), "content", inset=low.picture("style"))
     return figures.panels([[content, figures.Panel(low.rgb, "conv2_2"), figures.Panel(high.rgb, "conv4_2")]])
 

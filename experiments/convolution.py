@@ -2,15 +2,15 @@
 
 import matplotlib.pyplot as plt
 
-from stn import config, experiments, figures
+from stn import config, experiments, figures, runs
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell(method, (f"network.convolution={method}",)) for method in ("winograd", "direct")]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    winograd, direct = runs.values()
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    winograd, direct = finished.values()
     content = figures.Panel(direct.picture("content"), "content", inset=direct.picture("style"))
     return figures.panels([[content, figures.Panel(winograd.rgb, "Winograd"), figures.Panel(direct.rgb, "direct")]])
 

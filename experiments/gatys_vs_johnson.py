@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from stn import config, experiments, figures, files
+from stn import config, experiments, figures, files, runs
 
 PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
 LAYERS = {"gatys": "Gatys' layers", "johnson": "Johnson's layers"}
@@ -22,8 +22,8 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    found = iter(runs.values())
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    found = iter(finished.values())
     rows = []
     for row in range(len(PAIRS)):
         titles = ("content", "style", *LAYERS.values()) if row == 0 else ("",) * 4
@@ -33,9 +33,9 @@ def draw(runs: experiments.Runs) -> plt.Figure:
     return figures.panels(rows)
 
 
-def write(folder: Path, runs: experiments.Runs) -> None:
+def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     lines = [f"| cell | {' | '.join(MEASURES)} |", f"|---|{'---|' * len(MEASURES)}"]
-    for name, run in runs.items():
+    for name, run in finished.items():
         values = (run.summary.get(f"measures/{measure}", float("nan")) for measure in MEASURES)
         lines.append(f"| {name} | {' | '.join(f'{value:.4g}' for value in values)} |")
     files.write_text(folder / "table.md", "\n".join(lines) + "\n")

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from stn import config, experiments, figures
+from stn import config, experiments, figures, runs
 
 STARTS = {"content": "init=content", "style": "init=style"} | {f"noise-{seed}": "init=noise" for seed in range(4)}
 
@@ -14,9 +14,9 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    drawn = [figures.Panel(run.rgb, name.replace("-", ", seed ")) for name, run in runs.items()]
-    drawn[0] = figures.Panel(drawn[0].rgb, "A  content", inset=runs["content"].picture("style"))
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    drawn = [figures.Panel(run.rgb, name.replace("-", ", seed ")) for name, run in finished.items()]
+    drawn[0] = figures.Panel(drawn[0].rgb, "A  content", inset=finished["content"].picture("style"))
     drawn[1] = figures.Panel(drawn[1].rgb, "B  style")
     drawn[2] = figures.Panel(drawn[2].rgb, "C  noise, seed 0")
     return figures.panels([drawn[:3], drawn[3:]])

@@ -6,7 +6,7 @@ Three sizes, image.size_px being the largest, and three pairs: the median and, s
 import matplotlib.pyplot as plt
 import numpy as np
 
-from stn import config, experiments, figures
+from stn import config, experiments, figures, runs
 
 PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
 FRACTIONS = (4, 2, 1)  # of 1024: 256, 512 and 1024 px
@@ -24,8 +24,8 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    found = list(runs.values())
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    found = list(finished.values())
     with plt.rc_context(figures.STYLE):
         figure, axis = plt.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.6), layout="constrained")
         for i in range(0, len(found), len(PAIRS)):

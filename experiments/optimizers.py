@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from stn import config, experiments, figures, files
+from stn import config, experiments, figures, files, runs
 
 # SciPy's with its own memory over the whole run; a restart would make two things vary.
 SCIPY = ("optimizer=lbfgs", "optimizer.restart_every=null")
@@ -23,17 +23,17 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell(name, overrides) for name, overrides in OPTIMIZERS.items()]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    return figures.curves(runs, across=("evaluation", "seconds"))
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    return figures.curves(finished, across=("evaluation", "seconds"))
 
 
-def write(folder: Path, runs: experiments.Runs) -> None:
+def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     """How soon each reaches the loss that SciPy's L-BFGS and Torch's end with."""
     lines = ["| optimizer | last total | to the last total of | evaluations | seconds |", "|---|---|---|---|---|"]
-    for name, run in runs.items():
+    for name, run in finished.items():
         totals, seconds = run.metrics["loss/total"], run.metrics["seconds"]
         for other in ("SciPy-10", "Torch-100"):
-            reached = np.flatnonzero(totals <= runs[other].summary["loss/total"])
+            reached = np.flatnonzero(totals <= finished[other].summary["loss/total"])
             when = f"{reached[0] + 1} | {seconds[reached[0]]:.0f}" if len(reached) else "not reached |"
             lines.append(f"| {name} | {run.summary['loss/total']:.5g} | {other} | {when} |")
     files.write_text(folder / "table.md", "\n".join(lines) + "\n")

@@ -2,15 +2,15 @@
 
 import matplotlib.pyplot as plt
 
-from stn import config, experiments, figures
+from stn import config, experiments, figures, runs
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell("night", ("objective.style_weight=100",))]  # α/β = 1e-2
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    (run,) = runs.values()
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    (run,) = finished.values()
     pictures = {"A  style": run.picture("style"), "B  content": run.picture("content"), "C  result": run.rgb}
     return figures.panels([[figures.Panel(rgb, title) for title, rgb in pictures.items()]])
 

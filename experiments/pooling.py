@@ -2,15 +2,15 @@
 
 import matplotlib.pyplot as plt
 
-from stn import config, experiments, figures
+from stn import config, experiments, figures, runs
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell(pooling, (f"network.pooling={pooling}",)) for pooling in ("avg", "max")]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    average, maximum = runs.values()
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    average, maximum = finished.values()
     content = figures.Panel(average.picture("content"), "content", inset=average.picture("style"))
     return figures.panels(
         [[content, figures.Panel(average.rgb, "average pooling"), figures.Panel(maximum.rgb, "max pooling")]]

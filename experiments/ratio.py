@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from stn import config, experiments, figures
+from stn import config, experiments, figures, runs
 
 EXPONENTS = (-4, -3, -2, -1)  # α/β = 1e-4 … 1e-1
 
@@ -11,9 +11,10 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell(f"1e{exponent}", (f"objective.style_weight={10**-exponent}",)) for exponent in EXPONENTS]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
     drawn = [
-        figures.Panel(run.rgb, f"$10^{{{exponent}}}$") for exponent, run in zip(EXPONENTS, runs.values(), strict=True)
+        figures.Panel(run.rgb, f"$10^{{{exponent}}}$")
+        for exponent, run in zip(EXPONENTS, finished.values(), strict=True)
     ]
     return figures.panels([drawn[:2], drawn[2:]])
 

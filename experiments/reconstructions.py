@@ -5,7 +5,7 @@ Upper row: the photograph from one layer's features. Lower row: the painting fro
 
 import matplotlib.pyplot as plt
 
-from stn import config, experiments, figures
+from stn import config, experiments, figures, runs
 
 BLOCKS = range(1, 6)
 
@@ -30,8 +30,8 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return content + style
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    first, *rest = runs.values()
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    first, *rest = finished.values()
     found = [first, *rest]
     content = [figures.Panel(first.picture("content"), "content")]
     content += [figures.Panel(run.rgb, f"conv{block}_2") for block, run in zip(BLOCKS, found[:5], strict=True)]

@@ -5,7 +5,7 @@ Rows: style from growing subsets of layers. Columns: α/β. The painting is Comp
 
 import matplotlib.pyplot as plt
 
-from stn import config, experiments, figures
+from stn import config, experiments, figures, runs
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 EXPONENTS = (-5, -4, -3, -2)  # α/β = 1e-5 … 1e-2
@@ -22,8 +22,8 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
-    pictures = iter(runs.values())
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    pictures = iter(finished.values())
     return figures.panels(
         [
             [

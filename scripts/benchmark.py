@@ -301,7 +301,7 @@ def random_vgg19(channels: dict[int, int] = CHANNELS) -> weights.Weights:
 
 
 def direct_flops(size: str) -> float:
-    """Multiplications and additions of value and gradient by direct convolutions: each layer once up and once down."""
+    """Multiplications and additions of value and gradient by direct convolutions: each layer forward and backward."""
     height, width = map(int, size.split("x"))
     total, inputs = 0.0, 3
     for block, count in enumerate(weights.CONVS_PER_BLOCK[19], 1):

@@ -229,7 +229,7 @@ def _fetch_file(asset: Asset, path: Path, mirrors: tuple[str, ...], progress: bo
     problems: list[str] = []
     for url in (*(f"{mirror.rstrip('/')}/{asset.file}" for mirror in mirrors), *asset.urls):
         try:
-            with files.whole(path) as partial:
+            with files.atomic_write(path) as partial:
                 _download(url, partial, progress)
                 wrong = _wrong(partial, asset)
                 if wrong:

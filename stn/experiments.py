@@ -23,14 +23,12 @@ from typing import Any
 import matplotlib.pyplot as plt
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from stn import assets, config, errors, figures, files
+from stn import assets, config, errors, figures, files, runs
 from stn.errors import InputError
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 OUTPUT = Path("outputs/experiments")
 CELLS = ".cells"  # the composed settings of the cells, in the experiment's directory, where Hydra finds them
-
-Runs = Mapping[str, figures.Run]  # by the name of the cell, in order
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,8 @@ class Experiment:
     caption: str
     base: tuple[str, ...]
     cells: Callable[[config.Config], Sequence[Cell]]
-    draw: Callable[[Runs], plt.Figure]
-    write: Callable[[Path, Runs], None] | None = None  # more files than figure, table and curves
+    draw: Callable[[dict[str, runs.Run]], plt.Figure]  # of the finished runs by the names of their cells, in order
+    write: Callable[[Path, dict[str, runs.Run]], None] | None = None  # more files than figure, table and curves
 
 
 def main(experiment: Experiment) -> None:
@@ -67,19 +65,22 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
     settings = compose(experiment, own)
     folder = (output / experiment.name).absolute()
     directories = {name: f"{name}-{_digest(cell)}" for name, cell in settings.items()}
-    missing = {name: each for name, each in directories.items() if not _finished(folder / each)}
+    missing = {name: each for name, each in directories.items() if runs.Run(folder / each).state != "finished"}
     print(f"{experiment.name}: {len(settings) - len(missing)} of {len(settings)} runs are there", file=sys.stderr)
     if missing:
         for name, directory in missing.items():
             _write_cell(folder / CELLS / "cell" / f"{directory}.yaml", settings[name], [*experiment.base, *own])
         _multirun(folder, list(missing.values()), hydras)
-    runs = {name: figures.Run.read(folder / directory) for name, directory in directories.items()}
-    figures.save(experiment.draw(runs), folder / "figure.png", folder / "figure.pdf")
-    figures.save(figures.curves(runs), folder / "losses.png")
-    figures.table(folder / "runs.csv", runs)
-    files.write_text(folder / "caption.txt", f"{experiment.caption}\n\n{_conditions(runs)}\n")
+    try:
+        finished = {name: runs.Run(folder / directory).check() for name, directory in directories.items()}
+    except InputError as error:
+        raise InputError(f"{error}; remove that run's directory, and the same command computes it again") from None
+    figures.save(experiment.draw(finished), folder / "figure.png", folder / "figure.pdf")
+    figures.save(figures.curves(finished), folder / "losses.png")
+    figures.table(folder / "runs.csv", finished)
+    files.write_text(folder / "caption.txt", f"{experiment.caption}\n\n{_conditions(finished)}\n")
     if experiment.write:
-        experiment.write(folder, runs)
+        experiment.write(folder, finished)
     print(folder / "figure.png")
     return folder
 
@@ -103,7 +104,7 @@ def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _digest(settings: config.Config) -> str:
     """Ten letters that change with every setting and every input file that could change a pixel."""
-    counted = {key: value for key, value in config.to_dict(settings).items() if key not in config.INERT_KEYS}
+    counted = {key: value for key, value in config.to_dict(settings).items() if not runs.inert(key)}
     network = settings.network
     paths = [Path(network.weights) if network.weights else assets.locate_weights(network.name)]
     paths += [assets.locate_image(path) for path in (settings.content.path, settings.style.path)]
@@ -118,10 +119,6 @@ def _checksum(path: Path) -> str:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     return files.sha256(path)
-
-
-def _finished(run_dir: Path) -> bool:
-    return (run_dir / "summary.json").is_file()
 
 
 def _write_cell(path: Path, settings: config.Config, shared: Sequence[str]) -> None:
@@ -145,7 +142,7 @@ def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -
     ]
     with subprocess.Popen(command) as process, _signals_left_to(process):
         code = process.wait()
-    unfinished = [name for name in directories if not _finished(folder / name)]
+    unfinished = [name for name in directories if runs.Run(folder / name).state != "finished"]
     if unfinished and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         raise errors.Interrupted("interrupted; the same command goes on from there", code)
     if unfinished:
@@ -172,9 +169,9 @@ def _signals_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _conditions(runs: Runs) -> str:
+def _conditions(finished: Mapping[str, runs.Run]) -> str:
     """What a reader must know to compare the figure with the paper's."""
-    every = [run.settings for run in runs.values()]
+    every = [run.settings for run in finished.values()]
 
     def values(*keys: str) -> str:
         found: list[str] = []

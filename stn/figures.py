@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from stn import assets, files, images, resizing
+from stn import files, runs
 
 matplotlib.use("Agg")  # no window, no display
 
@@ -35,34 +35,6 @@ class Panel:
     title: str = ""
     label: str = ""
     inset: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: its settings, the summary, the columns of metrics.csv and the picture, `rgb` [h, w, 3] 0-255."""
-
-    path: Path
-    settings: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    metrics: Mapping[str, np.ndarray]
-    rgb: np.ndarray
-
-    @classmethod
-    def read(cls, path: Path) -> "Run":
-        settings = json.loads((path / "provenance.json").read_text())["config"]
-        with (path / "metrics.csv").open(newline="") as file:
-            header, *lines = list(csv.reader(file))
-        columns = np.array(lines, dtype=float).T
-        summary = json.loads((path / "summary.json").read_text())
-        return cls(path, settings, summary, dict(zip(header, columns, strict=True)), images.read(path / "image.png"))
-
-    def picture(self, role: str) -> np.ndarray:
-        """The `content` or the `style` picture at the size that image.size_px gives it, `rgb`."""
-        rgb = images.read(assets.locate_image(self.settings[role]["path"]))
-        image = self.settings["image"]
-        rounding, method = image.get("rounding", "nearest"), image.get("filter", "skimage")  # absent before 0.2
-        shape = resizing.target_shape(rgb, image["size_px"], image["side"], image["aspect"], rounding)
-        return resizing.resize(rgb, *shape, method)
 
 
 def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) -> plt.Figure:
@@ -132,14 +104,17 @@ def comparison(run_dir: Path, content_rgb: np.ndarray, style_rgb: np.ndarray, rg
 
 def loss_curves(run_dir: Path) -> Path:
     """Draw the loss terms of metrics.csv over the evaluations as losses.png."""
-    with (run_dir / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    metrics = runs.read_metrics(run_dir / runs.METRICS)
     figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
-    evaluations = [int(row["evaluation"]) for row in rows]
     for term in ("total", "content", "style", "smoothness"):
-        values = np.array([float(row[f"loss/{term}"]) for row in rows])
+        values = metrics[f"loss/{term}"]
         if (values > 0).any():  # no maximum: an evaluation may have been NaN
-            axis.plot(evaluations, np.where(values > 0, values, np.nan), label=term, zorder=1 if term == "total" else 2)
+            axis.plot(
+                metrics["evaluation"],
+                np.where(values > 0, values, np.nan),
+                label=term,
+                zorder=1 if term == "total" else 2,
+            )
     axis.set(xlabel="evaluation", ylabel="loss, with its weight", yscale="log")
     axis.legend()
     path = run_dir / "losses.png"
@@ -147,39 +122,41 @@ def loss_curves(run_dir: Path) -> Path:
     return path
 
 
-def curves(runs: Mapping[str, Run], across: Sequence[str] = ("evaluation",), term: str = "loss/total") -> plt.Figure:
+def curves(
+    finished: Mapping[str, runs.Run], across: Sequence[str] = ("evaluation",), term: str = "loss/total"
+) -> plt.Figure:
     """One term of every run over each of the columns named in `across`, the best value so far, on a log scale."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(across), figsize=(TEXT_WIDTH, 3), squeeze=False, layout="constrained")
         for axis, column in zip(axes[0], across, strict=True):
-            for label, run in runs.items():
+            for label, run in finished.items():
                 axis.plot(run.metrics[column], np.fmin.accumulate(run.metrics[term]), label=label, linewidth=1)
             axis.set(xlabel=column, ylabel=f"{term}, best so far", yscale="log")
         handles, labels = axes[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper", ncols=1 + len(runs) // 16)
+        figure.legend(handles, labels, loc="outside right upper", ncols=1 + len(finished) // 16)
     return figure
 
 
-def table(path: Path, runs: Mapping[str, Run]) -> None:
+def table(path: Path, finished: Mapping[str, runs.Run]) -> None:
     """Write one row a run: its name, the parameters that differ, the summary with the measures, then all the rest."""
-    flat = {name: _flat(run.settings) for name, run in runs.items()}
-    keys = list(dict.fromkeys(key for settings in flat.values() for key in settings))
-    differing = [key for key in keys if len({settings.get(key) for settings in flat.values()}) > 1]
-    results = list(dict.fromkeys(key for run in runs.values() for key in run.summary))
+    flat = {name: runs.flat(run.settings) for name, run in finished.items()}
+    differing = runs.differing([run.settings for run in finished.values()])
+    results = [key for run in finished.values() for key in run.summary]
+    rest = [key for settings in flat.values() for key in settings]
+    columns = list(dict.fromkeys(["run", *differing, *results, *rest, "directory"]))
     text = io.StringIO()
-    constant = [key for key in keys if key not in differing]
-    columns = ["run", *differing, *results, *constant, "directory"]
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    for name, run in runs.items():
-        writer.writerow({"run": name, **flat[name], **run.summary, "directory": run.path.name})
+    for name, run in finished.items():
+        settings = {key: json.dumps(value) if isinstance(value, list) else value for key, value in flat[name].items()}
+        writer.writerow({"run": name, **settings, **run.summary, "directory": run.path.name})
     files.write_text(path, text.getvalue())
 
 
 def save(figure: plt.Figure, *paths: Path) -> None:
     """Write a figure in the formats of the names, each file whole or not there; the same figure, the same bytes."""
     for path in paths:
-        with files.whole(path) as partial:
+        with files.atomic_write(path) as partial:
             dated = {"CreationDate": None} if path.suffix == ".pdf" else {}
             figure.savefig(partial, dpi=300, metadata=dated)
     plt.close(figure)
@@ -187,14 +164,3 @@ def save(figure: plt.Figure, *paths: Path) -> None:
 
 def _bytes(rgb: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as {"objective.style_weight": …}; lists as JSON."""
-    found: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = json.dumps(value) if isinstance(value, list) else value
-    return found

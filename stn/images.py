@@ -67,7 +67,7 @@ def write(path: Path, rgb: np.ndarray, settings: str = "") -> None:
             options["subsampling"] = 0
     else:
         options["description"] = settings
-    with files.whole(path) as partial:
+    with files.atomic_write(path) as partial:
         iio.imwrite(partial, pixels, plugin="pillow", **options)
 
 

@@ -114,12 +114,12 @@ def _targets(layers: tuple[str, ...], pooling: str, odd: str, gram_divisor: str 
     def compiled(image: Any, kernels: vgg.Kernels) -> dict[str, Any]:
         found = {}
 
-        def tap(layer: str, F: Any) -> Any:
+        def hook(layer: str, F: Any) -> Any:
             found[layer] = F if gram_divisor is None else losses.gram(F, gram_divisor)
             with tf.control_dependencies([found[layer]]):
                 return tf.identity(F)
 
-        vgg.features(image, kernels, layers, pooling, tap, odd)
+        vgg.features(image, kernels, layers, pooling, hook, odd)
         return found
 
     return compiled
@@ -149,13 +149,13 @@ def _value_and_grad(form: Form) -> Any:
             E = losses.style(G, A[layer], form.style_reduction, positions) if layer in A else tf.zeros(())
             return C, E
 
-        def tap(layer: str, F: Any) -> Any:
+        def hook(layer: str, F: Any) -> Any:
             @tf.custom_gradient
             def noted(F: Any) -> tuple[Any, Any]:
                 G = losses.gram(F, form.gram_divisor) if layer in A else tf.zeros(())
 
                 def gradient(dF: Any, dC: Any, dE: Any) -> Any:
-                    # Left alone TensorFlow computes these products, as large as F, on the way up, and keeps them all.
+                    # Left alone TensorFlow computes these products, as large as F, in the forward pass and keeps all.
                     with tf.control_dependencies([dF]):
                         late = tf.identity(F)
                     with tf.GradientTape() as tape:
@@ -174,7 +174,7 @@ def _value_and_grad(form: Form) -> Any:
 
         with tf.GradientTape() as tape:
             tape.watch(image)
-            vgg.features(image, kernels, {*form.content_layers, *form.style_layers}, form.pooling, tap, form.odd)
+            vgg.features(image, kernels, {*form.content_layers, *form.style_layers}, form.pooling, hook, form.odd)
             C = _stack(content[layer] for layer in form.content_layers)
             E = _stack(style[layer] for layer in form.style_layers)
             smoothness = losses.smoothness(image / unit, form.smoothness)

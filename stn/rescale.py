@@ -12,8 +12,8 @@ from stn.errors import InputError
 from stn.weights import Layer, Weights, cache_dir
 
 # Means are raised to this share of their layer's. A filter that our few photographs hardly excite would be divided by a
-# number that ImageNet never gave it and then own its layer's Gram matrix on any painting (docs/METHODS.md, §2.4: with
-# gray or dull photographs one filter of conv1_1 held 99 % of its layer's). Over colorful ones the least mean of conv1_1 is
+# number that ImageNet never gave it, and then own its layer's Gram matrix on any painting (METHODS.md §2.4: with gray
+# or dull photographs one filter of conv1_1 held 99 % of its layer's). Over colorful ones the least mean of conv1_1 is
 # 0.27 of its layer's, so the floor leaves the first layers alone. Ours; the papers say nothing of weak filters.
 FLOOR = 0.2
 # Colorful photographs inside packages, when no file is given. The papers used ImageNet's and do not say which.
@@ -105,5 +105,5 @@ def read_means(path: Path) -> Means:
 def write_means(path: Path, means: Means) -> None:
     """Write means as .npz, one array [N] a convolution, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole(path) as partial:
+    with files.atomic_write(path) as partial:
         np.savez(partial, **means)  # type: ignore[arg-type]

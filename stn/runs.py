@@ -1,248 +1,159 @@
-"""The run directory: metrics, pictures, checkpoint, provenance, summary; each file whole or not there."""
+"""Runs that were made: read one, find those below a folder, order them, say in what they differ."""
 
 import csv
-import datetime
-import importlib.metadata
-import io
+import functools
 import json
-import os
-import platform
-import resource
-import subprocess
-import sys
-import time
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import filelock
 import numpy as np
-import psutil
 
-from stn import config, files, images
+from stn import assets, config, images, resizing
 from stn.errors import InputError
-from stn.optimize import Evaluation, Outcome, State
 
-PACKAGES = ("stn", "tensorflow", "numpy", "scipy", "scikit-image", "imageio", "pillow", "hydra-core", "wandb")
-COLUMNS = ("evaluation", "iteration", "seconds", "loss/total", "loss/content", "loss/style", "loss/smoothness")
-LOCK, CHECKPOINT = ".lock", "checkpoint.npz"
+PROVENANCE, SUMMARY, METRICS, PICTURE = "provenance.json", "summary.json", "metrics.csv", "image.png"
+FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
 
 
-class RunDirectory:
-    """One run's directory, held by one process at a time.
+class Run:
+    """One run directory; each file is read when it is first asked for.
 
-    Raises InputError if the directory cannot be written, holds something else, is in use, or was made with other
-    settings (`force` then starts it anew).
+    A file that is missing or damaged counts as empty, so that a report can list what is left of a run. `check` refuses
+    such a run instead.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any], inputs: dict[str, str], force: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.resumes_at = 0  # the evaluation that the same command would make next, were this process to end now
-        self.rows: list[dict[str, float]] = []
-        self._settings, self._inputs = settings, inputs
-        self._written = 0.0
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(path / LOCK, timeout=0)
-            self._lock.acquire()
-        except filelock.Timeout as error:
-            raise InputError(
-                f"{path}: another process is running in it; wait for it or give another hydra.run.dir"
-            ) from error
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror}); give another hydra.run.dir") from error
-        try:
-            self._check_contents(force)
-        except BaseException:
-            self.release()
-            raise
 
-    def release(self) -> None:
-        """Let go of the directory."""
-        (self.path / LOCK).unlink(missing_ok=True)
-        self._lock.release()
+    @functools.cached_property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where the run came from: its settings, versions, checksums."""
+        return _or_empty(read_json, self.path / PROVENANCE)
+
+    @functools.cached_property
+    def summary(self) -> Mapping[str, Any]:
+        """The last numbers of a finished run."""
+        return _or_empty(read_json, self.path / SUMMARY)
+
+    @functools.cached_property
+    def failure(self) -> Mapping[str, Any]:
+        """Why the last try of a sweep's cell ended with an error; empty if it did not."""
+        return _or_empty(read_json, self.path / FAILED)
+
+    @functools.cached_property
+    def metrics(self) -> Mapping[str, np.ndarray]:
+        """The columns of metrics.csv by name, a number an evaluation."""
+        return _or_empty(read_metrics, self.path / METRICS)
 
     @property
-    def finished(self) -> bool:
-        """Whether an earlier run came to its end here."""
-        return (self.path / "summary.json").is_file()
+    def settings(self) -> dict[str, Any]:
+        """The whole configuration, as nested dictionaries."""
+        settings = self.provenance.get("config")
+        return settings if isinstance(settings, dict) else {}
 
-    def begin(self) -> State | None:
-        """Write provenance.json and give the State to go on from, None for the beginning."""
-        self._write_json(
-            "provenance.json",
-            {
-                "config": self._settings,
-                "inputs_sha256": self._inputs,
-                "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
-                "commit": git_commit(),
-                "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-                "machine": {
-                    "platform": platform.platform(),
-                    "processor": platform.processor() or platform.machine(),
-                    "cores": os.cpu_count(),
-                    "memory_mb": psutil.virtual_memory().total // 2**20,
-                },
-                "seed": self._settings["seed"],
-                "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            },
-        )
-        state = self._read_checkpoint()
-        if state is not None:
-            with (self.path / "metrics.csv").open(newline="") as file:
-                rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-            self.rows = rows[: state.index]
-            self.resumes_at = len(self.rows)
-        return state
+    @property
+    def state(self) -> Literal["finished", "failed", "unfinished"]:
+        """Finished is a run with a summary, which is written last; one whose summary is damaged has to be run again."""
+        if self.summary:
+            return "finished"
+        return "failed" if self.failure else "unfinished"
 
-    def record(self, evaluation: Evaluation, in_pyramid: bool = False) -> dict[str, float]:
-        """Add an evaluation to metrics.csv, with its level if the run is a pyramid's, and return its row."""
-        self.rows.append(row(evaluation) | ({"level": evaluation.level} if in_pyramid else {}))
-        # The file is written anew each time, so at most once a second; the last second is computed again on resuming.
-        if time.monotonic() - self._written > 1:
-            self.write_metrics()
-        return self.rows[-1]
+    @property
+    def rgb(self) -> np.ndarray:
+        """The result, `rgb` [h, w, 3] 0-255; InputError if there is no readable picture.
 
-    def write_metrics(self) -> None:
-        """Bring metrics.csv up to the last evaluation."""
-        text = io.StringIO()
-        if self.rows:
-            writer = csv.DictWriter(text, self.rows[0].keys(), lineterminator="\n")
-            writer.writeheader()
-            for values in self.rows:
-                whole: dict[str, Any] = {
-                    key: int(values[key]) for key in ("evaluation", "iteration", "level") if key in values
-                }
-                writer.writerow({**values, **whole, "seconds": f"{values['seconds']:.3f}"})
-        files.write_text(self.path / "metrics.csv", text.getvalue())
-        self._written = time.monotonic()
+        It is read each time, since the pictures of a whole sweep would fill the memory.
+        """
+        return images.read(self.path / PICTURE)
 
-    def write_image(self, name: str, rgb: np.ndarray) -> Path:
-        """Write a picture with the settings in its metadata; `name` may have a folder."""
-        path = self.path / name
-        path.parent.mkdir(exist_ok=True)
-        images.write(path, rgb, json.dumps({k: v for k, v in self._settings.items() if k not in config.INERT_KEYS}))
-        return path
+    def picture(self, role: str) -> np.ndarray:
+        """The `content` or the `style` picture at the size that image.size_px gives it, `rgb`."""
+        rgb = images.read(assets.locate_image(self.settings[role]["path"]))
+        image = self.settings["image"]
+        rounding, method = image.get("rounding", "nearest"), image.get("filter", "skimage")  # absent before 0.2
+        shape = resizing.target_shape(rgb, image["size_px"], image["side"], image["aspect"], rounding)
+        return resizing.resize(rgb, *shape, method)
 
-    def checkpoint(self, state: State) -> None:
-        """Save the State, after the metrics that lead to it."""
-        self.write_metrics()
-        with files.whole(self.path / CHECKPOINT) as partial:
-            np.savez(partial, **state.to_arrays())  # type: ignore[arg-type]  # mypy: one could be allow_pickle
-        self.resumes_at = state.index
-
-    def finish(self, outcome: Outcome, rgb: np.ndarray, measured: dict[str, float]) -> dict[str, Any]:
-        """Write the result and its measures; summary.json comes last and says that the run is over."""
-        self.write_metrics()
-        self.write_image("image.png", rgb)
-        summary = {
-            **row(outcome.best),
-            "evaluations": outcome.evaluations,
-            "iterations": outcome.iterations,
-            "stop_reason": outcome.stop_reason,
-            "seconds": outcome.seconds,
-            "peak_memory_mb": peak_memory_mb(),
-            **measured,
-        }
-        summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
-        self._write_json("summary.json", summary)
-        (self.path / CHECKPOINT).unlink(missing_ok=True)
-        return summary
-
-    def _check_contents(self, force: bool) -> None:
-        present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra"}
-        present = {name for name in present if not name.startswith(".partial-")}
-        if present and "provenance.json" not in present:
-            raise InputError(
-                f"{self.path}: holds files that are not a run's ({min(present)}); give an empty hydra.run.dir"
-            )
-        for entry in self.path.rglob(".partial-*"):
-            entry.unlink()  # what a killed process left half-written
-        if not present:
-            return
-        with (self.path / "provenance.json").open() as file:
-            earlier = json.load(file)
-        difference = _difference(earlier["config"], self._settings) or _difference(
-            earlier["inputs_sha256"], self._inputs
-        )
-        if force:
-            for name in ("summary.json", CHECKPOINT, "metrics.csv", "image.png", "comparison.png", "losses.png"):
-                (self.path / name).unlink(missing_ok=True)
-            for picture in (self.path / "progress").glob("*.png"):
-                picture.unlink()
-        elif difference:
-            raise InputError(
-                f"{self.path}: holds a run with other settings ({difference}); give another hydra.run.dir, "
-                "or force=true to start it anew"
-            )
-
-    def _read_checkpoint(self) -> State | None:
-        path = self.path / CHECKPOINT
-        if not path.is_file() or not (self.path / "metrics.csv").is_file():
-            return None
-        try:
-            with np.load(path, allow_pickle=False) as saved:
-                return State.from_arrays(dict(saved))
-        except Exception as error:  # a damaged archive raises whatever its bytes lead to
-            raise InputError(
-                f"{path}: is damaged or of another version of stn; force=true starts the run anew"
-            ) from error
-
-    def _write_json(self, name: str, value: dict[str, Any]) -> None:
-        files.write_text(self.path / name, json.dumps(value, indent=2) + "\n")
+    def check(self) -> "Run":
+        """Give the run itself if it is finished and whole; else InputError, which names the missing or damaged file."""
+        for read, name in ((read_json, PROVENANCE), (read_json, SUMMARY), (read_metrics, METRICS)):
+            if not read(self.path / name):
+                raise InputError(f"{self.path / name}: damaged (it is empty)")
+        if not self.settings:
+            raise InputError(f"{self.path / PROVENANCE}: damaged (it holds no configuration)")
+        _ = self.rgb
+        return self
 
 
-def row(evaluation: Evaluation) -> dict[str, float]:
-    """An evaluation as a row of metrics.csv; loss/* carry their weights and add up to loss/total."""
-    terms = evaluation.terms
-    values = (
-        evaluation.index,
-        evaluation.iteration,
-        evaluation.seconds,
-        terms.total,
-        terms.content,
-        terms.style,
-        terms.smoothness,
-    )
-    return {**dict(zip(COLUMNS, values, strict=True)), **terms.per_layer}
+def below(folder: Path) -> list[Run]:
+    """Every run in `folder` and below it, `folder` itself too, in natural order; what W&B keeps is passed over."""
+    paths = {
+        path.parent.relative_to(folder)
+        for name in (PROVENANCE, FAILED)  # a cell refused at once leaves only the second
+        for path in folder.rglob(name)
+    }
+    return [Run(folder / path) for path in sorted(paths, key=natural) if "wandb" not in path.parts]
 
 
-def peak_memory_mb() -> float:
-    """The most memory this process has had, in MiB."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # Linux: ru_maxrss would start with the memory of the process that started this one
-        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return round(int(line.split()[1]) / 2**10, 1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
+def natural(path: Path) -> list[list[int | str]]:
+    """A key to sort paths by, in which numbers count as numbers: seed-2 comes before seed-10."""
+    # Text and numbers alternate, text first and perhaps empty, so that like is compared with like.
+    return [[int(piece) if i % 2 else piece for i, piece in enumerate(re.split(r"(\d+)", part))] for part in path.parts]
 
 
-def git_commit() -> str | None:
-    """The commit of this checkout, with `+` after it where files differ from it; None outside a checkout."""
-    here = Path(__file__).resolve().parent
+def inert(key: str) -> bool:
+    """Whether a setting, given as `tracking` or as `tracking.mode`, changes no pixel of a run's picture."""
+    return key.partition(".")[0] in config.INERT_KEYS
+
+
+def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys of settings, as in "objective.style_weight", of which not all have the same value; no inert ones."""
+    flats = [flat(settings) for settings in several]
+    keys = dict.fromkeys(key for each in flats for key in each)
+    return [key for key in keys if not inert(key) and any(each.get(key) != flats[0].get(key) for each in flats)]
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as {"objective.style_weight": …}; lists stay as they are."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a JSON file; InputError, which names the file, if it is missing or damaged."""
     try:
-        options: dict[str, Any] = {"cwd": here, "capture_output": True, "text": True, "check": True, "timeout": 10}
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], **options).stdout.strip()
-        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], **options).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return commit + ("+" if changed else "")
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: damaged (it holds no JSON object)")
+    return value
 
 
-def _difference(earlier: Any, now: Any, key: str = "") -> str | None:
-    """The first key that differs, as `key: earlier → now`; keys that change no pixel are passed over."""
-    if isinstance(earlier, dict) and isinstance(now, dict):
-        for name in sorted(earlier.keys() | now.keys()):
-            if not key and name in config.INERT_KEYS:
-                continue
-            found = _difference(earlier.get(name), now.get(name), f"{key}.{name}".lstrip("."))
-            if found:
-                return found
-        return None
-    return None if earlier == now else f"{key}: {earlier} → {now}"
-
-
-def _version(package: str) -> str | None:
+def read_metrics(path: Path) -> dict[str, np.ndarray]:
+    """The columns of a metrics.csv by name, none if no evaluation was made; InputError as `read_json`."""
     try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *lines = list(csv.reader(file)) or [[]]
+        if any(len(line) != len(header) for line in lines):
+            raise ValueError("a row is shorter or longer than the first")
+        columns = np.array(lines, dtype=float).reshape(len(lines), len(header)).T
+    except (OSError, ValueError, csv.Error) as error:
+        raise _unreadable(path, error) from error
+    return dict(zip(header, columns, strict=True))
+
+
+def _or_empty(read: Callable[[Path], dict[str, Any]], path: Path) -> dict[str, Any]:
+    try:
+        return read(path)
+    except InputError:
+        return {}
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    why = error.strerror if isinstance(error, OSError) else f"damaged ({error})"
+    return InputError(f"{path}: {why}")

@@ -12,9 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from stn import errors, files
+from stn import errors, files, runs
 
-FAILED = "failed.json"  # in the run directory of a cell that ended with an error: why, and what was asked for
 under_way: list[Path] = []  # the directory of the sweep that this process started
 
 
@@ -24,13 +23,13 @@ class Begin(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         sweep_dir = Path(str(config.hydra.sweep.dir))
         under_way.append(sweep_dir)
-        for path in sweep_dir.rglob(FAILED):
-            clear(path.parent)
+        for run in runs.below(sweep_dir):
+            clear(run.path)
 
 
 def clear(run_dir: Path) -> None:
     """Forget that a cell failed here before."""
-    (run_dir / FAILED).unlink(missing_ok=True)
+    (run_dir / runs.FAILED).unlink(missing_ok=True)
 
 
 def remove_if_empty(run_dir: Path) -> None:
@@ -81,7 +80,7 @@ def fail(error: Exception, run_dir: Path, overrides: list[str], cell_axes: dict[
     cell = " ".join(f"{key}={value}" for key, value in cell_axes.items())
     record = {"cell": cell, "error": reason, "overrides": overrides, "traceback": trace}
     with contextlib.suppress(OSError):  # a full disk
-        files.write_text(run_dir / FAILED, json.dumps(record, indent=2) + "\n")
+        files.write_text(run_dir / runs.FAILED, json.dumps(record, indent=2) + "\n")
     print(f"failed: {run_dir.name} ({cell}): {reason}", file=sys.stderr)
 
 
@@ -107,12 +106,11 @@ def end(error: Exception | None = None) -> None:
 
 
 def _missing(sweep_dir: Path) -> list[str]:
-    lines: dict[str, str] = {}
-    for path in sweep_dir.rglob("provenance.json"):
-        if not (path.parent / "summary.json").is_file():
-            lines[str(path.parent.relative_to(sweep_dir))] = "did not finish: its process ended, or is still running"
-    for path in sweep_dir.rglob(FAILED):
-        with contextlib.suppress(OSError, ValueError):
-            failed = json.loads(path.read_text(encoding="utf-8"))
-            lines[str(path.parent.relative_to(sweep_dir))] = f"({failed['cell']}): {failed['error']}"
-    return [f"{name} {lines[name]}" for name in sorted(lines, key=lambda name: (len(name), name))]
+    lines = []
+    for run in runs.below(sweep_dir):
+        name = run.path.relative_to(sweep_dir)
+        if run.failure:  # a finished run too: what came after its end, such as the copy that output= asks for, failed
+            lines.append(f"{name} ({run.failure.get('cell', '')}): {run.failure.get('error', '')}")
+        elif run.state != "finished":
+            lines.append(f"{name} did not finish: its process ended, or is still running")
+    return lines

@@ -18,7 +18,7 @@ from urllib.parse import urlparse
 import numpy as np
 from tqdm import tqdm
 
-from stn import images, optimize, runs
+from stn import images, optimize, run_directory
 from stn.config import Level
 from stn.errors import InputError, Interrupted
 from stn.optimize import Evaluation, State
@@ -28,11 +28,11 @@ PLAIN_LINES = 10
 
 
 class Watch:
-    """Hears of every evaluation and passes it on to the run directory, the terminal and W&B; knows when to stop."""
+    """The hooks that `optimize.minimize` calls: they tell the run directory, the terminal and W&B, and when to stop."""
 
     def __init__(
         self,
-        directory: runs.RunDirectory,
+        directory: run_directory.RunDirectory,
         settings: Mapping[str, Any],
         levels: Sequence[Level],
         state: State | None,

@@ -23,7 +23,7 @@ from stn import (
     optimize,
     rescale,
     resizing,
-    runs,
+    run_directory,
     tracking,
     vgg,
     weights,
@@ -285,11 +285,11 @@ def _check_room(settings: config.Config, vgg_weights: weights.Weights, originals
 @contextlib.contextmanager
 def _directory(
     run_dir: Path, settings: config.Config, weights_checksum: str, pictures: _Pictures
-) -> Iterator[runs.RunDirectory]:
+) -> Iterator[run_directory.RunDirectory]:
     checksums = {"weights": weights_checksum} | {role: files.sha256(path) for role, path in pictures.paths.items()}
     if settings.network.rescale not in (None, "default"):
         checksums["rescale"] = files.sha256(Path(str(settings.network.rescale)))
-    directory = runs.RunDirectory(run_dir, config.to_dict(settings), checksums, settings.force)
+    directory = run_directory.RunDirectory(run_dir, config.to_dict(settings), checksums, settings.force)
     try:
         yield directory
     finally:

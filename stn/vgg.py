@@ -32,12 +32,12 @@ def features(
     weights: Weights | Kernels,
     layers: Iterable[str],
     pooling: str = "max",
-    tap: Callable[[str, Any], Any] = lambda name, x: x,
+    hook: Callable[[str, Any], Any] = lambda name, x: x,
     odd: str = "ceil",
 ) -> dict[str, Any]:
     """Features {layer: [1, h, w, N]} of `image` [1, H, W, 3] (RGB, mean-subtracted) at the named layers.
 
-    What `tap(layer, features)` returns at a named layer goes on to the next.
+    `hook(layer, features)` is called at each named layer, and what it returns goes on to the next.
 
     `conv*_*` is before the rectifier, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"), 2 × 2 with stride 2
     and averages over real pixels only; an odd side n becomes ceil(n / 2), as in MatConvNet's and Caffe's imports, or
@@ -62,7 +62,7 @@ def features(
             pool = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
             x = pool(x, ksize=2, strides=2, padding={"ceil": "SAME", "floor": "VALID"}[odd])
         if name in wanted:
-            x = tap(name, x)
+            x = hook(name, x)
             found[name] = x
     missing = wanted - found.keys()
     if missing:

@@ -170,7 +170,7 @@ def write_mat(path: Path, weights: Weights) -> None:
     }
     if weights.classes:
         meta["classes"] = {"name": _cell(weights.classes), "description": _cell(weights.classes)}
-    with files.whole(path) as partial:
+    with files.atomic_write(path) as partial:
         scipy.io.savemat(partial, {"layers": _cell(structs), "meta": meta})
         with partial.open("r+b") as file:  # over the date: the same weights, the same bytes
             file.write(b"MATLAB 5.0 MAT-file written by stn".ljust(116))
@@ -271,7 +271,7 @@ def _write_cache(place: Path, stamp: np.ndarray, weights: Weights) -> None:
     arrays: dict[str, Any] = {"names": np.array([layer.name for layer in weights.layers])}
     arrays |= {f"{layer.name}/kernel": layer.kernel for layer in weights.layers}
     arrays |= {f"{layer.name}/bias": layer.bias for layer in weights.layers}
-    with files.whole(place) as partial:
+    with files.atomic_write(place) as partial:
         np.savez(partial, stamp=stamp, mean_pixel=weights.mean_pixel, sha256=np.array(weights.sha256), **arrays)
 
 

@@ -139,9 +139,13 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path
     after = cell_files(folder)
     assert all(after[name] == time for name, time in before.items() if name.startswith(kept.name))
 
+    (kept / "metrics.csv").write_text("evaluation\nx\n")
+    with pytest.raises(errors.InputError, match=r"metrics\.csv: damaged .* remove that run's directory"):
+        experiments.run(experiment, overrides)
+
     monkeypatch.setattr(experiments, "_multirun", lambda folder, directories, hydras: missing.extend(directories))
     missing: list[str] = []
-    with pytest.raises(FileNotFoundError):  # nothing was computed, so there is nothing to draw
+    with pytest.raises(errors.InputError, match=r"provenance\.json"):  # nothing was computed: there is nothing to draw
         experiments.run(experiment, [*overrides, "seed=1"])
     assert len(missing) == 2 and not {lost.name, kept.name} & set(missing)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stn import config, errors, images, report, sweeps
+from stn import config, errors, images, report, runs
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -59,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_run(folder / "11", None, "network.pooling=avg", "seed=9", rows=3)
     (folder / "12").mkdir()
     failure = {"error": f"style.path={HOSTILE}: not there", "overrides": ["style.path=a b.jpg", "seed=1"]}
-    (folder / "12" / sweeps.FAILED).write_text(json.dumps(failure))
+    (folder / "12" / runs.FAILED).write_text(json.dumps(failure))
     make_run(folder / "13", 50.0, f"content.path='{HOSTILE}.jpg'", "seed=77")
     return folder
 
@@ -165,6 +165,30 @@ def test_damaged_files_do_not_stop_the_report(tree: Path) -> None:
     runs = page_of(tree / "report.html")["runs"]
     assert runs[0]["state"] == "unfinished" and runs[1]["curve"] == {} and runs[2]["after"] is None
     assert runs[3]["command"] == "" and runs[4]["results"]["loss/total"] == "nan"
+
+
+def test_what_is_left_of_damaged_runs_is_listed(tree: Path) -> None:
+    (tree / "0" / "provenance.json").write_text('{"config": [1]}')
+    (tree / "1" / "provenance.json").write_text("[" * 100_000)
+    (tree / "2" / "metrics.csv").write_bytes(bytes(200_000))
+    (tree / "11" / "metrics.csv").unlink()
+    (tree / "12" / runs.FAILED).write_text("{")
+    assert report.write(tree, tree / "report.html") == 14
+    listed = page_of(tree / "report.html")["runs"]
+    assert [(run["state"], run["parameters"]) for run in listed[:2]] == [("finished", {})] * 2
+    assert listed[0]["results"]["loss/total"] == 100.0 and listed[0]["curve"]["loss/total"][0] == 100.0
+    assert listed[2]["curve"] == {} and listed[2]["after"]
+    assert listed[11]["reason"] == "0 of 500 evaluations"
+    assert listed[12]["state"] == "unfinished"
+
+
+def test_runs_of_several_presets_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    for name in ("gatys2016", "johnson2016"):
+        make_run(tmp_path / name, 1.0, f"preset={name}", "tracking.project=of-" + name)
+    report.write(tmp_path, tmp_path / "report.html")
+    page = page_of(tmp_path / "report.html")
+    assert page["parameters"][0] == "name" and "tracking.project" not in page["parameters"]
+    assert [run["parameters"]["name"] for run in page["runs"]] == ["gatys2016", "johnson2016"]
 
 
 def test_long_curves_are_thinned_with_both_ends_kept(tmp_path: Path) -> None:

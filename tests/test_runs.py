@@ -1,306 +1,119 @@
-"""What a run leaves behind: each file, each column and each number of it, and nothing anywhere else."""
+"""Reading runs: what is left of a damaged one, which are found and in what order, and in what they differ."""
 
-import hashlib
-import importlib.metadata
-import io
 import json
-import os
-import platform
 import shutil
-import subprocess
-import sys
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import filelock
 import numpy as np
 import pytest
-from conftest import listing, metrics
-from PIL import Image
 
-from stn import config, images, runs
-from stn.errors import InputError, one_line
+from stn import errors, images, runs
 
-LAYERS = ["content/relu3_1", "style/relu1_1", "style/relu2_1"]
-# Adam at a rate so high that the loss goes up again, so that the last evaluation is not the best one; α, β and the
-# weights of the layers are all different, and the size is the picture's own, so that no resizing is between.
-OVERRIDES = (
-    "image.size_px=null",
-    "optimizer=adam",
-    "optimizer.max_evaluations=14",
-    "optimizer.learning_rate=60",
-    "optimizer.beta1=0.5",
-    "objective.content_weight=3",
-    "objective.content_layers=[{layer:relu3_1,weight:0.5}]",
-    "objective.style_layers=[{layer:relu1_1,weight:0.25},{layer:relu2_1,weight:2}]",
-    "objective.smoothness.form=squared",
-    "objective.smoothness.weight=0.125",
-    "tracking.progress_every=1",
-    "seed=5",
-)
+SETTINGS = {"name": "a", "seed": 0, "tracking": {"mode": "off"}, "objective": {"layers": [{"layer": "relu1_1"}]}}
 
 
-class Made(NamedTuple):
-    """A finished run, and what lay around it before and after."""
-
-    path: Path
-    settings: config.Config
-    result: Any
-    rows: dict[str, np.ndarray]
-    around: list[set[str]]
-
-    def json(self, name: str) -> dict[str, Any]:
-        return json.loads((self.path / name).read_text())
-
-
-def npz(**arrays: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.savez(file, **arrays)  # type: ignore[arg-type]
-    return file.getvalue()
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """A finished run, in a folder of its own."""
+    path = tmp_path / "runs" / "whole"
+    path.mkdir(parents=True)
+    (path / "provenance.json").write_text(json.dumps({"config": SETTINGS, "inputs_sha256": {}}))
+    (path / "summary.json").write_text(json.dumps({"loss/total": 2.5}))
+    (path / "metrics.csv").write_text("evaluation,loss/total\n0,4\n1,2.5\n")
+    images.write(path / "image.png", np.full((3, 4, 3), 7.0))
+    return path
 
 
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
-
-
-@pytest.fixture(scope="module")
-def made(run, composed, inputs, tmp_path_factory) -> Made:
-    path = tmp_path_factory.mktemp("made") / "run"
-    folders = [path.parent, inputs["content"].parent, Path(os.environ["STN_CACHE"])]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path.parent)
-        before = [listing(folder) for folder in folders]
-        result = run(path, *OVERRIDES)
-        after = [listing(folder) for folder in folders]
-    around = [new - old for new, old in zip(after, before, strict=True)]
-    return Made(path, composed(*OVERRIDES), result, metrics(path), around)
-
-
-def test_the_run_directory_holds_these_files_and_nothing_lies_elsewhere(made: Made) -> None:
-    pictures = {f"progress/{index:06d}.png" for index in range(1, 14)}
-    files = {"image.png", "metrics.csv", "summary.json", "provenance.json", "progress"} | pictures
-    assert listing(made.path) == files  # no lock, no checkpoint, nothing hidden or half-written
-    assert made.around == [{"run"} | {f"run/{name}" for name in files}, set(), set()]
-
-
-def test_the_columns_of_metrics(made: Made) -> None:
-    terms = ["loss/total", "loss/content", "loss/style", "loss/smoothness"]
-    assert list(made.rows) == ["evaluation", "iteration", "seconds", *terms, *LAYERS]
-    text = (made.path / "metrics.csv").read_text()
-    assert "\r" not in text and text.endswith("\n")
-
-
-def test_one_row_an_evaluation_and_the_first_is_the_first_image(made: Made, inputs) -> None:
-    np.testing.assert_array_equal(made.rows["evaluation"], np.arange(14))
-    assert made.rows["iteration"][0] == 0 and (np.diff(made.rows["iteration"]) >= 0).all()
-    assert made.rows["seconds"][0] > 0 and (np.diff(made.rows["seconds"]) >= 0).all()
-    # The first image is the content: no content loss, and the smoothness is that of the picture file.
-    assert made.rows["content/relu3_1"][0] == 0 < made.rows["content/relu3_1"][1]
-    rgb = pixels(inputs["content"]).astype(float)
-    smoothness = 0.125 * sum((np.diff(rgb, axis=axis) ** 2).sum() for axis in (0, 1))
-    assert made.rows["loss/smoothness"][0] == pytest.approx(smoothness, rel=1e-5)  # float32 in the graph
-
-
-def test_the_total_is_the_sum_of_the_terms_and_each_term_that_of_its_layers(made: Made) -> None:
-    rows = made.rows
-    beta = made.settings.objective.style_weight
-    total = rows["loss/content"] + rows["loss/style"] + rows["loss/smoothness"]
-    np.testing.assert_allclose(rows["loss/total"], total, rtol=1e-12)
-    np.testing.assert_allclose(rows["loss/content"], 3 * 0.5 * rows["content/relu3_1"], rtol=1e-12)
-    style = beta * (0.25 * rows["style/relu1_1"] + 2 * rows["style/relu2_1"])
-    np.testing.assert_allclose(rows["loss/style"], style, rtol=1e-12)
-    assert (rows["loss/smoothness"] > 0).all() and (rows["loss/style"] > 0).all()
-
-
-def test_the_picture_is_the_best_evaluation_not_the_last(made: Made) -> None:
-    best = int(made.rows["loss/total"].argmin())
-    assert 0 < best < 13
-    found = pixels(made.path / "image.png")
-    np.testing.assert_array_equal(found, pixels(made.path / f"progress/{best:06d}.png"))
-    assert (found != pixels(made.path / "progress/000013.png")).any()
-    np.testing.assert_array_equal(found, np.rint(made.result.rgb))
-
-
-def test_the_summary(made: Made) -> None:
-    summary = made.json("summary.json")
-    best = int(made.rows["loss/total"].argmin())
-    assert summary["best_evaluation"] == best
-    assert summary["best_iteration"] == made.rows["iteration"][best]
-    for name in ["loss/total", "loss/content", "loss/style", "loss/smoothness", *LAYERS]:
-        assert summary[name] == made.rows[name][best]
-    assert summary["loss/total"] == made.result.terms.total
-    assert (summary["evaluations"], summary["iterations"]) == (14, 14)  # Adam: a step an evaluation
-    assert summary["stop_reason"] == "max_evaluations"
-    assert summary["seconds"] == pytest.approx(made.rows["seconds"][-1], abs=0.001)
-    assert 100 < summary["peak_memory_mb"] < 2**20  # TensorFlow alone takes more than the first
-
-
-def test_the_provenance(made: Made, inputs) -> None:
-    found = made.json("provenance.json")
-    assert found["config"] == config.to_dict(made.settings)
-    assert found["seed"] == 5
-    files = {"weights": inputs["vgg19"], "content": inputs["content"], "style": inputs["style"]}
-    digests = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in files.items()}
-    assert found["inputs_sha256"] == digests
-    for package in ("tensorflow", "numpy", "scipy", "hydra-core", "wandb"):
-        assert found["versions"][package] == importlib.metadata.version(package)
-    assert found["versions"]["python"] == platform.python_version()
-    assert found["command"][0] == Path(sys.argv[0]).name
-    assert found["machine"]["cores"] == os.cpu_count() and found["machine"]["memory_mb"] > 100
-    assert datetime.fromisoformat(found["started"]).tzinfo is not None
-
-
-def test_the_commit_is_the_checkouts_and_says_whether_files_differ_from_it(made: Made) -> None:
-    git = ["git", "-C", str(config.CONFIG_DIR)]
-    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    commit = made.json("provenance.json")["commit"]
-    if head.returncode:
-        assert commit is None
-    else:
-        assert commit.rstrip("+") == head.stdout.strip()
-
-
-def test_the_picture_carries_the_settings(made: Made) -> None:
-    plain = config.to_dict(made.settings)
-    with Image.open(made.path / "image.png") as picture:
-        carried = json.loads(picture.text["stn"])
-    for key in ("network", "objective", "content", "style", "image", "init", "optimizer", "pyramid", "seed"):
-        assert carried[key] == plain[key]
-
-
-def test_what_changes_no_pixel_changes_no_byte(run, made: Made, tmp_path: Path) -> None:
-    run(tmp_path / "run", *OVERRIDES, "name=other", "tracking.progress_every=0", f"output={tmp_path / 'copy.png'}")
-    assert (tmp_path / "run" / "image.png").read_bytes() == (made.path / "image.png").read_bytes()
-    assert (tmp_path / "copy.png").read_bytes() == (made.path / "image.png").read_bytes()
-    assert not (tmp_path / "run" / "progress").exists()
-
-
-def test_a_pyramid_has_a_level_column_and_counts_on(run, tmp_path: Path) -> None:
-    run(tmp_path, "pyramid.levels=[{scale:0.5,max_evaluations:3}]", "tracking.progress_every=1")
-    rows = metrics(tmp_path)
-    assert list(rows)[-1] == "level"
-    np.testing.assert_array_equal(rows["level"], [0] * 3 + [1] * 6)
-    np.testing.assert_array_equal(rows["evaluation"], np.arange(9))
-    summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary["evaluations"] == 9
-    # The best of the full size, since losses of two sizes do not compare.
-    assert summary["best_evaluation"] == 3 + rows["loss/total"][3:].argmin()
-    sizes = [pixels(tmp_path / f"progress/{index:06d}.png").shape[:2] for index in (2, 3)]
-    assert sizes == [(14, 16), (28, 32)]  # 47 × 41 at 32 px is 32 × 28
-
-
-def test_a_run_that_converges_says_so_and_has_no_rows_to_spare(run, tmp_path: Path) -> None:
-    run(tmp_path, "optimizer.gtol=1e30")
-    summary = json.loads((tmp_path / "summary.json").read_text())
-    assert "converged" in summary["stop_reason"]
-    assert summary["evaluations"] == len(metrics(tmp_path)["evaluation"]) < 6
-
-
-def test_the_first_picture_of_init_file_is_checked_too(run, inputs, tmp_path: Path) -> None:
-    first = tmp_path / "first.png"
-    first.write_bytes(inputs["style"].read_bytes())
-    overrides = ("init=file", f"init.path={first}")
-    run(tmp_path / "run", *overrides)
-    digest = json.loads((tmp_path / "run" / "provenance.json").read_text())["inputs_sha256"]["init"]
-    assert digest == hashlib.sha256(first.read_bytes()).hexdigest()
-    first.write_bytes(inputs["content"].read_bytes())
-    with pytest.raises(InputError, match="init"):
-        run(tmp_path / "run", *overrides)
-
-
-def test_a_finished_run_is_not_run_again(run, made: Made, capsys: pytest.CaptureFixture[str]) -> None:
-    def stamps() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in made.path.rglob("*")}
-
-    before = stamps()
-    assert run(made.path, *OVERRIDES, "name=other", "tracking.progress_every=0") is None
-    assert stamps() == before
-    assert str(made.path / "image.png") in capsys.readouterr().out
+def test_a_whole_run_is_read(whole: Path) -> None:
+    run = runs.Run(whole).check()
+    assert (run.state, run.settings, run.summary, run.failure) == ("finished", SETTINGS, {"loss/total": 2.5}, {})
+    assert {name: column.tolist() for name, column in run.metrics.items()} == {
+        "evaluation": [0, 1],
+        "loss/total": [4, 2.5],
+    }
+    assert run.rgb.shape == (3, 4, 3) and (run.rgb == 7).all()
 
 
 @pytest.mark.parametrize(
-    ("override", "named"),
-    [("seed=6", "seed: 5 → 6"), ("network.pooling=max", "network.pooling: avg → max"), ("init=style", "init.name")],
+    ("name", "content"),
+    [
+        *((name, b"{") for name in ("provenance.json", "summary.json")),
+        *((name, b"[]") for name in ("provenance.json", "summary.json")),
+        *((name, b"\xff\x00") for name in ("provenance.json", "summary.json", "metrics.csv", "image.png")),
+        *((name, b"") for name in ("provenance.json", "summary.json", "metrics.csv", "image.png")),
+        ("summary.json", b"[" * 100_000),  # deeper than Python's stack
+        ("provenance.json", b'{"config": [1]}'),
+        ("metrics.csv", b"evaluation,loss/total\n0,4\n1,x\n"),
+        ("metrics.csv", b"evaluation,loss/total\n0,4\n1\n"),
+        ("metrics.csv", b"evaluation,loss/total\n0,4,1,2\n1,2,3,4\n"),
+        ("metrics.csv", bytes(200_000)),  # what some file systems leave after a power cut
+    ],
 )
-def test_other_settings_are_refused_by_name(run, made: Made, override: str, named: str) -> None:
-    before = listing(made.path)
-    with pytest.raises(InputError, match=named):
-        run(made.path, *OVERRIDES, override)
-    assert listing(made.path) == before
+def test_a_damaged_file_is_empty_to_those_who_ask_and_refused_by_name(whole: Path, name: str, content: bytes) -> None:
+    (whole / name).write_bytes(content)
+    run = runs.Run(whole)
+    assert [run.settings, run.summary, dict(run.metrics)].count({}) == (name != "image.png")
+    assert run.state == ("unfinished" if name == "summary.json" else "finished")
+    with pytest.raises(errors.InputError) as caught:
+        run.check()
+    assert str(caught.value).startswith(f"{whole / name}: ")
 
 
-def test_another_picture_under_the_same_name_is_refused(run, inputs, tmp_path: Path) -> None:
-    painting = tmp_path / "painting.png"
-    painting.write_bytes(inputs["style"].read_bytes())
-    run(tmp_path / "run", f"style.path={painting}")
-    images.write(painting, 255 - images.read(painting))
-    with pytest.raises(InputError, match="style"):
-        run(tmp_path / "run", f"style.path={painting}")
+@pytest.mark.parametrize("name", ["provenance.json", "summary.json", "metrics.csv", "image.png"])
+def test_a_missing_file_is_refused_by_name(whole: Path, name: str) -> None:
+    (whole / name).unlink()
+    with pytest.raises(errors.InputError, match=name):
+        runs.Run(whole).check()
 
 
-def test_force_starts_anew_and_leaves_nothing_of_the_run_before(run, tmp_path: Path) -> None:
-    run(tmp_path / "forced", "tracking.progress_every=1", "figures=true", "seed=1", "init=noise")
-    run(tmp_path / "forced", "tracking.progress_every=3", "force=true", "init=noise")
-    run(tmp_path / "fresh", "tracking.progress_every=3", "init=noise")
-    assert listing(tmp_path / "forced") == listing(tmp_path / "fresh")
-    for name in ("image.png", "progress/000003.png"):
-        assert (tmp_path / "forced" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
+def test_the_state_of_a_run(whole: Path) -> None:
+    (whole / "failed.json").write_text('{"error": "no space"}')
+    assert runs.Run(whole).state == "finished"  # its picture is there; what failed came after it
+    (whole / "summary.json").unlink()
+    assert runs.Run(whole).state == "failed"
+    (whole / "failed.json").write_text('{"err')
+    assert runs.Run(whole).state == "unfinished"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"no archive", npz(image=np.zeros(3))[:100], npz(image=np.zeros(3), numbers=np.array("{}"))],
-    ids=["empty", "text", "truncated", "of another version"],
-)
-def test_a_checkpoint_that_cannot_be_read_is_refused_in_one_line(run, made: Made, tmp_path: Path, content) -> None:
-    path = shutil.copytree(made.path, tmp_path / "run")
-    (path / "summary.json").unlink()
-    (path / "checkpoint.npz").write_bytes(content)
-    with pytest.raises(InputError, match=r"checkpoint\.npz: .*force=true") as refusal:
-        run(path, *OVERRIDES)
-    assert "\n" not in one_line(refusal.value)
-    assert (path / "checkpoint.npz").read_bytes() == content
-    run(path, *OVERRIDES, "force=true")
-    assert (path / "image.png").read_bytes() == (made.path / "image.png").read_bytes()
+def test_runs_are_found_at_any_depth_in_natural_order_but_not_in_what_wandb_keeps(whole: Path) -> None:
+    folder = whole.parent
+    for name in ("10", "9", "seed-10", "seed-9", "deep/1/b", "deep/1/a", "²", "x/wandb/files", "wandb/run"):
+        shutil.copytree(whole, folder / name)
+    (folder / "refused").mkdir()
+    (folder / "refused" / "failed.json").write_text("{}")
+    (folder / "no-run").mkdir()
+    found = [str(run.path.relative_to(folder)) for run in runs.below(folder)]
+    assert found == ["9", "10", "deep/1/a", "deep/1/b", "refused", "seed-9", "seed-10", "whole", "²"]
+    assert [run.path for run in runs.below(whole)] == [whole]
+    assert [run.path.name for run in runs.below(folder / "wandb")] == ["run"]  # asked for by name
+    assert runs.below(folder / "nowhere") == []
 
 
-@pytest.mark.parametrize("force", ["false", "true"])
-def test_a_directory_of_something_else_is_refused_and_left_alone(run, tmp_path: Path, force: str) -> None:
-    (tmp_path / "thesis.txt").write_text("three years")
-    with pytest.raises(InputError, match=r"thesis\.txt"):
-        run(tmp_path, f"force={force}")
-    assert listing(tmp_path) == {"thesis.txt"}
-    assert (tmp_path / "thesis.txt").read_text() == "three years"
+def test_what_differs_is_named_by_its_key_and_what_changes_no_pixel_is_left_out() -> None:
+    first = {"name": "a", "tracking": {"mode": "off"}, "seed": 0, "style": {"path": "x"}, "objective": {"layers": [1]}}
+    other = {"name": "b", "tracking": {"mode": "on"}, "seed": 0, "style": {"path": "y"}, "objective": {"layers": [2]}}
+    assert runs.differing([first, other, first]) == ["style.path", "objective.layers"]
+    assert runs.differing([first, {**first, "seed": None}, {**first, "init": {"name": "noise"}}]) == [
+        "seed",
+        "init.name",
+    ]
+    assert runs.differing([first, json.loads(json.dumps(first))]) == runs.differing([first]) == runs.differing([]) == []
 
 
-def test_a_directory_that_another_process_holds_is_refused(run, tmp_path: Path) -> None:
-    program = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
-    command = [sys.executable, "-c", program, str(tmp_path / runs.LOCK)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout is not None
-        other.stdout.readline()  # it has the lock
-        with pytest.raises(InputError, match="another process"):
-            run(tmp_path)
-        assert not (tmp_path / "provenance.json").exists()
-        other.communicate(b"\n")
-    assert run(tmp_path) is not None
+def test_settings_are_named_by_dotted_keys_and_lists_stay_whole() -> None:
+    assert runs.flat(SETTINGS) == {
+        "name": "a",
+        "seed": 0,
+        "tracking.mode": "off",
+        "objective.layers": [{"layer": "relu1_1"}],
+    }
 
 
-def test_what_a_killed_process_leaves_is_cleared_away(run, tmp_path: Path) -> None:
-    run(tmp_path)
-    finished = listing(tmp_path)
-    (tmp_path / "summary.json").unlink()
-    (tmp_path / runs.LOCK).touch()
-    (tmp_path / ".partial-abc.csv").write_text("evalua")
-    assert run(tmp_path) is not None
-    assert listing(tmp_path) == finished
-
-
-def test_the_lock_lets_go_when_a_run_fails(run, tmp_path: Path) -> None:
-    run(tmp_path)
-    with pytest.raises(InputError):
-        run(tmp_path, "seed=1")
-    with filelock.FileLock(tmp_path / runs.LOCK, timeout=0):
-        pass
+def test_metrics_without_an_evaluation(whole: Path) -> None:
+    (whole / "metrics.csv").write_text("")  # an interrupt before the first
+    assert runs.read_metrics(whole / "metrics.csv") == {}
+    (whole / "metrics.csv").write_text("evaluation,loss/total\n")
+    assert {name: len(column) for name, column in runs.read_metrics(whole / "metrics.csv").items()} == {
+        "evaluation": 0,
+        "loss/total": 0,
+    }

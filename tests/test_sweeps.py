@@ -116,6 +116,32 @@ def test_an_unforeseen_error_of_a_launcher_is_one_line(tmp_path: Path, monkeypat
     assert capsys.readouterr().err.startswith("error: 3 did not finish")
 
 
+def test_a_sweep_names_every_cell_that_is_not_whole(tmp_path: Path, monkeypatch, capsys) -> None:
+    files = {
+        "1": {"provenance.json": "{}", "summary.json": '{"loss/total": 1}'},  # finished
+        "2": {"provenance.json": "{}", "summary.json": "{"},  # a damaged summary
+        "10": {"failed.json": '{"cell": "seed=3", "error": "no such file"}'},
+        "3": {"failed.json": '{"cell'},
+        "4": {"summary.json": '{"loss/total": 1}', "failed.json": '{"error": "no room for output="}'},
+        "wandb": {"provenance.json": "{}"},
+    }
+    for name, texts in files.items():
+        (tmp_path / name).mkdir()
+        for file, text in texts.items():
+            (tmp_path / name / file).write_text(text)
+    monkeypatch.setattr(sweeps, "under_way", [tmp_path])
+    with pytest.raises(SystemExit, match="2"):
+        sweeps.end()
+    unfinished = "did not finish: its process ended, or is still running"
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: 2 {unfinished}",
+        f"error: 3 {unfinished}",
+        "error: 4 (): no room for output=",
+        "error: 10 (seed=3): no such file",
+        f"4 cells failed; the same command with hydra.sweep.dir={tmp_path} runs what is missing",
+    ]
+
+
 def test_a_tracked_sweep_has_its_axes_in_each_configuration(sweep) -> None:
     assert [wandb_file.config(sweep.run_dir / cell)["sweep"] for cell in ("0", "1")] == [{"seed": "0"}, {"seed": "1"}]
 
@@ -137,6 +163,23 @@ def test_the_report_gives_wandb_a_table_with_the_pictures(sweep, tmp_path: Path)
         assert row[:3] == [name, name, summary["loss/total"]]
     staged = [file.read_bytes() for file in (folder / "wandb" / "artifacts" / "staging").iterdir()]
     assert all((folder / name / "image.png").read_bytes() in staged for name in ("0", "1"))
+
+
+def test_the_table_for_wandb_has_what_is_left_of_damaged_cells(sweep, tmp_path: Path) -> None:
+    folder = shutil.copytree(sweep.run_dir, tmp_path / "noise", symlinks=True)
+    for name in ("2", "3"):
+        shutil.copytree(folder / "1", folder / name)
+    (folder / "0" / "image.png").write_bytes((folder / "0" / "image.png").read_bytes()[:200])
+    (folder / "2" / "provenance.json").write_text("{")
+    (folder / "3" / "summary.json").write_text("{")
+    script = config.CONFIG_DIR.parent / "scripts" / "report.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder), "--wandb"], capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{folder / 'report.html'}\n", "")
+    [path] = (folder / "wandb").glob("offline-run-*/files/media/table/cells*.json")
+    rows = [(row[0], row[1], row[-1] is None) for row in json.loads(path.read_text())["data"]]
+    assert rows == [("0", "0", True), ("1", "1", False), ("2", None, False)]
 
 
 def test_the_agents_commands_of_the_wandb_sweep_compose(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,52 @@
+"""Where a run came from: configuration, versions, commit, checksums, command, machine, seed."""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PACKAGES = ("stn", "tensorflow", "numpy", "scipy", "scikit-image", "imageio", "pillow", "hydra-core", "wandb")
+
+
+def describe(settings: dict[str, Any], checksums: dict[str, str]) -> dict[str, Any]:
+    """What provenance.json says of a run that starts now; `checksums` are those of the weights and the pictures."""
+    return {
+        "config": settings,
+        "inputs_sha256": checksums,
+        "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "commit": git_commit(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "machine": {
+            "platform": platform.platform(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "memory_mb": psutil.virtual_memory().total // 2**20,
+        },
+        "seed": settings["seed"],
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with `+` after it where files differ from it; None outside a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        options: dict[str, Any] = {"cwd": here, "capture_output": True, "text": True, "check": True, "timeout": 10}
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], **options).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], **options).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,202 @@
+"""The run directory: metrics, pictures, checkpoint, provenance, summary; each file whole or not there."""
+
+import csv
+import io
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+from stn import files, images, provenance, runs
+from stn.errors import InputError
+from stn.optimize import Evaluation, Outcome, State
+
+COLUMNS = ("evaluation", "iteration", "seconds", "loss/total", "loss/content", "loss/style", "loss/smoothness")
+LOCK, CHECKPOINT = ".lock", "checkpoint.npz"
+REMEDY = "give another hydra.run.dir, or force=true to start it anew"
+
+
+class RunDirectory:
+    """One run's directory, held by one process at a time.
+
+    Raises InputError if the directory cannot be written, holds something else, is in use, or was made with other
+    settings (`force` then starts it anew).
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any], inputs: dict[str, str], force: bool = False) -> None:
+        self.path = path
+        self.resumes_at = 0  # the evaluation that the same command would make next, were this process to end now
+        self.rows: list[dict[str, float]] = []
+        self._settings, self._inputs = settings, inputs
+        self._written = 0.0
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = filelock.FileLock(path / LOCK, timeout=0)
+            self._lock.acquire()
+        except filelock.Timeout as error:
+            raise InputError(
+                f"{path}: another process is running in it; wait for it or give another hydra.run.dir"
+            ) from error
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror}); give another hydra.run.dir") from error
+        try:
+            self._check_contents(force)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let go of the directory."""
+        (self.path / LOCK).unlink(missing_ok=True)
+        self._lock.release()
+
+    @property
+    def finished(self) -> bool:
+        """Whether an earlier run came to its end here."""
+        return runs.Run(self.path).state == "finished"
+
+    def begin(self) -> State | None:
+        """Write provenance.json and give the State to go on from, None for the beginning."""
+        self._write_json(runs.PROVENANCE, provenance.describe(self._settings, self._inputs))
+        state = self._read_checkpoint()
+        if state is not None:
+            columns = {name: column.tolist() for name, column in self._read(runs.read_metrics, runs.METRICS).items()}
+            rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+            self.rows = rows[: state.index]
+            self.resumes_at = len(self.rows)
+        return state
+
+    def record(self, evaluation: Evaluation, in_pyramid: bool = False) -> dict[str, float]:
+        """Add an evaluation to metrics.csv, with its level if the run is a pyramid's, and return its row."""
+        self.rows.append(row(evaluation) | ({"level": evaluation.level} if in_pyramid else {}))
+        # The file is written anew each time, so at most once a second; the last second is computed again on resuming.
+        if time.monotonic() - self._written > 1:
+            self.write_metrics()
+        return self.rows[-1]
+
+    def write_metrics(self) -> None:
+        """Bring metrics.csv up to the last evaluation."""
+        text = io.StringIO()
+        if self.rows:
+            writer = csv.DictWriter(text, self.rows[0].keys(), lineterminator="\n")
+            writer.writeheader()
+            for values in self.rows:
+                whole: dict[str, Any] = {
+                    key: int(values[key]) for key in ("evaluation", "iteration", "level") if key in values
+                }
+                writer.writerow({**values, **whole, "seconds": f"{values['seconds']:.3f}"})
+        files.write_text(self.path / runs.METRICS, text.getvalue())
+        self._written = time.monotonic()
+
+    def write_image(self, name: str, rgb: np.ndarray) -> Path:
+        """Write a picture with the settings in its metadata; `name` may have a folder."""
+        path = self.path / name
+        path.parent.mkdir(exist_ok=True)
+        images.write(path, rgb, json.dumps({k: v for k, v in self._settings.items() if not runs.inert(k)}))
+        return path
+
+    def checkpoint(self, state: State) -> None:
+        """Save the State, after the metrics that lead to it."""
+        self.write_metrics()
+        with files.atomic_write(self.path / CHECKPOINT) as partial:
+            np.savez(partial, **state.to_arrays())  # type: ignore[arg-type]  # mypy: one could be allow_pickle
+        self.resumes_at = state.index
+
+    def finish(self, outcome: Outcome, rgb: np.ndarray, measured: dict[str, float]) -> dict[str, Any]:
+        """Write the result and its measures; summary.json comes last and says that the run is over."""
+        self.write_metrics()
+        self.write_image(runs.PICTURE, rgb)
+        summary = {
+            **row(outcome.best),
+            "evaluations": outcome.evaluations,
+            "iterations": outcome.iterations,
+            "stop_reason": outcome.stop_reason,
+            "seconds": outcome.seconds,
+            "peak_memory_mb": peak_memory_mb(),
+            **measured,
+        }
+        summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
+        self._write_json(runs.SUMMARY, summary)
+        (self.path / CHECKPOINT).unlink(missing_ok=True)
+        return summary
+
+    def _check_contents(self, force: bool) -> None:
+        present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra"}
+        present = {name for name in present if not name.startswith(".partial-")}
+        if present and runs.PROVENANCE not in present:
+            raise InputError(
+                f"{self.path}: holds files that are not a run's ({min(present)}); give an empty hydra.run.dir"
+            )
+        for entry in self.path.rglob(".partial-*"):
+            entry.unlink()  # what a killed process left half-written
+        if not present:
+            return
+        if force:
+            for name in (runs.SUMMARY, CHECKPOINT, runs.METRICS, runs.PICTURE, "comparison.png", "losses.png"):
+                (self.path / name).unlink(missing_ok=True)
+            for picture in (self.path / "progress").glob("*.png"):
+                picture.unlink()
+            return
+        earlier = self._read(runs.read_json, runs.PROVENANCE)
+        for found, now in ((earlier.get("config"), self._settings), (earlier.get("inputs_sha256"), self._inputs)):
+            difference = _difference(found if isinstance(found, dict) else {}, now)
+            if difference:
+                raise InputError(f"{self.path}: holds a run with other settings ({difference}); {REMEDY}")
+
+    def _read(self, read: Callable[[Path], dict[str, Any]], name: str) -> dict[str, Any]:
+        try:
+            return read(self.path / name)
+        except InputError as error:
+            raise InputError(f"{error}; {REMEDY}") from None
+
+    def _read_checkpoint(self) -> State | None:
+        path = self.path / CHECKPOINT
+        if not path.is_file() or not (self.path / "metrics.csv").is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                return State.from_arrays(dict(saved))
+        except Exception as error:  # a damaged archive raises whatever its bytes lead to
+            raise InputError(f"{path}: is damaged or of another version of stn; {REMEDY}") from error
+
+    def _write_json(self, name: str, value: dict[str, Any]) -> None:
+        files.write_text(self.path / name, json.dumps(value, indent=2) + "\n")
+
+
+def row(evaluation: Evaluation) -> dict[str, float]:
+    """An evaluation as a row of metrics.csv; loss/* carry their weights and add up to loss/total."""
+    terms = evaluation.terms
+    values = (
+        evaluation.index,
+        evaluation.iteration,
+        evaluation.seconds,
+        terms.total,
+        terms.content,
+        terms.style,
+        terms.smoothness,
+    )
+    return {**dict(zip(COLUMNS, values, strict=True)), **terms.per_layer}
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has had, in MiB."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # Linux: ru_maxrss would start with the memory of the process that started this one
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return round(int(line.split()[1]) / 2**10, 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
+
+
+def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """The first setting that differs, as `key: earlier → now`."""
+    keys = runs.differing([earlier, now])
+    if not keys:
+        return None
+    return f"{min(keys)}: {runs.flat(earlier).get(min(keys))} → {runs.flat(now).get(min(keys))}"
