@@ -1,0 +1,112 @@
+"""What can be known to fail before a run begins: layers out of reach, memory, disk, an output in the wrong place."""
+
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+
+from stn import images, optimize
+from stn.config import Config
+from stn.errors import InputError
+from stn.network import Network
+from stn.pictures import Pictures
+
+# Measured on VGG-19 (docs/benchmark.md): the kernels take 0.25 GB, value and gradient 1.0 to 1.2 times the bytes of the
+# convolutions' outputs.
+KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.3
+# A pair of images an evaluation that L-BFGS remembers: of float64 in SciPy's memory, of float32 in ours; Adam has none.
+PAIR_BYTES = {"lbfgs": 16, "torch_lbfgs": 8, "spectral_lbfgs": 8, "adam": 0}
+
+
+def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> None:
+    """Raise InputError, which says what to change, for a run that cannot come to its end."""
+    layers = check_layers(settings, network)
+    _check_sizes(settings, network, pictures, network.deepest(layers))
+    if settings.output:
+        check_output(Path(settings.output), pictures)
+    pair = PAIR_BYTES[settings.optimizer.name] * 3
+    pairs = pair * min(settings.optimizer.history, settings.optimizer.max_evaluations)
+    height, width = pictures.shapes_at(1.0)["content"]
+    _check_memory(settings, network.activation_bytes(network.deepest(layers), height * width), pairs, height, width)
+    # What is saved only at restarts is saved without its pairs.
+    _check_disk(settings, 0 if optimize.saved_only_at_restarts(settings.optimizer.name) else pairs, height, width, run_dir)
+
+
+def check_layers(settings: Config, network: Network) -> list[str]:
+    """The layers that the objective asks for, all of which the network has; else InputError."""
+    expected = 16 if settings.network.name == "vgg16" else 19
+    # A file that ends before conv4_1 may be of either.
+    if network.depth != expected and (network.depth == 19 or "conv4_1" in network.layer_names):
+        use = "network=vgg16" if network.depth == 16 else "network=vgg19 or vgg19_q8"
+        raise InputError(
+            f"{network.path}: holds a VGG-{network.depth}, but network={settings.network.name}; use {use}, or the "
+            f"VGG-{expected} file"
+        )
+    found: list[str] = []
+    for role in ("content", "style"):
+        for layer in getattr(settings.objective, f"{role}_layers"):
+            if layer.layer not in network.layer_names:
+                raise InputError(
+                    f"{network.path}: has no {layer.layer}, which objective.{role}_layers asks for; it ends at "
+                    f"{network.layer_names[-1]}"
+                )
+            found.append(layer.layer)
+    return found
+
+
+def check_output(output: Path, pictures: Pictures) -> None:
+    """Raise InputError where a copy of the result cannot be written, or would take the place of an input."""
+    if output.suffix.lower() not in images.FORMATS:
+        raise InputError(f"output={output}: end the name in one of {', '.join(images.FORMATS)}")
+    for role, path in pictures.paths.items():
+        if output.exists() and output.samefile(path):
+            raise InputError(f"output={output}: is the {role} picture itself; give another name")
+    if output.is_dir():
+        raise InputError(f"output={output}: is a directory; give the name of a picture in it")
+    folder = output.absolute().parent
+    # Made later if the folder above it is there, as for `output=copies/copy.jpg`.
+    above = folder if folder.is_dir() else folder.parent
+    if not above.is_dir():
+        raise InputError(f"output={output}: there is no folder {folder}; make it, or give another name")
+    if not os.access(above, os.W_OK):
+        raise InputError(f"output={output}: {above} cannot be written; give another folder")
+
+
+def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest: str) -> None:
+    """Raise InputError if a picture has no position left at the deepest layer, at the coarsest level."""
+    before = network.layer_names[: network.layer_names.index(deepest) + 1]
+    stride = 2 ** sum(name.startswith("pool") for name in before)
+    coarsest = min([level.scale for level in settings.pyramid.levels], default=1.0)
+    for role, (height, width) in pictures.shapes_at(coarsest).items():
+        if min(height, width) < stride:
+            raise InputError(
+                f"{role}.path={pictures.paths[role]}: {width} × {height} pixels are too few for {deepest}, one "
+                f"position of which covers {stride}; use a larger image.size_px or shallower layers"
+            )
+
+
+def _check_memory(settings: Config, activations: float, pairs: float, height: int, width: int) -> None:
+    activations *= ACTIVATION_FACTOR
+    remembered = pairs * height * width
+    needed, available = KERNEL_BYTES + activations + remembered, psutil.virtual_memory().available
+    if needed > available:
+        fits = int(max(height, width) * (max(0.0, available - KERNEL_BYTES) / (activations + remembered)) ** 0.5)
+        raise InputError(
+            f"image.size_px={settings.image.size_px}: {width} × {height} pixels need about {needed / 1e9:.1f} GB of "
+            f"memory and {available / 1e9:.1f} GB are free; a long side of {fits} px would fit"
+        )
+
+
+def _check_disk(settings: Config, pairs: float, height: int, width: int, run_dir: Path) -> None:
+    every = settings.tracking.progress_every
+    progress = 3 + (2 * settings.optimizer.max_evaluations // every if every else 0)  # W&B keeps a copy of each
+    # A checkpoint has four arrays of 8 bytes a channel and our pairs, and stands beside the one before for a moment.
+    needed = height * width * (3 * (progress + 2 * 4 * 8) + 2 * pairs) + 2**20
+    present = next(folder for folder in (run_dir.absolute(), *run_dir.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(present).free
+    if needed > free:
+        raise InputError(
+            f"hydra.run.dir={run_dir}: the run leaves about {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free; "
+            "make room or give another hydra.run.dir"
+        )

@@ -1,0 +1,78 @@
+"""The network of a run as one value: what computes features, and what tells where it came from."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stn import rescale, vgg, weights
+
+
+@dataclass(frozen=True)
+class Network:
+    """A VGG ready to compute with: its convolutions as tensors and the mean pixel [3], RGB, that its input lacks.
+
+    `widths` are the filters of each convolution by name, `sha256` the weight file's checksum.
+    """
+
+    kernels: vgg.Kernels
+    mean_pixel: np.ndarray
+    layer_names: tuple[str, ...]
+    widths: dict[str, int]
+    depth: int
+    sha256: str
+    path: Path
+    convolution: str
+    changed: bool  # rescaled, or with another mean pixel than the file's
+
+    def plain(self) -> "Network":
+        """The same network as its file has it: not rescaled, with the file's own mean pixel."""
+        return load(self.path, self.convolution) if self.changed else self
+
+    def activation_bytes(self, deepest: str, pixels: float) -> float:
+        """Bytes of all convolutions' float32 outputs up to the layer `deepest`, for an image of that many pixels."""
+        total = 0.0
+        for name in self.layer_names[: self.layer_names.index(deepest) + 1]:
+            if name.startswith("conv"):
+                total += 4 * self.widths[name] * pixels
+            elif name.startswith("pool"):
+                pixels /= 4
+        return total
+
+    def deepest(self, layers: Sequence[str]) -> str:
+        """The last of `layers` on the way through the network."""
+        return max(layers, key=self.layer_names.index)
+
+
+def load(
+    path: Path,
+    convolution: str = "direct",
+    rescaling: str | None = None,
+    pooling: str = "avg",
+    mean_pixel: Sequence[float] | None = None,
+) -> Network:
+    """The network in a MatConvNet file, its convolutions to be computed as `convolution` says (`vgg.kernels`).
+
+    `rescaling` is None, `default` or a file of mean activations (`stn/rescale.py`), which are those with `pooling`.
+    Raises InputError if a file is missing, damaged, or not a VGG's.
+    """
+    loaded = weights.load(path)
+    if mean_pixel is not None:
+        loaded = dataclasses.replace(loaded, mean_pixel=np.array(mean_pixel, np.float32))
+    if rescaling == "default":
+        loaded = rescale.rescaled(loaded, rescale.default_means(loaded, path, pooling))
+    elif rescaling is not None:
+        loaded = rescale.rescaled(loaded, rescale.read_means(Path(rescaling)))
+    return Network(
+        vgg.kernels(loaded, convolution),
+        loaded.mean_pixel,
+        loaded.layer_names,
+        {layer.name: layer.bias.size for layer in loaded.layers},
+        loaded.depth,
+        loaded.sha256,
+        path,
+        convolution,
+        changed=rescaling is not None or mean_pixel is not None,
+    )
