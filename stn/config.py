@@ -18,7 +18,7 @@ CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 
 # What each named choice may be. The formula of a loss choice stands in losses.py under the same name.
 CHOICES: dict[str, tuple[str, ...]] = {
-    "network.name": ("vgg19", "vgg16", "vgg16_hed"),
+    "network.name": ("vgg19", "vgg19_q8", "vgg16"),
     "network.pooling": ("avg", "max"),
     "network.convolution": ("winograd", "direct"),
     "objective.content_reduction": ("half_sum", "sum", "mean", "half_sum_over_sqrt_nm"),
@@ -209,7 +209,7 @@ def _get(config: Config, key: str) -> Any:
 
 
 def _layer_weights(key: str, items: list[Any], config: Config) -> list[LayerWeight]:
-    known = VGG19 if config.network.name == "vgg19" else VGG16
+    known = VGG19 if config.network.name.startswith("vgg19") else VGG16
     layers: list[LayerWeight] = []
     for item in items:
         if isinstance(item, str):

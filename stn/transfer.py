@@ -215,10 +215,11 @@ def _check_reach(
 ) -> None:
     """Every layer asked for is in the weights, and the pictures are large enough for it at every level."""
     path = _weights_path(settings.network)
-    if settings.network.name == "vgg19" and vgg_weights.depth == 16 and "conv4_1" in vgg_weights.layer_names:
-        raise InputError(f"{path}: holds a VGG-16, but network=vgg19; use network=vgg16 or the VGG-19 file")
-    if settings.network.name != "vgg19" and vgg_weights.depth == 19:
-        raise InputError(f"{path}: holds a VGG-19, but network={settings.network.name}; use network=vgg19")
+    name = settings.network.name
+    if name.startswith("vgg19") and vgg_weights.depth == 16 and "conv4_1" in vgg_weights.layer_names:
+        raise InputError(f"{path}: holds a VGG-16, but network={name}; use network=vgg16 or a VGG-19 file")
+    if name == "vgg16" and vgg_weights.depth == 19:
+        raise InputError(f"{path}: holds a VGG-19, but network=vgg16; use network=vgg19 or a VGG-16 file")
     asked = {
         "content": [layer.layer for layer in settings.objective.content_layers],
         "style": [layer.layer for layer in settings.objective.style_layers],

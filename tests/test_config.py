@@ -81,7 +81,7 @@ def test_the_command_that_a_file_opens_with_composes_and_the_values_of_the_file_
         ("network.pooling=max image.size_px=null", {"network.pooling": "max", "image.size_px": None}),
         ("network=vgg19 objective=gatys", {"network.name": "vgg19", "objective.gram_divisor": "m"}),
         ("network=vgg16 objective=johnson", {"network.name": "vgg16", "objective.gram_divisor": "nm"}),
-        ("network=vgg16_hed init=file init.path=a.png", {"network.name": "vgg16_hed", "init.path": "a.png"}),
+        ("network=vgg19_q8 init=file init.path=a.png", {"network.name": "vgg19_q8", "init.path": "a.png"}),
         ("content=coffee init=content", {"content.path": "skimage:coffee.png", "init.name": "content"}),
         ("style=starry_night init=style", {"style.path": "asset:starry_night_google.jpg", "init.name": "style"}),
         ("optimizer=lbfgs init=noise", {"optimizer.name": "lbfgs", "init.name": "noise"}),
