@@ -26,7 +26,7 @@ ONNX_KERNEL, ONNX_BIAS = "convolution/ReadVariableOp", "Squeeze"
 
 @dataclass(frozen=True)
 class Wheel:
-    """One file inside one wheel, how its bytes become layers, and what these must be; `package`: what `read` imports."""
+    """One file inside one wheel, how its bytes become layers, what these must be; `package`: what `read` imports."""
 
     network: str
     requirement: str
