@@ -38,7 +38,7 @@ class _Unpickler(pickle._Unpickler):
             return lambda storage, offset, size, stride, *_: (storage, offset, size, stride)
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
-        raise InputError(f"asks for {module}.{name}, which no tensor needs: refused; do not use that file")
+        raise InputError(f"asks for {f'{module}.{name}'!r}, which no tensor needs: refused; do not use that file")
 
     def persistent_load(self, pid: Any) -> Any:
         return pid  # ("storage", type, key, device, length, view)

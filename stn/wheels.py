@@ -125,8 +125,8 @@ def read_quantized(content: bytes) -> tuple[Layer, ...]:
 
     Raises InputError if the bytes are not that file's, whatever they are.
     """
+    tensors = torchfile.load(content)
     try:
-        tensors = torchfile.load(content)
         layers: list[Layer] = []
         for name, stored in _names(19):
             table, indices = tensors[f"{stored}_W_table"], tensors[f"{stored}_W_q"]
