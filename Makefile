@@ -7,7 +7,7 @@ BIN := .venv/bin
 .DELETE_ON_ERROR:
 
 demo: .venv/demo-installed
-	$(BIN)/python scripts/fetch.py vgg16_hed
+	$(BIN)/python scripts/fetch.py vgg19_q8
 	$(BIN)/python scripts/stylize.py preset=demo hydra.run.dir=outputs/demo
 	@echo "the picture:             outputs/demo/image.png"
 	@echo "content, style, result:  outputs/demo/comparison.png"
@@ -25,12 +25,12 @@ check: .venv/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every figure at a small size, on the network that needs no download; what that changes stands in README, Figures.
+# Every figure at a small size, on the network of 18.5 MB; what that changes stands in README, Figures.
 # A second call computes nothing. FIGURES="image.size_px=512 network=vgg19" make figures is another size and network.
-FIGURES ?= network=vgg16_hed network.rescale=null image.size_px=192 objective.content_weight=7.1 init.amplitude=20 \
+FIGURES ?= network=vgg19_q8 network.rescale=null image.size_px=192 objective.content_weight=7.1 init.amplitude=20 \
 	optimizer=spectral_lbfgs optimizer.max_evaluations=100 tracking=off
 figures: .venv/demo-installed
-	$(BIN)/python scripts/fetch.py vgg16_hed
+	$(BIN)/python scripts/fetch.py vgg19_q8
 	@for file in experiments/*.py; do $(BIN)/python $$file $(FIGURES) || exit; done
 
 # One installation an extra; a second call finds the stamp and installs nothing.

@@ -11,7 +11,7 @@ EXAMPLE = "python scripts/classify.py photo.jpg"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLE)
     parser.add_argument("photograph")
-    parser.add_argument("--network", choices=list(assets.WEIGHTS), default="vgg19")
+    parser.add_argument("--network", choices=list(assets.NETWORKS), default="vgg19")
     parser.add_argument("--weights", type=Path, help="a MatConvNet .mat; default: where scripts/fetch.py puts it")
     arguments = parser.parse_args()
 
@@ -27,7 +27,11 @@ def main() -> None:
         shape = " × ".join(str(size) for size in values.shape[1:])
         print(f"{name:9}{shape:>18}{values.min():12.4g}{values.max():12.4g}{values.mean():12.4g}")
     if not any(layer.name == "fc8" for layer in network.layers):
-        print("no fully connected layers in this file, so no classes")
+        whole = "vgg19" if network.depth == 19 else "vgg16_full"
+        print(
+            f"no fully connected layers in this file, so no classes; `python scripts/fetch.py {whole}` gets one with "
+            f"them, then --network {whole} uses it"
+        )
         return
     probabilities = vgg.class_probabilities(image, network).numpy()[0]
     for index in probabilities.argsort()[::-1][:5]:

@@ -1,4 +1,4 @@
-"""Download and verify weights and paintings, and say where they are: python scripts/fetch.py vgg19."""
+"""Download and verify weights and paintings, and say where they are: python scripts/fetch.py vgg19_q8."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from stn import assets, errors
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=[*assets.WEIGHTS, "images", "all"])
+    parser.add_argument("what", choices=[*assets.NETWORKS, "images", "all"])
     parser.add_argument(
         "--mirror", action="append", default=[], help="a base address or a directory to try first; may be repeated"
     )

@@ -9,7 +9,7 @@ from stn import assets, errors, images, weights
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="photographs; every picture in it is used")
-    parser.add_argument("--network", choices=list(assets.WEIGHTS), default="vgg19")
+    parser.add_argument("--network", choices=list(assets.NETWORKS), default="vgg19")
     parser.add_argument("--weights", type=Path, help="a MatConvNet .mat; default: where scripts/fetch.py puts it")
     parser.add_argument("--pooling", choices=["avg", "max"], default="avg", help="the pooling the means are for")
     parser.add_argument("--out", type=Path, default=Path("means.npz"))

@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stn import config, errors, sweeps
+from stn import config, errors, runs, sweeps
 
 problems: list[Exception] = []
 
@@ -47,11 +47,16 @@ def cell(overrides: DictConfig, run_dir: Path) -> None:
 def stylize_one(
     settings: config.Config, run_dir: Path, group: str | None = None, axes: dict[str, str] | None = None
 ) -> None:
-    from stn import transfer  # after the checks: TensorFlow takes seconds to import
+    from stn import figures, run_directory, transfer  # after the checks: TensorFlow takes seconds to import
 
     result = transfer.run(settings, run_dir, group, axes)
-    if result is not None:
-        print(result.run_dir / "image.png")
+    if settings.figures:
+        made = runs.Run(run_dir)
+        figures.comparison(run_dir, made.picture("content"), made.picture("style"), result.rgb)
+        figures.loss_curves(run_dir)
+    if settings.output:
+        run_directory.write_picture(Path(settings.output), result.rgb, config.to_dict(settings))
+    print(result.run_dir / "image.png")
 
 
 def main() -> None:

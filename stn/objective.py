@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from stn import losses, vgg
+from stn import images, losses, vgg
 from stn.backend import tf
+from stn.config import Config
+from stn.network import Network
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,33 @@ class Objective:
         per_layer |= {f"style/{layer}": value for layer, value in zip(form.style_layers, E, strict=True)}
         total = weighted_content + weighted_style + weighted_smoothness
         return Terms(total, weighted_content, weighted_style, weighted_smoothness, per_layer)
+
+
+def build(settings: Config, network: Network, content_rgb: np.ndarray, style_rgb: np.ndarray) -> Objective:
+    """The objective that the settings describe, for a content and a style picture, `rgb` [h, w, 3], 0-255."""
+    chosen = settings.objective
+    form = Form(
+        content_layers=tuple(layer.layer for layer in chosen.content_layers),
+        style_layers=tuple(layer.layer for layer in chosen.style_layers),
+        pooling=settings.network.pooling,
+        content_reduction=chosen.content_reduction,
+        gram_divisor=chosen.gram_divisor,
+        style_reduction=chosen.style_reduction,
+        smoothness=chosen.smoothness.form,
+        smoothness_counted=chosen.smoothness.counted,
+        odd=settings.network.odd,
+    )
+    red, green, blue = settings.image.pixel_unit
+    scale = Scale(
+        alpha=chosen.content_weight,
+        beta=chosen.style_weight,
+        content=tuple(layer.weight for layer in chosen.content_layers),
+        style=tuple(layer.weight for layer in chosen.style_layers),
+        smoothness=chosen.smoothness.weight,
+        unit=(red, green, blue),
+    )
+    content, style = (images.to_network(rgb, network.mean_pixel) for rgb in (content_rgb, style_rgb))
+    return Objective(network.kernels, form, scale, targets(network.kernels, form, content, style))
 
 
 @functools.cache

@@ -1,23 +1,27 @@
 """The run directory: metrics, pictures, checkpoint, provenance, summary; each file whole or not there."""
 
+import contextlib
 import csv
 import io
 import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import filelock
 import numpy as np
 
-from stn import files, images, provenance, runs
+from stn import config, files, images, provenance, runs
 from stn.errors import InputError
+from stn.network import Network
+from stn.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
+from stn.pictures import Pictures
 
-COLUMNS = ("evaluation", "iteration", "seconds", "loss/total", "loss/content", "loss/style", "loss/smoothness")
+TERMS = ("total", "content", "style", "smoothness")
 LOCK, CHECKPOINT = ".lock", "checkpoint.npz"
 REMEDY = "give another hydra.run.dir, or force=true to start it anew"
 
@@ -96,10 +100,7 @@ class RunDirectory:
 
     def write_image(self, name: str, rgb: np.ndarray) -> Path:
         """Write a picture with the settings in its metadata; `name` may have a folder."""
-        path = self.path / name
-        path.parent.mkdir(exist_ok=True)
-        images.write(path, rgb, json.dumps({k: v for k, v in self._settings.items() if not runs.inert(k)}))
-        return path
+        return write_picture(self.path / name, rgb, self._settings)
 
     def checkpoint(self, state: State) -> None:
         """Save the State, after the metrics that lead to it."""
@@ -108,8 +109,25 @@ class RunDirectory:
             np.savez(partial, **state.to_arrays())  # type: ignore[arg-type]  # mypy: one could be allow_pickle
         self.resumes_at = state.index
 
-    def finish(self, outcome: Outcome, rgb: np.ndarray, measured: dict[str, float]) -> dict[str, Any]:
-        """Write the result and its measures; summary.json comes last and says that the run is over."""
+    def result(self) -> tuple[np.ndarray, Terms]:
+        """The picture of a finished run, `rgb`, and its own loss terms; InputError if they cannot be read."""
+        finished = runs.Run(self.path)
+        kept = {key.removeprefix("picture/"): value for key, value in finished.summary.items() if "picture/" in key}
+        kept.pop("clipped_share", None)
+        try:
+            terms = {name: float(kept.pop(f"loss/{name}")) for name in TERMS}
+        except (KeyError, TypeError, ValueError):  # made before 0.2, or damaged
+            raise InputError(f"{self.path / runs.SUMMARY}: lacks the picture's own losses; {REMEDY}") from None
+        return finished.rgb, Terms(**terms, per_layer=kept)
+
+    def finish(
+        self, outcome: Outcome, rgb: np.ndarray, written: Terms, clipped_share: float, measured: dict[str, float]
+    ) -> dict[str, Any]:
+        """Write the result, `rgb` 0-255; summary.json comes last and says that the run is over.
+
+        `written` are the loss terms of that picture, 8 bits and nothing outside 0-255, kept as `picture/…` beside the
+        optimizer's; `clipped_share` is the share of values that had to be clipped for it.
+        """
         self.write_metrics()
         self.write_image(runs.PICTURE, rgb)
         summary = {
@@ -119,6 +137,8 @@ class RunDirectory:
             "stop_reason": outcome.stop_reason,
             "seconds": outcome.seconds,
             "peak_memory_mb": peak_memory_mb(),
+            **{f"picture/{key}": value for key, value in terms_of(written).items()},
+            "picture/clipped_share": clipped_share,
             **measured,
         }
         summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
@@ -169,19 +189,35 @@ class RunDirectory:
         files.write_text(self.path / name, json.dumps(value, indent=2) + "\n")
 
 
+@contextlib.contextmanager
+def opened(path: Path, settings: config.Config, network: Network, pictures: Pictures) -> Iterator[RunDirectory]:
+    """The run directory, held for the time of the block."""
+    checksums = {"weights": network.sha256} | pictures.checksums()
+    if settings.network.rescale not in (None, "default"):
+        checksums["rescale"] = files.sha256(Path(str(settings.network.rescale)))
+    directory = RunDirectory(path, config.to_dict(settings), checksums, settings.force)
+    try:
+        yield directory
+    finally:
+        directory.release()
+
+
+def write_picture(path: Path, rgb: np.ndarray, settings: Mapping[str, Any]) -> Path:
+    """Write a picture, `rgb` 0-255, with the settings that made it in its metadata; its folder is made."""
+    path.parent.mkdir(exist_ok=True)
+    images.write(path, rgb, json.dumps({key: value for key, value in settings.items() if not runs.inert(key)}))
+    return path
+
+
 def row(evaluation: Evaluation) -> dict[str, float]:
     """An evaluation as a row of metrics.csv; loss/* carry their weights and add up to loss/total."""
-    terms = evaluation.terms
-    values = (
-        evaluation.index,
-        evaluation.iteration,
-        evaluation.seconds,
-        terms.total,
-        terms.content,
-        terms.style,
-        terms.smoothness,
-    )
-    return {**dict(zip(COLUMNS, values, strict=True)), **terms.per_layer}
+    counted = {"evaluation": evaluation.index, "iteration": evaluation.iteration, "seconds": evaluation.seconds}
+    return counted | terms_of(evaluation.terms)
+
+
+def terms_of(terms: Terms) -> dict[str, float]:
+    """Loss terms by the names that they have in metrics.csv and summary.json."""
+    return {f"loss/{name}": getattr(terms, name) for name in TERMS} | dict(terms.per_layer)
 
 
 def peak_memory_mb() -> float:

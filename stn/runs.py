@@ -1,6 +1,7 @@
 """Runs that were made: read one, find those below a folder, order them, say in what they differ."""
 
 import csv
+import dataclasses
 import functools
 import json
 import re
@@ -10,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stn import assets, config, images, resizing
+from stn import assets, config, images, pictures, resizing
 from stn.errors import InputError
 
 PROVENANCE, SUMMARY, METRICS, PICTURE = "provenance.json", "summary.json", "metrics.csv", "image.png"
@@ -71,10 +72,9 @@ class Run:
     def picture(self, role: str) -> np.ndarray:
         """The `content` or the `style` picture at the size that image.size_px gives it, `rgb`."""
         rgb = images.read(assets.locate_image(self.settings[role]["path"]))
-        image = self.settings["image"]
-        rounding, method = image.get("rounding", "nearest"), image.get("filter", "skimage")  # absent before 0.2
-        shape = resizing.target_shape(rgb, image["size_px"], image["side"], image["aspect"], rounding)
-        return resizing.resize(rgb, *shape, method)
+        known = {each.name for each in dataclasses.fields(config.Image)}
+        image = config.Image(**{key: value for key, value in self.settings["image"].items() if key in known})
+        return resizing.resize(rgb, *pictures.shape_of(rgb, image), image.filter)
 
     def check(self) -> "Run":
         """Give the run itself if it is finished and whole; else InputError, which names the missing or damaged file."""

@@ -25,6 +25,8 @@ from stn.optimize import Evaluation, State
 
 # Plain lines a run leaves where there is no terminal.
 PLAIN_LINES = 10
+# A picture whose own loss is further from the optimizer's than this share is worth a line.
+NOTABLE = 0.01
 
 
 class Watch:
@@ -94,6 +96,13 @@ class Watch:
         """Log the result to W&B and close it; an end before the budget is said."""
         if summary["stop_reason"] != "max_evaluations":
             print(f"ended after {summary['evaluations']} evaluations: {summary['stop_reason']}", file=sys.stderr)
+        told, own = summary["loss/total"], summary["picture/loss/total"]
+        if abs(own - told) > NOTABLE * abs(told):
+            print(
+                f"the picture's own loss is {own:.4g}, the optimizer's {told:.4g}: "
+                f"{summary['picture/clipped_share']:.1%} of its values were clipped to 0-255",
+                file=sys.stderr,
+            )
         self._wandb.log_image("image", rgb, int(summary["evaluations"]))
         self._wandb.finish(summary)
 

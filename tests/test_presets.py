@@ -336,14 +336,14 @@ def test_the_printed_presets_rescale_the_network(networks: dict) -> None:
 def test_any_part_can_be_overridden_after_a_preset() -> None:
     settings = config.compose(
         "preset=gatys2016",
-        "network=vgg16_hed",
+        "network=vgg16",
         "layers=johnson",
         "network.pooling=max",
         "init=content",
         "optimizer=adam",
         "optimizer.max_evaluations=7",
     )
-    assert (settings.network.name, settings.network.pooling) == ("vgg16_hed", "max")
+    assert (settings.network.name, settings.network.pooling) == ("vgg16", "max")
     assert [layer.layer for layer in settings.objective.style_layers] == JOHNSON
     assert (settings.init.name, settings.optimizer.name, settings.optimizer.max_evaluations) == ("content", "adam", 7)
     assert settings.objective.gram_divisor == "m"

@@ -76,6 +76,7 @@ CASES = {
     "fewer layers": (["network.weights={fewer.mat}"], "relu3_1"),
     "VGG-16 for VGG-19": (["network.weights={vgg16}"], "VGG-16"),
     "VGG-19 for VGG-16": (["network=vgg16"], "VGG-19"),
+    "VGG-16 for VGG-19 to 8 bits": (["network=vgg19_q8", "network.weights={vgg16}"], "network=vgg19_q8"),
     "weights are a directory": (["network.weights={foreign}"], "foreign"),
     "weights not fetched": (["network.weights=null"], "fetch.py vgg19"),
     "missing means": (["network.rescale=nowhere.npz"], "nowhere.npz"),

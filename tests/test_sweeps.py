@@ -198,5 +198,5 @@ def test_the_agents_commands_of_the_wandb_sweep_compose(monkeypatch: pytest.Monk
         args = utils.create_sweep_command_args({"args": {n: {"value": v} for n, v in zip(names, values, strict=True)}})
         overrides = [text for text in command[3:-1] if not text.startswith("hydra.")] + args["args_no_hyphens"]
         settings = config.compose(*overrides)
-        assert (settings.network.name, settings.tracking.mode) == ("vgg16_hed", "online")
+        assert (settings.network.name, settings.tracking.mode) == ("vgg16", "online")
         assert settings.objective.style_weight == values[names.index("objective.style_weight")]
