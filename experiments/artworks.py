@@ -16,7 +16,10 @@ PAINTINGS = {
 
 def cells(base: config.Config) -> list[experiments.Cell]:
     return [
-        experiments.Cell(f"{letter}-{style}", (f"style={style}", f"objective.style_weight={1 / ratio:g}"))
+        experiments.Cell(
+            f"{letter}-{style}",
+            (f"style={style}", f"objective.style_weight={base.objective.content_weight / ratio:g}"),
+        )
         for letter, (style, ratio) in PAINTINGS.items()
     ]
 
@@ -34,7 +37,7 @@ EXPERIMENT = experiments.Experiment(
     "artworks",
     "Gatys et al. 2016, figure 3: A the photograph (Neckarfront); B The Shipwreck of the Minotaur, C The Starry Night, "
     "D Der Schrei, E Femme nue assise, F Composition VII; α/β = 1e-3, 8e-4, 5e-3, 5e-4, 5e-4.",
-    ("preset=gatys2016",),
+    ("preset=gatys2016", "network=vgg19_q8"),
     cells,
     draw,
 )

@@ -45,7 +45,7 @@ EXPERIMENT = experiments.Experiment(
     "without a line search, ours with a step length for each band of frequencies, Adam with learning rates 10 and 1. "
     "table.md says how soon each gets as low as others end. Times compare only if the cells ran one after another on "
     "an idle machine.",
-    ("preset=gatys2016", "style=starry_night", "optimizer.max_evaluations=500"),
+    ("preset=gatys2016", "network=vgg19_q8", "style=starry_night", "optimizer.max_evaluations=500"),
     cells,
     draw,
     write,
