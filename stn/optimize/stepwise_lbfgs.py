@@ -79,11 +79,12 @@ class Memory:
 
 
 def minimize(search: Search) -> None:
-    """L-BFGS as torch.optim.LBFGS takes it at its learning rate of 1: the step is the direction itself. In float32.
+    """L-BFGS without a line search: the step is the direction itself. In float32.
 
-    Unlike Torch's (README, deviation 2), a step that raises the loss by a tenth is taken back, and while no pair of
-    positive curvature is known, steps follow the gradient, the first with a root mean square of one pixel of 255, each
-    next twice as long. `spectral_lbfgs` differs in its variables and in H0, the first guess of the inverse Hessian.
+    `torch_lbfgs` takes the steps of torch.optim.LBFGS at its learning rate of 1; the first is the gradient over the sum
+    of its absolute values, so short that it tells the curvature and moves nothing. `spectral_lbfgs` differs in its
+    variables and in H0, the first guess of the inverse Hessian; it takes a step back that raises the loss by a tenth,
+    and its first step has a root mean square of one pixel of 255, each next twice as long till the loss curves upwards.
     """
     state, settings, unit, shape = search.state, search.settings, search.unit, search.state.image.shape
     spectrum = Spectrum(*shape[1:3]) if settings.name == "spectral_lbfgs" else None
@@ -97,7 +98,7 @@ def minimize(search: Search) -> None:
     memory = Memory(**state.memory) if state.memory else None
     while True:
         total, gradient = search.evaluate(state.image)
-        if memory is not None and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total):
+        if spectrum and memory is not None and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total):
             memory.step, memory.length = SHORTER * memory.step, 1.0
         else:
             g = variables(gradient * unit)
@@ -110,6 +111,8 @@ def minimize(search: Search) -> None:
                 raise Stop("converged (the gradient is zero)")
             if memory.count:
                 memory.step = memory.direction(spectrum)
+            elif spectrum is None:
+                memory.step = g * np.float32(-min(1.0, 1 / np.abs(g).sum(dtype=np.float64)))
             else:
                 memory.step = g * np.float32(-memory.length / np.sqrt(np.mean(pixels(g) ** 2)))
                 memory.length *= 2
