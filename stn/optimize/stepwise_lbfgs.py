@@ -7,7 +7,7 @@ import numpy as np
 from stn.optimize.search import Search, Stop
 from stn.optimize.spectrum import Spectrum
 
-# A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours (README, deviation 2).
+# A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours (docs/deviations.md, 2).
 HIGHEST_RISE, SHORTER = 1.1, 0.25
 # torch.optim.LBFGS skips pairs with s·y below 1e-10; here the cosine is meant, so that the loss' unit does not matter.
 LEAST_COSINE = 1e-10
@@ -81,7 +81,7 @@ class Memory:
 def minimize(search: Search) -> None:
     """L-BFGS as torch.optim.LBFGS takes it at its learning rate of 1: the step is the direction itself. In float32.
 
-    Unlike Torch's (README, deviation 2), a step that raises the loss by a tenth is taken back, and while no pair of
+    Unlike Torch's (docs/deviations.md, 2), a step that raises the loss by a tenth is taken back, and while no pair of
     positive curvature is known, steps follow the gradient, the first with a root mean square of one pixel of 255, each
     next twice as long. `spectral_lbfgs` differs in its variables and in H0, the first guess of the inverse Hessian.
     """
