@@ -25,7 +25,7 @@ check: .venv/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every figure at a small size, on the network of 18.5 MB; what that changes stands in README, Figures.
+# Every figure at a small size, on the network of 18.5 MB; docs/figures.md has them at full size.
 # A second call computes nothing. FIGURES="image.size_px=512 network=vgg19" make figures is another size and network.
 FIGURES ?= network=vgg19_q8 network.rescale=null image.size_px=192 objective.content_weight=7.1 init.amplitude=20 \
 	optimizer=spectral_lbfgs optimizer.max_evaluations=100 tracking=off

@@ -7,7 +7,8 @@ import numpy as np
 from stn.optimize.search import Search, Stop
 from stn.optimize.spectrum import Spectrum
 
-# A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours (README, deviation 2).
+# A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours: of
+# `spectral_lbfgs` alone.
 HIGHEST_RISE, SHORTER = 1.1, 0.25
 # torch.optim.LBFGS skips pairs with s·y below 1e-10; here the cosine is meant, so that the loss' unit does not matter.
 LEAST_COSINE = 1e-10
