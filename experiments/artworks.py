@@ -36,8 +36,9 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
 EXPERIMENT = experiments.Experiment(
     "artworks",
     "Gatys et al. 2016, figure 3: A the photograph (Neckarfront); B The Shipwreck of the Minotaur, C The Starry Night, "
-    "D Der Schrei, E Femme nue assise, F Composition VII; α/β = 1e-3, 8e-4, 5e-3, 5e-4, 5e-4.",
-    ("preset=gatys2016", "network=vgg19_q8"),
+    "D Der Schrei, E Femme nue assise, F Composition VII; α/β = 1e-3, 8e-4, 5e-3, 5e-4, 5e-4. "
+    "From the photograph, as the authors' later programs start; the paper starts from noise.",
+    ("preset=gatys2016", "network=vgg19_q8", "init=content"),
     cells,
     draw,
 )
