@@ -1,5 +1,7 @@
 """Neckarfront in five styles: figure 2 of Gatys et al. 2015, 3 of 2016, five cells. python experiments/artworks.py"""
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 
 from stn import config, experiments, figures, runs
@@ -24,13 +26,20 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
+def write(folder: Path, finished: dict[str, runs.Run]) -> None:
+    """public.png: the figure without E, since Picasso's painting is not in the public domain everywhere."""
+    kept = {name: run for name, run in finished.items() if not name.startswith("E-")}
+    figures.save(_panels(kept), folder / "public.png")
+
+
 def draw(finished: dict[str, runs.Run]) -> plt.Figure:
-    found = list(finished.values())
-    drawn = [figures.Panel(found[0].picture("content"), "A")]
-    drawn += [
-        figures.Panel(run.rgb, letter, inset=run.picture("style")) for letter, run in zip(PAINTINGS, found, strict=True)
-    ]
-    return figures.panels([drawn[:2], drawn[2:4], drawn[4:]])
+    return _panels(finished)
+
+
+def _panels(finished: dict[str, runs.Run]) -> plt.Figure:
+    drawn = [figures.Panel(next(iter(finished.values())).picture("content"), "A")]
+    drawn += [figures.Panel(run.rgb, name[0], inset=run.picture("style")) for name, run in finished.items()]
+    return figures.panels([drawn[i : i + 2] for i in range(0, len(drawn), 2)])
 
 
 EXPERIMENT = experiments.Experiment(
@@ -41,6 +50,7 @@ EXPERIMENT = experiments.Experiment(
     ("preset=gatys2016", "network=vgg19_q8", "init=content"),
     cells,
     draw,
+    write,
 )
 
 if __name__ == "__main__":
