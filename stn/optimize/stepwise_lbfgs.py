@@ -101,7 +101,7 @@ def minimize(search: Search) -> None:
     while True:
         total, gradient = search.evaluate(state.image)
         if spectrum and memory is not None and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total):
-            memory.step = SHORTER * memory.step
+            memory.step, memory.longest = SHORTER * memory.step, memory.longest * SHORTER / GROWTH
         else:
             g = variables(gradient * unit)
             if memory is None:
