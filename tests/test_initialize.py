@@ -54,14 +54,14 @@ def test_noise_is_independent_over_pixels_and_channels():
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.02
 
 
-@pytest.mark.parametrize("distribution", config.CHOICES["init.distribution"])
+@pytest.mark.parametrize("distribution", config.choices("init.distribution"))
 def test_the_seed_decides_every_byte(distribution):
     first, again, other = (initialize.noise(8, 9, distribution, 20.0, seed) for seed in (7, 7, 8))
     assert first.tobytes() == again.tobytes()
     assert np.abs(first - other).mean() > 1
 
 
-@pytest.mark.parametrize("name", config.CHOICES["init.name"])
+@pytest.mark.parametrize("name", config.choices("init.name"))
 def test_every_first_image_has_the_contents_size(name):
     image = first_image(Init(name, noise_ratio=0.5))
     assert image.shape == (1, H, W, 3)
@@ -70,7 +70,7 @@ def test_every_first_image_has_the_contents_size(name):
 
 
 def test_content_style_and_file_are_those_pictures():
-    assert len({first_image(Init(name, noise_ratio=0.5)).tobytes() for name in config.CHOICES["init.name"]}) == 5
+    assert len({first_image(Init(name, noise_ratio=0.5)).tobytes() for name in config.choices("init.name")}) == 5
     np.testing.assert_allclose(first_image(Init("content"))[0], CONTENT - MEAN, rtol=1e-6)
     for name, rgb in (("style", STYLE), ("file", FILE)):
         np.testing.assert_allclose(first_image(Init(name))[0], resizing.resize(rgb, H, W) - MEAN, atol=1e-4)
