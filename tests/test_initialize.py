@@ -5,6 +5,7 @@ import pytest
 
 from stn import config, initialize, resizing
 from stn.config import Init
+from stn.pictures import Pictures
 
 MEAN = np.array([123.68, 116.779, 103.939])  # METHODS.md §1
 H, W = 6, 10
@@ -18,8 +19,12 @@ def gradient_picture(height: int, width: int, phase: float) -> np.ndarray:
 CONTENT, STYLE, FILE = gradient_picture(H, W, 0), gradient_picture(9, 7, 1), gradient_picture(H, 13, 2)
 
 
+def pictures(content: np.ndarray, style: np.ndarray, file: np.ndarray | None) -> Pictures:
+    return Pictures(content, style, file, {}, config.Image(), "own")
+
+
 def first_image(init: Init, content=CONTENT, style=STYLE, file=FILE, seed: int = 0) -> np.ndarray:
-    return initialize.first_image(init, content, style, file, MEAN, seed)
+    return initialize.first_image(init, pictures(content, style, file), MEAN, seed)
 
 
 @pytest.mark.parametrize("amplitude", [20.0, 127.5])
@@ -83,7 +88,7 @@ def test_a_picture_of_the_right_size_is_not_touched():
 
 def test_noise_ignores_the_pictures_and_the_mean_pixel():
     init = Init("noise", distribution="normal", amplitude=60.0)
-    other = initialize.first_image(init, 255 - CONTENT, STYLE * 0, None, np.zeros(3), 5)
+    other = initialize.first_image(init, pictures(255 - CONTENT, STYLE * 0, None), np.zeros(3), 5)
     np.testing.assert_array_equal(first_image(init, seed=5), other)
     np.testing.assert_array_equal(other, initialize.noise(H, W, "normal", 60.0, 5))
 
