@@ -76,7 +76,7 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
 EXPERIMENT = experiments.Experiment(
     "optimizers",
     "Ours: the best total loss so far over evaluations: SciPy's L-BFGS with a history of 10, Torch's without a line "
-    "search and a history of 100, and ours with a step length for each band of frequencies. table.md says how soon ours "
+    "search and a history of 100, ours with a step length for each band of frequencies. table.md says how soon ours "
     "gets as low as the others end. Ours keeps pixels in 0-255, the others do not.",
     ("init=content", "image.size_px=192", "image.side=long", "optimizer.max_evaluations=500"),
     cells,
