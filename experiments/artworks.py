@@ -15,8 +15,9 @@ PAINTINGS = {
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
+    alpha = base.objective.content_weight
     return [
-        experiments.Cell(f"{letter}-{style}", (f"style={style}", f"objective.style_weight={1 / ratio:g}"))
+        experiments.Cell(f"{letter}-{style}", (f"style={style}", f"objective.style_weight={alpha / ratio:g}"))
         for letter, (style, ratio) in PAINTINGS.items()
     ]
 

@@ -6,7 +6,7 @@ from stn import config, experiments, figures, runs
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
-    return [experiments.Cell("night", ("objective.style_weight=100",))]  # α/β = 1e-2
+    return [experiments.Cell("night", (f"objective.style_weight={base.objective.content_weight / 1e-2:g}",))]  # α/β
 
 
 def draw(finished: dict[str, runs.Run]) -> plt.Figure:

@@ -8,7 +8,11 @@ EXPONENTS = (-4, -3, -2, -1)  # α/β = 1e-4 … 1e-1
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
-    return [experiments.Cell(f"1e{exponent}", (f"objective.style_weight={10**-exponent}",)) for exponent in EXPONENTS]
+    alpha = base.objective.content_weight
+    return [
+        experiments.Cell(f"1e{exponent}", (f"objective.style_weight={alpha * 10**-exponent}",))
+        for exponent in EXPONENTS
+    ]
 
 
 def draw(finished: dict[str, runs.Run]) -> plt.Figure:

@@ -12,10 +12,11 @@ EXPONENTS = (-5, -4, -3, -2)  # α/β = 1e-5 … 1e-2
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
+    alpha = base.objective.content_weight
     return [
         experiments.Cell(
             f"to_conv{count}_1-1e{exponent}",
-            (f"objective.style_layers=[{','.join(LAYERS[:count])}]", f"objective.style_weight={10**-exponent}"),
+            (f"objective.style_layers=[{','.join(LAYERS[:count])}]", f"objective.style_weight={alpha * 10**-exponent}"),
         )
         for count in range(1, 6)
         for exponent in EXPONENTS

@@ -29,6 +29,7 @@ CELLS = {
     "convolution": 2,
     "pooling": 2,
     "optimizers": 6,
+    "authors_curve": 2,  # the programs that printed their losses
 }
 
 

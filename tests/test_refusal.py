@@ -110,7 +110,7 @@ CASES = {
     "layer without weight": (["objective.style_layers=[{layer: relu1_1}]"], "objective.style_layers"),
     "negative style weight": (["objective.style_weight=-1"], "objective.style_weight"),
     "infinite content weight": (["objective.content_weight=.inf"], "objective.content_weight"),
-    "two units": (["image.unit=[1,1]"], "image.unit"),
+    "two units": (["image.pixel_unit=[1,1]"], "image.pixel_unit"),
     # numbers and choices
     "zero budget": (["optimizer.max_evaluations=0"], "optimizer.max_evaluations"),
     "budget in words": (["optimizer.max_evaluations=many"], "many"),

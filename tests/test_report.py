@@ -151,7 +151,7 @@ def test_the_overrides_of_a_run_make_its_settings_again(overrides: tuple[str, ..
 
 def test_the_commands_are_for_a_shell(page: dict[str, Any]) -> None:
     settings = ("content.path=skimage:coffee.png", "style.path=drawn:strokes", "network.pooling=max", "seed=1")
-    assert set(page["runs"][3]["command"].split()) == {"python", "scripts/stylize.py", *settings}
+    assert set(page["runs"][3]["command"].split()) == {"python", "scripts/stylize.py", "preset=default", *settings}
     assert page["runs"][12]["command"] == "python scripts/stylize.py 'style.path=a b.jpg' seed=1"
 
 

@@ -97,10 +97,14 @@ def test_the_run_starts_from_the_initial_image_asked_for(
     if name in expected:
         np.testing.assert_array_equal(found, expected[name])
         return
-    # noise: the mean pixel ± 8; blend: a quarter of the way from the content to the mean pixel ± 40.
+    # noise: normal around the mean pixel, deviation 8; blend: a quarter of the way from the content to the pixel ± 40.
     mean_pixel, ratio, amplitude = np.array(weights.IMAGENET_MEAN), *{"noise": (1, 8), "blend": (0.25, 40)}[name]
     noise = found - (1 - ratio) * content - ratio * mean_pixel
     inside = (found > 0) & (found < 255)
+    if name == "noise":
+        assert noise[inside].std() == pytest.approx(amplitude, rel=0.1)
+        assert np.abs(noise[inside]).max() > 2.5 * amplitude  # further out than a uniform's
+        return
     assert np.abs(noise[inside]).max() <= ratio * amplitude + 0.5
     assert noise[inside].std() == pytest.approx(ratio * amplitude / 3**0.5, rel=0.1)  # a uniform's deviation
 

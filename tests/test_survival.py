@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import listing, metrics
 
-from stn import errors, objective, transfer
+from stn import checks, errors, objective, transfer
 
 LONG = os.environ.get("STN_LONG") == "1"
 OPTIMIZERS = {
@@ -191,7 +191,7 @@ def test_too_little_disk_is_refused_before_the_run(run, tiny_disk) -> None:
 
 def test_a_disk_that_fills_up_leaves_whole_files_and_the_run_goes_on_later(case, run, tiny_disk, monkeypatch) -> None:
     overrides, undisturbed = case
-    monkeypatch.setattr(transfer, "_check_room", lambda *_: None)  # as if something else filled the disk meanwhile
+    monkeypatch.setattr(checks, "_check_disk", lambda *_: None)  # as if something else filled the disk meanwhile
     (tiny_disk / "other").write_bytes(bytes(640_000))
     with pytest.raises(OSError, match="No space left"):
         run(tiny_disk / "run", *overrides)
