@@ -157,10 +157,11 @@ def test_the_report_gives_wandb_a_table_with_the_pictures(sweep, tmp_path: Path)
     assert (run.run_group, run.job_type, run.display_name) == ("noise", "table", "noise table")
     [path] = (folder / "wandb").glob("offline-run-*/files/media/table/cells*.json")
     table = json.loads(path.read_text())
-    assert table["columns"][:3] == ["cell", "seed", "loss/total"] and table["columns"][-1] == "image"
+    assert table["columns"][:3] == ["cell", "seed", "picture/loss/total"] and table["columns"][-1] == "image"
     for name, row in zip(("0", "1"), table["data"], strict=True):
         summary = json.loads((folder / name / "summary.json").read_text())
-        assert row[:3] == [name, name, summary["loss/total"]]
+        assert row[:3] == [name, name, summary["picture/loss/total"]]
+        assert row[table["columns"].index("loss/total")] == summary["loss/total"]
     staged = [file.read_bytes() for file in (folder / "wandb" / "artifacts" / "staging").iterdir()]
     assert all((folder / name / "image.png").read_bytes() in staged for name in ("0", "1"))
 

@@ -68,6 +68,7 @@ def test_the_pictures_are_logged(offline: Ended) -> None:
 def test_the_summary_is_that_of_the_run_directory(offline: Ended) -> None:
     expected, found = offline.json("summary.json"), wandb_file.summary(offline.run_dir)
     assert {name: found[name] for name in expected} == expected
+    assert {"picture/loss/total", "picture/style/relu1_1", "picture/clipped_share"} <= expected.keys()
     [end] = wandb_file.of_kind(offline.run_dir, "exit")
     assert end.exit_code == 0
 
