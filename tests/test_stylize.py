@@ -133,6 +133,18 @@ def test_a_finished_run_typed_again_says_where_its_picture_is(command: Callable[
     assert str(first.run_dir / "image.png") in again.out and again.err == ""
 
 
+def test_two_commands_in_one_second_have_a_directory_each(small: tuple[str, ...], tmp_path: Path) -> None:
+    processes = [start(tmp_path, *small, "init=noise", f"seed={seed}") for seed in (0, 1)]
+    ended = [(process.communicate(), process.returncode) for process in processes]
+    assert [code for _, code in ended] == [0, 0], ended
+    pictures = [Path(out.strip()) for (out, _), _ in ended]
+    assert len(set(pictures)) == 2
+    for seed, path in enumerate(pictures):
+        relative = path.relative_to(tmp_path / "outputs") if path.is_absolute() else path.relative_to("outputs")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d-\d{6}/image\.png", str(relative))
+        assert json.loads((tmp_path / path.parent / "provenance.json").read_text())["seed"] == seed
+
+
 def test_a_mistyped_key_ends_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     ended = start(tmp_path, "image.sise_px=32")
     out, err = ended.communicate()
