@@ -50,7 +50,7 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
         if not counts:
             shown = _value(config, other)
             warnings.warn(
-                f"{key}={value} has no effect with {other}={'null' if shown is None else shown}; {remedy}", stacklevel=3
+                f"{key}={_typable(value)} has no effect with {other}={_typable(shown)}; {remedy}", stacklevel=3
             )
 
 
@@ -67,6 +67,12 @@ def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _flat(f"{key}.{name}", below)
     else:
         yield key, value
+
+
+def _typable(value: Any) -> str:
+    if value is None:
+        return "null"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _value(config: Any, key: str) -> Any:

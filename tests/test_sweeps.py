@@ -248,11 +248,12 @@ def test_a_sweep_over_seeds_where_nothing_is_random_is_told_so_once(typed: tuple
         assert line.startswith("seed=0,1: ") and f"init={named}, " in line and "init=noise" in line
 
 
-def test_the_command_warns_of_equal_seeds_before_its_first_cell(command, tmp_path: Path) -> None:
-    ended = command("-m", "seed=0,1", "optimizer.max_evaluations=1", f"hydra.sweep.dir={tmp_path / 'sweep'}")
-    assert ended.code == 0
-    assert ended.err.splitlines()[0].startswith("warning: seed=0,1: nothing is random with init=content")
-    assert ended.err.count("warning: ") == 1
+def test_the_command_warns_of_equal_seeds_before_its_first_cell(small: tuple[str, ...], tmp_path: Path) -> None:
+    process = start(tmp_path, "-m", *small, "seed=0,1", "optimizer.max_evaluations=1", "hydra.sweep.dir=sweep")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert err.splitlines()[0].startswith("warning: seed=0,1: nothing is random with init=content")
+    assert err.count("warning: ") == 1
 
 
 def test_a_forced_sweep_goes_on_without_force(monkeypatch: pytest.MonkeyPatch) -> None:

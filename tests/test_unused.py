@@ -57,8 +57,8 @@ def test_what_has_no_effect_is_named_in_one_line(typed: tuple[str, ...]) -> None
     assert line.startswith(f"{key} has no effect with {other}; ") and "\n" not in line
 
 
-def test_the_command_warns_and_runs(command) -> None:
-    ended = command("optimizer=adam", "optimizer.history=5", "optimizer.max_evaluations=1")
+def test_the_command_warns_and_runs(stylize) -> None:
+    ended = stylize("optimizer=adam", "optimizer.history=5", "optimizer.max_evaluations=1")
     assert ended.code == 0
     warned = [line for line in ended.err.splitlines() if line.startswith("warning: ")]
     assert warned == [
