@@ -1,9 +1,8 @@
 """The typed configuration and its checks; the only module that knows Hydra and OmegaConf."""
 
-import dataclasses
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from stn import allowed, unused
+from stn.allowed import number, one_of
 from stn.errors import InputError, one_line
 from stn.weights import VGG16, VGG19
 
@@ -21,16 +22,6 @@ CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 
 # What names a run or shows it, but changes no pixel of its picture.
 INERT_KEYS = ("name", "tracking", "output", "figures", "force", "threads")
-
-
-def one_of(default: Any, *choices: str) -> Any:
-    """A field with a few named choices."""
-    return field(default=default, metadata={"choices": choices})
-
-
-def number(default: Any, least: float = -math.inf, above: float = -math.inf, most: float = math.inf) -> Any:
-    """A field with a number: finite, at least `least`, more than `above`, at most `most`."""
-    return field(default=default, metadata={"least": least, "above": above, "most": most})
 
 
 @dataclass
@@ -176,11 +167,14 @@ ConfigStore.instance().store(name="schema", node=Config)
 def compose(*overrides: str) -> Config:
     """The configuration that `scripts/stylize.py` would run with these overrides, for use from Python."""
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        return parse(hydra_compose("config", list(overrides)))
+        return parse(hydra_compose("config", list(overrides)), overrides)
 
 
-def parse(config: DictConfig) -> Config:
-    """Turn Hydra's configuration into a checked `Config`; InputError names the key, the value and what is allowed."""
+def parse(config: DictConfig, overrides: Sequence[str] = ()) -> Config:
+    """Turn Hydra's configuration into a checked `Config`; InputError names the key, the value and what is allowed.
+
+    Of the `overrides` that made it those that change nothing are named in a warning.
+    """
     try:
         parsed = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
@@ -188,26 +182,31 @@ def parse(config: DictConfig) -> Config:
     if not isinstance(parsed, Config):
         raise InputError("the configuration lacks the schema; keep `- schema` first in the defaults of config.yaml")
     check(parsed)
+    unused.warn(parsed, overrides)
     return parsed
 
 
 def check(config: Config) -> None:
-    """Raise InputError for a value that is not allowed; bare layer names become LayerWeights."""
+    """Raise InputError for a key or value that is not allowed; bare layer names become LayerWeights."""
+    allowed.refuse_unknown(config)
+    try:
+        OmegaConf.structured(config)  # which looks at the types
+    except OmegaConfBaseException as error:
+        raise InputError(one_line(error)) from error
     if config.image.unit is not None:
         warnings.warn(
             "image.unit is called image.pixel_unit now; the old name goes with the next release", stacklevel=2
         )
         config.image.pixel_unit, config.image.unit = config.image.unit, None
-    for key, found, limits in _fields(config):
-        _check_value(key, found, limits)
+    for key, found, limits in allowed.fields(config):
+        allowed.check_value(key, found, limits)
     objective = config.objective
     objective.content_layers = _layer_weights("objective.content_layers", objective.content_layers, config)
     objective.style_layers = _layer_weights("objective.style_layers", objective.style_layers, config)
     if not objective.content_layers and not objective.style_layers:
         raise InputError("objective.content_layers and objective.style_layers are both empty: nothing to optimize")
-    content = objective.content_weight * sum(layer.weight for layer in objective.content_layers)
-    style = objective.style_weight * sum(layer.weight for layer in objective.style_layers)
-    if not (content or style):
+    weights = (objective.content_weight, objective.content_layers), (objective.style_weight, objective.style_layers)
+    if not any(weight * sum(layer.weight for layer in layers) for weight, layers in weights):
         raise InputError("objective.content_weight and objective.style_weight: nothing weighs more than zero")
     if config.init.name == "file" and not config.init.path:
         raise InputError("init.path is missing: init=file needs the picture to start from, init.path=FILE")
@@ -216,14 +215,14 @@ def check(config: Config) -> None:
             raise InputError(f"pyramid.levels: a scale of {level.scale}; it must lie between 0 and 1")
         if level.max_evaluations < 1:
             raise InputError(f"pyramid.levels: max_evaluations of {level.max_evaluations}; it must be at least 1")
-    _check_color("image.pixel_unit", config.image.pixel_unit)
+    allowed.check_color("image.pixel_unit", config.image.pixel_unit)
     if config.network.mean_pixel is not None:
-        _check_color("network.mean_pixel", config.network.mean_pixel)
+        allowed.check_color("network.mean_pixel", config.network.mean_pixel)
 
 
 def choices(key: str) -> tuple[str, ...]:
     """The names that a key may have, such as `choices("init.name")`."""
-    found: tuple[str, ...] = next(allowed["choices"] for name, _, allowed in _fields(Config()) if name == key)
+    found: tuple[str, ...] = next(limits["choices"] for name, _, limits in allowed.fields(Config()) if name == key)
     return found
 
 
@@ -232,33 +231,6 @@ def to_dict(config: Config) -> dict[str, Any]:
     plain = OmegaConf.to_container(OmegaConf.structured(config))
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
-
-
-def _fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Every field below `config`: its key, its value and what its definition says is allowed."""
-    for each in dataclasses.fields(config):
-        found = getattr(config, each.name)
-        if dataclasses.is_dataclass(found):
-            yield from _fields(found, f"{prefix}{each.name}.")
-        else:
-            yield f"{prefix}{each.name}", found, each.metadata
-
-
-def _check_value(key: str, value: Any, allowed: Any) -> None:
-    if "choices" in allowed and value not in allowed["choices"]:
-        raise InputError(f"{key}={value}: must be one of {', '.join(allowed['choices'])}")
-    if "least" not in allowed or value is None:
-        return
-    if not math.isfinite(value) or value < allowed["least"] or value <= allowed["above"]:
-        bound = f"of at least {allowed['least']}" if allowed["above"] == -math.inf else f"above {allowed['above']}"
-        raise InputError(f"{key}={value}: must be a number {bound}")
-    if value > allowed["most"]:
-        raise InputError(f"{key}={value}: must be at most {allowed['most']}")
-
-
-def _check_color(key: str, color: list[float]) -> None:
-    if len(color) != 3 or not all(math.isfinite(value) and value > 0 for value in color):
-        raise InputError(f"{key}={color}: must be three numbers above 0, one a color channel")
 
 
 def _layer_weights(key: str, items: list[Any], config: Config) -> list[LayerWeight]:

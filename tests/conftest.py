@@ -110,7 +110,7 @@ def composed(small: tuple[str, ...]) -> Callable[..., config.Config]:
 
 @pytest.fixture(scope="session")
 def run(composed: Callable[..., config.Config]) -> Callable[..., Any]:
-    """`run(run_dir, *overrides)`: a small run in this process; gives the Result, None if it was finished before."""
+    """`run(run_dir, *overrides)`: a small run in this process; gives the Result."""
     from stn import transfer  # TensorFlow takes seconds to import
 
     return lambda run_dir, *overrides: transfer.run(composed(*overrides), run_dir)
