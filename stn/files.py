@@ -1,4 +1,4 @@
-"""A file appears whole or not at all: written beside its place, then renamed into it."""
+"""A file appears whole or not at all: written beside its place, then renamed into it; and where the cache is."""
 
 import contextlib
 import hashlib
@@ -6,6 +6,8 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import pooch
 
 
 @contextlib.contextmanager
@@ -38,6 +40,14 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_dir() -> Path:
+    """The directory named by STN_CACHE, else the user's cache directory (on Linux ~/.cache/stn).
+
+    In it: fetched weights, converted copies of all weight files (.convs.npz), mean activations, and `images/`.
+    """
+    return Path(os.environ.get("STN_CACHE") or pooch.os_cache("stn"))
 
 
 def _umask() -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stn import config, images, rescale, resizing, transfer, vgg, weights
+from stn import config, images, matconvnet, rescale, resizing, transfer, vgg, weights
 
 PRESETS = sorted(path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml"))
 GATYS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
@@ -211,8 +211,8 @@ def network(depth: int, path: Path) -> weights.Weights:
             bias = generator.uniform(0, 0.3, width).astype(np.float32)
             layers.append(weights.Layer(f"conv{block}_{i}", kernel, bias))
             channels = width
-    weights.write_mat(path, weights.Weights(tuple(layers), np.array(weights.IMAGENET_MEAN, dtype=np.float32)))
-    return weights.load(path)
+    matconvnet.write(path, weights.Weights(tuple(layers), np.array(weights.IMAGENET_MEAN, dtype=np.float32)))
+    return matconvnet.load(path)
 
 
 @pytest.fixture(scope="module")
@@ -325,7 +325,7 @@ def test_the_printed_presets_rescale_the_network(networks: dict) -> None:
     assert config.compose("preset=gatys2015").network.rescale == "default"
     net = transfer.network_of(config.compose("preset=gatys2016", f"network.weights={networks[19]}"))
     photographs = [images.read(images.sample_path("skimage", photograph)) for photograph in rescale.PHOTOGRAPHS]
-    plain = weights.load(networks[19])
+    plain = matconvnet.load(networks[19])
     means = rescale.mean_activations(net, photographs, "avg")
     before = rescale.mean_activations(plain, photographs, "avg")
     for layer, mean in means.items():

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stn import images, rescale, resizing, vgg
+from stn import images, matconvnet, rescale, resizing, vgg
 from stn.errors import InputError
-from stn.weights import IMAGENET_MEAN, Layer, Weights, write_mat
+from stn.weights import IMAGENET_MEAN, Layer, Weights
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -80,12 +80,13 @@ def test_means_of_the_normalized_network_are_one_but_for_the_near_dead_filter(ne
         np.testing.assert_allclose(after[name][~alive], mean[~alive], rtol=1e-3)
 
 
-def test_default_means_are_computed_once_and_kept_beside_the_weights(network, tmp_path, monkeypatch) -> None:
+def test_default_means_are_computed_once_and_kept_in_the_cache(network, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("STN_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "small.mat"
-    write_mat(path, network)
+    matconvnet.write(path, network)
     first = rescale.default_means(network, path, "avg")
-    kept = list(tmp_path.glob("small.mat.avg-*.means.npz"))
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["cache", "small.mat"]
+    kept = list((tmp_path / "cache").glob("small.mat.avg-*.means.npz"))
     assert len(kept) == 1
     changed = {name: mean * 2 for name, mean in first.items()}
     rescale.write_means(kept[0], changed)
@@ -112,16 +113,18 @@ def test_unusable_means_are_refused(network, tmp_path, spoil) -> None:
             rescale.rescaled(network, means)
 
 
-def test_the_script_averages_a_folder(network, photographs, tmp_path) -> None:
-    write_mat(tmp_path / "small.mat", network)
+@pytest.mark.parametrize("name", ["means.npz", "means"])
+def test_the_script_averages_a_folder(network, photographs, tmp_path, name) -> None:
+    matconvnet.write(tmp_path / "small.mat", network)
     folder = tmp_path / "photos"
     folder.mkdir()
     for i, rgb in enumerate(photographs):
         images.write(folder / f"{i}.png", rgb)
     (folder / "notes.txt").write_text("not a picture")
     command = [sys.executable, ROOT / "scripts/mean_activations.py", folder, "--weights", tmp_path / "small.mat"]
-    done = subprocess.run([*command, "--out", tmp_path / "means.npz"], capture_output=True, text=True, check=True)
-    assert "2 pictures" in done.stdout
+    done = subprocess.run([*command, "--out", tmp_path / name], capture_output=True, text=True, check=True)
+    assert "2 pictures" in done.stdout and f"network.rescale={tmp_path / name}" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["small.mat", "photos", name])
     expected = rescale.mean_activations(network, [np.rint(rgb) for rgb in photographs], "avg")
-    for name, mean in rescale.read_means(tmp_path / "means.npz").items():
-        np.testing.assert_allclose(mean, expected[name], rtol=1e-4)
+    for layer, mean in rescale.read_means(tmp_path / name).items():
+        np.testing.assert_allclose(mean, expected[layer], rtol=1e-4)
