@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
 
-from stn import config, errors, images, resizing, weights
+from stn import config, errors, images, matconvnet, resizing, weights
 
 SIZES = ("256x256", "384x512", "512x512", "768x1024", "1024x1024", "1536x2048")  # height × width
 PROGRAMS = {
@@ -75,9 +75,9 @@ def main() -> None:
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Everything, as plain numbers."""
     file = folder / "vgg19.mat"
-    weights.write_mat(file, random_vgg19())
+    matconvnet.write(file, random_vgg19())
     found: dict[str, Any] = {"command": " ".join(["python", "scripts/benchmark.py", *sys.argv[1:]]), **machine()}
-    found["load_s"] = [timed(lambda: weights.load(file)) for _ in range(4)]
+    found["load_s"] = [timed(lambda: matconvnet.load(file)) for _ in range(4)]
     found["sizes"] = {}
     with tqdm(total=len(arguments.sizes) * arguments.repetitions, unit="round", disable=None) as bar:
         for size in arguments.sizes:
@@ -129,7 +129,7 @@ def work(program: str, size: str, file: str) -> None:
     began = time.perf_counter()
     height, width = map(int, size.split("x"))
     make = ours if program.startswith("ours") else torch_program
-    evaluate, extra = make(program, weights.load(Path(file)), height, width)
+    evaluate, extra = make(program, matconvnet.load(Path(file)), height, width)
     value, gradient = evaluate()
     # The gradient is compared on a sample; its norm is of the whole.
     sample = np.ascontiguousarray(gradient).reshape(-1)[:: max(1, gradient.size // 5000)]
@@ -264,7 +264,7 @@ def torch_program(program: str, network: weights.Weights, height: int, width: in
 def sweep(folder: Path, runs: int) -> dict[str, float]:
     """A sweep at 64 px by Hydra's own launcher: wall seconds, and those spent in their evaluations."""
     narrow = folder / "narrow.mat"
-    weights.write_mat(narrow, random_vgg19(channels=dict.fromkeys(CHANNELS, 8)))
+    matconvnet.write(narrow, random_vgg19(channels=dict.fromkeys(CHANNELS, 8)))
     command = [sys.executable, str(Path(__file__).with_name("stylize.py")), "-m", f"network.weights={narrow}"]
     command += ["image.size_px=64", "optimizer.max_evaluations=10", "tracking=off", "content=astronaut"]
     command += [

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from stn import assets, errors, images, resizing, weights
+from stn import assets, catalog, errors, images, matconvnet, resizing
 
 EXAMPLE = "python scripts/classify.py photo.jpg"
 
@@ -11,12 +11,12 @@ EXAMPLE = "python scripts/classify.py photo.jpg"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLE)
     parser.add_argument("photograph")
-    parser.add_argument("--network", choices=list(assets.NETWORKS), default="vgg19")
+    parser.add_argument("--network", choices=list(catalog.NETWORKS), default="vgg19")
     parser.add_argument("--weights", type=Path, help="a MatConvNet .mat; default: where scripts/fetch.py puts it")
     arguments = parser.parse_args()
 
     rgb = images.read(assets.locate_image(arguments.photograph))
-    network = weights.load(arguments.weights or assets.locate_weights(arguments.network), head=True)
+    network = matconvnet.load(arguments.weights or assets.locate_weights(arguments.network), head=True)
     from stn import vgg  # after the checks: TensorFlow takes seconds to import
 
     # 224 × 224 without keeping the aspect, as normalization.imageSize says and Keras' examples do.

@@ -3,12 +3,12 @@
 import argparse
 import sys
 
-from stn import assets, errors
+from stn import assets, catalog, errors
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=[*assets.NETWORKS, "images", "all"])
+    parser.add_argument("what", choices=[*catalog.NETWORKS, "images", "all"])
     parser.add_argument(
         "--mirror", action="append", default=[], help="a base address or a directory to try first; may be repeated"
     )

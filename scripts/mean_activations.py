@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from stn import assets, errors, images, weights
+from stn import assets, catalog, errors, images, matconvnet
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="photographs; every picture in it is used")
-    parser.add_argument("--network", choices=list(assets.NETWORKS), default="vgg19")
+    parser.add_argument("--network", choices=list(catalog.NETWORKS), default="vgg19")
     parser.add_argument("--weights", type=Path, help="a MatConvNet .mat; default: where scripts/fetch.py puts it")
     parser.add_argument("--pooling", choices=["avg", "max"], default="avg", help="the pooling the means are for")
     parser.add_argument("--out", type=Path, default=Path("means.npz"))
@@ -18,7 +18,9 @@ def main() -> None:
     photographs = sorted(path for path in arguments.folder.glob("*") if path.suffix.lower() in images.FORMATS)
     if not photographs:
         raise errors.InputError(f"{arguments.folder}: no pictures in it; give a folder of photographs")
-    network = weights.load(arguments.weights or assets.locate_weights(arguments.network))
+    if arguments.out.is_dir():
+        raise errors.InputError(f"--out {arguments.out}: is a directory; give the name of a file in it")
+    network = matconvnet.load(arguments.weights or assets.locate_weights(arguments.network))
     from stn import rescale  # after the checks: TensorFlow takes seconds to import
 
     pictures = (images.read(path) for path in photographs)

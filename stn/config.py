@@ -1,22 +1,23 @@
-"""The typed configuration and its checks; the only module that knows Hydra and OmegaConf."""
+"""The typed configuration: its schema, how Hydra composes it, its checks."""
 
-import math
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from stn import allowed, unused
+from stn import allowed, layer_weights, unused
 from stn.allowed import number, one_of
 from stn.errors import InputError, one_line
-from stn.weights import VGG16, VGG19
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 
@@ -33,12 +34,6 @@ class Network:
     convolution: str = one_of("winograd", "winograd", "direct")  # equal up to rounding; direct is the plain sum
     rescale: str | None = None  # mean activations: a file, or `default` for packaged photographs; null: plain
     mean_pixel: list[float] | None = None  # RGB, 0-255, subtracted from every picture; null: the weight file's
-
-
-@dataclass
-class LayerWeight:
-    layer: str = MISSING
-    weight: float = number(1.0, least=0)
 
 
 @dataclass
@@ -162,12 +157,23 @@ class Config:
 
 
 ConfigStore.instance().store(name="schema", node=Config)
+_composing = threading.Lock()  # around what Hydra keeps one of in a process
 
 
 def compose(*overrides: str) -> Config:
     """The configuration that `scripts/stylize.py` would run with these overrides, for use from Python."""
-    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        return parse(hydra_compose("config", list(overrides)), overrides)
+    # Hydra's own `compose` would take the place of the program around it, if that is Hydra's too, and of other threads.
+    with _composing:
+        before = version.getbase()
+        version.setbase("1.3")
+        try:
+            loader = ConfigLoaderImpl(create_config_search_path(str(CONFIG_DIR)))
+            composed = loader.load_configuration("config", list(overrides), RunMode.RUN, from_shell=False)
+        finally:
+            version.VersionBase.instance().version_base = before  # which `setbase` would not take, were there none
+    with open_dict(composed):
+        del composed["hydra"]
+    return parse(composed, overrides)
 
 
 def parse(config: DictConfig, overrides: Sequence[str] = ()) -> Config:
@@ -200,9 +206,9 @@ def check(config: Config) -> None:
         config.image.pixel_unit, config.image.unit = config.image.unit, None
     for key, found, limits in allowed.fields(config):
         allowed.check_value(key, found, limits)
-    objective = config.objective
-    objective.content_layers = _layer_weights("objective.content_layers", objective.content_layers, config)
-    objective.style_layers = _layer_weights("objective.style_layers", objective.style_layers, config)
+    objective, network = config.objective, config.network.name
+    objective.content_layers = layer_weights.parse("objective.content_layers", objective.content_layers, network)
+    objective.style_layers = layer_weights.parse("objective.style_layers", objective.style_layers, network)
     if not objective.content_layers and not objective.style_layers:
         raise InputError("objective.content_layers and objective.style_layers are both empty: nothing to optimize")
     weights = (objective.content_weight, objective.content_layers), (objective.style_weight, objective.style_layers)
@@ -231,30 +237,3 @@ def to_dict(config: Config) -> dict[str, Any]:
     plain = OmegaConf.to_container(OmegaConf.structured(config))
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
-
-
-def _layer_weights(key: str, items: list[Any], config: Config) -> list[LayerWeight]:
-    known = VGG16 if config.network.name == "vgg16" else VGG19
-    layers: list[LayerWeight] = []
-    for item in items:
-        if isinstance(item, str):
-            layers.append(LayerWeight(item, 1.0 / len(items)))
-        elif isinstance(item, LayerWeight):
-            layers.append(item)
-        elif isinstance(item, dict) and set(item) == {"layer", "weight"}:
-            if isinstance(item["weight"], bool) or not isinstance(item["weight"], int | float):
-                raise InputError(f"{key}: the weight of {item['layer']} is {item['weight']!r}, not a number")
-            layers.append(LayerWeight(str(item["layer"]), float(item["weight"])))
-        else:
-            raise InputError(f"{key}: {item!r} is neither a layer name nor {{layer: NAME, weight: NUMBER}}")
-    for layer in layers:
-        if layer.layer not in known:
-            raise InputError(
-                f"{key}: {config.network.name} has no layer {layer.layer!r}; layers are conv1_1 … conv5_"
-                f"{4 if known is VGG19 else 3}, relu likewise, and pool1 … pool5"
-            )
-        if not (math.isfinite(layer.weight) and layer.weight >= 0):
-            raise InputError(f"{key}: the weight of {layer.layer} is {layer.weight}; it must be zero or more")
-        if sum(other.layer == layer.layer for other in layers) > 1:
-            raise InputError(f"{key}: {layer.layer} is listed twice; give each layer once")
-    return layers

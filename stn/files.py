@@ -1,4 +1,4 @@
-"""A file appears whole or not at all: written beside its place, then renamed into it."""
+"""A file appears whole or not at all: written beside its place, then renamed into it; and where the cache is."""
 
 import contextlib
 import hashlib
@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pooch
 
 
 @contextlib.contextmanager
@@ -54,6 +56,14 @@ def _without_infinities(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_infinities(below) for below in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def cache_dir() -> Path:
+    """The directory named by STN_CACHE, else the user's cache directory (on Linux ~/.cache/stn).
+
+    In it: fetched weights, converted copies of all weight files (.convs.npz), mean activations, and `images/`.
+    """
+    return Path(os.environ.get("STN_CACHE") or pooch.os_cache("stn"))
 
 
 def _umask() -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stn import rescale, vgg, weights
+from stn import matconvnet, rescale, vgg
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def load(
     `rescaling` is None, `default` or a file of mean activations (`stn/rescale.py`), which are those with `pooling`.
     Raises InputError if a file is missing, damaged, or not a VGG's.
     """
-    loaded = weights.load(path)
+    loaded = matconvnet.load(path)
     if mean_pixel is not None:
         loaded = dataclasses.replace(loaded, mean_pixel=np.array(mean_pixel, np.float32))
     if rescaling == "default":

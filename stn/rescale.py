@@ -1,5 +1,6 @@
 """The paper's normalized network: every filter's mean activation over images and positions becomes one."""
 
+import contextlib
 import hashlib
 import zipfile
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ import numpy as np
 
 from stn import assets, files, images, resizing, vgg
 from stn.errors import InputError
-from stn.weights import Layer, Weights, cache_dir
+from stn.weights import Layer, Weights
 
 # Means are raised to this share of their layer's. A filter that our few photographs hardly excite would be divided by a
 # number that ImageNet never gave it, and then own its layer's Gram matrix on any painting (METHODS.md §2.4: with gray
@@ -71,23 +72,16 @@ def rescaled(weights: Weights, means: Means) -> Weights:
 
 
 def default_means(weights: Weights, weights_path: Path, pooling: str) -> Means:
-    """Means over PHOTOGRAPHS, kept beside the weights, or in the cache directory where that is read-only."""
+    """Means over PHOTOGRAPHS, kept in the cache directory."""
     # Other photographs are other means: their list is part of the name.
     photographs = hashlib.sha256(" ".join(PHOTOGRAPHS).encode()).hexdigest()[:8]
-    file = f"{weights_path.name}.{pooling}-{weights.sha256[:16]}-{photographs}.means.npz"
-    for place in (weights_path.with_name(file), cache_dir() / file):
-        if place.is_file():
-            try:
-                return read_means(place)
-            except InputError:
-                continue  # damaged: made again below
+    kept = files.cache_dir() / f"{weights_path.name}.{pooling}-{weights.sha256[:16]}-{photographs}.means.npz"
+    if kept.is_file():
+        with contextlib.suppress(InputError):  # damaged: made again below
+            return read_means(kept)
     means = mean_activations(weights, (images.read(assets.locate_image(name)) for name in PHOTOGRAPHS), pooling)
-    for place in (weights_path.with_name(file), cache_dir() / file):
-        try:
-            write_means(place, means)
-            break
-        except OSError:
-            continue  # read-only: without a copy they are computed again next time
+    with contextlib.suppress(OSError):  # without a copy they are computed again next time
+        write_means(kept, means)
     return means
 
 
@@ -103,7 +97,8 @@ def read_means(path: Path) -> Means:
 
 
 def write_means(path: Path, means: Means) -> None:
-    """Write means as .npz, one array [N] a convolution, whole or not at all."""
+    """Write means as an .npz archive, whatever its name: one array [N] a convolution; whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.atomic_write(path) as partial:
-        np.savez(partial, **means)  # type: ignore[arg-type]
+    # Into an open file, since to a name without .npz NumPy adds it.
+    with files.atomic_write(path) as partial, partial.open("wb") as file:
+        np.savez(file, **means)  # type: ignore[arg-type]

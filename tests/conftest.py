@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from stn import assets, config, errors, images, weights
+from stn import assets, config, errors, images, matconvnet
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 # Few layers and few pixels, so that a run takes a second; whatever a test names after them wins.
@@ -80,7 +80,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("inputs")
     paths = {name: folder / f"{name}.mat" for name in ("vgg19", "vgg16")}
     for name, path in paths.items():
-        weights.write_mat(path, synthetic.vgg(int(name[3:]), channels=4))
+        matconvnet.write(path, synthetic.vgg(int(name[3:]), channels=4))
     y, x = np.mgrid[:41, :47]
     disc = 150.0 * (np.hypot(x - 30, y - 15) < 9)
     y_style, x_style = np.mgrid[:37, :43]

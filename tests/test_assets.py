@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from synthetic import assert_same, vgg, write
 
-from stn import assets, images, weights
-from stn.assets import Asset
+from stn import assets, catalog, files, images, matconvnet
+from stn.catalog import Asset
 from stn.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,12 +83,12 @@ def mat(tmp_path: Path) -> bytes:
 
 def known(monkeypatch: pytest.MonkeyPatch, name: str, data: bytes, *sources: str, hashes: tuple = ("sha256",)) -> Path:
     """Make `name` (or a picture of that file name) known as `data` at `sources`; returns the path it will have."""
-    table = assets.WEIGHTS if name in assets.WEIGHTS else assets.IMAGES
-    file = assets.WEIGHTS[name].file if name in assets.WEIGHTS else name
+    table = catalog.WEIGHTS if name in catalog.WEIGHTS else catalog.IMAGES
+    file = catalog.WEIGHTS[name].file if name in catalog.WEIGHTS else name
     checksums = tuple(f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}" for algorithm in hashes)
     urls = tuple(f"{source}/{file}" for source in sources)
     monkeypatch.setitem(table, name, Asset(file, urls, checksums, len(data), "none"))
-    return assets.weights_path(name) if name in assets.WEIGHTS else weights.cache_dir() / "images" / name
+    return assets.weights_path(name) if name in catalog.WEIGHTS else files.cache_dir() / "images" / name
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -104,15 +104,15 @@ def test_a_good_download_is_kept_and_not_fetched_again(server, monkeypatch, mat,
         assert server.asked == [f"/{path.name}"]
     assert path.read_bytes() == mat
     assert assets.locate_weights("vgg19") == path
-    assert_same(weights.load(path), vgg(19))
+    assert_same(matconvnet.load(path), vgg(19))
     assert not [name for name in left_behind(path.parent) if name.startswith(".")]
 
 
 def test_any_one_of_the_known_checksums_will_do(server, monkeypatch, mat):
     path = known(monkeypatch, "vgg19", mat, server.url)
-    asset = assets.WEIGHTS["vgg19"]
+    asset = catalog.WEIGHTS["vgg19"]
     checksums = (f"sha256:{'0' * 64}", f"md5:{'0' * 32}", f"md5:{hashlib.md5(mat).hexdigest()}")
-    monkeypatch.setitem(assets.WEIGHTS, "vgg19", Asset(asset.file, asset.urls, checksums, 1, ""))
+    monkeypatch.setitem(catalog.WEIGHTS, "vgg19", Asset(asset.file, asset.urls, checksums, 1, ""))
     server.files[f"/{path.name}"] = mat
     assert assets.fetch("vgg19", progress=False) == [path]
 
@@ -226,7 +226,7 @@ def test_the_full_vgg16_stands_in_for_its_convolutions_alone_until_they_are_ther
 
 
 def test_pictures_are_fetched_then_found(server, monkeypatch, cache):
-    monkeypatch.setattr(assets, "IMAGES", {})
+    monkeypatch.setattr(catalog, "IMAGES", {})
     pictures = {f"stn-test-{i}.jpg": bytes([i]) * 100 for i in (1, 2)}
     for name, data in pictures.items():
         path = known(monkeypatch, name, data, server.url)

@@ -9,8 +9,8 @@ import pytest
 import synthetic
 import tensorflow as tf
 
-from stn import images, resizing, vgg
-from stn.weights import CONVS_PER_BLOCK, IMAGENET_MEAN, Layer, Weights, load, write_mat
+from stn import images, matconvnet, resizing, vgg
+from stn.weights import CONVS_PER_BLOCK, IMAGENET_MEAN, Layer, Weights
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,8 +43,8 @@ def test_class_probabilities_are_those_of_keras(depth: int, tmp_path: Path) -> N
         layers.append(Layer(name, kernel, bias))
     classes = tuple(f"thing {i}" for i in range(50))
     mean = np.array(IMAGENET_MEAN, dtype=np.float32)
-    write_mat(tmp_path / "vgg.mat", Weights(tuple(layers), mean, classes))
-    network = load(tmp_path / "vgg.mat", head=True)
+    matconvnet.write(tmp_path / "vgg.mat", Weights(tuple(layers), mean, classes))
+    network = matconvnet.load(tmp_path / "vgg.mat", head=True)
     (tmp_path / "vgg.mat").unlink()
     assert network.classes == classes
 
@@ -70,7 +70,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layers[-1] = Layer("fc8", layers[-1].kernel * 0, np.array([0, 2, 1], dtype=np.float32))
     path = tmp_path_factory.mktemp("narrow") / "vgg.mat"
     mean = np.array(IMAGENET_MEAN, dtype=np.float32)
-    write_mat(path, Weights(tuple(layers), mean, ("first", "second", "third")))
+    matconvnet.write(path, Weights(tuple(layers), mean, ("first", "second", "third")))
     return path
 
 
@@ -86,7 +86,7 @@ def test_the_command_names_the_classes_and_lists_every_layer(narrow: Path) -> No
     softmax = np.exp([2, 1, 0]) / np.exp([2, 1, 0]).sum()
     expected = [f"{p:8.2%}  {name}" for p, name in zip(softmax, ("second", "third", "first"), strict=True)]
     assert lines[-3:] == expected
-    network = load(narrow)
+    network = matconvnet.load(narrow)
     image = images.to_network(
         resizing.resize(images.read(images.sample_path("skimage", "coffee.png")), 224, 224), network.mean_pixel
     )

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from stn import config, errors
-from stn.config import LayerWeight
 from stn.errors import InputError
+from stn.layer_weights import LayerWeight
 
 # hydra/ holds launchers' settings, which the typed schema does not know; wandb_sweep.yaml is read by W&B's agent.
 FILES = sorted(p for p in config.CONFIG_DIR.rglob("*.yaml") if "hydra" not in p.parts and p.stem != "wandb_sweep")
@@ -263,3 +264,36 @@ def test_the_old_name_of_pixel_unit_is_taken_with_a_warning() -> None:
     with pytest.warns(UserWarning, match=r"image\.pixel_unit"):
         image = config.compose("image.unit=[2,3,4]").image
     assert (image.pixel_unit, image.unit) == ([2.0, 3.0, 4.0], None)
+
+
+# From Python
+
+
+def test_several_threads_may_compose_at_once() -> None:
+    with ThreadPoolExecutor(4) as threads:
+        found = threads.map(lambda seed: config.compose(f"seed={seed}").seed, range(16))
+        assert list(found) == list(range(16))
+
+
+HYDRA_PROGRAM = """
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobRuntime
+from stn import config
+
+@hydra.main(version_base="1.2", config_path=None)
+def program(own):
+    around = GlobalHydra.instance().hydra, JobRuntime.instance().get("name"), hydra.version.getbase()
+    print(config.compose("seed=3").seed, own.learning)
+    assert around == (GlobalHydra.instance().hydra, JobRuntime.instance().get("name"), hydra.version.getbase())
+    assert HydraConfig.get().job.name == around[1]
+
+program()
+"""
+
+
+def test_a_program_of_hydras_own_may_compose(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HYDRA_PROGRAM, "+learning=7"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3 7\n", "")

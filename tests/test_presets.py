@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stn import assets, config, images, objective, rescale, resizing, transfer, vgg, weights
+from stn import assets, config, images, matconvnet, objective, rescale, resizing, transfer, vgg, weights
 from stn.pictures import Pictures
 
 GATYS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
@@ -189,8 +189,8 @@ def network(depth: int, path: Path) -> weights.Weights:
             bias = generator.uniform(0, 0.3, width).astype(np.float32)
             layers.append(weights.Layer(f"conv{block}_{i}", kernel, bias))
             channels = width
-    weights.write_mat(path, weights.Weights(tuple(layers), np.array(weights.IMAGENET_MEAN, dtype=np.float32)))
-    return weights.load(path)
+    matconvnet.write(path, weights.Weights(tuple(layers), np.array(weights.IMAGENET_MEAN, dtype=np.float32)))
+    return matconvnet.load(path)
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +232,7 @@ PHOTOGRAPHS = rescale.PHOTOGRAPHS[1:3]  # two are enough to tell one mean from a
 @functools.cache
 def scales(path: Path) -> dict[str, np.ndarray]:
     """What each filter of a rescaled network is multiplied with: one over its mean, or a fifth of its layer's mean."""
-    net = weights.load(path)
+    net = matconvnet.load(path)
     sums: dict[str, Any] = {}
     positions: dict[str, float] = {}
     for name in PHOTOGRAPHS:
@@ -248,7 +248,7 @@ def scales(path: Path) -> dict[str, np.ndarray]:
 
 
 def oracle(system: System, path: Path, rgb: tuple[np.ndarray, ...]) -> tuple[float, np.ndarray]:
-    net = weights.load(path)
+    net = matconvnet.load(path)
     content, style, third = (tf.constant((p - np.array(system.mean_pixel))[None]) for p in rgb)
 
     def features(image: Any) -> dict[str, Any]:
@@ -282,7 +282,7 @@ def test_loss_and_gradient_are_those_of_the_source(
     path = networks[system.depth]
     # The networks are narrow: the same layers take Winograd's algorithm as in the real one, from the third block on.
     monkeypatch.setattr(rescale, "PHOTOGRAPHS", PHOTOGRAPHS)
-    monkeypatch.setattr(vgg, "WINOGRAD_CHANNELS", weights.load(path).layer("conv3_1").bias.size)
+    monkeypatch.setattr(vgg, "WINOGRAD_CHANNELS", matconvnet.load(path).layer("conv3_1").bias.size)
     overrides = (*f"preset={name}".split(), f"network.weights={path}", f"network.convolution={convolution}")
     settings = config.compose(*overrides)
     network = transfer.network_of(settings)
@@ -310,7 +310,7 @@ def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: d
         loss = objective.build(settings, network, content, style)
         terms[name] = loss.value_and_grad(images.to_network(third, network.mean_pixel))[0]
     printed, released = terms["gatys_printed"], terms["gatys"]
-    F = oracle_features(tf.constant(third[None]), weights.load(networks[19]), "avg", "ceil")
+    F = oracle_features(tf.constant(third[None]), matconvnet.load(networks[19]), "avg", "ceil")
     for layer in GATYS:
         N = size(F[layer])[0]
         assert printed.per_layer[f"style/{layer}"] == pytest.approx(

@@ -12,7 +12,7 @@ import scipy.io
 import synthetic
 from conftest import listing
 
-from stn import images, weights
+from stn import images, matconvnet, weights
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -51,8 +51,8 @@ def bad(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> di
     spoiled = first.kernel.copy()
     spoiled[0, 0, 0, 0] = np.nan
     nan = weights.Weights((weights.Layer(first.name, spoiled, first.bias), *network.layers[1:]), network.mean_pixel)
-    weights.write_mat(folder / "nan.mat", nan)
-    weights.write_mat(folder / "fewer.mat", weights.Weights(network.layers[:3], network.mean_pixel))
+    matconvnet.write(folder / "nan.mat", nan)
+    matconvnet.write(folder / "fewer.mat", weights.Weights(network.layers[:3], network.mean_pixel))
     images.write(folder / "one.png", np.zeros((1, 1, 3)))
     images.write(folder / "line.png", np.zeros((1, 50, 3)))
     (folder / "again").symlink_to(inputs["content"].parent)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stn import assets, images, network, rescale, resizing, vgg
+from stn import assets, images, matconvnet, network, rescale, resizing, vgg
 from stn.errors import InputError
-from stn.weights import IMAGENET_MEAN, Layer, Weights, write_mat
+from stn.weights import IMAGENET_MEAN, Layer, Weights
 
 ROOT = Path(__file__).resolve().parent.parent
 GATYS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -88,7 +88,7 @@ def test_a_weak_filter_is_divided_by_a_fifth_of_its_layers_mean() -> None:
 def test_default_means_are_computed_once_and_kept_beside_the_weights(narrow, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("STN_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "small.mat"
-    write_mat(path, narrow)
+    matconvnet.write(path, narrow)
     first = rescale.default_means(narrow, path, "avg")
     kept = list(tmp_path.glob("small.mat.avg-*.means.npz"))
     assert len(kept) == 1
@@ -120,7 +120,7 @@ def test_unusable_means_are_refused(narrow, tmp_path, spoil) -> None:
 
 
 def test_the_script_averages_a_folder(narrow, photographs, tmp_path) -> None:
-    write_mat(tmp_path / "small.mat", narrow)
+    matconvnet.write(tmp_path / "small.mat", narrow)
     folder = tmp_path / "photos"
     folder.mkdir()
     for i, rgb in enumerate(photographs):

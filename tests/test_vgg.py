@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from synthetic import LAYOUTS, vgg, write
 
-from stn import weights
+from stn import matconvnet, weights
 from stn.backend import tf
 from stn.vgg import features, kernels
 from stn.weights import VGG16, VGG19, Layer, Weights
@@ -62,8 +62,8 @@ def keras_network(request, tmp_path_factory):
             block, name = layer.name.split("_")
             layers.append(Layer(name.replace("conv", f"conv{block[-1]}_"), *layer.get_weights()))
     path = tmp_path_factory.mktemp("keras") / "vgg.mat"
-    weights.write_mat(path, Weights(tuple(layers), np.array(weights.IMAGENET_MEAN, dtype=np.float32)))
-    network = weights.read_mat(path)
+    matconvnet.write(path, Weights(tuple(layers), np.array(weights.IMAGENET_MEAN, dtype=np.float32)))
+    network = matconvnet.read(path)
     path.unlink()  # 80 MB
     return model, network
 
@@ -113,7 +113,7 @@ def test_kernels_are_height_width_in_out_and_channels_are_rgb(tmp_path, layout):
     bias = np.arange(4, dtype=np.float32)
     image = picture(5, 7)
     path = write(tmp_path / "vgg.mat", single(kernel, bias), layout)
-    found = features(image, weights.read_mat(path), ["conv1_1", "relu1_1"])
+    found = features(image, matconvnet.read(path), ["conv1_1", "relu1_1"])
     expected = convolve(image[0], kernel, bias)
     np.testing.assert_allclose(found["conv1_1"][0], expected, rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(found["relu1_1"][0], np.maximum(expected, 0), rtol=1e-5, atol=1e-4)
@@ -129,7 +129,7 @@ def test_a_kernel_of_one_number_moves_one_color_one_pixel(tmp_path):
     path = write(tmp_path / "vgg.mat", single(kernel, np.zeros(1)), "beta16")
     moved = np.zeros((4, 6), dtype=np.float32)
     moved[1:, :-1] = image[0, :-1, 1:, 0]
-    np.testing.assert_array_equal(features(image, weights.read_mat(path), ["conv1_1"])["conv1_1"][0, :, :, 0], moved)
+    np.testing.assert_array_equal(features(image, matconvnet.read(path), ["conv1_1"])["conv1_1"][0, :, :, 0], moved)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_compiled_function_takes_weights_as_an_input():
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_the_same_features(tmp_path: Path, layout):
     network = vgg(19)
-    read = weights.read_mat(write(tmp_path / "vgg.mat", network, layout, shuffle=1))
+    read = matconvnet.read(write(tmp_path / "vgg.mat", network, layout, shuffle=1))
     found, expected = (features(picture(18, 25), source, VGG19, "avg") for source in (read, network))
     for name in VGG19:
         np.testing.assert_array_equal(found[name], expected[name])

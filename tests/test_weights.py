@@ -21,7 +21,7 @@ import scipy.io
 from PIL import Image
 from synthetic import CLASSES, LAYOUTS, assert_same, cell, contents, vgg, write
 
-from stn import matfile, weights
+from stn import matconvnet, matfile, weights
 from stn.errors import InputError
 from stn.weights import Layer
 
@@ -56,7 +56,7 @@ def make_unreadable(path: Path) -> None:
 @pytest.mark.parametrize("depth", [16, 19])
 def test_every_layout_gives_the_same_weights(tmp_path, depth, layout, options):
     network = vgg(depth)
-    found = weights.load(write(tmp_path / "vgg.mat", network, layout, **options))
+    found = matconvnet.load(write(tmp_path / "vgg.mat", network, layout, **options))
     assert_same(found, network)
     assert found.depth == depth
 
@@ -65,17 +65,17 @@ def test_every_layout_gives_the_same_weights(tmp_path, depth, layout, options):
 def test_head_keeps_fully_connected_layers_and_class_names(tmp_path, layout):
     network = vgg(19, head=True)
     path = write(tmp_path / "vgg.mat", network, layout, shuffle=3)
-    assert_same(weights.load(path, head=True), network)
+    assert_same(matconvnet.load(path, head=True), network)
     without = replace(network, layers=network.layers[:-3], classes=())
     for _ in ("read", "from the converted copy"):
-        assert_same(weights.load(path), without)
-    assert_same(weights.load(path, head=True), network)
+        assert_same(matconvnet.load(path), without)
+    assert_same(matconvnet.load(path, head=True), network)
 
 
 def test_the_writer_makes_the_current_layout(tmp_path):
     network = vgg(19, head=True)
-    weights.write_mat(tmp_path / "vgg.mat", network)
-    assert_same(weights.read_mat(tmp_path / "vgg.mat", head=True), network)
+    matconvnet.write(tmp_path / "vgg.mat", network)
+    assert_same(matconvnet.read(tmp_path / "vgg.mat", head=True), network)
     found = scipy.io.loadmat(tmp_path / "vgg.mat", struct_as_record=True)
     layers = [item[0, 0] for item in found["layers"][0]]
     assert found["layers"].shape == (1, 43)
@@ -92,7 +92,7 @@ def test_the_writer_makes_the_current_layout(tmp_path):
 def test_a_single_filter_whose_last_dimension_matlab_dropped(tmp_path):
     network = vgg(channels=1)
     flat = tuple(replace(layer, kernel=layer.kernel[..., 0]) for layer in network.layers)
-    assert_same(weights.load(write(tmp_path / "vgg.mat", replace(network, layers=flat))), network)
+    assert_same(matconvnet.load(write(tmp_path / "vgg.mat", replace(network, layers=flat))), network)
 
 
 def test_mean_pixel_is_the_mean_of_an_uneven_average_image(tmp_path):
@@ -102,13 +102,13 @@ def test_mean_pixel_is_the_mean_of_an_uneven_average_image(tmp_path):
     variables["normalization"]["averageImage"] = average
     scipy.io.savemat(tmp_path / "vgg.mat", variables)
     expected = [average[:, :, channel].sum() / (224 * 200) for channel in range(3)]
-    np.testing.assert_allclose(weights.load(tmp_path / "vgg.mat").mean_pixel, expected, rtol=1e-6)
+    np.testing.assert_allclose(matconvnet.load(tmp_path / "vgg.mat").mean_pixel, expected, rtol=1e-6)
 
 
 def test_unrelated_variables_in_the_file_are_passed_over(tmp_path):
     others = {"a": scipy.sparse.eye_array(3).tocsc(), "z": "note"}
     scipy.io.savemat(tmp_path / "vgg.mat", {"a": others["a"], **contents(vgg()), "z": others["z"]})
-    assert_same(weights.load(tmp_path / "vgg.mat"), vgg())
+    assert_same(matconvnet.load(tmp_path / "vgg.mat"), vgg())
 
 
 def test_layer_names_end_with_the_last_convolution():
@@ -125,80 +125,72 @@ def test_layer_names_end_with_the_last_convolution():
 
 
 def test_the_second_load_does_not_read_the_file(mat, cache):
-    first = weights.load(mat)
+    first = matconvnet.load(mat)
     digest = hashlib.sha256(mat.read_bytes()).hexdigest()
     make_unreadable(mat)
-    second = weights.load(mat)
+    second = matconvnet.load(mat)
     assert_same(second, first)
     assert first.sha256 == second.sha256 == digest
-    assert not cache.exists()  # the copy lies beside the file
+    assert [path.name for path in mat.parent.iterdir()] == ["vgg.mat"]  # the user's directory is left alone
+    assert [path.suffix for path in cache.iterdir()] == [".npz"]
 
 
 def test_a_changed_file_is_read_again(mat):
-    assert_same(weights.load(mat), vgg())
+    assert_same(matconvnet.load(mat), vgg())
     before = mat.stat()
     write(mat, vgg(seed=1))
     os.utime(mat, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     assert mat.stat().st_size == before.st_size
-    assert_same(weights.load(mat), vgg(seed=1))
+    assert_same(matconvnet.load(mat), vgg(seed=1))
     write(mat, vgg(19))
     os.utime(mat, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert_same(weights.load(mat), vgg(19))
+    assert_same(matconvnet.load(mat), vgg(19))
 
 
-def test_a_damaged_copy_is_never_trusted_and_made_again(mat):
-    weights.load(mat)
-    [copy] = mat.parent.glob("*.npz")
+def test_a_damaged_copy_is_never_trusted_and_made_again(mat, cache):
+    matconvnet.load(mat)
+    [copy] = cache.glob("*.npz")
     whole = copy.read_bytes()
     rng = random.Random(0)
     for _ in range(2000 if LONG else 60):
         copy.write_bytes(mutated(whole, rng))
-        assert_same(weights.load(mat), vgg())
+        assert_same(matconvnet.load(mat), vgg())
     before, name, after = whole.rpartition(b"conv5_3/kernel")  # in the archive's list of contents
     for damage in (b"", b"\x93NUMPY\x01\x00", whole[: len(whole) // 2], b"\x80\x04.", before + name[::-1] + after):
         copy.write_bytes(damage)
-        assert_same(weights.load(mat), vgg())
+        assert_same(matconvnet.load(mat), vgg())
     make_unreadable(mat)
-    assert_same(weights.load(mat), vgg())
-
-
-def test_where_nothing_can_be_written_beside_the_file_the_copy_goes_to_the_cache(mat, cache):
-    mat.with_name("vgg.mat.convs.npz").mkdir()
-    weights.load(mat)
-    assert [path.suffix for path in sorted(cache.iterdir())] == [".npz", ".lock"]
-    make_unreadable(mat)
-    assert_same(weights.load(mat), vgg())
+    assert_same(matconvnet.load(mat), vgg())
 
 
 def test_files_of_one_name_do_not_share_a_copy_in_the_cache(tmp_path, cache):
     for seed in (1, 2):
         folder = tmp_path / str(seed)
-        (folder / "vgg.mat.convs.npz").mkdir(parents=True)
+        folder.mkdir()
         os.utime(write(folder / "vgg.mat", vgg(seed=seed)), ns=(10**18, 10**18))
-        assert_same(weights.load(folder / "vgg.mat"), vgg(seed=seed))
+        assert_same(matconvnet.load(folder / "vgg.mat"), vgg(seed=seed))
     assert len(list(cache.glob("*.npz"))) == 2
-    assert_same(weights.load(tmp_path / "1" / "vgg.mat"), vgg(seed=1))
+    assert_same(matconvnet.load(tmp_path / "1" / "vgg.mat"), vgg(seed=1))
 
 
 def test_where_no_copy_can_be_written_the_file_is_read_with_a_warning(mat, cache):
-    mat.with_name("vgg.mat.convs.npz").mkdir()
     cache.write_text("a file where the directory should be")
     with pytest.warns(UserWarning, match="converted copy could not be written"):
-        assert_same(weights.load(mat), vgg())
+        assert_same(matconvnet.load(mat), vgg())
 
 
 LOAD = """
 import hashlib, sys
 from pathlib import Path
-from stn import weights
+from stn import matconvnet
 print("ready", flush=True)
 sys.stdin.readline()
-network = weights.load(Path(sys.argv[1]))
+network = matconvnet.load(Path(sys.argv[1]))
 print(hashlib.sha256(b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in network.layers)).hexdigest())
 """
 
 
-def test_two_processes_at_once_get_the_same_whole_weights(tmp_path):
+def test_two_processes_at_once_get_the_same_whole_weights(tmp_path, cache):
     network = vgg(channels=48)
     path = write(tmp_path / "vgg.mat", network, do_compression=True)
     command = [sys.executable, "-c", LOAD, str(path)]
@@ -209,13 +201,10 @@ def test_two_processes_at_once_get_the_same_whole_weights(tmp_path):
         loader.stdin.flush()
     arrays = b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in network.layers)
     assert [loader.communicate()[0].strip() for loader in loaders] == [hashlib.sha256(arrays).hexdigest()] * 2
-    assert sorted(item.name for item in tmp_path.iterdir()) == [
-        "vgg.mat",
-        "vgg.mat.convs.npz",
-        "vgg.mat.convs.npz.lock",
-    ]
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["cache", "vgg.mat"]
+    assert [item.suffix for item in cache.iterdir()] == [".npz"]
     make_unreadable(path)
-    assert_same(weights.load(path), network)
+    assert_same(matconvnet.load(path), network)
 
 
 # Refusals
@@ -332,11 +321,11 @@ def test_refused_in_one_line_that_names_the_file(tmp_path, cache, case):
     make(path)
     for head in (False, True):
         with pytest.raises(InputError) as refusal:
-            weights.load(path, head)
+            matconvnet.load(path, head)
         message = str(refusal.value)
         assert message.startswith(f"{path}: ") and fragment in message
         assert message.isprintable()
-    assert not cache.exists() and not list(tmp_path.glob("*.npz"))
+    assert not list(cache.glob("*")) and not list(tmp_path.glob("*.npz"))
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -346,7 +335,7 @@ def test_a_truncated_file_is_refused(tmp_path, kept, compressed):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
     with pytest.raises(InputError, match=rf"vgg\.mat: ({NOT_MAT}|.*no `)"):
-        weights.load(path)
+        matconvnet.load(path)
 
 
 @pytest.mark.parametrize(
@@ -365,9 +354,9 @@ def test_fully_connected_layers_are_checked_too(tmp_path, names, refused):
     path = write(tmp_path / "vgg.mat", replace(network, layers=(*network.layers[:-3], *head)))
     if refused:
         with pytest.raises(InputError, match=NOT_VGG):
-            weights.read_mat(path, head=True)
+            matconvnet.read(path, head=True)
     else:
-        assert [layer.name for layer in weights.read_mat(path, head=True).layers[-len(names) :]] == list(names)
+        assert [layer.name for layer in matconvnet.read(path, head=True).layers[-len(names) :]] == list(names)
 
 
 # Damaged files: SciPy's reader alone crashes on about one in forty of these
@@ -410,7 +399,7 @@ def read_damaged_files(folder: Path, seeds: range) -> None:
     for path in sorted(folder.glob("made *.mat")):
         print(path.name, flush=True)
         with pytest.raises(InputError, match=NOT_MAT):
-            weights.read_mat(path)
+            matconvnet.read(path)
     bases = [path.read_bytes() for path in sorted(folder.glob("base-*.mat"))]
     path, refused = folder / "mutated.mat", 0
     for seed in seeds:
@@ -420,7 +409,7 @@ def read_damaged_files(folder: Path, seeds: range) -> None:
         data = mutated(base, rng)
         path.write_bytes(compressed(data, base) if rng.random() < 0.3 and base[128] != 15 else data)
         try:
-            network = weights.read_mat(path, head=seed % 2 == 0)
+            network = matconvnet.read(path, head=seed % 2 == 0)
         except InputError as error:
             assert str(error).startswith(f"{path}: ") and str(error).isprintable(), repr(str(error))
             refused += 1
@@ -512,7 +501,7 @@ def test_a_small_file_that_inflates_without_end_is_refused(tmp_path, monkeypatch
     variables["meta"]["padding"] = np.zeros(2**18)
     scipy.io.savemat(tmp_path / "vgg.mat", variables, do_compression=True)
     with pytest.raises(InputError, match=NOT_MAT) as refusal:
-        weights.load(tmp_path / "vgg.mat")
+        matconvnet.load(tmp_path / "vgg.mat")
     assert "inflates without end" in str(refusal.value.__cause__)
 
 

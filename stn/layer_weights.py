@@ -1,0 +1,43 @@
+"""The layers of a loss as the configuration lists them: {layer, weight} each, or bare names."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from stn.allowed import number
+from stn.errors import InputError
+from stn.weights import VGG16, VGG19
+
+
+@dataclass
+class LayerWeight:
+    layer: str
+    weight: float = number(1.0, least=0)
+
+
+def parse(key: str, items: list[Any], network: str) -> list[LayerWeight]:
+    """The layers that a key lists; InputError, which names the key, for what `network` has not or is no weight."""
+    known = VGG16 if network == "vgg16" else VGG19
+    layers: list[LayerWeight] = []
+    for item in items:
+        if isinstance(item, str):
+            layers.append(LayerWeight(item, 1.0 / len(items)))
+        elif isinstance(item, LayerWeight):
+            layers.append(item)
+        elif isinstance(item, dict) and set(item) == {"layer", "weight"}:
+            if isinstance(item["weight"], bool) or not isinstance(item["weight"], int | float):
+                raise InputError(f"{key}: the weight of {item['layer']} is {item['weight']!r}, not a number")
+            layers.append(LayerWeight(str(item["layer"]), float(item["weight"])))
+        else:
+            raise InputError(f"{key}: {item!r} is neither a layer name nor {{layer: NAME, weight: NUMBER}}")
+    for layer in layers:
+        if layer.layer not in known:
+            raise InputError(
+                f"{key}: {network} has no layer {layer.layer!r}; layers are conv1_1 … conv5_"
+                f"{4 if known is VGG19 else 3}, relu likewise, and pool1 … pool5"
+            )
+        if not (math.isfinite(layer.weight) and layer.weight >= 0):
+            raise InputError(f"{key}: the weight of {layer.layer} is {layer.weight}; it must be zero or more")
+        if sum(other.layer == layer.layer for other in layers) > 1:
+            raise InputError(f"{key}: {layer.layer} is listed twice; give each layer once")
+    return layers
