@@ -226,6 +226,11 @@ def check(config: Config) -> None:
         allowed.check_color("network.mean_pixel", config.network.mean_pixel)
 
 
+def levels(config: Config) -> list[Level]:
+    """The levels of a run, coarse ones first; the last is the full size."""
+    return [*config.pyramid.levels, Level(1.0, config.optimizer.max_evaluations)]
+
+
 def choices(key: str) -> tuple[str, ...]:
     """The names that a key may have, such as `choices("init.name")`."""
     found: tuple[str, ...] = next(limits["choices"] for name, _, limits in allowed.fields(Config()) if name == key)

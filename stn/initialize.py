@@ -22,10 +22,14 @@ def noise(height: int, width: int, distribution: str, amplitude: float, seed: in
 
 
 def first_image(init: Init, pictures: Pictures, mean_pixel: np.ndarray, seed: int) -> np.ndarray:
-    """The first `image` [1, h, w, 3], mean-subtracted, of the content's size; other pictures are resized to it.
+    """The first image [1, h, w, 3], mean-subtracted, float64, of the content's size; other pictures are resized to it.
 
     blend: noise_ratio · noise + (1 − noise_ratio) · content, as neural-style-tf's and the TF1 walk-through's.
     """
+    return _first_image(init, pictures, mean_pixel, seed).astype(np.float64)
+
+
+def _first_image(init: Init, pictures: Pictures, mean_pixel: np.ndarray, seed: int) -> np.ndarray:
     height, width = pictures.content.shape[:2]
     if init.name == "noise":
         return noise(height, width, init.distribution, init.amplitude, seed)

@@ -120,13 +120,11 @@ class RunDirectory:
             raise InputError(f"{self.path / runs.SUMMARY}: lacks the picture's own losses; {REMEDY}") from None
         return finished.rgb, Terms(**terms, per_layer=kept)
 
-    def finish(
-        self, outcome: Outcome, rgb: np.ndarray, written: Terms, clipped_share: float, measured: dict[str, float]
-    ) -> dict[str, Any]:
+    def finish(self, outcome: Outcome, rgb: np.ndarray, written: Terms, measured: dict[str, float]) -> dict[str, Any]:
         """Write the result, `rgb` 0-255; summary.json comes last and says that the run is over.
 
         `written` are the loss terms of that picture, 8 bits and nothing outside 0-255, kept as `picture/…` beside the
-        optimizer's; `clipped_share` is the share of values that had to be clipped for it.
+        optimizer's.
         """
         self.write_metrics()
         self.write_image(runs.PICTURE, rgb)
@@ -138,7 +136,6 @@ class RunDirectory:
             "seconds": outcome.seconds,
             "peak_memory_mb": provenance.peak_memory_mb(),
             **{f"picture/{key}": value for key, value in terms_of(written).items()},
-            "picture/clipped_share": clipped_share,
             **measured,
         }
         summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,8 +18,7 @@ from urllib.parse import urlparse
 import numpy as np
 from tqdm import tqdm
 
-from stn import images, optimize, run_directory
-from stn.config import Level
+from stn import config, images, optimize, run_directory
 from stn.errors import InputError, Interrupted
 from stn.optimize import Evaluation, State
 
@@ -35,24 +34,24 @@ class Watch:
     def __init__(
         self,
         directory: run_directory.RunDirectory,
-        settings: Mapping[str, Any],
-        levels: Sequence[Level],
+        settings: config.Config,
         state: State | None,
         group: str | None,
         axes: Mapping[str, str] | None,
         mean_pixel: np.ndarray,
     ) -> None:
         self._directory, self._mean_pixel = directory, mean_pixel
+        levels = config.levels(settings)
         self._in_pyramid = len(levels) > 1
-        self._progress_every = settings["tracking"]["progress_every"]
+        self._progress_every = settings.tracking.progress_every
         # Where a State to save is rare, each is saved, however short ago the last one was.
-        rare = optimize.saved_only_at_restarts(settings["optimizer"]["name"])
-        self._checkpoint_seconds = 0.0 if rare else settings["tracking"]["checkpoint_seconds"]
+        rare = optimize.saved_only_at_restarts(settings.optimizer.name)
+        self._checkpoint_seconds = 0.0 if rare else settings.tracking.checkpoint_seconds
         self._checkpointed = time.monotonic()
         self._signals: list[signal.Signals] = []
         self._handlers: dict[int, Any] = {}
-        mode, project = settings["tracking"]["mode"], settings["tracking"]["project"]
-        shown = {**settings, "sweep": dict(axes)} if axes else settings
+        mode, project = settings.tracking.mode, settings.tracking.project
+        shown = config.to_dict(settings) | ({"sweep": dict(axes)} if axes else {})
         self._wandb = WandB(mode, project, directory.path, shown, group)
         done = state.index if state else 0
         self._progress = Progress(sum(level.max_evaluations for level in levels), done)
@@ -157,7 +156,7 @@ class Progress:
 class WandB:
     """A W&B run inside the run directory; after the first failure it says so once and goes silent."""
 
-    def __init__(self, mode: str, project: str, run_dir: Path, config: Mapping[str, Any], group: str | None) -> None:
+    def __init__(self, mode: str, project: str, run_dir: Path, settings: Mapping[str, Any], group: str | None) -> None:
         self._run: Any = None
         self._failed = False
         if mode == "off":
@@ -165,7 +164,7 @@ class WandB:
         # W&B's own environment variables must not turn an offline run into one that asks or waits.
         os.environ["WANDB_SILENT"] = "true"
         logging.getLogger("wandb").setLevel(logging.CRITICAL)
-        self._attempt("start", lambda: self._start(mode, project, run_dir, config, group))
+        self._attempt("start", lambda: self._start(mode, project, run_dir, settings, group))
 
     def log(self, row: Mapping[str, float]) -> None:
         """Log a row of metrics.csv under the same names."""
@@ -192,7 +191,7 @@ class WandB:
 
                 wandb.teardown(exit_code=1)
 
-    def _start(self, mode: str, project: str, run_dir: Path, config: Mapping[str, Any], group: str | None) -> None:
+    def _start(self, mode: str, project: str, run_dir: Path, shown: Mapping[str, Any], group: str | None) -> None:
         import wandb
 
         settings = wandb.Settings(
@@ -202,10 +201,10 @@ class WandB:
             project=project,
             dir=str(run_dir),
             mode="online" if mode == "online" else "offline",
-            config=dict(config),
+            config=dict(shown),
             name=run_dir.name,
             group=group,
-            tags=[str(config["name"])],
+            tags=[str(shown["name"])],
             settings=settings,
             reinit="finish_previous",
         )

@@ -45,35 +45,27 @@ def run(
     config.check(settings)
     tracking.check_credentials(settings.tracking.mode)
     backend.use_threads(settings.threads)
-    originals = pictures.read(settings)
-    network = network_of(settings)
+    originals, network = pictures.read(settings), network_of(settings)
     checks.before_run(settings, network, originals, Path(run_dir))
-    levels = [*settings.pyramid.levels, config.Level(1.0, settings.optimizer.max_evaluations)]
     with run_directory.opened(Path(run_dir), settings, network, originals) as directory:
         if directory.finished:
             print(f"finished before: {directory.path / 'image.png'}")
             return Result(*directory.result(), directory.path)
         state = directory.begin()
-        with tracking.Watch(
-            directory, config.to_dict(settings), levels, state, group, axes, network.mean_pixel
-        ) as watch:
-            for number in range(state.level if state else 0, len(levels)):
-                sized = originals.at(levels[number].scale)
+        with tracking.Watch(directory, settings, state, group, axes, network.mean_pixel) as watch:
+            for number, level in enumerate(config.levels(settings)):
+                if state and state.level > number:
+                    continue  # done before an interruption
+                sized = originals.at(level.scale)
                 loss = objective.build(settings, network, sized.content, sized.style)
-                if state is None:
-                    first = initialize.first_image(settings.init, sized, network.mean_pixel, settings.seed)
-                    state = optimize.State(first.astype(np.float64))
-                outcome = _minimize(settings, levels[number], loss, state, watch, network)
+                state = _at_level(number, state, settings, sized, network, directory)
+                outcome = _minimize(settings, level, loss, state, watch, network)
                 rgb = images.from_network(outcome.image, network.mean_pixel)
                 watch.stop_if_interrupted(rgb)
-                if number + 1 < len(levels):
-                    shape = originals.shapes_at(levels[number + 1].scale)["content"]
-                    state = state.next_level(images.to_network(resizing.resize(rgb, *shape), network.mean_pixel))
-                    directory.checkpoint(state)
             written = loss.value_and_grad(images.to_network(np.rint(rgb), network.mean_pixel))[0]
-            clipped = images.clipped_share(outcome.image, network.mean_pixel)
-            measured = measures.measure(rgb, sized.content, sized.style, network.plain())
-            watch.finish(rgb, directory.finish(outcome, rgb, written, clipped, measured))
+            clipped = {"picture/clipped_share": images.clipped_share(outcome.image, network.mean_pixel)}
+            measured = clipped | measures.measure(rgb, sized.content, sized.style, network.plain())
+            watch.finish(rgb, directory.finish(outcome, rgb, written, measured))
         return Result(rgb, written, directory.path)
 
 
@@ -82,6 +74,26 @@ def network_of(settings: config.Config) -> Network:
     chosen = settings.network
     path = Path(chosen.weights) if chosen.weights else assets.locate_weights(chosen.name)
     return load(path, chosen.convolution, chosen.rescale, chosen.pooling, chosen.mean_pixel)
+
+
+def _at_level(
+    number: int,
+    state: optimize.State | None,
+    settings: config.Config,
+    sized: pictures.Pictures,
+    network: Network,
+    directory: run_directory.RunDirectory,
+) -> optimize.State:
+    """Where the level starts or goes on: at the first image, or at the best of the level before, enlarged."""
+    if state is None:
+        return optimize.State(initialize.first_image(settings.init, sized, network.mean_pixel, settings.seed))
+    if state.level == number:
+        return state
+    best = images.from_network(state.image if state.best_image is None else state.best_image, network.mean_pixel)
+    enlarged = resizing.resize(best, *sized.content.shape[:2])
+    state = state.next_level(images.to_network(enlarged, network.mean_pixel))
+    directory.checkpoint(state)
+    return state
 
 
 def _minimize(
