@@ -26,20 +26,20 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """public.png: the figure without E, since Picasso's painting is not in the public domain everywhere."""
-    kept = {name: run for name, run in finished.items() if not name.startswith("E-")}
-    figures.save(_panels(kept), folder / "public.png")
-
-
 def draw(finished: dict[str, runs.Run]) -> plt.Figure:
-    return _panels(finished)
+    photograph = figures.Panel(next(iter(finished.values())).picture("content"), "A")
+    drawn = [photograph, *_panels(finished)]
+    return figures.panels([drawn[:2], drawn[2:4], drawn[4:]])
 
 
-def _panels(finished: dict[str, runs.Run]) -> plt.Figure:
-    drawn = [figures.Panel(next(iter(finished.values())).picture("content"), "A")]
-    drawn += [figures.Panel(run.rgb, name[0], inset=run.picture("style")) for name, run in finished.items()]
-    return figures.panels([drawn[i : i + 2] for i in range(0, len(drawn), 2)])
+def write(folder: Path, finished: dict[str, runs.Run]) -> None:
+    """public.png: B, C, D and F, since Picasso's painting is not in the public domain everywhere."""
+    kept = _panels({name: run for name, run in finished.items() if not name.startswith("E-")})
+    figures.save(figures.panels([kept[:2], kept[2:]]), folder / "public.png")
+
+
+def _panels(finished: dict[str, runs.Run]) -> list[figures.Panel]:
+    return [figures.Panel(run.rgb, name[0], inset=run.picture("style")) for name, run in finished.items()]
 
 
 EXPERIMENT = experiments.Experiment(
