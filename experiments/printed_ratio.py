@@ -10,8 +10,8 @@ from stn import config, experiments, figures, runs
 EXPONENTS = (-4, -3, -2, -1)  # α/β = 1e-4 … 1e-1
 AS_RUN = ("objective.content_reduction=mean", "objective.style_reduction=mean", "objective.gram_divisor=m")
 READINGS = {
-    "as_run": (AS_RUN, "MSE(F − P), MSE(G/M − A/M)"),
-    "printed": (("objective=gatys_printed",), "½Σ(F − P)², Σ(G − A)²/(4N²M²)"),
+    "as_run": (AS_RUN, "as run"),
+    "printed": (("objective=gatys_printed",), "as printed"),
 }
 
 
