@@ -1,12 +1,14 @@
 """The objective against an independent float64 network in NumPy, its gradient against that network's differences."""
 
 import dataclasses
+import gc
 import itertools
+import weakref
 
 import numpy as np
 import pytest
 
-from stn import config, objective, vgg
+from stn import backend, config, objective, vgg
 from stn.objective import Form, Scale
 from stn.weights import Layer, Weights
 
@@ -236,7 +238,8 @@ def test_smoothness_may_count_in_the_gradient_only():
     np.testing.assert_allclose(same, gradient, rtol=1e-6, atol=1e-9)
 
 
-def test_one_trace_serves_every_target_weight_and_network_of_the_same_shape():
+def test_one_trace_serves_every_target_weight_and_network_of_the_same_shape(monkeypatch):
+    traced = counting_traces(monkeypatch)
     # Layers that no other test asks for together, so that the count starts at zero.
     form = Form(("conv1_1",), ("conv2_1", "relu1_2"), "max", "mean", "m", "sum", "squared")
     sweep = [
@@ -248,10 +251,33 @@ def test_one_trace_serves_every_target_weight_and_network_of_the_same_shape():
     for scale, content, style, weights in sweep:
         terms, _ = build(form, scale, content, style, vgg.kernels(weights)).value_and_grad(IMAGE)
         assert flat(terms) == pytest.approx(oracle(IMAGE, form, scale, content, style, weights), rel=2e-5)
-    function = objective._value_and_grad(form)
-    assert function.experimental_get_tracing_count() == 1
+    # Content targets, value and gradient; style targets for two shapes of style.
+    assert len(traced) == 4
     build(form, sweep[0][0], picture(0, 6, 6)).value_and_grad(picture(2, 6, 6))
-    assert function.experimental_get_tracing_count() == 2
+    assert len(traced) == 6
+
+
+def counting_traces(monkeypatch) -> list[object]:
+    """A list that grows each time the network is traced."""
+    traced, features = [], vgg.features
+    monkeypatch.setattr(vgg, "features", lambda image, *rest: traced.append(image.shape) or features(image, *rest))
+    return traced
+
+
+def test_what_was_compiled_for_earlier_shapes_is_given_up_without_a_warning(monkeypatch, caplog):
+    form = Form(("relu1_1",), ("relu1_2",), "max", "mean", "m", "sum", "none")
+    scale = Scale(1.0, 1.0, (1.0,), (1.0,))
+    monkeypatch.setattr(objective, "TRACES_KEPT", 3)
+    gradients = len(backend.custom_gradients())
+    graphs = weakref.WeakSet()
+    features = vgg.features
+    monkeypatch.setattr(vgg, "features", lambda x, *rest: graphs.add(x.graph) or features(x, *rest))
+    for height in range(4, 12):
+        build(form, scale, picture(0, height, 6), picture(1, height, 5)).value_and_grad(picture(2, height, 6))
+    gc.collect()
+    assert len(graphs) == 3
+    assert len(backend.custom_gradients()) == gradients
+    assert not caplog.records
 
 
 def test_same_inputs_give_the_same_bytes():
