@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from stn import config, experiments, figures, files
+from stn import config, experiments, figures, files, runs
 
 # leongatys/PytorchNeuralStyleTransfer, NeuralStyleTransfer.ipynb: it prints n + 1 where n % 50 == 49, n from 1.
 NOTEBOOK = {
@@ -43,14 +43,26 @@ TITLES = {"notebook": "PyTorch notebook, 682 × 512", "neural_image_synthesis": 
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
+    # All that their numbers depend on; the budget alone may be another.
+    fixed = (
+        "image.size_px=512",
+        "init=content",
+        "optimizer=torch_lbfgs",
+        "network.pooling=max",
+        "network.rescale=null",
+    )
+    short = ("image.side=short", "image.rounding=down", "image.filter=bilinear", "network.odd=floor")
     area = ("image.side=area", "image.rounding=up", "image.filter=pyramid_reduce", "network.odd=ceil")
-    return [experiments.Cell("notebook", ()), experiments.Cell("neural_image_synthesis", area)]
+    return [
+        experiments.Cell("notebook", (*fixed, *short)),
+        experiments.Cell("neural_image_synthesis", (*fixed, *area)),
+    ]
 
 
-def draw(runs: experiments.Runs) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
     with plt.rc_context(figures.STYLE):
         figure, axes = plt.subplots(2, 2, figsize=(figures.TEXT_WIDTH, 3.6), sharex=True, height_ratios=(2, 1))
-        for (name, run), (curve, ratio) in zip(runs.items(), axes.T, strict=True):
+        for (name, run), (curve, ratio) in zip(finished.items(), axes.T, strict=True):
             theirs = {n: terms["loss/total"] for n, terms in PRINTED[name].items()}
             curve.plot(run.metrics["evaluation"] + 1, run.metrics["loss/total"], label="ours", linewidth=1)
             curve.plot(theirs.keys(), theirs.values(), "o", markersize=3, label="printed")
@@ -64,9 +76,9 @@ def draw(runs: experiments.Runs) -> plt.Figure:
     return figure
 
 
-def write(folder: Path, runs: experiments.Runs) -> None:
+def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     lines = ["| run | evaluation | term | ours | printed | ratio |", "|---|---|---|---|---|---|"]
-    for name, run in runs.items():
+    for name, run in finished.items():
         lines += [
             f"| {TITLES[name]} | {n} | {term} | {ours:.6g} | {printed:.6g} | {ours / printed:.3f} |"
             for n, term, ours, printed in _ratios(run.metrics, PRINTED[name], every=True)

@@ -44,9 +44,8 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
 EXPERIMENT = experiments.Experiment(
     "gatys_vs_johnson",
     "Ours: the layers of Gatys et al. 2016 against those of Johnson et al. 2016 under the same loss (Gatys'), network, "
-    "weights and budget; table.md measures both on one yardstick (README, Measures). Eq. (1) is a sum, and relu2_2 has "
-    "four times the numbers of relu4_2: at one α/β the content weighs more with Johnson's layers.",
-    ("preset=gatys2016",),
+    "weights and budget; table.md measures both on one yardstick (docs/measures.md).",
+    ("preset=gatys2016", "network=vgg19_q8", "init=content"),
     cells,
     draw,
     write,

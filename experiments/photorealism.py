@@ -6,7 +6,9 @@ from stn import config, experiments, figures, runs
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
-    return [experiments.Cell("night", ("objective.style_weight=100",))]  # α/β = 1e-2
+    return [
+        experiments.Cell("night", (f"objective.style_weight={base.objective.content_weight / 1e-2:g}",))
+    ]  # α/β = 1e-2
 
 
 def draw(finished: dict[str, runs.Run]) -> plt.Figure:
@@ -19,7 +21,7 @@ EXPERIMENT = experiments.Experiment(
     "photorealism",
     "Gatys et al. 2016, figure 7: the light of A, a photograph of a city at night, on B, one by day; from the content, "
     "α/β = 1e-2. The photographs are not the paper's.",
-    ("preset=gatys2016", "content=golden_gate", "style=hoover_tower_night", "init=content"),
+    ("preset=gatys2016", "network=vgg19_q8", "content=golden_gate", "style=hoover_tower_night", "init=content"),
     cells,
     draw,
 )

@@ -19,8 +19,9 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
 
 EXPERIMENT = experiments.Experiment(
     "pooling",
-    "Gatys et al. 2016, section 2: the authors found average pooling slightly more appealing than max pooling.",
-    ("preset=gatys2016", "style=starry_night"),
+    "Gatys et al. 2016, section 2: the authors found average pooling slightly more appealing than max pooling. From "
+    "the photograph, α/β = 1e-3.",
+    ("preset=gatys2016", "network=vgg19_q8", "init=content", "style=starry_night"),
     cells,
     draw,
 )

@@ -8,7 +8,12 @@ EXPONENTS = (-4, -3, -2, -1)  # α/β = 1e-4 … 1e-1
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
-    return [experiments.Cell(f"1e{exponent}", (f"objective.style_weight={10**-exponent}",)) for exponent in EXPONENTS]
+    return [
+        experiments.Cell(
+            f"1e{exponent}", (f"objective.style_weight={base.objective.content_weight * 10**-exponent:g}",)
+        )
+        for exponent in EXPONENTS
+    ]
 
 
 def draw(finished: dict[str, runs.Run]) -> plt.Figure:
@@ -22,7 +27,7 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
 EXPERIMENT = experiments.Experiment(
     "ratio",
     "Gatys et al. 2016, figure 4: α/β from 1e-4 to 1e-1; the more weight on the content, the more of the photograph.",
-    ("preset=gatys2016", "style=composition_vii"),
+    ("preset=gatys2016", "network=vgg19_q8", "style=composition_vii"),
     cells,
     draw,
 )

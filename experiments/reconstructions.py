@@ -47,7 +47,7 @@ EXPERIMENT = experiments.Experiment(
     "reconstructions",
     "Gatys et al. 2015 and 2016, figure 1: reconstructed from higher layers the photograph loses its pixels and keeps "
     "its content; with more layers the painting's texture is matched on larger scales. From noise, one term only.",
-    ("preset=gatys2016", "style=starry_night"),
+    ("preset=gatys2016", "network=vgg19_q8", "style=starry_night"),
     cells,
     draw,
 )

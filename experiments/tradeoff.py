@@ -15,7 +15,10 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return [
         experiments.Cell(
             f"to_conv{count}_1-1e{exponent}",
-            (f"objective.style_layers=[{','.join(LAYERS[:count])}]", f"objective.style_weight={10**-exponent}"),
+            (
+                f"objective.style_layers=[{','.join(LAYERS[:count])}]",
+                f"objective.style_weight={base.objective.content_weight * 10**-exponent:g}",
+            ),
         )
         for count in range(1, 6)
         for exponent in EXPONENTS
@@ -43,7 +46,7 @@ EXPERIMENT = experiments.Experiment(
     "tradeoff",
     "Gatys et al. 2015 (arXiv:1508.06576), figure 3: with more layers (rows) the style is matched on larger scales; "
     "with larger α/β (columns, 1e-5 to 1e-2) the photograph comes through.",
-    ("preset=gatys2015", "style=composition_vii"),
+    ("preset=gatys2015", "network=vgg19_q8", "style=composition_vii"),
     cells,
     draw,
 )

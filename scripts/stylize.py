@@ -21,7 +21,7 @@ def stylize(overrides: DictConfig) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             cell(overrides, run_dir)
         else:
-            stylize_one(config.parse(overrides), run_dir)
+            stylize_one(config.parse(overrides, HydraConfig.get().overrides.task), run_dir)
     except (errors.InputError, errors.Interrupted) as error:
         problems.append(error)  # Hydra would print a line of its own before ours
     finally:
@@ -35,7 +35,7 @@ def cell(overrides: DictConfig, run_dir: Path) -> None:
     local = hydra_config.launcher._target_.endswith("BasicLauncher")
     axes = sweeps.axes(sweep_dir, given)
     try:
-        settings = config.parse(overrides)
+        settings = config.parse(overrides, given)
         if not local:
             sys.argv = ["stylize.py", *given]  # for provenance.json, rather than the engine's own command
             settings.threads = settings.threads or sweeps.threads()

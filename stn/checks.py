@@ -1,7 +1,7 @@
 """What can be known to fail before a run begins: layers out of reach, memory, disk, an output in the wrong place."""
 
-import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -67,11 +67,16 @@ def check_output(output: Path, pictures: Pictures) -> None:
         raise InputError(f"output={output}: is a directory; give the name of a picture in it")
     folder = output.absolute().parent
     # Made later if the folder above it is there, as for `output=copies/copy.jpg`.
-    above = folder if folder.is_dir() else folder.parent
+    above = folder if folder.exists() else folder.parent
     if not above.is_dir():
         raise InputError(f"output={output}: there is no folder {folder}; make it, or give another name")
-    if not os.access(above, os.W_OK):
-        raise InputError(f"output={output}: {above} cannot be written; give another folder")
+    try:
+        with tempfile.TemporaryFile(dir=above):  # a trial: permissions alone do not say it
+            pass
+    except OSError as error:
+        raise InputError(
+            f"output={output}: {above} cannot be written ({error.strerror}); give another folder"
+        ) from None
 
 
 def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest: str) -> None:

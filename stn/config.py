@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from stn import fields, layer_weights
+from stn import allowed, layer_weights, unused
+from stn.allowed import number, one_of
 from stn.errors import InputError, one_line
-from stn.fields import number, one_of
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 
@@ -172,11 +173,14 @@ def compose(*overrides: str) -> Config:
             version.VersionBase.instance().version_base = before  # which `setbase` would not take, were there none
     with open_dict(composed):
         del composed["hydra"]
-    return parse(composed)
+    return parse(composed, overrides)
 
 
-def parse(config: DictConfig) -> Config:
-    """Turn Hydra's configuration into a checked `Config`; InputError names the key, the value and what is allowed."""
+def parse(config: DictConfig, overrides: Sequence[str] = ()) -> Config:
+    """Turn Hydra's configuration into a checked `Config`; InputError names the key, the value and what is allowed.
+
+    Of the `overrides` that made it those that change nothing are named in a warning.
+    """
     try:
         parsed = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
@@ -184,26 +188,31 @@ def parse(config: DictConfig) -> Config:
     if not isinstance(parsed, Config):
         raise InputError("the configuration lacks the schema; keep `- schema` first in the defaults of config.yaml")
     check(parsed)
+    unused.warn(parsed, overrides)
     return parsed
 
 
 def check(config: Config) -> None:
-    """Raise InputError for a value that is not allowed; bare layer names become LayerWeights."""
+    """Raise InputError for a key or value that is not allowed; bare layer names become LayerWeights."""
+    allowed.refuse_unknown(config)
+    try:
+        OmegaConf.structured(config)  # which looks at the types
+    except OmegaConfBaseException as error:
+        raise InputError(one_line(error)) from error
     if config.image.unit is not None:
         warnings.warn(
             "image.unit is called image.pixel_unit now; the old name goes with the next release", stacklevel=2
         )
         config.image.pixel_unit, config.image.unit = config.image.unit, None
-    for key, found, limits in fields.walk(config):
-        fields.check(key, found, limits)
+    for key, found, limits in allowed.fields(config):
+        allowed.check_value(key, found, limits)
     objective, network = config.objective, config.network.name
     objective.content_layers = layer_weights.parse("objective.content_layers", objective.content_layers, network)
     objective.style_layers = layer_weights.parse("objective.style_layers", objective.style_layers, network)
     if not objective.content_layers and not objective.style_layers:
         raise InputError("objective.content_layers and objective.style_layers are both empty: nothing to optimize")
-    content = objective.content_weight * sum(layer.weight for layer in objective.content_layers)
-    style = objective.style_weight * sum(layer.weight for layer in objective.style_layers)
-    if not (content or style):
+    weights = (objective.content_weight, objective.content_layers), (objective.style_weight, objective.style_layers)
+    if not any(weight * sum(layer.weight for layer in layers) for weight, layers in weights):
         raise InputError("objective.content_weight and objective.style_weight: nothing weighs more than zero")
     if config.init.name == "file" and not config.init.path:
         raise InputError("init.path is missing: init=file needs the picture to start from, init.path=FILE")
@@ -212,14 +221,14 @@ def check(config: Config) -> None:
             raise InputError(f"pyramid.levels: a scale of {level.scale}; it must lie between 0 and 1")
         if level.max_evaluations < 1:
             raise InputError(f"pyramid.levels: max_evaluations of {level.max_evaluations}; it must be at least 1")
-    fields.check_color("image.pixel_unit", config.image.pixel_unit)
+    allowed.check_color("image.pixel_unit", config.image.pixel_unit)
     if config.network.mean_pixel is not None:
-        fields.check_color("network.mean_pixel", config.network.mean_pixel)
+        allowed.check_color("network.mean_pixel", config.network.mean_pixel)
 
 
 def choices(key: str) -> tuple[str, ...]:
     """The names that a key may have, such as `choices("init.name")`."""
-    found: tuple[str, ...] = next(allowed["choices"] for name, _, allowed in fields.walk(Config()) if name == key)
+    found: tuple[str, ...] = next(limits["choices"] for name, _, limits in allowed.fields(Config()) if name == key)
     return found
 
 

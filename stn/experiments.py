@@ -183,13 +183,10 @@ def _conditions(finished: Mapping[str, runs.Run]) -> str:
         return ", ".join(dict.fromkeys(found))
 
     names, scaled = values("network", "name"), values("network", "rescale")
-    text = (
+    return (
         f"Network {names}, {'plain' if scaled == 'None' else f'mean activations scaled to one ({scaled})'}; pooling "
         f"{values('network', 'pooling')}; {values('image', 'size_px')} px; "
         f"{values('optimizer', 'max_evaluations')} evaluations of {values('optimizer', 'name')}; "
         f"first image {values('init', 'name')}; "
         f"alpha {values('objective', 'content_weight')}, beta {values('objective', 'style_weight')}."
     )
-    if names != "vgg19" or scaled == "None":
-        text += " Printed ratios of Gatys et al. assume their normalized VGG-19; this is another network."
-    return text

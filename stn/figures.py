@@ -138,10 +138,10 @@ def curves(
 
 
 def table(path: Path, finished: Mapping[str, runs.Run]) -> None:
-    """Write one row a run: its name, the parameters that differ, the summary with the measures, then all the rest."""
+    """Write one row a run: its name, the parameters that differ, the summary (the picture's own first), the rest."""
     flat = {name: runs.flat(run.settings) for name, run in finished.items()}
     differing = runs.differing([run.settings for run in finished.values()])
-    results = [key for run in finished.values() for key in run.summary]
+    results = [key for run in finished.values() for key in runs.results(run.summary)]
     rest = [key for settings in flat.values() for key in settings]
     columns = list(dict.fromkeys(["run", *differing, *results, *rest, "directory"]))
     text = io.StringIO()

@@ -2,10 +2,13 @@
 
 import contextlib
 import hashlib
+import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pooch
 
@@ -36,10 +39,23 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write plain values as JSON, which knows no NaN and no infinity: those become null."""
+    write_text(path, json.dumps(_without_infinities(value), indent=2, allow_nan=False) + "\n")
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _without_infinities(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_infinities(below) for key, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_infinities(below) for below in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def cache_dir() -> Path:

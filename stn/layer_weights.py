@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from stn.allowed import number
 from stn.errors import InputError
-from stn.fields import number
 from stn.weights import VGG16, VGG19
 
 

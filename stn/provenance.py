@@ -4,6 +4,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,16 @@ def describe(settings: dict[str, Any], checksums: dict[str, str]) -> dict[str, A
         "seed": settings["seed"],
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has had, in MiB."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # Linux: ru_maxrss would start with the memory of the process that started this one
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return round(int(line.split()[1]) / 2**10, 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
 
 
 def git_commit() -> str | None:

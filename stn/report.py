@@ -20,7 +20,12 @@ from stn.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("report.html")
 CURVE_POINTS = 300  # of one run; more cannot be told apart at the width of the page
-SHOWN = ("loss/total", "loss/content", "loss/style", "loss/smoothness", "evaluations", "seconds", "stop_reason")
+LOSSES = ("loss/total", "loss/content", "loss/style", "loss/smoothness")
+# The picture's own losses come first: the optimizer's are of an image that may leave 0-255.
+SHOWN = (
+    *(f"picture/{key}" for key in LOSSES),
+    *("picture/clipped_share", *LOSSES, "evaluations", "seconds", "stop_reason"),
+)
 
 
 def write(directory: Path, path: Path, max_px: int = 512) -> int:

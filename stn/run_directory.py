@@ -4,8 +4,7 @@ import contextlib
 import csv
 import io
 import json
-import resource
-import sys
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -67,7 +66,7 @@ class RunDirectory:
 
     def begin(self) -> State | None:
         """Write provenance.json and give the State to go on from, None for the beginning."""
-        self._write_json(runs.PROVENANCE, provenance.describe(self._settings, self._inputs))
+        files.write_json(self.path / runs.PROVENANCE, provenance.describe(self._settings, self._inputs))
         state = self._read_checkpoint()
         if state is not None:
             columns = {name: column.tolist() for name, column in self._read(runs.read_metrics, runs.METRICS).items()}
@@ -115,7 +114,8 @@ class RunDirectory:
         kept = {key.removeprefix("picture/"): value for key, value in finished.summary.items() if "picture/" in key}
         kept.pop("clipped_share", None)
         try:
-            terms = {name: float(kept.pop(f"loss/{name}")) for name in TERMS}
+            kept = {key: math.nan if value is None else float(value) for key, value in kept.items()}
+            terms = {name: kept.pop(f"loss/{name}") for name in TERMS}
         except (KeyError, TypeError, ValueError):  # made before 0.2, or damaged
             raise InputError(f"{self.path / runs.SUMMARY}: lacks the picture's own losses; {REMEDY}") from None
         return finished.rgb, Terms(**terms, per_layer=kept)
@@ -136,13 +136,13 @@ class RunDirectory:
             "iterations": outcome.iterations,
             "stop_reason": outcome.stop_reason,
             "seconds": outcome.seconds,
-            "peak_memory_mb": peak_memory_mb(),
+            "peak_memory_mb": provenance.peak_memory_mb(),
             **{f"picture/{key}": value for key, value in terms_of(written).items()},
             "picture/clipped_share": clipped_share,
             **measured,
         }
         summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
-        self._write_json(runs.SUMMARY, summary)
+        files.write_json(self.path / runs.SUMMARY, summary)
         (self.path / CHECKPOINT).unlink(missing_ok=True)
         return summary
 
@@ -157,13 +157,28 @@ class RunDirectory:
             entry.unlink()  # what a killed process left half-written
         if not present:
             return
-        if force:
+        if force and not self._goes_on():
             for name in (runs.SUMMARY, CHECKPOINT, runs.METRICS, runs.PICTURE, "comparison.png", "losses.png"):
                 (self.path / name).unlink(missing_ok=True)
             for picture in (self.path / "progress").glob("*.png"):
                 picture.unlink()
             return
-        earlier = self._read(runs.read_json, runs.PROVENANCE)
+        self._compare(self._read(runs.read_json, runs.PROVENANCE))
+
+    def _goes_on(self) -> bool:
+        """Whether a forced run was interrupted here: the same command goes on, since a requeued job cannot leave
+        force=true out and would never come to its end."""
+        earlier = runs.Run(self.path)
+        if earlier.state == "finished" or not earlier.settings.get("force"):
+            return False
+        try:
+            self._compare(earlier.provenance)
+            return self._read_checkpoint() is not None and bool(runs.read_metrics(self.path / runs.METRICS))
+        except InputError:
+            return False
+
+    def _compare(self, earlier: Mapping[str, Any]) -> None:
+        """Raise InputError if the run that is here has other settings or other pictures."""
         for found, now in ((earlier.get("config"), self._settings), (earlier.get("inputs_sha256"), self._inputs)):
             difference = _difference(found if isinstance(found, dict) else {}, now)
             if difference:
@@ -184,9 +199,6 @@ class RunDirectory:
                 return State.from_arrays(dict(saved))
         except Exception as error:  # a damaged archive raises whatever its bytes lead to
             raise InputError(f"{path}: is damaged or of another version of stn; {REMEDY}") from error
-
-    def _write_json(self, name: str, value: dict[str, Any]) -> None:
-        files.write_text(self.path / name, json.dumps(value, indent=2) + "\n")
 
 
 @contextlib.contextmanager
@@ -218,16 +230,6 @@ def row(evaluation: Evaluation) -> dict[str, float]:
 def terms_of(terms: Terms) -> dict[str, float]:
     """Loss terms by the names that they have in metrics.csv and summary.json."""
     return {f"loss/{name}": getattr(terms, name) for name in TERMS} | dict(terms.per_layer)
-
-
-def peak_memory_mb() -> float:
-    """The most memory this process has had, in MiB."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # Linux: ru_maxrss would start with the memory of the process that started this one
-        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return round(int(line.split()[1]) / 2**10, 1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
 
 
 def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str | None:

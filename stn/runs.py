@@ -123,6 +123,11 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def results(summary: Mapping[str, Any]) -> list[str]:
+    """The keys of a summary, what was measured of the picture itself before what the optimizer saw."""
+    return sorted(summary, key=lambda key: not key.startswith("picture/"))
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """An object from a JSON file; InputError, which names the file, if it is missing or damaged."""
     try:

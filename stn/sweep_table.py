@@ -8,6 +8,8 @@ from typing import Any
 from stn import report, runs
 from stn.errors import InputError
 
+SHOWN = ("picture/loss/", "picture/clipped_share", "loss/", "measures/")
+
 
 def log(sweep_dir: Path) -> None:
     """Log a row a finished cell: what varies, losses, measures, picture; what of it is damaged stays empty.
@@ -36,7 +38,7 @@ def _log(sweep_dir: Path, cells: list[runs.Run], known: list[dict[str, Any]]) ->
     os.environ["WANDB_DATA_DIR"] = os.environ["WANDB_CACHE_DIR"] = str((sweep_dir / "wandb").absolute())
     rows: list[dict[str, Any]] = []
     for cell, chosen in zip(cells, report.parameters(cells), strict=True):
-        numbers = {key: value for key, value in cell.summary.items() if key.startswith(("loss/", "measures/"))}
+        numbers = {key: cell.summary[key] for key in runs.results(cell.summary) if key.startswith(SHOWN)}
         # As text, since a column has one type: sizes may be null, seeds numbers.
         rows.append({"cell": cell.path.name, **{key: str(value) for key, value in chosen.items()}, **numbers})
     columns = list(dict.fromkeys(key for row in rows for key in row))

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -12,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from stn import errors, files, runs
+from stn import errors, files, runs, sweep_start
 
 under_way: list[Path] = []  # the directory of the sweep that this process started
 
@@ -21,6 +22,11 @@ class Begin(Callback):
     """Hydra's hook in config.yaml: remembers the sweep's directory, and forgets the failures of an earlier try."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        try:
+            sweep_start.check(config.hydra.overrides.task)
+        except errors.InputError as error:  # which Hydra would turn into a warning, and start
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
         sweep_dir = Path(str(config.hydra.sweep.dir))
         under_way.append(sweep_dir)
         for run in runs.below(sweep_dir):
@@ -66,7 +72,7 @@ def fail(error: Exception, run_dir: Path, overrides: list[str], cell_axes: dict[
     """
     if local and isinstance(error, errors.Interrupted):
         print(
-            f"{str(error).partition(';')[0]}; the same command with hydra.sweep.dir={under_way[-1]} goes on",
+            f"{str(error).partition(';')[0]}; the same command {_again(under_way[-1])} goes on",
             file=sys.stderr,
         )
         sys.exit(error.exit_code)
@@ -94,7 +100,7 @@ def end(error: Exception | None = None) -> None:
     missing = _missing(sweep_dir)
     for line in missing:
         print(f"error: {line}", file=sys.stderr)
-    again = f"the same command with hydra.sweep.dir={sweep_dir} runs what is missing"
+    again = f"the same command {_again(sweep_dir)} runs what is missing"
     if error is not None:
         if isinstance(error, errors.InputError) or type(error).__module__.startswith(("hydra.", "omegaconf.")):
             raise error
@@ -103,6 +109,12 @@ def end(error: Exception | None = None) -> None:
     if missing:
         print(f"{len(missing)} cell{'s' * (len(missing) > 1)} failed; {again}", file=sys.stderr)
         sys.exit(2)
+
+
+def _again(sweep_dir: Path) -> str:
+    """What to change in the command, which with force=true would make the finished cells anew."""
+    forced = any(re.fullmatch(r"\+*force=(true|yes|on|1)", word, re.IGNORECASE) for word in sys.argv)
+    return f"{'without force=true, ' if forced else ''}with hydra.sweep.dir={sweep_dir}"
 
 
 def _missing(sweep_dir: Path) -> list[str]:

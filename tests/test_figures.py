@@ -81,7 +81,11 @@ def test_loss_curves_show_the_terms_that_there_are(tmp_path: Path, rows: list[st
     assert not plt.get_fignums()
 
 
-def test_a_run_draws_its_figures_when_asked(run, tmp_path: Path) -> None:
-    run(tmp_path, "figures=true")
-    assert {"comparison.png", "losses.png"} <= {file.name for file in tmp_path.iterdir()}
-    assert {"total", "style"} <= drawn(tmp_path / "losses.png")
+@pytest.mark.parametrize("finished", [False, True])
+def test_the_command_draws_the_figures_of_a_run_also_of_one_that_was_finished(command, finished: bool) -> None:
+    if finished:
+        assert command().code == 0
+    ended = command("figures=true")
+    assert ended.code == 0, ended.err
+    assert {"comparison.png", "losses.png"} <= {file.name for file in ended.run_dir.iterdir()}
+    assert {"total", "style"} <= drawn(ended.run_dir / "losses.png")

@@ -19,7 +19,7 @@ import skimage.data
 import tifffile
 from PIL import Image, ImageCms
 
-from stn import images, resizing
+from stn import images
 from stn.errors import InputError
 
 LONG = os.environ.get("STN_LONG") == "1"
@@ -509,73 +509,6 @@ def test_a_damaged_file_is_refused_or_gives_a_picture_and_never_anything_else(tm
 def peak_memory() -> int:
     """Bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-# Sizes
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "rule", "expected"),
-    [
-        # size_px, side, aspect -> (height, width); by hand
-        (400, 600, (300, "long", None), (200, 300)),
-        (600, 400, (300, "long", None), (300, 200)),
-        (400, 600, (900, "long", None), (600, 900)),
-        (400, 600, (300, "short", None), (300, 450)),
-        (600, 400, (300, "short", None), (450, 300)),
-        (400, 600, (300, "long_at_most", None), (200, 300)),
-        (400, 600, (900, "long_at_most", None), (400, 600)),
-        (600, 400, (900, "long_at_most", None), (600, 400)),
-        (500, 500, (256, "long", None), (256, 256)),
-        (500, 500, (256, "short", None), (256, 256)),
-        (400, 600, (None, "long", None), (400, 600)),
-        (401, 599, (None, "short", None), (401, 599)),
-        (400, 600, (450, "long", 1.5), (300, 450)),  # Dive into Deep Learning: 300 × 450
-        (600, 400, (450, "long", 1.5), (300, 450)),
-        (600, 400, (300, "short", 1.5), (300, 450)),
-        (600, 400, (450, "long", 0.75), (450, 338)),
-        (600, 400, (450, "short", 0.75), (600, 450)),
-        (400, 600, (512, "long", 1.0), (512, 512)),
-        (400, 600, (None, "long", 2.0), (300, 600)),
-        (768, 1024, (512, "long", None), (384, 512)),
-        (100, 333, (512, "long", None), (154, 512)),  # 153.75
-        (4000, 2, (512, "long", None), (512, 1)),  # never nothing
-        (2, 4000, (None, "long", 9000.0), (1, 4000)),
-    ],
-)
-def test_the_size_rule(height, width, rule, expected):
-    assert resizing.target_shape(np.empty((height, width, 3)), *rule) == expected
-
-
-@pytest.mark.parametrize(("height", "width"), [(40, 61), (13, 20), (160, 250), (40, 200), (160, 61)])
-def test_resizing_keeps_mean_range_and_place(height, width):
-    original = photo(80, 122).astype(np.float64)
-    resized = resizing.resize(original, height, width)
-    assert resized.shape == (height, width, 3)
-    assert resized.dtype == np.float64
-    assert_is_rgb(resized)
-    np.testing.assert_allclose(resized.mean((0, 1)), original.mean((0, 1)), atol=1.5)
-    pillow = Image.fromarray(photo(80, 122)).resize((width, height), Image.Resampling.BICUBIC)
-    assert np.abs(resized - np.asarray(pillow)).mean() < 4
-
-
-def test_resizing_does_not_ring_out_of_range_and_keeps_flat_pictures_flat():
-    edges = np.zeros((30, 40, 3))
-    edges[10:20, 8:31] = 255
-    for height, width in ((60, 80), (91, 133), (17, 23), (60, 20)):
-        resized = resizing.resize(edges, height, width)
-        assert resized.min() >= 0 and resized.max() <= 255
-        for level in (0.0, 77.7, 255.0):
-            flat = resizing.resize(np.full((30, 40, 3), level), height, width)
-            np.testing.assert_allclose(flat, level, atol=1e-9)
-
-
-def test_shrinking_does_not_alias():
-    stripes = np.zeros((64, 64, 3))
-    stripes[:, ::2] = 255  # as fine as pixels allow; a third of the width cannot hold them
-    inner = resizing.resize(stripes, 64, 21)[:, 2:-2]
-    np.testing.assert_allclose(inner, 127.5, atol=30)
-    assert resizing.resize(stripes, 64, 64) is stripes
 
 
 # Writing

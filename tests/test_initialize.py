@@ -5,6 +5,7 @@ import pytest
 
 from stn import config, initialize, resizing
 from stn.config import Init
+from stn.pictures import Pictures
 
 MEAN = np.array([123.68, 116.779, 103.939])  # METHODS.md §1
 H, W = 6, 10
@@ -18,8 +19,12 @@ def gradient_picture(height: int, width: int, phase: float) -> np.ndarray:
 CONTENT, STYLE, FILE = gradient_picture(H, W, 0), gradient_picture(9, 7, 1), gradient_picture(H, 13, 2)
 
 
+def pictures(content: np.ndarray, style: np.ndarray, file: np.ndarray | None) -> Pictures:
+    return Pictures(content, style, file, {}, config.Image(), "own")
+
+
 def first_image(init: Init, content=CONTENT, style=STYLE, file=FILE, seed: int = 0) -> np.ndarray:
-    return initialize.first_image(init, content, style, file, MEAN, seed)
+    return initialize.first_image(init, pictures(content, style, file), MEAN, seed)
 
 
 @pytest.mark.parametrize("amplitude", [20.0, 127.5])
@@ -54,14 +59,14 @@ def test_noise_is_independent_over_pixels_and_channels():
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.02
 
 
-@pytest.mark.parametrize("distribution", config.CHOICES["init.distribution"])
+@pytest.mark.parametrize("distribution", config.choices("init.distribution"))
 def test_the_seed_decides_every_byte(distribution):
     first, again, other = (initialize.noise(8, 9, distribution, 20.0, seed) for seed in (7, 7, 8))
     assert first.tobytes() == again.tobytes()
     assert np.abs(first - other).mean() > 1
 
 
-@pytest.mark.parametrize("name", config.CHOICES["init.name"])
+@pytest.mark.parametrize("name", config.choices("init.name"))
 def test_every_first_image_has_the_contents_size(name):
     image = first_image(Init(name, noise_ratio=0.5))
     assert image.shape == (1, H, W, 3)
@@ -70,7 +75,7 @@ def test_every_first_image_has_the_contents_size(name):
 
 
 def test_content_style_and_file_are_those_pictures():
-    assert len({first_image(Init(name, noise_ratio=0.5)).tobytes() for name in config.CHOICES["init.name"]}) == 5
+    assert len({first_image(Init(name, noise_ratio=0.5)).tobytes() for name in config.choices("init.name")}) == 5
     np.testing.assert_allclose(first_image(Init("content"))[0], CONTENT - MEAN, rtol=1e-6)
     for name, rgb in (("style", STYLE), ("file", FILE)):
         np.testing.assert_allclose(first_image(Init(name))[0], resizing.resize(rgb, H, W) - MEAN, atol=1e-4)
@@ -83,7 +88,7 @@ def test_a_picture_of_the_right_size_is_not_touched():
 
 def test_noise_ignores_the_pictures_and_the_mean_pixel():
     init = Init("noise", distribution="normal", amplitude=60.0)
-    other = initialize.first_image(init, 255 - CONTENT, STYLE * 0, None, np.zeros(3), 5)
+    other = initialize.first_image(init, pictures(255 - CONTENT, STYLE * 0, None), np.zeros(3), 5)
     np.testing.assert_array_equal(first_image(init, seed=5), other)
     np.testing.assert_array_equal(other, initialize.noise(H, W, "normal", 60.0, 5))
 

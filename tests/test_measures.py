@@ -9,6 +9,8 @@ import scipy.ndimage
 import synthetic
 
 from stn import images, measures, rescale, resizing, vgg
+from stn.network import Network
+from stn.weights import Weights
 
 STYLE_LAYERS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]  # Gatys et al. 2016, section 3
 
@@ -25,10 +27,16 @@ def pictures() -> dict[str, np.ndarray]:
     return {"rgb": rgb, "content": content, "style": style}
 
 
-def measure(pictures: dict[str, np.ndarray], network) -> dict[str, float]:
-    return measures.measure(
-        pictures["rgb"], pictures["content"], pictures["style"], vgg.kernels(network), network.mean_pixel
-    )
+def loaded(weights: Weights) -> Network:
+    """The random weights as the network that `measure` takes."""
+    widths = {layer.name: layer.bias.size for layer in weights.layers}
+    names, depth = weights.layer_names, weights.depth
+    return Network(vgg.kernels(weights), weights.mean_pixel, names, widths, depth, "", Path(), "direct", changed=False)
+
+
+def measure(pictures: dict[str, np.ndarray], network: Weights | Network) -> dict[str, float]:
+    network = loaded(network) if isinstance(network, Weights) else network
+    return measures.measure(pictures["rgb"], pictures["content"], pictures["style"], network)
 
 
 def features(rgb: np.ndarray, network, layer: str) -> np.ndarray:

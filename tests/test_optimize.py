@@ -14,6 +14,7 @@ from scipy.optimize import fmin_l_bfgs_b
 
 from stn import optimize
 from stn.config import Optimizer
+from stn.errors import InputError
 from stn.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
 
@@ -385,12 +386,9 @@ def test_the_fourth_loss_that_is_not_finite_ends_the_run_with_the_best_image(set
 
 @EVERY
 @pytest.mark.parametrize("in_gradient", [False, True])
-def test_a_first_image_whose_loss_is_not_finite_ends_the_run(settings, in_gradient):
-    outcome, trace = minimize(broken(rosenbrock, {0}, in_gradient=in_gradient), START, settings)
-    assert len(trace) == outcome.evaluations == 1
-    assert outcome.stop_reason == "the loss of the first image is not finite"
-    assert outcome.best.index == 0
-    np.testing.assert_array_equal(outcome.image, START)
+def test_a_first_image_whose_loss_is_not_finite_is_refused(settings, in_gradient):
+    with pytest.raises(InputError, match="first image, or its gradient, is not finite"):
+        minimize(broken(rosenbrock, {0}, in_gradient=in_gradient), START, settings)
 
 
 # L-BFGS without a line search
@@ -405,8 +403,8 @@ def dense_lbfgs(function: Function, evaluations: int, history: int) -> list[np.n
         value, gradient = function(images[-1])
         return value, gradient.ravel()
 
-    x, length, pairs = START.ravel(), 1.0, []
-    value, g = evaluate(x)
+    x, pairs = START.ravel(), []
+    _, g = evaluate(x)
     while len(images) < evaluations:
         if pairs:
             s, y = pairs[-1]
@@ -416,14 +414,11 @@ def dense_lbfgs(function: Function, evaluations: int, history: int) -> list[np.n
                 H = V.T @ H @ V + np.outer(s, s) / (s @ y)
             step = -H @ g
         else:
-            step, length = -g * length / np.sqrt(np.mean(g**2)), 2 * length
-        value_then, g_then = evaluate(x + step)
-        while value_then > value + 0.1 * abs(value):
-            step, length = step / 4, 1.0
-            value_then, g_then = evaluate(x + step)
+            step = -g * min(1, 1 / np.abs(g).sum())  # torch.optim.LBFGS' first
+        _, g_then = evaluate(x + step)
         if step @ (g_then - g) > 0:
             pairs = [*pairs, (step, g_then - g)][-history:]
-        x, value, g = x + step, value_then, g_then
+        x, g = x + step, g_then
     return images[:evaluations]
 
 
@@ -434,40 +429,46 @@ def wavy(image: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 @pytest.mark.parametrize("history", [1, 4, 30])
-@pytest.mark.parametrize("function", [quadratic, wavy])
-def test_torch_lbfgs_takes_the_steps_of_the_whole_matrix(function, history):
-    settings = Optimizer("torch_lbfgs", max_evaluations=15, history=history)
+@pytest.mark.parametrize(("function", "evaluations"), [(quadratic, 15), (wavy, 5)])  # waves amplify what float32 rounds
+def test_torch_lbfgs_takes_the_steps_of_the_whole_matrix(function, evaluations, history):
+    settings = Optimizer("torch_lbfgs", max_evaluations=evaluations, history=history)
     _, trace = minimize(function, START, settings)
-    expected = dense_lbfgs(function, 15, history)
+    expected = dense_lbfgs(function, evaluations, history)
     np.testing.assert_allclose([image for _, image in trace], expected, rtol=1e-3, atol=1e-3)
 
 
 def test_torch_lbfgs_takes_torchs_steps():
-    """torch.optim.LBFGS itself, where no step is taken back and its first one is as long as ours."""
+    """torch.optim.LBFGS itself, in float32 as there."""
     torch = pytest.importorskip("torch")
 
     def round_bowl(image: np.ndarray) -> tuple[float, np.ndarray]:
         curvature = 1 + 0.1 * CURVATURE
         return 0.5 * np.sum(curvature * (image - CENTER) ** 2), curvature * (image - CENTER)
 
-    _, trace = minimize(round_bowl, START, Optimizer("torch_lbfgs", max_evaluations=8, history=6))
-    gradient = round_bowl(START)[1]
-    rate = np.abs(gradient).sum() / np.sqrt(np.mean(gradient**2))  # Torch's first step is the rate over |g|₁
-    x = torch.tensor(START, requires_grad=True)
-    optimizer = torch.optim.LBFGS([x], lr=rate, max_iter=1, history_size=6, tolerance_grad=0, tolerance_change=0)
+    _, trace = minimize(round_bowl, START, Optimizer("torch_lbfgs", max_evaluations=10, history=6))
+    x = torch.tensor(START, dtype=torch.float32, requires_grad=True)
+    optimizer = torch.optim.LBFGS([x], max_iter=10, history_size=6, tolerance_grad=0, tolerance_change=0)
     images = []
 
     def closure():
-        images.append(x.detach().numpy().copy())
+        images.append(x.detach().numpy().astype(np.float64))
         value, gradient = round_bowl(images[-1])
-        x.grad = torch.tensor(gradient)
+        x.grad = torch.tensor(gradient, dtype=torch.float32)
         return torch.tensor(value)
 
-    for _ in range(8):
-        optimizer.step(closure)
-        optimizer.param_groups[0]["lr"] = 1.0
-    assert totals(trace) == sorted(totals(trace), reverse=True)
-    np.testing.assert_allclose([image for _, image in trace], images, rtol=1e-3, atol=1e-3)
+    optimizer.step(closure)
+    np.testing.assert_allclose([image for _, image in trace], images, atol=0.02 * np.abs(CENTER).max())
+
+
+def test_spectral_lbfgs_takes_a_step_back_that_raises_the_loss_by_a_tenth():
+    _, trace = minimize(rosenbrock, START, Optimizer("spectral_lbfgs", max_evaluations=40))
+    accepted, back = totals(trace)[0], 0
+    for total in totals(trace)[1:]:
+        if total > accepted + 0.1 * abs(accepted):
+            back += 1  # the next is nearer
+        else:
+            accepted = total
+    assert back and accepted < totals(trace)[0]
 
 
 def test_torch_lbfgs_reaches_the_minimum_of_a_convex_quadratic():

@@ -1,23 +1,26 @@
-"""Every preset against a float64 oracle written from METHODS.md's formulas; nothing of it comes from stn's losses.
+"""Every preset against what its source computes and says: a float64 oracle of the losses, a table of all else.
 
-The oracle is a table of what each system computes, and a network of its own: TensorFlow operations in float64.
+Both are written from METHODS.md and the programs, not from the YAML. The oracle is a table of what each system
+computes, and a network of its own: TensorFlow operations in float64, rescaled by its own means.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from stn import config, images, matconvnet, rescale, resizing, transfer, vgg, weights
+from stn import assets, config, images, matconvnet, objective, rescale, resizing, transfer, vgg, weights
+from stn.pictures import Pictures
 
-PRESETS = sorted(path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml"))
 GATYS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
 JOHNSON = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
 SECOND = ["relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2"]
-SMALL, LARGE = (48, 64), (97, 131)  # 97 × 131: odd at every pooling
+# Odd at every pooling under the system's own rule: 97, 49, 25, 13, 7 and 95, 47, 23, 11, 5.
+SMALL, ODD = (48, 64), {"ceil": (97, 129), "floor": (95, 127)}
 
 
 def mse(x: Any, y: Any) -> Any:
@@ -91,111 +94,86 @@ def power(x: Any) -> Any:
 
 
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])
-
-
-class System:
-    """What one system minimizes: Σ content_weight · content + Σ style_weights · style + smoothness(image)."""
-
-    def __init__(
-        self,
-        content_layer: str,
-        content: Callable[[Any, Any], Any],
-        style_layers: list[str],
-        style: Callable[..., Any],
-        style_weights: list[float],
-        pooling: str,
-        smoothness: Callable[[Any], Any] = lambda x: 0.0,
-        depth: int = 19,
-        uncounted: Callable[[Any], Any] = lambda x: 0.0,
-    ) -> None:
-        self.content_layer, self.content, self.style_layers, self.style = content_layer, content, style_layers, style
-        self.style_weights, self.pooling, self.smoothness, self.depth = style_weights, pooling, smoothness, depth
-        self.uncounted = uncounted
+IMAGENET_MEAN = (123.68, 116.779, 103.939)
 
 
 def paper_content(F: Any, P: Any) -> Any:
     return squares(F, P) / 2
 
 
+class System(NamedTuple):
+    """What one system minimizes: content + Σ style_weights · style + smoothness(image), on which network."""
+
+    content_layer: str
+    content: Callable[[Any, Any], Any]
+    style_layers: list[str]
+    style: Callable[..., Any]
+    style_weights: list[float]
+    pooling: str
+    odd: str
+    smoothness: Callable[[Any], Any] = lambda x: 0.0
+    uncounted: Callable[[Any], Any] = lambda x: 0.0  # descended but not part of the value
+    depth: int = 19
+    rescaled: bool = False
+    mean_pixel: tuple[float, float, float] = IMAGENET_MEAN  # subtracted from red, green and blue
+
+
 # METHODS.md §2.2, row by row.
+AS_RUN = System(
+    *("relu4_2", lambda F, P: 1e6 * mse(F, P), GATYS, tutorial_style, [1e9 / 5] * 5, "avg", "ceil"), rescaled=True
+)
+RELEASED = System("relu4_2", mse, GATYS, released_style, [1.0] * 5, "max", "floor")
+TORCH = System(
+    *("relu4_2", lambda F, P: 5 * mse(F, P), GATYS, mean_style, [100.0] * 5, "max", "ceil"),
+    uncounted=lambda x: 1e-3 / 2 * squared(x),
+)
+TUTORIAL = System(
+    *("relu5_2", lambda F, P: 1e4 * mse(F, P), GATYS, tutorial_style, [1e-2 / 5] * 5, "max", "floor"),
+    smoothness=lambda x: 30 * absolute(x / 255),
+)
 SYSTEMS = {
-    "gatys2015": System("relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg"),
-    "gatys2016": System("relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg"),
-    "gatys_released": System("relu4_2", mse, GATYS, released_style, [1.0] * 5, "max"),
+    "gatys2015": AS_RUN,
+    "gatys2016": AS_RUN,
+    "gatys_released": RELEASED,
     "johnson2016": System(
-        "relu2_2", mse, JOHNSON, johnson_style, [5.0] * 4, "max", lambda x: 1e-6 * squared(x), depth=16
-    ),
-    "neural_style": System(
-        "relu4_2",
-        lambda F, P: 5 * mse(F, P),
-        GATYS,
-        mean_style,
-        [100.0] * 5,
-        "max",
-        uncounted=lambda x: 1e-3 / 2 * squared(x),
-    ),
-    "neural_style_pt": System(
-        "relu4_2", lambda F, P: 5 * mse(F, P), GATYS, mean_style, [100.0] * 5, "max", lambda x: 1e-3 * absolute(x)
-    ),
-    "neural_style_tf": System(
-        "conv4_2",
-        lambda F, P: 5 * squares(F, P) / (2 * size(F)[0] ** 0.5 * size(F)[1] ** 0.5),
-        GATYS,
-        gatys_style,
-        [1e4 * 0.2 / 5] * 5,
-        "avg",
-        lambda x: 1e-3 * absolute(x),
-    ),
-    "neural_style_anish": System(
-        "relu4_2", lambda F, P: 5 * mse(F, P), GATYS, mean_style, [500 / 5] * 5, "max", lambda x: 100 * mean_squared(x)
-    ),
-    "tf_tutorial": System(
-        "relu5_2",
-        lambda F, P: 1e4 * mse(F, P),
-        GATYS,
-        tutorial_style,
-        [1e-2 / 5] * 5,
-        "max",
-        lambda x: 30 * absolute(x / 255),
-    ),
-    "tf_tutorial_course": System(
-        "relu5_2",
-        lambda F, P: 1e4 * mse(F, P),
-        SECOND,
-        tutorial_style,
-        [1e-2 / 5] * 5,
-        "max",
-        lambda x: 1e8 * mean_squared(x / 255),
-    ),
-    "d2l": System(
-        "relu4_4",
-        mse,
-        GATYS,
-        mean_style,
-        [1e3 * 10] * 5,
-        "max",
-        lambda x: 10 * half_mean_absolute(x / (255 * IMAGENET_STD)),
-    ),
-    "tf1_walkthrough": System(
-        "relu5_2",
-        lambda F, P: 5 * squares(F, P) / 2,
-        GATYS,
-        gatys_style,
-        [100 * w for w in (0.5, 1.0, 1.5, 3.0, 4.0)],
-        "avg",
-    ),
-    "vgg16_lbfgs_walkthrough": System(
-        "relu2_2",
-        lambda F, P: 0.025 * squares(F, P),
-        [*JOHNSON, "relu5_3"],
-        lambda F, S, S2: squares(raw_gram(F), raw_gram(S)) / (4 * 3**2 * S2**2),
-        [1.0] * 5,
-        "max",
-        power,
+        *("relu2_2", mse, JOHNSON, johnson_style, [5.0] * 4, "max", "ceil"),
+        smoothness=lambda x: 1e-6 * squared(x),
         depth=16,
     ),
-    "demo": System(
-        "relu3_3", paper_content, JOHNSON, gatys_style, [1e6 / 4] * 4, "avg", lambda x: 10 * squared(x), depth=16
+    "neural_style": TORCH,
+    "neural_style_pt": TORCH._replace(odd="floor", smoothness=lambda x: 1e-3 * absolute(x), uncounted=lambda x: 0.0),
+    "neural_style_tf": System(
+        *("conv4_2", lambda F, P: 5 * squares(F, P) / (2 * size(F)[0] ** 0.5 * size(F)[1] ** 0.5)),
+        *(GATYS, gatys_style, [1e4 * 0.2 / 5] * 5, "avg", "ceil"),
+        smoothness=lambda x: 1e-3 * absolute(x),
+    ),
+    "neural_style_anish": System(
+        *("relu4_2", lambda F, P: 5 * mse(F, P), GATYS, mean_style, [500 / 5] * 5, "max", "ceil"),
+        smoothness=lambda x: 100 * mean_squared(x),
+    ),
+    "tf_tutorial": TUTORIAL,
+    "tf_tutorial_course": TUTORIAL._replace(style_layers=SECOND, smoothness=lambda x: 1e8 * mean_squared(x / 255)),
+    "d2l": System(
+        *("relu4_4", mse, GATYS, mean_style, [1e3 * 10] * 5, "max", "floor"),
+        smoothness=lambda x: 10 * half_mean_absolute(x / (255 * IMAGENET_STD)),
+    ),
+    "tf1_walkthrough": System(
+        *("relu5_2", lambda F, P: 5 * paper_content(F, P), GATYS, gatys_style),
+        *([100 * w for w in (0.5, 1.0, 1.5, 3.0, 4.0)], "avg", "ceil"),
+    ),
+    "vgg16_lbfgs_walkthrough": System(
+        *("relu2_2", lambda F, P: 0.025 * squares(F, P), [*JOHNSON, "relu5_3"]),
+        lambda F, S, positions: squares(raw_gram(F), raw_gram(S)) / (4 * 3**2 * positions**2),
+        *([5 / 5] * 5, "max", "floor"),
+        smoothness=power,
+        depth=16,
+        mean_pixel=(103.939, 116.779, 123.68),  # blue's from red, red's from blue: a quirk of the notebook
+    ),
+    "default": RELEASED._replace(pooling="avg", odd="ceil"),
+    "demo": RELEASED._replace(pooling="avg", odd="ceil"),
+    # Gatys et al. 2016, eqs. 1, 4, 5 and 7 with α/β = 1e-3, on the network of `default`.
+    "default objective=gatys_printed": System(
+        "relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", "ceil"
     ),
 }
 FORCED_TO_CONTENT = ("neural_style_tf", "d2l", "tf1_walkthrough", "vgg16_lbfgs_walkthrough")  # style's size
@@ -233,14 +211,14 @@ def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return tuple(resizing.resize(rgb[20:, 30:], height, width) for rgb in photographs)  # type: ignore[return-value]
 
 
-def oracle_features(image: Any, net: weights.Weights, pooling: str) -> dict[str, Any]:
+def oracle_features(image: Any, net: weights.Weights, pooling: str, odd: str) -> dict[str, Any]:
     """Every conv and relu layer in float64; 2 × 2 pooling that leaves what lies beyond the border out."""
     found, x, block = {}, image, 1
     for layer in net.layers:
         if layer.name[4] != str(block):
             block += 1
             pool = tf.nn.avg_pool2d if pooling == "avg" else tf.nn.max_pool2d
-            x = pool(x, 2, 2, "SAME")
+            x = pool(x if odd == "ceil" else x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2], 2, 2, "SAME")
         x = tf.nn.conv2d(x, layer.kernel.astype(np.float64), 1, "SAME") + layer.bias.astype(np.float64)
         found[layer.name] = x
         x = tf.maximum(x, 0.0)
@@ -248,12 +226,40 @@ def oracle_features(image: Any, net: weights.Weights, pooling: str) -> dict[str,
     return found
 
 
-def oracle(system: System, net: weights.Weights, rgb: tuple[np.ndarray, ...]) -> tuple[float, np.ndarray]:
-    content, style, third = (tf.constant((p - net.mean_pixel.astype(np.float64))[None]) for p in rgb)
-    P, S = (oracle_features(image, net, system.pooling) for image in (content, style))
+PHOTOGRAPHS = rescale.PHOTOGRAPHS[1:3]  # two are enough to tell one mean from another
+
+
+@functools.cache
+def scales(path: Path) -> dict[str, np.ndarray]:
+    """What each filter of a rescaled network is multiplied with: one over its mean, or a fifth of its layer's mean."""
+    net = matconvnet.load(path)
+    sums: dict[str, Any] = {}
+    positions: dict[str, float] = {}
+    for name in PHOTOGRAPHS:
+        rgb = images.read(assets.locate_image(name))
+        rgb = resizing.resize(rgb, *resizing.target_shape(rgb, 256))
+        found = oracle_features(tf.constant((rgb - net.mean_pixel)[None], tf.float64), net, "avg", "ceil")
+        for layer, F in found.items():
+            if layer.startswith("relu"):
+                sums[layer] = sums.get(layer, 0) + tf.reduce_sum(F, (0, 1, 2)).numpy()
+                positions[layer] = positions.get(layer, 0) + size(F)[1]
+    means = {layer: total / positions[layer] for layer, total in sums.items()}
+    return {layer: 1 / np.maximum(mean, mean.mean() / 5) for layer, mean in means.items()}
+
+
+def oracle(system: System, path: Path, rgb: tuple[np.ndarray, ...]) -> tuple[float, np.ndarray]:
+    net = matconvnet.load(path)
+    content, style, third = (tf.constant((p - np.array(system.mean_pixel))[None]) for p in rgb)
+
+    def features(image: Any) -> dict[str, Any]:
+        plain = oracle_features(image, net, system.pooling, system.odd)
+        # With rectifiers and no normalization, the rescaled network's features are the plain ones times a constant.
+        return {layer: plain[layer] * scale for layer, scale in scales(path).items()} if system.rescaled else plain
+
+    P, S = features(content), features(style)
     with tf.GradientTape() as tape:
         tape.watch(third)
-        F = oracle_features(third, net, system.pooling)
+        F = features(third)
         total = system.content(F[system.content_layer], P[system.content_layer])
         positions = (float(third.shape[1] * third.shape[2]),) if system is SYSTEMS["vgg16_lbfgs_walkthrough"] else ()
         for layer, weight in zip(system.style_layers, system.style_weights, strict=True):
@@ -263,34 +269,31 @@ def oracle(system: System, net: weights.Weights, rgb: tuple[np.ndarray, ...]) ->
     return float(total), tape.gradient(descended, third).numpy()
 
 
-def test_every_preset_has_an_expected_entry() -> None:
-    assert set(PRESETS) == set(SYSTEMS)
-
-
 @pytest.mark.parametrize(
-    ("shape", "convolution"),
-    [(SMALL, "direct"), (LARGE, "direct"), (LARGE, "winograd")],
-    ids=["48x64", "97x131", "97x131-winograd"],
+    ("odd_sides", "convolution"),
+    [(False, "direct"), (True, "direct"), (True, "winograd")],
+    ids=["even", "odd", "odd-winograd"],
 )
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", SYSTEMS)
 def test_loss_and_gradient_are_those_of_the_source(
-    name: str, shape: tuple[int, int], convolution: str, networks: dict, monkeypatch: pytest.MonkeyPatch
+    name: str, odd_sides: bool, convolution: str, networks: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system = SYSTEMS[name]
-    settings = config.compose(f"preset={name}", f"network.weights={networks[system.depth]}")
-    net = transfer.network_of(settings)
-    content, style, third = pictures(*shape)
+    path = networks[system.depth]
+    # The networks are narrow: the same layers take Winograd's algorithm as in the real one, from the third block on.
+    monkeypatch.setattr(rescale, "PHOTOGRAPHS", PHOTOGRAPHS)
+    monkeypatch.setattr(vgg, "WINOGRAD_CHANNELS", matconvnet.load(path).layer("conv3_1").bias.size)
+    overrides = (*f"preset={name}".split(), f"network.weights={path}", f"network.convolution={convolution}")
+    settings = config.compose(*overrides)
+    network = transfer.network_of(settings)
+    assert len(network.kernels["conv3_2"][0].shape) == {"direct": 4, "winograd": 3}[convolution]
+    content, style, third = pictures(*(ODD[system.odd] if odd_sides else SMALL))
     if name not in FORCED_TO_CONTENT:
         style = style[:-11, :-6]  # another size than the content's
-    assert settings.style.size == ("content" if name in FORCED_TO_CONTENT else settings.style.size)
-    total, gradient = oracle(system, net, (content, style, third))
+    total, gradient = oracle(system, path, (content, style, third))
 
-    # These networks are narrow: the same layers take Winograd's algorithm as in the real one, from the third block on.
-    monkeypatch.setattr(vgg, "WINOGRAD_CHANNELS", net.layer("conv3_1").bias.size)
-    kernels = vgg.kernels(net, convolution)
-    assert len(kernels["conv3_2"][0].shape) == {"direct": 4, "winograd": 3}[convolution]
-    loss = transfer.objective_of(settings, kernels, net.mean_pixel, content, style)
-    terms, ours = loss.value_and_grad(images.to_network(third, net.mean_pixel))
+    loss = objective.build(settings, network, content, style)
+    terms, ours = loss.value_and_grad(images.to_network(third, network.mean_pixel))
 
     assert terms.total == pytest.approx(total, rel=1e-5)
     assert np.linalg.norm(ours) == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
@@ -301,49 +304,136 @@ def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: d
     """METHODS.md §2.2: with m = MSE(G/(NM) − A/(NM)), E_l = N²/4 · m, the released term is 1e3 · m; content 2/(NM)."""
     content, style, third = pictures(*SMALL)
     terms = {}
-    for name in ("gatys2016", "gatys_released"):
-        # The released code runs the plain network with max pooling: the same network for both shows the constants.
-        settings = config.compose(
-            f"preset={name}", f"network.weights={networks[19]}", "network.pooling=avg", "network.rescale=null"
-        )
-        net = transfer.network_of(settings)
-        loss = transfer.objective_of(settings, vgg.kernels(net), net.mean_pixel, content, style)
-        terms[name] = loss.value_and_grad(images.to_network(third, net.mean_pixel))[0]
-    F = oracle_features(tf.constant(third[None]), net, "avg")
+    for name in ("gatys_printed", "gatys"):
+        settings = config.compose(f"objective={name}", f"network.weights={networks[19]}")
+        network = transfer.network_of(settings)
+        loss = objective.build(settings, network, content, style)
+        terms[name] = loss.value_and_grad(images.to_network(third, network.mean_pixel))[0]
+    printed, released = terms["gatys_printed"], terms["gatys"]
+    F = oracle_features(tf.constant(third[None]), matconvnet.load(networks[19]), "avg", "ceil")
     for layer in GATYS:
         N = size(F[layer])[0]
-        printed, released = (terms[name].per_layer[f"style/{layer}"] for name in ("gatys2016", "gatys_released"))
-        assert printed == pytest.approx(N**2 / 4 * released, rel=1e-5)
-    assert terms["gatys_released"].style == pytest.approx(
-        1e3 * sum(terms["gatys_released"].per_layer[f"style/{layer}"] for layer in GATYS)
-    )
+        assert printed.per_layer[f"style/{layer}"] == pytest.approx(
+            N**2 / 4 * released.per_layer[f"style/{layer}"], rel=1e-5
+        )
+    assert released.style == pytest.approx(1e3 * sum(released.per_layer[f"style/{layer}"] for layer in GATYS))
     N, M = size(F["relu4_2"])
-    assert terms["gatys_released"].content == pytest.approx(2 / (N * M) * terms["gatys2016"].content, rel=1e-5)
+    assert released.content == pytest.approx(2 / (N * M) * printed.content, rel=1e-5)
 
 
-def test_the_printed_presets_rescale_the_network(networks: dict) -> None:
-    assert config.compose("preset=gatys2015").network.rescale == "default"
-    net = transfer.network_of(config.compose("preset=gatys2016", f"network.weights={networks[19]}"))
-    photographs = [images.read(images.sample_path("skimage", photograph)) for photograph in rescale.PHOTOGRAPHS]
-    plain = matconvnet.load(networks[19])
-    means = rescale.mean_activations(net, photographs, "avg")
-    before = rescale.mean_activations(plain, photographs, "avg")
-    for layer, mean in means.items():
-        alive = before[layer] > rescale.NEAR_DEAD * max(np.median(before[layer]), before[layer].mean())
-        np.testing.assert_allclose(mean[alive], 1, rtol=1e-3)
+class Row(NamedTuple):
+    """What a preset's source says beside the formulas, for pictures of 1024 × 768, 1280 × 1014 and 400 × 300 pixels."""
+
+    network: str
+    pooling: str  # and what it makes of odd sides
+    content_px: tuple[int, int]  # height and width of the content, 1024 × 768
+    style_px: tuple[int, int]  # of the style, 1280 × 1014; a style stretched to the content's size has the same
+    small_px: tuple[int, int]  # of a content of 400 × 300: does it grow?
+    resized_by: str
+    first_image: tuple[Any, ...]
+    optimizer: tuple[Any, ...]
+    evaluations: int
+    clipped: bool
+    content: dict[str, float]  # layers with their weights, α and β multiplied in
+    style: dict[str, float]
 
 
-def test_any_part_can_be_overridden_after_a_preset() -> None:
-    settings = config.compose(
-        "preset=gatys2016",
-        "network=vgg16",
-        "layers=johnson",
-        "network.pooling=max",
-        "init=content",
-        "optimizer=adam",
-        "optimizer.max_evaluations=7",
+# METHODS.md §2.2 and §2.3; sizes by hand, from issue 10 and CONTROLS.md B.3.
+CONTENT, EACH = ("content",), dict.fromkeys
+LONG = ((384, 512), (405, 512), (384, 512))  # long side 512, up or down; 1014 · 512 / 1280 = 405.6, cut
+AREA = ((444, 592), (456, 576), (300, 400))  # √(height · width) = 512, never enlarged, rounded up
+KERAS_ADAM = ("adam", 0.02, 0.99, 0.999, 1e-1)  # rate, betas, epsilon
+# fmt: off
+TABLE = {
+    "gatys2015": Row(
+        "vgg19 rescaled", "avg ceil", *AREA, "pyramid_reduce", ("noise", "normal", 1.0), ("lbfgs", 20, 100), 2000,
+        False, {"relu4_2": 1e6}, EACH(GATYS, 2e8)),
+    "gatys2016": Row(
+        "vgg19 rescaled", "avg ceil", *AREA, "pyramid_reduce", ("noise", "normal", 1.0), ("torch_lbfgs", 100), 2000,
+        False, {"relu4_2": 1e6}, EACH(GATYS, 2e8)),
+    "gatys_released": Row(
+        "vgg19", "max floor", (512, 682), (512, 646), (512, 682), "bilinear", CONTENT, ("torch_lbfgs", 100), 500, False,
+        {"relu4_2": 1}, EACH(GATYS, 1e3)),
+    "johnson2016": Row(
+        "vgg16", "max ceil", *LONG, "area", ("noise", "normal", 1.0), ("torch_lbfgs", 100), 500, True,
+        {"relu2_2": 1}, EACH(JOHNSON, 5)),
+    "neural_style": Row(
+        "vgg19", "max ceil", *LONG, "area", ("noise", "normal", 1e-3), ("torch_lbfgs", 100), 1000, False,
+        {"relu4_2": 5}, EACH(GATYS, 100)),
+    "neural_style_pt": Row(
+        "vgg19", "max floor", *LONG, "pillow_bilinear", ("noise", "normal", 1e-3), ("torch_lbfgs", 100), 1000, False,
+        {"relu4_2": 5}, EACH(GATYS, 100)),
+    "neural_style_tf": Row(
+        "vgg19", "avg ceil", (384, 512), (384, 512), (300, 400), "area", CONTENT, ("lbfgs", 10, 100), 1000, False,
+        {"conv4_2": 5}, EACH(GATYS, 1e4 * 0.2 / 5)),
+    "neural_style_anish": Row(  # the style as wide as the content: 1014 · 1024 / 1280 = 811.2
+        "vgg19", "max ceil", (768, 1024), (811, 1024), (300, 400), "pillow_bicubic", ("noise", "normal", 0.256),
+        ("adam", 10, 0.9, 0.999, 1e-8), 1000, False, {"relu4_2": 5}, EACH(GATYS, 100)),
+    "tf_tutorial": Row(
+        "vgg19", "max floor", *LONG, "bilinear", CONTENT, KERAS_ADAM, 1000, True, {"relu5_2": 1e4}, EACH(GATYS, 2e-3)),
+    "tf_tutorial_course": Row(
+        "vgg19", "max floor", *LONG, "bilinear", CONTENT, KERAS_ADAM, 500, True, {"relu5_2": 1e4}, EACH(SECOND, 2e-3)),
+    "d2l": Row(
+        "vgg19", "max floor", (300, 450), (300, 450), (300, 450), "pillow_bilinear", CONTENT,
+        ("adam", 0.3, 0.9, 0.999, 1e-8, 0.8, 50), 500, False, {"relu4_4": 1}, EACH(GATYS, 1e4)),
+    "tf1_walkthrough": Row(  # its own filter is not known
+        "vgg19", "avg ceil", (768, 1024), (768, 1024), (300, 400), "skimage", ("blend", "uniform", 20.0, 0.75),
+        ("adam", 2, 0.9, 0.999, 1e-8), 3000, False,
+        {"relu5_2": 5}, dict(zip(GATYS, (50, 100, 150, 300, 400), strict=True))),
+    "vgg16_lbfgs_walkthrough": Row(
+        "vgg16", "max floor", (512, 512), (512, 512), (512, 512), "pillow_nearest", ("noise", "uniform", 127.5),
+        ("lbfgs", 10, 20), 10 * 20, False, {"relu2_2": 0.025}, EACH([*JOHNSON, "relu5_3"], 1)),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_all_else_is_what_the_source_says(name: str) -> None:
+    assert found_row(config.compose(f"preset={name}")) == TABLE[name]._replace(
+        content=pytest.approx(TABLE[name].content, rel=1e-12), style=pytest.approx(TABLE[name].style, rel=1e-12)
     )
-    assert (settings.network.name, settings.network.pooling) == ("vgg16", "max")
-    assert [layer.layer for layer in settings.objective.style_layers] == JOHNSON
-    assert (settings.init.name, settings.optimizer.name, settings.optimizer.max_evaluations) == ("content", "adam", 7)
-    assert settings.objective.gram_divisor == "m"
+
+
+def test_the_rate_of_adam_where_it_is_the_programs_other_optimizer() -> None:
+    """METHODS.md §2.3: L-BFGS, or Adam 10 (Torch), 1 (pt), 1 (tf)."""
+    rates = {"neural_style": 10, "neural_style_pt": 1, "neural_style_tf": 1}
+    assert {name: config.compose(f"preset={name}").optimizer.learning_rate for name in rates} == rates
+
+
+def found_row(settings: config.Config) -> Row:
+    network, init, optimizer, chosen = settings.network, settings.init, settings.optimizer, settings.objective
+
+    def shapes(height: int, width: int) -> dict[str, tuple[int, int]]:
+        content, style = (np.broadcast_to(0.0, (*shape, 3)) for shape in ((height, width), (1014, 1280)))
+        return Pictures(content, style, None, {}, settings.image, settings.style.size).shapes_at(1.0)
+
+    first: tuple[Any, ...] = (init.name,)
+    first += () if init.name == "content" else (init.distribution, init.amplitude)
+    first += (init.noise_ratio,) if init.name == "blend" else ()
+    steps: tuple[Any, ...] = (optimizer.name, optimizer.history)
+    if optimizer.name == "lbfgs":  # its restarts; a test of SciPy's may not stop a run early
+        steps += (optimizer.restart_every, *{optimizer.ftol, optimizer.gtol} - {0.0})
+    elif optimizer.name == "adam":
+        steps = ("adam", optimizer.learning_rate, optimizer.beta1, optimizer.beta2, optimizer.epsilon)
+        steps += (optimizer.decay_rate, optimizer.decay_every) if optimizer.decay_rate != 1 else ()
+    assert network.rescale in (None, "default") and not settings.pyramid.levels
+    return Row(
+        network.name + (" rescaled" if network.rescale else ""),
+        f"{network.pooling} {network.odd}",
+        shapes(768, 1024)["content"],
+        shapes(768, 1024)["style"],
+        shapes(300, 400)["content"],
+        settings.image.filter,
+        first,
+        steps,
+        optimizer.max_evaluations,
+        optimizer.bounds,
+        {layer.layer: chosen.content_weight * layer.weight for layer in chosen.content_layers},
+        {layer.layer: chosen.style_weight * layer.weight for layer in chosen.style_layers},
+    )
+
+
+def test_every_preset_has_its_oracle_and_every_published_one_its_row() -> None:
+    presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
+    assert presets <= set(SYSTEMS)
+    assert presets - {"default", "demo"} == set(TABLE)

@@ -55,6 +55,8 @@ def bad(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> di
     matconvnet.write(folder / "fewer.mat", weights.Weights(network.layers[:3], network.mean_pixel))
     images.write(folder / "one.png", np.zeros((1, 1, 3)))
     images.write(folder / "line.png", np.zeros((1, 50, 3)))
+    (folder / "again").symlink_to(inputs["content"].parent)
+    (folder / "link.png").symlink_to(inputs["style"])
     (folder / "folder.png").mkdir()
     (folder / "foreign").mkdir()
     (folder / "foreign" / "thesis.txt").write_text("three years of work")
@@ -99,6 +101,14 @@ CASES = {
     "missing first image": (["init=file", "init.path=nowhere.png"], "nowhere.png"),
     "no first image": (["init=file"], "init.path"),
     "unknown format of the copy": (["output=copy.xyz"], "copy.xyz"),
+    "the copy is the content": (["output={content}"], "is the content picture"),
+    "the copy is the content in other words": (["output={foreign}/../again/content.png"], "is the content picture"),
+    "the copy is the style by a link": (["output={link.png}"], "is the style picture"),
+    "the copy is the first image": (["init=file", "init.path={one.png}", "output={one.png}"], "one.png"),
+    "the copy is a directory": (["output={folder.png}"], "is a directory"),
+    "the copy's folder is missing": (["output=nowhere/at/all/copy.png"], "there is no folder"),
+    "the copy's folder is a file": (["output={file}/copy.png"], "there is no folder"),
+    "the copy's folder takes no files": (["output=/proc/copy.png"], "cannot be written"),
     # layers and weights of the losses
     "unknown layer": (["objective.content_layers=[relu9_1]"], "relu9_1"),
     "layer of the other network": (["network=vgg16", "objective.content_layers=[relu3_4]"], "relu3_4"),
@@ -110,7 +120,7 @@ CASES = {
     "layer without weight": (["objective.style_layers=[{layer: relu1_1}]"], "objective.style_layers"),
     "negative style weight": (["objective.style_weight=-1"], "objective.style_weight"),
     "infinite content weight": (["objective.content_weight=.inf"], "objective.content_weight"),
-    "two units": (["image.unit=[1,1]"], "image.unit"),
+    "two units": (["image.pixel_unit=[1,1]"], "image.pixel_unit"),
     # numbers and choices
     "zero budget": (["optimizer.max_evaluations=0"], "optimizer.max_evaluations"),
     "budget in words": (["optimizer.max_evaluations=many"], "many"),
@@ -121,6 +131,8 @@ CASES = {
     "unknown network": (["network=resnet"], "resnet"),
     "unknown preset": (["preset=gatys1999"], "gatys1999"),
     "unknown key": (["optimizer.learningrate=1"], "learningrate"),
+    "a key that nothing reads": (["+foo=1"], "foo=1: no such key"),
+    "a key of a group that nothing reads": (["+init.foo=1"], "init.foo=1: no such key; known are init.name"),
     "unknown group": (["optimiser=adam"], "optimiser"),
     "no weight": (["objective.content_weight=0", "objective.style_weight=0"], "objective.content_weight"),
     "override without a key": (["=3"], "int"),

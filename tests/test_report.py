@@ -34,6 +34,7 @@ def make_run(run_dir: Path, total: float | None, *overrides: str, rows: int = 7,
     if total is None:
         return
     summary = {"loss/total": total, "loss/content": 0.6 * total, "loss/style": 0.4 * total, "loss/smoothness": 0.0}
+    summary |= {f"picture/{key}": 2 * value for key, value in summary.items()} | {"picture/clipped_share": 0.25}
     (run_dir / "summary.json").write_text(json.dumps(summary | {"evaluations": rows, "seconds": 3.5} | extra))
     y, x = np.mgrid[:20, :30]
     images.write(run_dir / "image.png", np.stack([8.0 * x, 12.0 * y, 0 * x + total], axis=-1))
@@ -86,10 +87,13 @@ def test_runs_are_listed_in_natural_order_with_their_state(page: dict[str, Any])
 
 def test_the_columns_are_the_parameters_that_differ_the_losses_and_the_measures(page: dict[str, Any]) -> None:
     assert set(page["parameters"]) == {"network.pooling", "seed", "content.path"}
-    assert page["results"] == ["loss/total", "loss/content", "loss/style", "evaluations", "seconds", "measures/ssim"]
+    losses = ["loss/total", "loss/content", "loss/style"]
+    own = [*(f"picture/{key}" for key in losses), "picture/clipped_share"]  # what is compared first
+    assert page["results"] == [*own, *losses, "evaluations", "seconds", "measures/ssim"]
     third = page["runs"][3]
     assert third["parameters"] == {"network.pooling": "max", "seed": 1, "content.path": "coffee"}
-    assert third["results"]["loss/total"] == 79.0 and third["results"]["measures/ssim"] == 0.3
+    assert third["results"]["picture/loss/total"] == 2 * third["results"]["loss/total"] == 158.0
+    assert third["results"]["measures/ssim"] == 0.3
 
 
 def test_nothing_in_the_data_ends_the_script_or_becomes_markup(tree: Path, page: dict[str, Any]) -> None:
@@ -151,7 +155,7 @@ def test_the_overrides_of_a_run_make_its_settings_again(overrides: tuple[str, ..
 
 def test_the_commands_are_for_a_shell(page: dict[str, Any]) -> None:
     settings = ("content.path=skimage:coffee.png", "style.path=drawn:strokes", "network.pooling=max", "seed=1")
-    assert set(page["runs"][3]["command"].split()) == {"python", "scripts/stylize.py", *settings}
+    assert set(page["runs"][3]["command"].split()) == {"python", "scripts/stylize.py", "preset=default", *settings}
     assert page["runs"][12]["command"] == "python scripts/stylize.py 'style.path=a b.jpg' seed=1"
 
 

@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import math
 import os
 import platform
 import shutil
@@ -20,7 +21,7 @@ import pytest
 from conftest import at_evaluation, listing, metrics
 from PIL import Image
 
-from stn import config, images, run_directory
+from stn import config, images, measures, run_directory, runs
 from stn.errors import InputError, Interrupted, one_line
 
 LAYERS = ["content/relu3_1", "style/relu1_1", "style/relu2_1"]
@@ -36,7 +37,7 @@ OVERRIDES = (
     "objective.content_layers=[{layer:relu3_1,weight:0.5}]",
     "objective.style_layers=[{layer:relu1_1,weight:0.25},{layer:relu2_1,weight:2}]",
     "objective.smoothness.form=squared",
-    "objective.smoothness.weight=0.125",
+    "objective.smoothness.weight=0.0001",
     "tracking.progress_every=1",
     "seed=5",
 )
@@ -100,7 +101,7 @@ def test_one_row_an_evaluation_and_the_first_is_the_first_image(made: Made, inpu
     # The first image is the content: no content loss, and the smoothness is that of the picture file.
     assert made.rows["content/relu3_1"][0] == 0 < made.rows["content/relu3_1"][1]
     rgb = pixels(inputs["content"]).astype(float)
-    smoothness = 0.125 * sum((np.diff(rgb, axis=axis) ** 2).sum() for axis in (0, 1))
+    smoothness = 0.0001 * sum((np.diff(rgb, axis=axis) ** 2).sum() for axis in (0, 1))
     assert made.rows["loss/smoothness"][0] == pytest.approx(smoothness, rel=1e-5)  # float32 in the graph
 
 
@@ -122,6 +123,7 @@ def test_the_picture_is_the_best_evaluation_not_the_last(made: Made) -> None:
     np.testing.assert_array_equal(found, pixels(made.path / f"progress/{best:06d}.png"))
     assert (found != pixels(made.path / "progress/000013.png")).any()
     np.testing.assert_array_equal(found, np.rint(made.result.rgb))
+    assert made.result.run_dir == made.path
 
 
 def test_the_summary(made: Made) -> None:
@@ -131,7 +133,6 @@ def test_the_summary(made: Made) -> None:
     assert summary["best_iteration"] == made.rows["iteration"][best]
     for name in ["loss/total", "loss/content", "loss/style", "loss/smoothness", *LAYERS]:
         assert summary[name] == made.rows[name][best]
-    assert summary["loss/total"] == made.result.terms.total
     assert (summary["evaluations"], summary["iterations"]) == (14, 14)  # Adam: a step an evaluation
     assert summary["stop_reason"] == "max_evaluations"
     assert summary["seconds"] == pytest.approx(made.rows["seconds"][-1], abs=0.001)
@@ -171,8 +172,9 @@ def test_the_picture_carries_the_settings(made: Made) -> None:
         assert carried[key] == plain[key]
 
 
-def test_what_changes_no_pixel_changes_no_byte(run, made: Made, tmp_path: Path) -> None:
-    run(tmp_path / "run", *OVERRIDES, "name=other", "tracking.progress_every=0", f"output={tmp_path / 'copy.png'}")
+def test_what_changes_no_pixel_changes_no_byte(command, made: Made, tmp_path: Path) -> None:
+    inert = ("name=other", "tracking.progress_every=0", f"output={tmp_path / 'copy.png'}")
+    assert command(*OVERRIDES, *inert).code == 0
     assert (tmp_path / "run" / "image.png").read_bytes() == (made.path / "image.png").read_bytes()
     assert (tmp_path / "copy.png").read_bytes() == (made.path / "image.png").read_bytes()
     assert not (tmp_path / "run" / "progress").exists()
@@ -216,8 +218,10 @@ def test_a_finished_run_is_not_run_again(run, made: Made, capsys: pytest.Capture
         return {path: path.stat().st_mtime_ns for path in made.path.rglob("*")}
 
     before = stamps()
-    assert run(made.path, *OVERRIDES, "name=other", "tracking.progress_every=0") is None
+    again = run(made.path, *OVERRIDES, "name=other", "tracking.progress_every=0")
     assert stamps() == before
+    np.testing.assert_array_equal(again.rgb, np.rint(made.result.rgb))
+    assert again.terms == made.result.terms and again.run_dir == made.path
     assert str(made.path / "image.png") in capsys.readouterr().out
 
 
@@ -312,7 +316,7 @@ def test_a_damaged_summary_is_no_end_and_the_run_is_made_again(run, tmp_path: Pa
     (tmp_path / "summary.json").write_text('{"loss/total": ')
     again = run(tmp_path)
     np.testing.assert_array_equal(again.rgb, first.rgb)
-    assert json.loads((tmp_path / "summary.json").read_text())["loss/total"] == first.terms.total
+    assert json.loads((tmp_path / "summary.json").read_text())["picture/loss/total"] == first.terms.total
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])
@@ -334,3 +338,85 @@ def test_damaged_metrics_are_not_gone_on_from(run, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"metrics\.csv: damaged .*force=true"):
         run(tmp_path, *overrides)
     assert run(tmp_path, *overrides, "force=true") is not None
+
+
+def test_the_pictures_own_loss_is_that_of_the_file_read_back(run, made: Made, tmp_path: Path) -> None:
+    again = ("init=file", f"init.path={made.path / 'image.png'}", "optimizer.max_evaluations=1")
+    run(tmp_path, *OVERRIDES, *again)
+    summary, of_file = made.json("summary.json"), metrics(tmp_path)
+    for name in ["loss/total", "loss/content", "loss/style", "loss/smoothness", *LAYERS]:
+        assert summary[f"picture/{name}"] == pytest.approx(of_file[name][0], rel=1e-4)
+    assert abs(summary["picture/loss/total"] / summary["loss/total"] - 1) > 1e-3  # the optimizer's is another
+    assert summary["picture/clipped_share"] > 0.01
+    terms = made.result.terms
+    assert [terms.total, terms.content, terms.style, terms.smoothness, *terms.per_layer.values()] == [
+        summary[f"picture/{name}"] for name in ["loss/total", "loss/content", "loss/style", "loss/smoothness", *LAYERS]
+    ]
+
+
+@pytest.mark.parametrize(("bounds", "said"), [("false", True), ("true", False)])
+def test_a_picture_whose_loss_is_not_the_optimizers_is_told_in_a_line(
+    run, tmp_path: Path, capsys: pytest.CaptureFixture[str], bounds: str, said: bool
+) -> None:
+    run(tmp_path, "init=noise", "optimizer=adam", "optimizer.learning_rate=60", f"optimizer.bounds={bounds}")
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    parted = abs(summary["picture/loss/total"] / summary["loss/total"] - 1) > 0.01
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("the picture's own loss is ")]
+    assert len(lines) == parted == said
+    assert (summary["picture/clipped_share"] > 0) == said
+
+
+def test_the_summary_is_json_whatever_was_measured(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"measures/style": math.inf, "measures/content": math.nan, "measures/ssim_to_content": 0.5}
+    monkeypatch.setattr(measures, "measure", lambda *_: found)
+    result = run(tmp_path)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    summary = json.loads((tmp_path / "summary.json").read_text(), parse_constant=refuse)
+    assert [summary[key] for key in found] == [None, None, 0.5]
+    assert run(tmp_path).terms == result.terms
+
+
+def test_a_first_loss_that_is_not_finite_is_an_error_and_no_end(command, tmp_path: Path) -> None:
+    for _ in range(2):  # the second is not taken for finished
+        ended = command("init=noise", "init.amplitude=1e30")
+        assert ended.code == 2
+        [line] = (line for line in ended.err.splitlines() if not line.startswith("evaluation "))
+        assert line.startswith("error: the loss of the first image, or its gradient, is not finite (content ")
+        assert "objective.style_weight" in line and ended.out == ""
+        assert not {"summary.json", "image.png", ".lock"} & listing(ended.run_dir)
+
+
+@pytest.mark.parametrize(("period", "says", "first"), [(3, "goes on from evaluation 3", 4), (100, "starts over", 1)])
+def test_a_forced_run_that_was_interrupted_goes_on_with_the_same_command(
+    run, tmp_path: Path, period: int, says: str, first: int
+) -> None:
+    again = (f"optimizer.restart_every={period}", "init=noise")
+    run(tmp_path / "undisturbed", *again)
+    run(tmp_path / "run", "init=noise", "seed=1")  # what is forced out of the way
+    with at_evaluation(4, lambda: os.kill(os.getpid(), signal.SIGTERM)), pytest.raises(Interrupted, match=says):
+        run(tmp_path / "run", *again, "force=true")
+    made: list[int] = []
+    with at_evaluation(1, lambda: made.append(1)), at_evaluation(4, lambda: made.append(4)):
+        run(tmp_path / "run", *again, "force=true")
+    assert made[0] == first
+    assert (tmp_path / "run" / "image.png").read_bytes() == (tmp_path / "undisturbed" / "image.png").read_bytes()
+
+
+@pytest.mark.parametrize("case", ["as it was", "finished", "other settings", "not forced", "damaged"])
+def test_force_starts_anew_but_where_it_was_interrupted_itself(run, tmp_path: Path, case: str) -> None:
+    settings = ("optimizer=adam", "tracking.checkpoint_seconds=0", "init=noise")
+    forced = "force=false" if case == "not forced" else "force=true"
+    with at_evaluation(5, lambda: os.kill(os.getpid(), signal.SIGTERM)), pytest.raises(Interrupted):
+        run(tmp_path, *settings, forced)
+    if case == "finished":
+        run(tmp_path, *settings)
+    if case == "damaged":
+        (tmp_path / "checkpoint.npz").write_bytes(b"damaged")
+    made: list[str] = []
+    with at_evaluation(1, lambda: made.append("the first")):
+        run(tmp_path, *settings, "force=true", "seed=1" if case == "other settings" else "seed=0")
+    assert bool(made) == (case != "as it was")
+    assert runs.Run(tmp_path).state == "finished"

@@ -97,10 +97,14 @@ def test_the_run_starts_from_the_initial_image_asked_for(
     if name in expected:
         np.testing.assert_array_equal(found, expected[name])
         return
-    # noise: the mean pixel ± 8; blend: a quarter of the way from the content to the mean pixel ± 40.
+    # noise: normal around the mean pixel, deviation 8; blend: a quarter of the way from the content to the pixel ± 40.
     mean_pixel, ratio, amplitude = np.array(weights.IMAGENET_MEAN), *{"noise": (1, 8), "blend": (0.25, 40)}[name]
     noise = found - (1 - ratio) * content - ratio * mean_pixel
     inside = (found > 0) & (found < 255)
+    if name == "noise":
+        assert noise[inside].std() == pytest.approx(amplitude, rel=0.1)
+        assert np.abs(noise[inside]).max() > 2.5 * amplitude  # further out than a uniform's
+        return
     assert np.abs(noise[inside]).max() <= ratio * amplitude + 0.5
     assert noise[inside].std() == pytest.approx(ratio * amplitude / 3**0.5, rel=0.1)  # a uniform's deviation
 
@@ -127,6 +131,18 @@ def test_a_finished_run_typed_again_says_where_its_picture_is(command: Callable[
     first, again = command(), command()
     assert (first.code, again.code) == (0, 0)
     assert str(first.run_dir / "image.png") in again.out and again.err == ""
+
+
+def test_two_commands_in_one_second_have_a_directory_each(small: tuple[str, ...], tmp_path: Path) -> None:
+    processes = [start(tmp_path, *small, "init=noise", f"seed={seed}") for seed in (0, 1)]
+    ended = [(process.communicate(), process.returncode) for process in processes]
+    assert [code for _, code in ended] == [0, 0], ended
+    pictures = [Path(out.strip()) for (out, _), _ in ended]
+    assert len(set(pictures)) == 2
+    for seed, path in enumerate(pictures):
+        relative = path.relative_to(tmp_path / "outputs") if path.is_absolute() else path.relative_to("outputs")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d-\d{6}/image\.png", str(relative))
+        assert json.loads((tmp_path / path.parent / "provenance.json").read_text())["seed"] == seed
 
 
 def test_a_mistyped_key_ends_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 import wandb_file
 from conftest import metrics, start
+from hydra import initialize_config_dir
 
-from stn import config, sweeps
+from stn import config, sweep_start, sweeps
 
 AXES = ("seed=0,1", "image.size_px=32,2,36")  # 2 px are too few
 
@@ -157,10 +159,11 @@ def test_the_report_gives_wandb_a_table_with_the_pictures(sweep, tmp_path: Path)
     assert (run.run_group, run.job_type, run.display_name) == ("noise", "table", "noise table")
     [path] = (folder / "wandb").glob("offline-run-*/files/media/table/cells*.json")
     table = json.loads(path.read_text())
-    assert table["columns"][:3] == ["cell", "seed", "loss/total"] and table["columns"][-1] == "image"
+    assert table["columns"][:3] == ["cell", "seed", "picture/loss/total"] and table["columns"][-1] == "image"
     for name, row in zip(("0", "1"), table["data"], strict=True):
         summary = json.loads((folder / name / "summary.json").read_text())
-        assert row[:3] == [name, name, summary["loss/total"]]
+        assert row[:3] == [name, name, summary["picture/loss/total"]]
+        assert row[table["columns"].index("loss/total")] == summary["loss/total"]
     staged = [file.read_bytes() for file in (folder / "wandb" / "artifacts" / "staging").iterdir()]
     assert all((folder / name / "image.png").read_bytes() in staged for name in ("0", "1"))
 
@@ -200,3 +203,61 @@ def test_the_agents_commands_of_the_wandb_sweep_compose(monkeypatch: pytest.Monk
         settings = config.compose(*overrides)
         assert (settings.network.name, settings.tracking.mode) == ("vgg16", "online")
         assert settings.objective.style_weight == values[names.index("objective.style_weight")]
+
+
+@pytest.mark.parametrize("output", ["copy.png", "a.png,a.png", "a.png,b.png"])
+def test_one_output_for_several_cells_is_refused_before_the_first(command, tmp_path: Path, output: str) -> None:
+    shared = ",".join(str(tmp_path / name) for name in output.split(","))
+    ended = command("-m", "init=noise", "seed=0,1", f"output={shared}", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert (ended.code, ended.out) == (2, "")
+    [line] = ended.err.splitlines()
+    assert line.startswith(f"error: output={shared}: {4 if ',' in output else 2} cells would write it")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_an_output_that_names_its_cell_is_a_copy_each(command, tmp_path: Path) -> None:
+    output = f"output={tmp_path}/copies/${{hydra:job.num}}.png"  # as the refusal advises
+    ended = command("-m", "init=noise", "seed=0,1", output, f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert ended.code == 0, ended.err
+    for name in ("0", "1"):
+        copy = (tmp_path / "copies" / f"{name}.png").read_bytes()
+        assert copy == next((tmp_path / "sweep").glob(f"*{name}/image.png")).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        (("seed=0,1",), "content"),
+        (("seed=range(0,2)", "init=style"), "style"),
+        (("seed=0,1", "init=noise,content"), "content"),
+        (("seed=0,1", "init.name=noise"), None),
+        (("seed=0,1", "preset=johnson2016"), None),
+        (("seed=0,1", "preset=johnson2016,demo"), "content"),
+        (("seed=0", "image.size_px=32,34"), None),
+        (("seed=0,1", "preset=no_such"), None),  # the cells say it
+    ],
+)
+def test_a_sweep_over_seeds_where_nothing_is_random_is_told_so_once(typed: tuple[str, ...], named: str | None) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with initialize_config_dir(str(config.CONFIG_DIR), version_base="1.3"):
+            sweep_start.check(typed)
+    lines = [str(warning.message) for warning in caught]
+    assert len(lines) == (named is not None)
+    for line in lines:
+        assert line.startswith("seed=0,1: ") and f"init={named}, " in line and "init=noise" in line
+
+
+def test_the_command_warns_of_equal_seeds_before_its_first_cell(small: tuple[str, ...], tmp_path: Path) -> None:
+    process = start(tmp_path, "-m", *small, "seed=0,1", "optimizer.max_evaluations=1", "hydra.sweep.dir=sweep")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert err.splitlines()[0].startswith("warning: seed=0,1: nothing is random with init=content")
+    assert err.count("warning: ") == 1
+
+
+def test_a_forced_sweep_goes_on_without_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["stylize.py", "-m", "seed=0,1"])
+    assert sweeps._again(Path("here")) == "with hydra.sweep.dir=here"
+    monkeypatch.setattr(sys, "argv", ["stylize.py", "-m", "seed=0,1", "force=True"])
+    assert sweeps._again(Path("here")) == "without force=true, with hydra.sweep.dir=here"

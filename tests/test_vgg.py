@@ -38,10 +38,11 @@ def convolve(image: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndar
     return out
 
 
-def pool(x: np.ndarray, reduce: np.ufunc) -> np.ndarray:
-    """2 × 2 windows with stride 2 over the real pixels only, ceil(n / 2) of them, from their definition."""
+def pool(x: np.ndarray, reduce: np.ufunc, odd: str) -> np.ndarray:
+    """2 × 2 windows with stride 2, ceil(n / 2) over the real pixels only or floor(n / 2), from their definition."""
     height, width, channels = x.shape
-    out = np.empty((-(-height // 2), -(-width // 2), channels))
+    rows, columns = (-(-height // 2), -(-width // 2)) if odd == "ceil" else (height // 2, width // 2)
+    out = np.empty((rows, columns, channels))
     for y, x_ in np.ndindex(*out.shape[:2]):
         out[y, x_] = reduce(x[2 * y : 2 * y + 2, 2 * x_ : 2 * x_ + 2].reshape(-1, channels), axis=0)
     return out
@@ -147,15 +148,26 @@ def test_pooling_of_an_odd_size_takes_real_pixels_only(pooling, expected):
     np.testing.assert_array_equal(features(image, through, ["pool1"], pooling)["pool1"][0, :, :, 0], expected)
 
 
+@pytest.mark.parametrize(
+    ("odd", "sizes"),
+    [
+        ("ceil", [(24, 28), (12, 14), (6, 7), (3, 4), (2, 2)]),
+        ("floor", [(23, 27), (11, 13), (5, 6), (2, 3), (1, 1)]),
+    ],
+)
 @pytest.mark.parametrize(("pooling", "reduce"), [("avg", np.mean), ("max", np.max)])
-def test_every_pooling_layer_against_its_definition(pooling, reduce):
+def test_every_pooling_layer_against_its_definition(pooling, reduce, odd, sizes):
     network = vgg(19, channels=3)
-    found = features(picture(37, 50), network, VGG19, pooling)
+    found = features(picture(47, 55), network, VGG19, pooling, odd=odd)
     for block, last in enumerate((2, 2, 4, 4, 4), start=1):
-        expected = pool(np.asarray(found[f"relu{block}_{last}"][0], dtype=float), reduce)
+        expected = pool(np.asarray(found[f"relu{block}_{last}"][0], dtype=float), reduce, odd)
         np.testing.assert_allclose(found[f"pool{block}"][0], expected, rtol=1e-5, atol=1e-5)
-    assert [found[f"pool{block}"].shape[1:3] for block in range(1, 6)] == [(19, 25), (10, 13), (5, 7), (3, 4), (2, 2)]
-    assert features(picture(1, 1), network, ["pool5"], pooling)["pool5"].shape == (1, 1, 1, 3)
+    assert [found[f"pool{block}"].shape[1:3] for block in range(1, 6)] == sizes
+
+
+def test_ceil_leaves_a_pixel_of_the_smallest_picture():
+    for pooling in ("avg", "max"):
+        assert features(picture(1, 1), vgg(19), ["pool5"], pooling)["pool5"].shape == (1, 1, 1, 2)
 
 
 def test_nothing_is_computed_above_the_deepest_layer_asked_for():

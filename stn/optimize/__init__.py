@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stn.config import Optimizer
+from stn.errors import InputError
 from stn.optimize import adam, scipy_lbfgs, stepwise_lbfgs
 from stn.optimize.search import NotFinite, Search, Stop, ValueAndGrad
 from stn.optimize.state import Evaluation, Outcome, State
@@ -49,17 +50,15 @@ def minimize(
     between the two `limits` [3], black and white as the network takes them: 0 and 255 less its mean pixel.
 
     The optimizer works on the image divided by `unit` [3], since a learning rate means a step in the pixels of its
-    source: with pixels from 0 to 1 there, the unit is 255.
+    source: with pixels from 0 to 1 there, the unit is 255. Raises InputError if the first loss is not finite.
     """
     bounds = limits if settings.bounds else None
     pixel_unit = np.asarray(unit, dtype=np.float64)
     search = Search(value_and_grad, state, settings, on_evaluation, on_checkpoint, interrupted, bounds, pixel_unit)
     reason = _run(search)
-    best = state.best or search.last
-    if best is None:
+    if state.best is None or state.best_image is None:
         raise RuntimeError(f"nothing was evaluated: {reason}")
-    image = state.image if state.best_image is None else state.best_image
-    return Outcome(image, best, state.index, state.iterations, state.seconds, reason)
+    return Outcome(state.best_image, state.best, state.index, state.iterations, state.seconds, reason)
 
 
 def _run(search: Search) -> str:
@@ -72,9 +71,19 @@ def _run(search: Search) -> str:
             return str(stop)
         except NotFinite:
             if state.best_image is None:
-                return "the loss of the first image is not finite"
+                raise InputError(_not_finite(search.last)) from None
             if state.recoveries == MAX_RECOVERIES:
                 return f"the loss was not finite {MAX_RECOVERIES + 1} times"
             state.recoveries += 1
             # What the optimizer has learned led to where the loss breaks: it is forgotten.
             state.image, state.memory = state.best_image.copy(), {}
+
+
+def _not_finite(evaluation: Evaluation | None) -> str:
+    assert evaluation is not None
+    terms = evaluation.terms
+    return (
+        f"the loss of the first image, or its gradient, is not finite (content {terms.content:.3g}, style "
+        f"{terms.style:.3g}, smoothness {terms.smoothness:.3g}): there is nothing to minimize; give smaller "
+        "objective.content_weight and objective.style_weight, or another first image"
+    )

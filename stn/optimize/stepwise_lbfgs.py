@@ -7,8 +7,9 @@ import numpy as np
 from stn.optimize.search import Search, Stop
 from stn.optimize.spectrum import Spectrum
 
-# A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours (README, deviation 2).
-HIGHEST_RISE, SHORTER = 1.1, 0.25
+# A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours: of
+# `spectral_lbfgs` alone.
+HIGHEST_RISE, SHORTER, GROWTH = 1.1, 0.25, 2.0
 # torch.optim.LBFGS skips pairs with s·y below 1e-10; here the cosine is meant, so that the loss' unit does not matter.
 LEAST_COSINE = 1e-10
 # The sums over all pairs from which H0 is made are multiplied by this before a new pair is added, so that old pairs,
@@ -30,7 +31,7 @@ class Memory:
     gradient: np.ndarray
     total: float
     step: np.ndarray  # [n], from that image to the one that is evaluated next
-    length: float = 1.0  # of the next step as long as there is no pair: root mean square, in pixels of 255
+    longest: float = 1.0  # that the next step of `spectral_lbfgs` may be: root mean square, in pixels of 255
     pairs: np.ndarray | None = None  # [history, 2, n], s and y; when all places are taken the oldest is overwritten
     curvatures: np.ndarray | None = None  # [history], s·y
     count: int = 0  # pairs written so far, overwritten ones too
@@ -79,11 +80,13 @@ class Memory:
 
 
 def minimize(search: Search) -> None:
-    """L-BFGS as torch.optim.LBFGS takes it at its learning rate of 1: the step is the direction itself. In float32.
+    """L-BFGS without a line search: the step is the direction itself. In float32.
 
-    Unlike Torch's (README, deviation 2), a step that raises the loss by a tenth is taken back, and while no pair of
-    positive curvature is known, steps follow the gradient, the first with a root mean square of one pixel of 255, each
-    next twice as long. `spectral_lbfgs` differs in its variables and in H0, the first guess of the inverse Hessian.
+    `torch_lbfgs` takes the steps of torch.optim.LBFGS at its learning rate of 1; the first is the gradient over the sum
+    of its absolute values, so short that it tells the curvature and moves nothing. `spectral_lbfgs` differs in its
+    variables and in H0, the first guess of the inverse Hessian; it takes a step back that raises the loss by a tenth,
+    and keeps steps short until its memory is full: the first has a root mean square of one pixel of 255, and none is
+    more than twice as long as the one before.
     """
     state, settings, unit, shape = search.state, search.settings, search.unit, search.state.image.shape
     spectrum = Spectrum(*shape[1:3]) if settings.name == "spectral_lbfgs" else None
@@ -97,8 +100,8 @@ def minimize(search: Search) -> None:
     memory = Memory(**state.memory) if state.memory else None
     while True:
         total, gradient = search.evaluate(state.image)
-        if memory is not None and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total):
-            memory.step, memory.length = SHORTER * memory.step, 1.0
+        if spectrum and memory is not None and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total):
+            memory.step, memory.longest = SHORTER * memory.step, memory.longest * SHORTER / GROWTH
         else:
             g = variables(gradient * unit)
             if memory is None:
@@ -111,10 +114,14 @@ def minimize(search: Search) -> None:
             if memory.count:
                 memory.step = memory.direction(spectrum)
             else:
-                memory.step = g * np.float32(-memory.length / np.sqrt(np.mean(pixels(g) ** 2)))
-                memory.length *= 2
+                memory.step = g * np.float32(-min(1.0, 1 / np.abs(g).sum(dtype=np.float64)))
             state.iterations += 1
-        state.image = search.clipped(memory.image + pixels(memory.step))
+        moved = pixels(memory.step)
+        if spectrum and memory.count < settings.history:
+            length = float(np.sqrt(np.mean(moved**2)))
+            factor = np.float32(memory.longest / length if memory.count == 0 else min(1.0, memory.longest / length))
+            memory.step, moved, memory.longest = factor * memory.step, factor * moved, GROWTH * float(factor) * length
+        state.image = search.clipped(memory.image + moved)
         if search.limits is not None:
             memory.step = variables((state.image - memory.image) / unit)
         state.memory = vars(memory)  # not a copy: saving is rare

@@ -1,0 +1,81 @@
+"""Keys that the user typed and that other settings leave without effect: none is ignored in silence."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+LBFGS = ("lbfgs", "torch_lbfgs", "spectral_lbfgs")
+# A key, the key that decides whether it counts, and the values of that one with which it does.
+NEEDS = {
+    "init.path": ("init.name", ("file",)),
+    "init.distribution": ("init.name", ("noise", "blend")),
+    "init.amplitude": ("init.name", ("noise", "blend")),
+    "init.noise_ratio": ("init.name", ("blend",)),
+    "optimizer.history": ("optimizer.name", LBFGS),
+    **{f"optimizer.{key}": ("optimizer.name", ("lbfgs",)) for key in ("ftol", "gtol", "restart_every")},
+    **{
+        f"optimizer.{key}": ("optimizer.name", ("adam",))
+        for key in ("learning_rate", "beta1", "beta2", "epsilon", "decay_rate", "decay_every")
+    },
+}
+# The same where any value but the one that switches off will do.
+NEEDS_ANY: dict[str, tuple[str, Callable[[Any], bool], str]] = {
+    "objective.smoothness.weight": ("objective.smoothness.form", lambda form: form != "none", "name a form"),
+    "objective.smoothness.form": ("objective.smoothness.weight", bool, "give a weight"),
+    "objective.smoothness.counted": ("objective.smoothness.weight", bool, "give a weight"),
+    "image.side": ("image.size_px", bool, "give a size"),
+}
+
+
+def warn(config: Any, overrides: Sequence[str]) -> None:
+    """Warn, in a line each, of the overrides that change nothing.
+
+    Only what the user typed is looked at: a group or a preset may list keys that belong to another choice.
+    """
+    typed = dict(_typed(overrides))
+    for key, value in typed.items():
+        if value in (None, False, 0, "none"):
+            continue  # it switches off what is off
+        if key in NEEDS:
+            other, allowed = NEEDS[key]
+            counts, remedy = _value(config, other) in allowed, f"it belongs to {', '.join(allowed)}"
+        elif key in NEEDS_ANY:
+            other, does, remedy = NEEDS_ANY[key]
+            # A weight of zero typed beside its form is meant: a cell of a sweep over weights.
+            counts = does(_value(config, other)) or (other in typed and other.endswith(".weight"))
+        else:
+            continue
+        if not counts:
+            shown = _value(config, other)
+            warnings.warn(
+                f"{key}={_typable(value)} has no effect with {other}={_typable(shown)}; {remedy}", stacklevel=3
+            )
+
+
+def _typed(overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The keys of overrides and their values; those of `optimizer={name: adam, history: 5}` too."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if not override.is_delete():
+            yield from _flat(override.key_or_group, override.value())
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, below in value.items():
+            yield from _flat(f"{key}.{name}", below)
+    else:
+        yield key, value
+
+
+def _typable(value: Any) -> str:
+    if value is None:
+        return "null"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _value(config: Any, key: str) -> Any:
+    for name in key.split("."):
+        config = getattr(config, name)
+    return config

@@ -1,0 +1,195 @@
+"""Every command and every link in README and docs: cheap commands are run, long ones composed or parsed."""
+
+import argparse
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SMALL
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+
+from stn import assets, config, experiments, runs
+
+ROOT = config.CONFIG_DIR.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TYPED = "python (?:scripts|experiments)/|make |pip install |wandb "
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(rf"`((?:{TYPED})[^`]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [body for found, body in FENCED.findall(page.read_text()) if found == language]
+
+
+def commands(page: Path) -> list[str]:
+    """The lines of a page's shell blocks, and the commands that its sentences name."""
+    lines = [line for body in blocks(page, "sh") for line in body.replace("\\\n", " ").splitlines() if line.strip()]
+    # In a sentence a command may break at the end of a line.
+    return lines + [" ".join(found.split()) for found in INLINE.findall(FENCED.sub("", page.read_text()))]
+
+
+def words_of(command: str) -> list[str]:
+    """The command's words, without the comment and the environment before it."""
+    words = shlex.split(command, comments=True)
+    while "=" in words[0]:
+        words.pop(0)
+    return words
+
+
+COMMANDS = sorted({command for page in PAGES for command in commands(page)})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_stand_where_this_file_finds_them(page: Path) -> None:
+    """In blocks that open with ```sh, not in other blocks and not indented."""
+    text = page.read_text()
+    others = [body for language, body in FENCED.findall(text) if language != "sh"]
+    hidden = re.compile(rf"^\s*(?:\$ )?(?:{TYPED}).*", re.MULTILINE)
+    assert [found for body in others for found in hidden.findall(body)] == []
+    assert re.findall(rf"^ {{4,}}(?:{TYPED}).*", FENCED.sub("", text), re.MULTILINE) == []
+
+
+def parsed(words: list[str]) -> tuple[list[Override], list[str]]:
+    """What Hydra reads in the words that are overrides, and those words that are the configuration's own."""
+    given = [word for word in words if not word.startswith("-")]
+    overrides = OverridesParser.create().parse_overrides(given)
+    own = [override for override in overrides if not override.key_or_group.startswith("hydra")]
+    return overrides, [str(override.input_line) for override in own]
+
+
+def check_hydras(overrides: list[Override]) -> None:
+    """Overrides of Hydra itself name launchers and keys that are there; most launchers are not installed."""
+    for override in overrides:
+        if override.key_or_group == "hydra/launcher":
+            assert (config.CONFIG_DIR / "hydra" / "launcher" / f"{override.value()}.yaml").is_file()
+        elif override.key_or_group.startswith("hydra"):
+            assert override.key_or_group.startswith(("hydra.run.dir", "hydra.sweep.dir", "hydra.launcher."))
+
+
+def check_stylize(words: list[str]) -> None:
+    overrides, own = parsed(words[:-2] if words[-2:] == ["--cfg", "job"] else words)
+    check_hydras(overrides)
+    sweeping = [override for override in overrides if override.is_sweep_override()]
+    assert bool(sweeping) == ("-m" in words)
+    plain = [line for line in own if line not in {override.input_line for override in sweeping}]
+    axes = [[f"{each.key_or_group}={value}" for value in each.sweep_string_iterator()] for each in sweeping]
+    # Each value once, which is fewer than all combinations.
+    for number in range(max(map(len, axes), default=1)):
+        config.compose(*plain, *(axis[min(number, len(axis) - 1)] for axis in axes))
+
+
+def check_experiment(script: Path, words: list[str]) -> None:
+    overrides, own = parsed(words)
+    check_hydras(overrides)
+    assert experiments.compose(runpy.run_path(str(script))["EXPERIMENT"], own)
+
+
+class Parsed(Exception):
+    """The arguments were understood; the program is to go no further."""
+
+
+def check_arguments(script: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script's own parser takes the words; nothing is downloaded or measured."""
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(self: argparse.ArgumentParser, *given: Any) -> argparse.Namespace:
+        parse(self, *given)
+        raise Parsed
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+    monkeypatch.setattr(sys, "argv", [str(script), *words])
+    with pytest.raises(Parsed):
+        runpy.run_path(str(script))["main"]()
+
+
+@pytest.fixture
+def here(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the pages speak of, and networks that are small."""
+    for name, role in (("photo.jpg", "content"), ("painting.jpg", "style"), ("photos/1.png", "content")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(inputs[role], tmp_path / name)
+    monkeypatch.setenv("STN_CACHE", str(tmp_path / "cache"))
+    for network in assets.NETWORKS:
+        path = assets.weights_path(network)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(inputs["vgg16" if "16" in network else "vgg19"], path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_script(script: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [str(script), *words])
+    runpy.run_path(str(script))["main"]()
+
+
+def check_python(words: list[str], here: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    script, given = ROOT / words[0], words[1:]
+    if words[0] == "scripts/stylize.py":
+        check_stylize(given)
+    elif words[0].startswith("experiments/"):
+        check_experiment(script, given)
+    elif words[0] == "scripts/report.py":
+        run(here / given[0] / "0")
+        run_script(script, given, monkeypatch)
+        assert "<html" in (here / given[0] / "report.html").read_text()
+    elif words[0] in ("scripts/classify.py", "scripts/mean_activations.py"):
+        run_script(script, given, monkeypatch)
+    else:
+        check_arguments(script, given, monkeypatch)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_one(
+    command: str, here: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, *words = words_of(command)
+    if program == "python":
+        check_python(words, here, run, monkeypatch)
+    elif program == "make":
+        subprocess.run(["make", "-n", *words], cwd=ROOT, check=True, capture_output=True)
+    elif program == "pip":
+        extra = re.fullmatch(r"\.\[(\w+)\]", words[-1])
+        assert words[:2] == ["install", "-e"] and extra
+        assert f"\n{extra[1]} =\n" in (ROOT / "setup.cfg").read_text()
+    elif program == "wandb":
+        from wandb.cli.cli import cli  # takes a second
+
+        assert words[0] in cli.commands
+        assert words[0] != "sweep" or (ROOT / words[1]).is_file()
+    else:
+        pytest.fail(f"no rule here for {program}: {command}")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
+def test_pythons_blocks_run(page: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compose = config.compose
+    monkeypatch.setattr(config, "compose", lambda *given: compose(*given, *SMALL))
+    for body in blocks(page, "python"):
+        names: dict[str, Any] = {}
+        exec(compile(body, page.name, "exec"), names)
+        assert names["result"].rgb.ndim == 3
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    targets = [target.partition("#")[0] for target in LINK.findall(page.read_text()) if "://" not in target]
+    missing = [target for target in targets if target and not (page.parent / target).is_file()]
+    assert not missing
+
+
+def test_the_reference_has_every_key_and_the_systems_every_preset() -> None:
+    reference = (ROOT / "docs" / "configuration.md").read_text()
+    keys = runs.flat(config.to_dict(config.compose()))
+    assert [key for key in keys if f"`{key}`" not in reference and key != "image.unit"] == []
+    for page in (ROOT / "README.md", ROOT / "docs" / "systems.md"):
+        presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
+        assert {name for name in presets if f"`{name}`" not in page.read_text()} == set()

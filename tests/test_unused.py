@@ -1,0 +1,91 @@
+"""What a user types is read, refused, or named in a warning; what a group or a preset lists is no one's typing."""
+
+import warnings
+
+import pytest
+
+from stn import config, errors, transfer
+
+SILENT = [
+    ("optimizer=adam",),  # the group lists the keys of all the others
+    ("preset=neural_style",),  # lists Adam's learning rate beside L-BFGS
+    ("optimizer=adam", "optimizer.learning_rate=5", "optimizer.decay_rate=0.5"),
+    ("optimizer=adam", "optimizer.restart_every=null", "optimizer.ftol=0"),  # what is off
+    ("optimizer.history=5", "optimizer.restart_every=50"),
+    ("init=noise", "init.amplitude=5"),
+    ("init=blend", "init.noise_ratio=0.5", "init.distribution=normal"),
+    ("init=file", "init.path=a.png"),
+    ("objective=johnson", "objective.smoothness.weight=3"),
+    ("objective.smoothness.form=squared", "objective.smoothness.weight=1"),
+    ("objective.smoothness.form=squared", "objective.smoothness.weight=0"),  # the first cell of a sweep over weights
+    ("objective=johnson", "objective.smoothness.form=none"),
+    ("objective.smoothness={form: squared, weight: 1}",),
+]
+# What is typed, and the two keys that the line names.
+IDLE = {
+    ("objective.smoothness.weight=10",): ("objective.smoothness.weight=10", "objective.smoothness.form=none"),
+    ("objective.smoothness.form=none", "objective.smoothness.weight=10"): (
+        *("objective.smoothness.weight=10", "objective.smoothness.form=none"),
+    ),
+    ("objective.smoothness.form=squared",): ("objective.smoothness.form=squared", "objective.smoothness.weight=0"),
+    ("init.path=a.png",): ("init.path=a.png", "init.name=content"),
+    ("init.amplitude=5",): ("init.amplitude=5", "init.name=content"),
+    ("init=noise", "init.noise_ratio=0.5"): ("init.noise_ratio=0.5", "init.name=noise"),
+    ("optimizer=adam", "optimizer.history=10"): ("optimizer.history=10", "optimizer.name=adam"),
+    ("optimizer.learning_rate=1",): ("optimizer.learning_rate=1", "optimizer.name=lbfgs"),
+    ("optimizer=spectral_lbfgs", "optimizer.restart_every=9"): (
+        *("optimizer.restart_every=9", "optimizer.name=spectral_lbfgs"),
+    ),
+    ("optimizer={name: adam, history: 5}",): ("optimizer.history=5", "optimizer.name=adam"),
+    ("image.size_px=null", "image.side=short"): ("image.side=short", "image.size_px=null"),
+}
+
+
+@pytest.mark.parametrize("typed", SILENT, ids=" ".join)
+def test_what_has_its_effect_is_not_warned_of(typed: tuple[str, ...]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        config.compose(*typed)
+
+
+@pytest.mark.parametrize("typed", IDLE, ids=" ".join)
+def test_what_has_no_effect_is_named_in_one_line(typed: tuple[str, ...]) -> None:
+    with pytest.warns(UserWarning) as caught:
+        config.compose(*typed)
+    [line] = (str(warning.message) for warning in caught)
+    key, other = IDLE[typed]
+    assert line.startswith(f"{key} has no effect with {other}; ") and "\n" not in line
+
+
+def test_the_command_warns_and_runs(stylize) -> None:
+    ended = stylize("optimizer=adam", "optimizer.history=5", "optimizer.max_evaluations=1")
+    assert ended.code == 0
+    warned = [line for line in ended.err.splitlines() if line.startswith("warning: ")]
+    assert warned == [
+        "warning: optimizer.history=5 has no effect with optimizer.name=adam; "
+        "it belongs to lbfgs, torch_lbfgs, spectral_lbfgs"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("optimizer.name", "Adam", "optimizer.name=Adam: must be one of lbfgs, torch_lbfgs, spectral_lbfgs, adam"),
+        ("optimizer.max_evaluations", 0, "optimizer.max_evaluations=0"),
+        ("optimizer.max_evaluations", "many", "many"),
+        ("optimizer.max_evals", 5, "optimizer.max_evals=5: no such key"),
+        ("seed", None, "seed"),
+        ("objective.style_layers", ["relu9_1"], "relu9_1"),
+    ],
+)
+def test_settings_changed_in_python_are_checked_before_a_run(composed, tmp_path, key: str, value, says: str) -> None:
+    settings = composed()
+    *groups, name = key.split(".")
+    place = settings
+    for group in groups:
+        place = getattr(place, group)
+    setattr(place, name, value)
+    with pytest.raises(errors.InputError) as refusal:
+        transfer.run(settings, tmp_path / "run")
+    assert says in errors.one_line(refusal.value) and "\n" not in errors.one_line(refusal.value)
+    assert not (tmp_path / "run").exists()
