@@ -15,6 +15,8 @@ from stn.pictures import Pictures
 # Measured on VGG-19 (docs/benchmark.md): the kernels take 0.25 GB, value and gradient 1.0 to 1.2 times the bytes of the
 # convolutions' outputs.
 KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.3
+# Of the targets' forward pass, which keeps nothing: measured MEASURED times the bytes of the largest output.
+FORWARD_FACTOR = 4
 # A pair of images an evaluation that L-BFGS remembers: of float64 in SciPy's memory, of float32 in ours; Adam has none.
 PAIR_BYTES = {"lbfgs": 16, "torch_lbfgs": 8, "spectral_lbfgs": 8, "adam": 0}
 
@@ -27,8 +29,16 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
         check_output(Path(settings.output), pictures)
     pair = PAIR_BYTES[settings.optimizer.name] * 3
     pairs = pair * min(settings.optimizer.history, settings.optimizer.max_evaluations)
-    height, width = pictures.shapes_at(1.0)["content"]
-    _check_memory(settings, network.activation_bytes(network.deepest(layers), height * width), pairs, height, width)
+    shapes = pictures.shapes_at(1.0)
+    height, width = shapes["content"]
+    activations = ACTIVATION_FACTOR * sum(network.activation_bytes(network.deepest(layers), height * width))
+    _check_memory(f"image.size_px={settings.image.size_px}", activations + pairs * height * width, height, width)
+    if settings.objective.style_layers:
+        deepest = network.deepest([layer.layer for layer in settings.objective.style_layers])
+        forward = FORWARD_FACTOR * max(network.activation_bytes(deepest, shapes["style"][0] * shapes["style"][1]))
+        _check_memory(
+            f"style.path={pictures.paths['style']}", forward, *shapes["style"], " by image.size_px or style.size"
+        )
     # What is saved only at restarts is saved without its pairs.
     _check_disk(
         settings, 0 if optimize.saved_only_at_restarts(settings.optimizer.name) else pairs, height, width, run_dir
@@ -92,15 +102,14 @@ def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest
             )
 
 
-def _check_memory(settings: Config, activations: float, pairs: float, height: int, width: int) -> None:
-    activations *= ACTIVATION_FACTOR
-    remembered = pairs * height * width
-    needed, available = KERNEL_BYTES + activations + remembered, psutil.virtual_memory().available
-    if needed > available:
-        fits = int(max(height, width) * (max(0.0, available - KERNEL_BYTES) / (activations + remembered)) ** 0.5)
+def _check_memory(key: str, needed: float, height: int, width: int, how: str = "") -> None:
+    """Raise InputError, which begins with `key`, if a picture of this size needs more bytes than are free."""
+    available = psutil.virtual_memory().available
+    if KERNEL_BYTES + needed > available:
+        fits = int(max(height, width) * (max(0.0, available - KERNEL_BYTES) / needed) ** 0.5)
         raise InputError(
-            f"image.size_px={settings.image.size_px}: {width} × {height} pixels need about {needed / 1e9:.1f} GB of "
-            f"memory and {available / 1e9:.1f} GB are free; a long side of {fits} px would fit"
+            f"{key}: {width} × {height} pixels need about {(KERNEL_BYTES + needed) / 1e9:.1f} GB of memory and "
+            f"{available / 1e9:.1f} GB are free; a long side of {fits} px would fit{how}"
         )
 
 

@@ -1,6 +1,7 @@
 """Bad input ends with one line: the exception that says so, and the wrapper that prints it."""
 
 import dataclasses
+import errno
 import os
 import sys
 import traceback
@@ -9,6 +10,8 @@ from collections.abc import Callable
 
 # Lines of Hydra's and OmegaConf's messages: advice that is wrong for a typed configuration, and its internals.
 NOISE = ("To append to your config", "Config search path", "provider=", "reference_type=", "object_type=")
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space is left: on the disk, of the user's share, in a file
 
 
 class InputError(ValueError):
@@ -24,7 +27,10 @@ class Interrupted(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """The error's message, and its cause's where that says more, folded into one line."""
+    """The error's message, and its cause's where that says more, folded into one line; of the system's the file."""
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+        return text + "; make room, and the same command goes on" * (error.errno in FULL)
     text, cause = _folded(error), error.__cause__
     if cause is not None and _folded(cause) not in text:
         text += f"; {_folded(cause)}"
@@ -64,11 +70,10 @@ def run_command(main: Callable[[], object]) -> None:
         sys.exit(end.exit_code)
     except Exception as error:
         of_hydra = _of_hydra(error)
-        of_system = isinstance(error, OSError) and error.filename is not None
+        of_system = isinstance(error, OSError) and (error.filename is not None or error.errno in FULL)
         if show_traceback:
             traceback.print_exc()
         elif not (isinstance(error, InputError) or of_hydra or of_system):
             raise
-        message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and of_system else one_line(error)
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(2)

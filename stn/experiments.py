@@ -30,6 +30,15 @@ SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 OUTPUT = Path("outputs/experiments")
 CELLS = ".cells"  # the composed settings of the cells, in the experiment's directory, where Hydra finds them
 
+HELP = """\
+usage: python experiments/{name}.py [KEY=VALUE ...]
+
+{caption}
+
+Computes what is missing of its {cells} runs, then draws outputs/experiments/{name}/figure.png.
+KEY=VALUE is what scripts/stylize.py takes, one value each, and holds for every run, such as
+image.size_px=256, network=vgg19_q8 or hydra/launcher=joblib_local; what the figure varies wins over it."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -53,7 +62,19 @@ class Experiment:
 
 def main(experiment: Experiment) -> None:
     """Run an experiment with the overrides of the command line, as a script."""
-    errors.run_command(lambda: run(experiment, sys.argv[1:]))
+    errors.run_command(lambda: _command(experiment, sys.argv[1:]))
+
+
+def _command(experiment: Experiment, words: Sequence[str]) -> None:
+    options = [word for word in words if word.startswith("-")]
+    if {"-h", "--help"} & set(options):
+        print(HELP.format(name=experiment.name, caption=experiment.caption, cells=len(compose(experiment))))
+    elif options:
+        raise InputError(
+            f"{options[0]}: an experiment takes no options and sweeps for itself; leave it out, see --help"
+        )
+    else:
+        run(experiment, words)
 
 
 def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT) -> Path:

@@ -18,19 +18,26 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; rename it to `path` if the block ends well.
 
     The temporary name keeps the suffix of `path`, since writers choose the format by it. A killed process can
-    leave only a hidden `.partial-*` file behind.
+    leave only a hidden `.partial-*` file behind. A full disk is an OSError that names `path`.
     """
-    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
+    partial: Path | None = None
     try:
+        handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        partial = Path(name)
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.chmod(0o666 & ~_umask())
         partial.replace(path)
+    except OSError as error:
+        if type(error) is not OSError:
+            raise
+        # A full disk: without a file's name, or with the hidden one's; Pillow's error has no number either.
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial is not None:
+            partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -14,7 +14,8 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 from stn import files
 from stn.errors import InputError
 
-MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 2**26)  # where Pillow itself calls a picture a decompression bomb
+# A pixel takes 24 bytes, while it is decoded up to 80; ours, below the 179 megapixels where Pillow itself stops.
+MAX_PIXELS = 100 * 10**6
 JPEG_QUALITY = 95  # above it, Pillow's documentation says, files grow with hardly any gain
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 # Bytes 24-35 of a profile are the time it was made (ICC.1:2022, 7.2.1): without it, the same picture is the same file.
@@ -30,7 +31,8 @@ def read(path: str | Path) -> np.ndarray:
 
     Grey and palette pictures become RGB, CMYK is converted, transparency is composited over white, 16-bit and
     float grey keep their precision (Pillow reads 16-bit color as 8), an embedded ICC profile is converted to sRGB.
-    Raises InputError naming the file.
+    Float samples are 0-1 unless one is above 2, else 0-255: a filter or a highlight goes a little beyond one, and what
+    0-255 would call black to the eye ends at two. Raises InputError naming the file, also above MAX_PIXELS.
     """
     path = Path(path)
     if not path.is_file():
@@ -158,7 +160,7 @@ def _from_array(path: Path, pixels: np.ndarray) -> np.ndarray:
         highest = 65535 if pixels.dtype == np.int32 else np.iinfo(pixels.dtype).max
         scaled = pixels * (255.0 / highest)
     else:
-        scaled = pixels.astype(np.float64) * (255.0 if pixels.max() <= 1 else 1.0)
+        scaled = pixels.astype(np.float64) * (255.0 if pixels.max() <= 2 else 1.0)
     if not np.isfinite(scaled).all():
         raise InputError(f"{path}: holds NaN or infinite samples; save it again as PNG")
     if scaled.shape[2] == 4:

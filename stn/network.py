@@ -31,15 +31,15 @@ class Network:
         """The same network as its file has it: not rescaled, with the file's own mean pixel."""
         return load(self.path, self.convolution) if self.changed else self
 
-    def activation_bytes(self, deepest: str, pixels: float) -> float:
-        """Bytes of all convolutions' float32 outputs up to the layer `deepest`, for an image of that many pixels."""
-        total = 0.0
+    def activation_bytes(self, deepest: str, pixels: float) -> list[float]:
+        """Bytes of each convolution's float32 output up to the layer `deepest`, for an image of that many pixels."""
+        found: list[float] = []
         for name in self.layer_names[: self.layer_names.index(deepest) + 1]:
             if name.startswith("conv"):
-                total += 4 * self.widths[name] * pixels
+                found.append(4 * self.widths[name] * pixels)
             elif name.startswith("pool"):
                 pixels /= 4
-        return total
+        return found
 
     def deepest(self, layers: Sequence[str]) -> str:
         """The last of `layers` on the way through the network."""

@@ -1,16 +1,20 @@
 """The objective: targets computed once, then the total loss and its gradient with respect to the image."""
 
-import functools
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from stn import images, losses, vgg
-from stn.backend import tf
+from stn.backend import custom_gradients, tf
 from stn.config import Config
 from stn.network import Network
+
+# A level of a run takes three: content targets, style targets, value and gradient. So five levels; ours.
+TRACES_KEPT = 15
+_traces: dict[Any, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -67,19 +71,20 @@ class Terms:
 
 def targets(kernels: vgg.Kernels, form: Form, content_image: Any, style_image: Any) -> Targets:
     """Targets from the content and the style image, each [1, h, w, 3], mean-subtracted; sizes may differ."""
-    P = _targets(form.content_layers, form.pooling, form.odd, None)(tf.constant(content_image, tf.float32), kernels)
-    A = _targets(form.style_layers, form.pooling, form.odd, form.gram_divisor)(
-        tf.constant(style_image, tf.float32), kernels
-    )
+    content_image, style_image = (tf.constant(image, tf.float32) for image in (content_image, style_image))
+    kernels, common = dict(kernels), (form.pooling, form.odd)
+    P = _compiled(_targets, (form.content_layers, *common, None), content_image, kernels)(content_image, kernels)
+    A = _compiled(_targets, (form.style_layers, *common, form.gram_divisor), style_image, kernels)(style_image, kernels)
     return Targets(P, A)
 
 
 class Objective:
-    """The total loss of an image and its gradient, compiled once per form and shape in the whole process."""
+    """The total loss of an image and its gradient; those of the same form and shapes share what is compiled."""
 
     def __init__(self, kernels: vgg.Kernels, form: Form, scale: Scale, goal: Targets) -> None:
         self._form, self._scale = form, scale
-        self._function = _value_and_grad(form)
+        self._function: Any = None
+        self._shape: Any = None
         self._inputs = (
             dict(kernels),
             dict(goal.content),
@@ -92,7 +97,10 @@ class Objective:
 
     def value_and_grad(self, image: np.ndarray) -> tuple[Terms, np.ndarray]:
         """Loss terms and gradient [1, h, w, 3] float64 at `image` [1, h, w, 3]; the network runs in float32."""
-        content, style, smoothness, gradient = self._function(tf.constant(image, tf.float32), *self._inputs)
+        x = tf.constant(image, tf.float32)
+        if self._shape != x.shape:
+            self._function, self._shape = _compiled(_value_and_grad, (self._form,), x, *self._inputs), x.shape
+        content, style, smoothness, gradient = self._function(x, *self._inputs)
         return self._terms(content.numpy(), style.numpy(), float(smoothness)), gradient.numpy().astype(np.float64)
 
     def _terms(self, content: np.ndarray, style: np.ndarray, smoothness: float) -> Terms:
@@ -135,12 +143,40 @@ def build(settings: Config, network: Network, content_rgb: np.ndarray, style_rgb
     return Objective(network.kernels, form, scale, targets(network.kernels, form, content, style))
 
 
-@functools.cache
+def _compiled(make: Callable[..., Any], choices: tuple[Any, ...], *inputs: Any) -> Any:
+    """`make(*choices)` compiled for inputs of these shapes, one of the last TRACES_KEPT that were asked for, or anew.
+
+    TensorFlow's own `tf.function` would keep what it compiled for every shape, some megabytes each, and warn of it.
+    """
+    specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, inputs)
+    key = make, choices, str(specs)
+    function = _traces.pop(key, None)
+    if function is None:
+        with _forgetting_custom_gradients():
+            # No branch depends on a tensor; without autograph tracing takes half the time.
+            function = tf.function(make(*choices), autograph=False).get_concrete_function(*specs)
+    _traces[key] = function  # a dictionary keeps the order, so that the first is the one longest unused
+    while len(_traces) > TRACES_KEPT:
+        _traces.pop(next(iter(_traces)), None)
+    return function
+
+
+@contextlib.contextmanager
+def _forgetting_custom_gradients() -> Iterator[None]:
+    """Once the gradient is traced nobody asks for its parts again, each of which would keep the whole graph."""
+    registered = custom_gradients()
+    before = set(registered)
+    try:
+        yield
+    finally:
+        for name in set(registered) - before:
+            registered.pop(name, None)
+
+
 def _targets(layers: tuple[str, ...], pooling: str, odd: str, gram_divisor: str | None) -> Any:
     """Features at the layers, or their Gram matrices where a divisor is given, in which case no features are kept."""
 
-    @tf.function(autograph=False)  # no branch here depends on a tensor; tracing takes half the time
-    def compiled(image: Any, kernels: vgg.Kernels) -> dict[str, Any]:
+    def function(image: Any, kernels: vgg.Kernels) -> dict[str, Any]:
         found = {}
 
         def hook(layer: str, F: Any) -> Any:
@@ -151,15 +187,13 @@ def _targets(layers: tuple[str, ...], pooling: str, odd: str, gram_divisor: str 
         vgg.features(image, kernels, layers, pooling, hook, odd)
         return found
 
-    return compiled
+    return function
 
 
-@functools.cache
 def _value_and_grad(form: Form) -> Any:
     """One function a form; targets and weights are its inputs, so that one trace serves a sweep of the same shape."""
 
-    @tf.function(autograph=False)  # no branch here depends on a tensor; tracing takes half the time
-    def compiled(
+    def function(
         image: Any,
         kernels: vgg.Kernels,
         P: Mapping[str, Any],
@@ -211,7 +245,7 @@ def _value_and_grad(form: Form) -> Any:
             total += smoothness_weight * smoothness
         return C, E, smoothness, tape.gradient(total, image)
 
-    return compiled
+    return function
 
 
 def _stack(values: Any) -> Any:

@@ -39,15 +39,16 @@ class RunDirectory:
         self._settings, self._inputs = settings, inputs
         self._written = 0.0
         try:
-            path.mkdir(parents=True, exist_ok=True)
             self._lock = filelock.FileLock(path / LOCK, timeout=0)
+            path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except filelock.Timeout as error:
             raise InputError(
                 f"{path}: another process is running in it; wait for it or give another hydra.run.dir"
             ) from error
         except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror}); give another hydra.run.dir") from error
+            if not self.finished or force:  # a finished one need not be written
+                raise InputError(f"{path}: cannot be written ({error.strerror}); give another hydra.run.dir") from error
         try:
             self._check_contents(force)
         except BaseException:
@@ -56,8 +57,9 @@ class RunDirectory:
 
     def release(self) -> None:
         """Let go of the directory."""
-        (self.path / LOCK).unlink(missing_ok=True)
-        self._lock.release()
+        if self._lock.is_locked:
+            (self.path / LOCK).unlink(missing_ok=True)
+            self._lock.release()
 
     @property
     def finished(self) -> bool:
@@ -150,7 +152,7 @@ class RunDirectory:
             raise InputError(
                 f"{self.path}: holds files that are not a run's ({min(present)}); give an empty hydra.run.dir"
             )
-        for entry in self.path.rglob(".partial-*"):
+        for entry in self.path.rglob(".partial-*") if self._lock.is_locked else ():
             entry.unlink()  # what a killed process left half-written
         if not present:
             return

@@ -76,12 +76,9 @@ def fail(error: Exception, run_dir: Path, overrides: list[str], cell_axes: dict[
             file=sys.stderr,
         )
         sys.exit(error.exit_code)
-    if isinstance(error, OSError) and error.filename is not None:
-        reason = f"{error.filename}: {error.strerror}"
-    elif isinstance(error, errors.InputError | errors.Interrupted):
-        reason = errors.one_line(error)
-    else:
-        reason = f"{type(error).__name__}: {errors.one_line(error)}"
+    reason = errors.one_line(error)
+    if not isinstance(error, errors.InputError | errors.Interrupted | OSError):
+        reason = f"{type(error).__name__}: {reason}"
     trace = "".join(traceback.format_exception(error))
     cell = " ".join(f"{key}={value}" for key, value in cell_axes.items())
     record = {"cell": cell, "error": reason, "overrides": overrides, "traceback": trace}

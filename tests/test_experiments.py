@@ -180,3 +180,27 @@ def test_panels_keep_the_width_of_a_page() -> None:
     )
     assert figure.get_size_inches()[0] == pytest.approx(6.875)  # CVPR's text
     assert len(figure.axes) == 3  # the empty place has none
+
+
+def typed(monkeypatch, *words: str) -> int:
+    """The exit code of experiments/pooling.py with these words behind it."""
+    monkeypatch.setattr("sys.argv", ["pooling.py", *words])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(FOLDER / "pooling.py"), run_name="__main__")
+        raise SystemExit(0)
+    return end.value.code
+
+
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_help_says_what_an_experiment_takes(word: str, monkeypatch, capsys) -> None:
+    assert typed(monkeypatch, word, "image.size_px=64") == 0
+    out, err = capsys.readouterr()
+    assert err == "" and out.startswith("usage: python experiments/pooling.py [KEY=VALUE ...]")
+    assert load("pooling").caption in out and "its 2 runs" in out and "outputs/experiments/pooling/figure.png" in out
+
+
+@pytest.mark.parametrize("option", ["-m", "--multirun", "--cfg"])
+def test_an_experiment_takes_no_options(option: str, monkeypatch, capsys) -> None:
+    assert typed(monkeypatch, option, "image.size_px=64") == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {option}: ") and "sweeps for itself" in line

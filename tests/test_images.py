@@ -187,6 +187,10 @@ KINDS: dict[str, tuple[Callable[[], bytes], np.ndarray | list]] = {
     ),
     "float grey TIFF, 0-1": (lambda: tiff((GREY_16 / 65535).astype(np.float32)), as_rgb(GREY_16 / 257)),
     "float grey TIFF, 0-255": (lambda: tiff((GREY_16 / 257).astype(np.float32)), as_rgb(GREY_16 / 257)),
+    "float grey TIFF, a little beyond 1": (
+        lambda: tiff(np.array([[0.25, 0.5, 0.75], [0, 1, 1.001]], np.float32)),
+        as_rgb([[63.75, 127.5, 191.25], [0, 255, 255]]),
+    ),
     "double grey TIFF": (lambda: tiff(GREY_16 / 65535), as_rgb(GREY_16 / 257)),
     "float RGB TIFF": (lambda: tiff((RGB_16 / 65535).astype(np.float32), photometric="rgb"), RGB_16 / 257),
     "32-bit RGB TIFF": (lambda: tiff(RGB_16.astype(np.uint32) * 65537, photometric="rgb"), RGB_16 / 257),
@@ -382,6 +386,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "one column": lambda: encoded(photo()[:, :1], "PNG"),
     "no pixels": lambda: png(0, 0, 8, 2, b""),
     "bomb": lambda: png(60_000, 60_000, 8, 2, b"\0"),
+    "just above the limit": lambda: png(10_001, 10_000, 8, 2, b"\0"),
     "grey bomb": lambda: png(60_000, 60_000, 16, 0, b"\0"),
     "float bomb": lambda: header_only_tiff(60_000, 60_000),
     "NaN": lambda: holding(math.nan),
@@ -417,7 +422,7 @@ def assert_refused(path: Path) -> None:
     assert len(message) < len(str(path)) + 120
 
 
-@pytest.mark.parametrize("kind", ["bomb", "grey bomb", "float bomb"])
+@pytest.mark.parametrize("kind", ["bomb", "grey bomb", "float bomb", "just above the limit"])
 def test_a_bomb_is_refused_by_its_size(tmp_path, kind):
     path = tmp_path / "bomb.tif"
     path.write_bytes(REFUSED[kind]())

@@ -55,6 +55,7 @@ def bad(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> di
     matconvnet.write(folder / "fewer.mat", weights.Weights(network.layers[:3], network.mean_pixel))
     images.write(folder / "one.png", np.zeros((1, 1, 3)))
     images.write(folder / "line.png", np.zeros((1, 50, 3)))
+    images.write(folder / "tall.png", np.zeros((20_000, 2, 3)))
     (folder / "again").symlink_to(inputs["content"].parent)
     (folder / "link.png").symlink_to(inputs["style"])
     (folder / "folder.png").mkdir()
@@ -98,6 +99,10 @@ CASES = {
     "decompression bomb": (["content.path={bomb.png}"], "bomb.png"),
     "too small for the layer": (["image.size_px=12", "objective.style_layers=[relu5_1]"], "relu5_1"),
     "too large for the memory": (["image.size_px=400000"], "would fit"),
+    "a style too large for the memory": (
+        ["style.path={tall.png}", "image.side=short", "image.size_px=400"],  # 400 × 4,000,000 beside 459 × 400 pixels
+        "tall.png: 400 × 4000000 pixels",
+    ),
     "missing first image": (["init=file", "init.path=nowhere.png"], "nowhere.png"),
     "no first image": (["init=file"], "init.path"),
     "unknown format of the copy": (["output=copy.xyz"], "copy.xyz"),

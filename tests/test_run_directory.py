@@ -1,5 +1,6 @@
 """What a run leaves behind: each file, each column and each number of it, and nothing anywhere else."""
 
+import errno
 import hashlib
 import importlib.metadata
 import io
@@ -420,3 +421,25 @@ def test_force_starts_anew_but_where_it_was_interrupted_itself(run, tmp_path: Pa
         run(tmp_path, *settings, "force=true", "seed=1" if case == "other settings" else "seed=0")
     assert bool(made) == (case != "as it was")
     assert runs.Run(tmp_path).state == "finished"
+
+
+def test_a_finished_run_may_lie_where_nothing_can_be_written(run, tmp_path, monkeypatch, capsys) -> None:
+    first = run(tmp_path / "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    (tmp_path / "empty").mkdir()
+    opened = os.open
+
+    def read_only(path, flags, *rest, **options):  # chmod would not keep root from writing
+        if flags & os.O_CREAT and Path(os.fsdecode(path)).parent in (tmp_path / "run", tmp_path / "empty"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", read_only)
+    capsys.readouterr()
+    again = run(tmp_path / "run")
+    assert capsys.readouterr().out == f"finished before: {tmp_path / 'run' / 'image.png'}\n"
+    np.testing.assert_array_equal(again.rgb, np.rint(first.rgb))
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == before
+    for folder, overrides in (("empty", ()), ("run", ("force=true",))):
+        with pytest.raises(InputError, match="cannot be written"):
+            run(tmp_path / folder, *overrides)

@@ -1,5 +1,6 @@
 """The command from end to end, as a user types it: what it prints, what it exits with and what it leaves."""
 
+import errno
 import fcntl
 import json
 import os
@@ -221,3 +222,18 @@ def test_control_c_on_a_terminal_with_a_bar(small: tuple[str, ...], tmp_path: Pa
     assert len(wandb_file.history(tmp_path / "run")) == len(rows)
     [end] = wandb_file.of_kind(tmp_path / "run", "exit")
     assert end.exit_code == 1
+
+
+def test_a_disk_that_fills_during_a_run_is_one_line(command, monkeypatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as the system says it: of which file, it does not
+
+    with monkeypatch.context() as patch, at_evaluation(3, lambda: patch.setattr(os, "fsync", full)):
+        ended = command()
+    assert ended.code == 2 and "Traceback" not in ended.err
+    last = ended.err.splitlines()[-1]
+    assert last == (
+        f"error: {ended.run_dir / 'metrics.csv'}: No space left on device; make room, and the same command goes on"
+    )
+    assert not list(ended.run_dir.rglob(".partial-*"))
+    assert command().code == 0
