@@ -29,18 +29,11 @@ def _import_quietly() -> None:
 _import_quietly()
 
 import tensorflow as tf  # noqa: E402
-from tensorflow.python.framework import ops  # noqa: E402
 
 # Same settings, same machine, same bytes: no kernel may add in an order that depends on timing.
 tf.config.experimental.enable_op_determinism()
 
-__all__ = ["custom_gradients", "tf", "use_threads"]
-
-
-def custom_gradients() -> dict[str, object]:
-    """The gradients that `tf.custom_gradient` registers and TensorFlow never forgets; it has no public way to them."""
-    registered: dict[str, object] = ops.gradient_registry._registry
-    return registered
+__all__ = ["tf", "use_threads"]
 
 
 def use_threads(count: int | None) -> None:

@@ -1,20 +1,15 @@
 """The objective: targets computed once, then the total loss and its gradient with respect to the image."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from stn import images, losses, vgg
-from stn.backend import custom_gradients, tf
+from stn import compiled, images, losses, vgg
+from stn.backend import tf
 from stn.config import Config
 from stn.network import Network
-
-# A level of a run takes three: content targets, style targets, value and gradient. So five levels; ours.
-TRACES_KEPT = 15
-_traces: dict[Any, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -71,10 +66,12 @@ class Terms:
 
 def targets(kernels: vgg.Kernels, form: Form, content_image: Any, style_image: Any) -> Targets:
     """Targets from the content and the style image, each [1, h, w, 3], mean-subtracted; sizes may differ."""
-    content_image, style_image = (tf.constant(image, tf.float32) for image in (content_image, style_image))
-    kernels, common = dict(kernels), (form.pooling, form.odd)
-    P = _compiled(_targets, (form.content_layers, *common, None), content_image, kernels)(content_image, kernels)
-    A = _compiled(_targets, (form.style_layers, *common, form.gram_divisor), style_image, kernels)(style_image, kernels)
+
+    def found(layers: tuple[str, ...], gram_divisor: str | None, image: Any) -> Any:
+        inputs = tf.constant(image, tf.float32), dict(kernels)
+        return compiled.function(_targets, (layers, form.pooling, form.odd, gram_divisor), *inputs)(*inputs)
+
+    P, A = found(form.content_layers, None, content_image), found(form.style_layers, form.gram_divisor, style_image)
     return Targets(P, A)
 
 
@@ -99,7 +96,7 @@ class Objective:
         """Loss terms and gradient [1, h, w, 3] float64 at `image` [1, h, w, 3]; the network runs in float32."""
         x = tf.constant(image, tf.float32)
         if self._shape != x.shape:
-            self._function, self._shape = _compiled(_value_and_grad, (self._form,), x, *self._inputs), x.shape
+            self._function, self._shape = compiled.function(_value_and_grad, (self._form,), x, *self._inputs), x.shape
         content, style, smoothness, gradient = self._function(x, *self._inputs)
         return self._terms(content.numpy(), style.numpy(), float(smoothness)), gradient.numpy().astype(np.float64)
 
@@ -141,36 +138,6 @@ def build(settings: Config, network: Network, content_rgb: np.ndarray, style_rgb
     )
     content, style = (images.to_network(rgb, network.mean_pixel) for rgb in (content_rgb, style_rgb))
     return Objective(network.kernels, form, scale, targets(network.kernels, form, content, style))
-
-
-def _compiled(make: Callable[..., Any], choices: tuple[Any, ...], *inputs: Any) -> Any:
-    """`make(*choices)` compiled for inputs of these shapes, one of the last TRACES_KEPT that were asked for, or anew.
-
-    TensorFlow's own `tf.function` would keep what it compiled for every shape, some megabytes each, and warn of it.
-    """
-    specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, inputs)
-    key = make, choices, str(specs)
-    function = _traces.pop(key, None)
-    if function is None:
-        with _forgetting_custom_gradients():
-            # No branch depends on a tensor; without autograph tracing takes half the time.
-            function = tf.function(make(*choices), autograph=False).get_concrete_function(*specs)
-    _traces[key] = function  # a dictionary keeps the order, so that the first is the one longest unused
-    while len(_traces) > TRACES_KEPT:
-        _traces.pop(next(iter(_traces)), None)
-    return function
-
-
-@contextlib.contextmanager
-def _forgetting_custom_gradients() -> Iterator[None]:
-    """Once the gradient is traced nobody asks for its parts again, each of which would keep the whole graph."""
-    registered = custom_gradients()
-    before = set(registered)
-    try:
-        yield
-    finally:
-        for name in set(registered) - before:
-            registered.pop(name, None)
 
 
 def _targets(layers: tuple[str, ...], pooling: str, odd: str, gram_divisor: str | None) -> Any:

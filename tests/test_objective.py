@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from stn import backend, config, losses, objective, vgg
+from stn import compiled, config, losses, objective, vgg
 from stn.objective import Form, Scale
 from stn.weights import Layer, Weights
 
@@ -266,8 +266,8 @@ def test_one_trace_serves_every_target_weight_and_network_of_the_same_shape(monk
 def test_what_was_compiled_for_earlier_shapes_is_given_up_without_a_warning(monkeypatch, caplog):
     form = Form(("relu1_1",), ("relu1_2",), "max", "mean", "m", "sum", "none")
     scale = Scale(1.0, 1.0, (1.0,), (1.0,))
-    monkeypatch.setattr(objective, "TRACES_KEPT", 3)
-    gradients = len(backend.custom_gradients())
+    monkeypatch.setattr(compiled, "TRACES_KEPT", 3)
+    gradients = len(compiled.custom_gradients())
     graphs = weakref.WeakSet()
     features = vgg.features
     monkeypatch.setattr(vgg, "features", lambda x, *rest: graphs.add(x.graph) or features(x, *rest))
@@ -275,7 +275,7 @@ def test_what_was_compiled_for_earlier_shapes_is_given_up_without_a_warning(monk
         build(form, scale, picture(0, height, 6), picture(1, height, 5)).value_and_grad(picture(2, height, 6))
     gc.collect()
     assert len(graphs) == 3
-    assert len(backend.custom_gradients()) == gradients
+    assert len(compiled.custom_gradients()) == gradients
     assert not caplog.records
 
 
