@@ -16,7 +16,7 @@ from conftest import SMALL
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from stn import assets, config, experiments, runs
+from stn import assets, catalog, config, experiments, runs
 
 ROOT = config.CONFIG_DIR.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -118,7 +118,7 @@ def here(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(inputs[role], tmp_path / name)
     monkeypatch.setenv("STN_CACHE", str(tmp_path / "cache"))
-    for network in assets.NETWORKS:
+    for network in catalog.NETWORKS:
         path = assets.weights_path(network)
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(inputs["vgg16" if "16" in network else "vgg19"], path)

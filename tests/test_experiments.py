@@ -28,7 +28,8 @@ CELLS = {
     "gatys_vs_johnson": 3 * 2,  # at least three pairs, two choices of layers
     "convolution": 2,
     "pooling": 2,
-    "optimizers": 6,
+    "optimizers": 3 * 3 * 3,  # pairs, objectives, optimizers
+    "printed_ratio": 2 * 4,  # readings of eq. (1), α/β
     "authors_curve": 2,  # the programs that printed their losses
 }
 

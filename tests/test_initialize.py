@@ -70,7 +70,7 @@ def test_the_seed_decides_every_byte(distribution):
 def test_every_first_image_has_the_contents_size(name):
     image = first_image(Init(name, noise_ratio=0.5))
     assert image.shape == (1, H, W, 3)
-    assert image.dtype == np.float32
+    assert image.dtype == np.float64
     assert np.isfinite(image).all()
 
 

@@ -85,12 +85,12 @@ def test_a_weak_filter_is_divided_by_a_fifth_of_its_layers_mean() -> None:
         np.testing.assert_allclose(found.kernel, kernel * np.array(scale), rtol=1e-6)
 
 
-def test_default_means_are_computed_once_and_kept_beside_the_weights(narrow, tmp_path, monkeypatch) -> None:
+def test_default_means_are_computed_once_and_kept_in_the_cache(narrow, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("STN_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "small.mat"
     matconvnet.write(path, narrow)
     first = rescale.default_means(narrow, path, "avg")
-    kept = list(tmp_path.glob("small.mat.avg-*.means.npz"))
+    kept = list((tmp_path / "cache").glob("small.mat.avg-*.means.npz"))
     assert len(kept) == 1
     changed = {name: mean * 2 for name, mean in first.items()}
     rescale.write_means(kept[0], changed)
