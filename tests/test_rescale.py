@@ -90,6 +90,7 @@ def test_default_means_are_computed_once_and_kept_in_the_cache(narrow, tmp_path,
     path = tmp_path / "small.mat"
     matconvnet.write(path, narrow)
     first = rescale.default_means(narrow, path, "avg")
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["cache", "small.mat"]
     kept = list((tmp_path / "cache").glob("small.mat.avg-*.means.npz"))
     assert len(kept) == 1
     changed = {name: mean * 2 for name, mean in first.items()}
@@ -119,7 +120,8 @@ def test_unusable_means_are_refused(narrow, tmp_path, spoil) -> None:
             rescale.rescaled(narrow, means)
 
 
-def test_the_script_averages_a_folder(narrow, photographs, tmp_path) -> None:
+@pytest.mark.parametrize("name", ["means.npz", "means"])
+def test_the_script_averages_a_folder(narrow, photographs, tmp_path, name) -> None:
     matconvnet.write(tmp_path / "small.mat", narrow)
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -127,11 +129,12 @@ def test_the_script_averages_a_folder(narrow, photographs, tmp_path) -> None:
         images.write(folder / f"{i}.png", rgb)
     (folder / "notes.txt").write_text("not a picture")
     command = [sys.executable, ROOT / "scripts/mean_activations.py", folder, "--weights", tmp_path / "small.mat"]
-    done = subprocess.run([*command, "--out", tmp_path / "means.npz"], capture_output=True, text=True, check=True)
-    assert "2 pictures" in done.stdout
+    done = subprocess.run([*command, "--out", tmp_path / name], capture_output=True, text=True, check=True)
+    assert "2 pictures" in done.stdout and f"network.rescale={tmp_path / name}" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["small.mat", "photos", name])
     expected = rescale.mean_activations(narrow, [np.rint(rgb) for rgb in photographs], "avg")
-    for name, mean in rescale.read_means(tmp_path / "means.npz").items():
-        np.testing.assert_allclose(mean, expected[name], rtol=1e-4)
+    for layer, mean in rescale.read_means(tmp_path / name).items():
+        np.testing.assert_allclose(mean, expected[layer], rtol=1e-4)
 
 
 # The real network: what the floor and the photographs are for
