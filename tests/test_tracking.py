@@ -88,7 +88,9 @@ def test_wandb_killed_in_the_middle_costs_a_warning_and_nothing_else(small: tupl
         first = process.stderr.readline()
         # The run stands still until its service is gone.
         process.send_signal(signal.SIGSTOP)
-        services = [child for child in psutil.Process(process.pid).children(True) if "wandb" in child.name()]
+        # By its command: a service whose start is not over may still have the name of this process.
+        children = psutil.Process(process.pid).children(True)
+        services = [child for child in children if "wandb" in " ".join([child.name(), *child.cmdline()])]
         for service in services:
             service.kill()
             # A process that stands still does not reap its children: dead is enough.
