@@ -82,7 +82,7 @@ def test_the_runs_of_a_sweep_are_one_group(sweep: Ended) -> None:
 
 
 def test_wandb_killed_in_the_middle_costs_a_warning_and_nothing_else(small: tuple[str, ...], tmp_path: Path) -> None:
-    overrides = ("tracking=offline", "optimizer.max_evaluations=90", "hydra.run.dir=run")
+    overrides = ("tracking=offline", "optimizer.max_evaluations=400", "hydra.run.dir=run")
     with start(tmp_path, *small, *overrides) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
@@ -98,8 +98,8 @@ def test_wandb_killed_in_the_middle_costs_a_warning_and_nothing_else(small: tupl
                 pass
         process.send_signal(signal.SIGCONT)
         out, err = process.communicate()
-    assert first.startswith("evaluation 1/90") and services
-    ended_well(Ended(process.returncode, out, err, tmp_path / "run"), evaluations=90)
+    assert first.startswith("evaluation 1/400") and services
+    ended_well(Ended(process.returncode, out, err, tmp_path / "run"), evaluations=400)
 
 
 def test_wandb_that_cannot_start_costs_a_warning_and_nothing_else(stylize: Callable[..., Ended], run, tmp_path) -> None:
