@@ -82,7 +82,7 @@ def test_the_runs_of_a_sweep_are_one_group(sweep: Ended) -> None:
 
 
 def test_wandb_killed_in_the_middle_costs_a_warning_and_nothing_else(small: tuple[str, ...], tmp_path: Path) -> None:
-    overrides = ("tracking=offline", "optimizer.max_evaluations=400", "hydra.run.dir=run")
+    overrides = ("tracking=offline", "optimizer.max_evaluations=400", "tracking.progress_every=0", "hydra.run.dir=run")
     with start(tmp_path, *small, *overrides) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
