@@ -25,13 +25,14 @@ check: .venv/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every figure, small; SIZE=384 is the committed set (docs/figures.md). A second call computes nothing. Anything else by
+# Every figure, small (but for authors_curve, which has the size of what it is compared with); SIZE=384 is the committed set (docs/figures.md). A second call computes nothing. Anything else by
 # FIGURES="image.size_px=512 network=vgg19" make figures.
 SIZE ?= 256
 FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150 tracking=off
 figures: .venv/demo-installed
 	$(BIN)/python scripts/fetch.py vgg19_q8
 	$(BIN)/python scripts/fetch.py vgg16
+	$(BIN)/python scripts/fetch.py images
 	@for file in experiments/*.py; do $(BIN)/python $$file $(FIGURES) || exit; done
 
 # One installation an extra; a second call finds the stamp and installs nothing.

@@ -17,7 +17,7 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
 
 EXPERIMENT = experiments.Experiment(
     "convolution",
-    "Ours: the same run of 300 evaluations with convolutions by Winograd's algorithm and by the direct sum; losses.png "
+    "Ours: the same run with convolutions by Winograd's algorithm and by the direct sum; losses.png "
     "has both loss curves.",
     ("preset=gatys2016", "network=vgg19_q8", "style=starry_night", "optimizer.max_evaluations=300"),
     cells,

@@ -14,9 +14,15 @@ def one_of(default: Any, *choices: str) -> Any:
     return field(default=default, metadata={"choices": choices})
 
 
-def number(default: Any, least: float = -math.inf, above: float = -math.inf, most: float = math.inf) -> Any:
-    """A field with a number: finite, at least `least`, more than `above`, at most `most`."""
-    return field(default=default, metadata={"least": least, "above": above, "most": most})
+def number(
+    default: Any,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    most: float = math.inf,
+    below: float = math.inf,
+) -> Any:
+    """A field with a number: finite, at least `least`, more than `above`, at most `most`, less than `below`."""
+    return field(default=default, metadata={"least": least, "above": above, "most": most, "below": below})
 
 
 def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -52,6 +58,8 @@ def check_value(key: str, value: Any, limits: Mapping[str, Any]) -> None:
         raise InputError(f"{key}={value}: must be a number {bound}")
     if value > limits["most"]:
         raise InputError(f"{key}={value}: must be at most {limits['most']}")
+    if value >= limits["below"]:
+        raise InputError(f"{key}={value}: must be below {limits['below']}")
 
 
 def check_color(key: str, color: list[float]) -> None:

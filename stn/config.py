@@ -86,7 +86,7 @@ class Image:
         *("skimage", "bilinear", "area", "pyramid_reduce", "pillow_nearest", "pillow_bilinear", "pillow_bicubic"),
     )
     pixel_unit: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])  # one of the source's pixels, in 0-255
-    unit: list[float] | None = None  # the name of pixel_unit before 0.2
+    unit: list[float] | None = None  # the name of pixel_unit earlier
 
 
 @dataclass
@@ -109,8 +109,8 @@ class Optimizer:
     bounds: bool = False  # keep pixels in 0-255: SciPy's L-BFGS-B by its bounds, the others by clipping each step
     restart_every: int | None = number(None, above=1)  # evaluations after which SciPy's L-BFGS forgets its pairs
     learning_rate: float = number(1.0, above=0)
-    beta1: float = number(0.9, least=0, most=1)
-    beta2: float = number(0.999, least=0, most=1)
+    beta1: float = number(0.9, least=0, below=1)
+    beta2: float = number(0.999, least=0, below=1)
     epsilon: float = number(1e-8, least=0)
     decay_rate: float = number(1.0, above=0)
     decay_every: int = number(1, above=0)

@@ -59,12 +59,12 @@ def load(
     Raises InputError if a file is missing, damaged, or not a VGG's.
     """
     loaded = matconvnet.load(path)
-    if mean_pixel is not None:
-        loaded = dataclasses.replace(loaded, mean_pixel=np.array(mean_pixel, np.float32))
     if rescaling == "default":
         loaded = rescale.rescaled(loaded, rescale.default_means(loaded, path, pooling))
     elif rescaling is not None:
         loaded = rescale.rescaled(loaded, rescale.read_means(Path(rescaling)))
+    if mean_pixel is not None:  # after the rescaling, whose means are those of the file's own mean pixel
+        loaded = dataclasses.replace(loaded, mean_pixel=np.array(mean_pixel, np.float32))
     return Network(
         vgg.kernels(loaded, convolution),
         loaded.mean_pixel,

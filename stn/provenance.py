@@ -38,8 +38,9 @@ def peak_memory_mb() -> float:
     """The most memory this process has had, in MiB."""
     status = Path("/proc/self/status")
     if status.is_file():  # Linux: ru_maxrss would start with the memory of the process that started this one
-        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return round(int(line.split()[1]) / 2**10, 1)
+        lines = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        if lines:  # some kernels' emulations leave it out
+            return round(int(lines[0].split()[1]) / 2**10, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
 

@@ -118,7 +118,7 @@ class RunDirectory:
         try:
             kept = {key: math.nan if value is None else float(value) for key, value in kept.items()}
             terms = {name: kept.pop(f"loss/{name}") for name in TERMS}
-        except (KeyError, TypeError, ValueError):  # made before 0.2, or damaged
+        except (KeyError, TypeError, ValueError):  # made by an earlier version, or damaged
             raise InputError(f"{self.path / runs.SUMMARY}: lacks the picture's own losses; {REMEDY}") from None
         return finished.rgb, Terms(**terms, per_layer=kept)
 

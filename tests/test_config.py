@@ -197,7 +197,7 @@ def test_the_order_of_arguments_does_not_matter() -> None:
         ("objective.content_weight=nan", ["objective.content_weight=nan", "at least 0"]),
         ("optimizer.bounds=maybe", ["optimizer.bounds=maybe", "bool"]),
         ("optimizer.max_evaluations=0", ["optimizer.max_evaluations=0", "above 0"]),
-        ("optimizer.beta1=1.5", ["optimizer.beta1=1.5", "at most 1"]),
+        ("optimizer.beta1=1", ["optimizer.beta1=1.0", "below 1"]),
         ("init.noise_ratio=2", ["init.noise_ratio=2", "at most 1"]),
         ("seed=null", ["seed=null", "not Optional"]),
         ("init=file", ["init.path", "init.path=FILE"]),
