@@ -9,7 +9,7 @@ import numpy as np
 from stn import config, experiments, figures, runs
 
 PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
-FRACTIONS = (4, 2, 1)  # of 1024: 256, 512 and 1024 px
+FRACTIONS = (4, 2, 1)  # of the largest size
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
@@ -43,8 +43,8 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
 
 EXPERIMENT = experiments.Experiment(
     "objective_curve",
-    "Johnson et al. 2016, figure 5: the objective against the work of L-BFGS at three sizes (256, 512 and 1024 px in the paper), here over three "
-    "pairs of pictures and in evaluations.",
+    "Johnson et al. 2016, figure 5: the objective against the work of L-BFGS at three sizes (256, 512 and 1024 px in the "
+    "paper), here over three pairs of pictures and in evaluations.",
     ("preset=johnson2016", "image.size_px=1024"),
     cells,
     draw,
