@@ -43,8 +43,8 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
 
 EXPERIMENT = experiments.Experiment(
     "objective_curve",
-    "Johnson et al. 2016, figure 5: the objective against the work of L-BFGS at three sizes (256, 512 and 1024 px in the "
-    "paper), here over three pairs of pictures and in evaluations.",
+    "Johnson et al. 2016, figure 5: the objective against the work of L-BFGS at three sizes (256, 512 and 1024 px in "
+    "the paper), here over three pairs of pictures and in evaluations.",
     ("preset=johnson2016", "image.size_px=1024"),
     cells,
     draw,
