@@ -34,6 +34,8 @@ def one_line(error: BaseException) -> str:
     text, cause = _folded(error), error.__cause__
     if cause is not None and _folded(cause) not in text:
         text += f"; {_folded(cause)}"
+    if "is not a ListConfig" in text:  # OmegaConf's word for one name where a list is meant
+        text += "; write a list, such as [relu4_2] or [relu1_1,relu2_1]"
     object_type = getattr(cause, "object_type", None)
     if "not in" in str(cause) and dataclasses.is_dataclass(object_type):  # OmegaConf's word for an unknown key
         text += f"; known are {', '.join(field.name for field in dataclasses.fields(object_type))}"

@@ -215,7 +215,7 @@ def test_the_order_of_arguments_does_not_matter() -> None:
         ("objective.style_layers=[{layer:relu1_1,weight:a}]", ["objective.style_layers", "relu1_1", "'a'", "number"]),
         ("objective.style_layers=[{layer:relu1_1}]", ["objective.style_layers", "relu1_1", "{layer: NAME, weight"]),
         ("objective.style_layers=[3]", ["objective.style_layers", "3", "{layer: NAME, weight"]),
-        ("objective.style_layers=relu1_1", ["objective.style_layers=relu1_1", "list"]),
+        ("objective.style_layers=relu1_1", ["objective.style_layers=relu1_1", "write a list", "[relu4_2]"]),
         (
             "objective.content_layers=[] objective.style_layers=[]",
             ["objective.content_layers", "objective.style_layers", "empty"],
