@@ -148,6 +148,9 @@ def start(folder: Path, *overrides: str, **options: Any) -> subprocess.Popen[str
     """Start scripts/stylize.py in a process of its own, in `folder`, as a user types it."""
     folder.mkdir(parents=True, exist_ok=True)
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    # A run in this process leaves the address of its W&B service there, which the new one would take for its own.
+    given = options.get("env") or os.environ
+    options["env"] = {name: value for name, value in given.items() if name != "WANDB_SERVICE"}
     return subprocess.Popen([sys.executable, str(SCRIPT), *overrides], cwd=folder, text=True, **options)
 
 
