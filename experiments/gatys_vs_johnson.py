@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 
 from stn import config, experiments, figures, files, runs
 
-PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
 LAYERS = {"gatys": "Gatys' layers", "johnson": "Johnson's layers"}
 MEASURES = ("content", "style", "ssim_to_content", "histogram_to_content", "histogram_to_style")
 
@@ -17,7 +16,7 @@ MEASURES = ("content", "style", "ssim_to_content", "histogram_to_content", "hist
 def cells(base: config.Config) -> list[experiments.Cell]:
     return [
         experiments.Cell(f"{content}-{style}-{layers}", (f"content={content}", f"style={style}", f"layers={layers}"))
-        for content, style in PAIRS
+        for content, style in experiments.PAIRS
         for layers in LAYERS
     ]
 
@@ -25,7 +24,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
 def draw(finished: dict[str, runs.Run]) -> plt.Figure:
     found = iter(finished.values())
     rows = []
-    for row in range(len(PAIRS)):
+    for row in range(len(experiments.PAIRS)):
         titles = ("content", "style", *LAYERS.values()) if row == 0 else ("",) * 4
         gatys, johnson = next(found), next(found)
         pictures = (gatys.picture("content"), gatys.picture("style"), gatys.rgb, johnson.rgb)

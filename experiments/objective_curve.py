@@ -8,7 +8,6 @@ import numpy as np
 
 from stn import config, experiments, figures, runs
 
-PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
 FRACTIONS = (4, 2, 1)  # of the largest size
 
 
@@ -20,7 +19,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
             (f"content={content}", f"style={style}", f"image.size_px={largest // fraction}"),
         )
         for fraction in FRACTIONS
-        for content, style in PAIRS
+        for content, style in experiments.PAIRS
     ]
 
 
@@ -28,8 +27,8 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
     found = list(finished.values())
     with plt.rc_context(figures.STYLE):
         figure, axis = plt.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.6), layout="constrained")
-        for i in range(0, len(found), len(PAIRS)):
-            group = found[i : i + len(PAIRS)]
+        for i in range(0, len(found), len(experiments.PAIRS)):
+            group = found[i : i + len(experiments.PAIRS)]
             best = [np.fmin.accumulate(run.metrics["loss/total"]) for run in group]
             values = np.array([line[: min(map(len, best))] for line in best])
             line = axis.plot(np.median(values, axis=0), label=f"{group[0].settings['image']['size_px']} px")[0]

@@ -11,7 +11,6 @@ import numpy as np
 
 from stn import config, experiments, figures, files, runs
 
-PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
 OBJECTIVES = {"gatys_released": "vgg19_q8", "gatys2016": "vgg19_q8", "johnson2016": "vgg16"}  # preset: its network
 OPTIMIZERS = {
     # SciPy's with its own memory over the whole run, as its users have it.
@@ -27,7 +26,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
             f"{content}-{style}-{preset}-{name}",
             (f"preset={preset}", f"network={network}", f"content={content}", f"style={style}", *optimizer),
         )
-        for content, style in PAIRS
+        for content, style in experiments.PAIRS
         for preset, network in OBJECTIVES.items()
         for name, optimizer in OPTIMIZERS.items()
     ]
@@ -36,7 +35,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
 def draw(finished: dict[str, runs.Run]) -> plt.Figure:
     with plt.rc_context(figures.STYLE):
         figure, axes = plt.subplots(3, 3, figsize=(figures.TEXT_WIDTH, 6), sharex=True, layout="constrained")
-        for row, (content, style) in enumerate(PAIRS):
+        for row, (content, style) in enumerate(experiments.PAIRS):
             for column, preset in enumerate(OBJECTIVES):
                 axis = axes[row][column]
                 for name in OPTIMIZERS:
@@ -55,7 +54,7 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
         "|---|---|---|---|---|---|---|",
     ]
     shares: dict[str, list[float]] = {"SciPy-10": [], "Torch-100": []}
-    for content, style in PAIRS:
+    for content, style in experiments.PAIRS:
         for preset in OBJECTIVES:
             ours = np.fmin.accumulate(finished[f"{content}-{style}-{preset}-spectral"].metrics["loss/total"])
             for name in OPTIMIZERS:

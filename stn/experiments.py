@@ -28,6 +28,8 @@ from stn.errors import InputError
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 OUTPUT = Path("outputs/experiments")
+# Photograph and painting, where an experiment takes more than one pair.
+PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
 CELLS = ".cells"  # the composed settings of the cells, in the experiment's directory, where Hydra finds them
 
 HELP = """\

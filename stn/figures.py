@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from stn import files, runs
+from stn import files, images, runs
 
 matplotlib.use("Agg")  # no window, no display
 
@@ -63,7 +63,7 @@ def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) ->
 
 
 def _draw(panel: Panel, axis: plt.Axes) -> None:
-    axis.imshow(_bytes(panel.rgb), interpolation="none", aspect="auto")
+    axis.imshow(images.to_bytes(panel.rgb), interpolation="none", aspect="auto")
     axis.set_axis_off()
     axis.set_title(panel.title, pad=2)
     if panel.label:
@@ -79,7 +79,7 @@ def _draw(panel: Panel, axis: plt.Axes) -> None:
         )
     if panel.inset is not None:
         place = axis.inset_axes((0, 0, 0.3, 0.3), anchor="SW")  # of the picture's sides
-        place.imshow(_bytes(panel.inset))
+        place.imshow(images.to_bytes(panel.inset))
         place.set(xticks=[], yticks=[], anchor="SW")
         place.spines[:].set(color="white", linewidth=1)
 
@@ -160,7 +160,3 @@ def save(figure: plt.Figure, *paths: Path) -> None:
             dated = {"CreationDate": None} if path.suffix == ".pdf" else {}
             figure.savefig(partial, dpi=300, metadata=dated)
     plt.close(figure)
-
-
-def _bytes(rgb: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)

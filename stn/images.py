@@ -56,7 +56,7 @@ def write(path: Path, rgb: np.ndarray, settings: str = "") -> None:
     """Write `rgb` [h, w, 3], 0-255, in the format of the name: 8 bits, sRGB, `settings` in the metadata."""
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: unknown picture format; end the name in one of {', '.join(FORMATS)}")
-    pixels = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    pixels = to_bytes(rgb)
     options: dict[str, Any] = {"icc_profile": SRGB_BYTES}
     if path.suffix.lower() == ".png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
@@ -71,6 +71,11 @@ def write(path: Path, rgb: np.ndarray, settings: str = "") -> None:
         options["description"] = settings
     with files.atomic_write(path) as partial:
         iio.imwrite(partial, pixels, plugin="pillow", **options)
+
+
+def to_bytes(rgb: np.ndarray) -> np.ndarray:
+    """`rgb` [h, w, 3], 0-255 -> the 8 bits that a file holds, rounded and clipped."""
+    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
 
 
 def to_network(rgb: np.ndarray, mean_pixel: np.ndarray) -> np.ndarray:

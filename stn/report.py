@@ -148,7 +148,7 @@ def _embed(path: Path, pictures: dict[str, str], max_px: int) -> str | None:
         if scale < 1:
             rgb = resizing.resize(rgb, *(max(1, round(side * scale)) for side in rgb.shape[:2]))
         data = io.BytesIO()
-        Image.fromarray(np.clip(np.rint(rgb), 0, 255).astype(np.uint8)).save(data, "JPEG", quality=92, subsampling=0)
+        Image.fromarray(images.to_bytes(rgb)).save(data, "JPEG", quality=92, subsampling=0)
         pictures[key] = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
     return key
 

@@ -240,4 +240,4 @@ def _has_credentials() -> bool:
 def _image(rgb: np.ndarray) -> Any:
     import wandb
 
-    return wandb.Image(np.clip(np.rint(rgb), 0, 255).astype(np.uint8))
+    return wandb.Image(images.to_bytes(rgb))
