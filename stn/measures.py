@@ -6,18 +6,29 @@ its plain weights (never rescaled) and average pooling, so numbers compare among
     measures/content               ½ Σ(F−P)² / (NM) at relu4_2: eq. (1) a feature, so that size does not count
     measures/style/<layer>         E_l = Σ(G/M − A/M)² / (4N²) at relu1_1 … relu5_1: eq. (4), each Gram over its own M
     measures/style                 Σ w_l E_l, w_l = 1 / (number of these layers): eq. (5)
+    measures/gram/<layer>          ‖G/M − A/M‖ / ‖A/M‖ (Frobenius) at every rectifier, each Gram over its own M
+    measures/gram                  their mean
+    measures/features/<layer>      ‖F − P‖ / ‖P‖ at every rectifier
+    measures/features              their mean
     measures/ssim_to_content       structural similarity with the content picture, 1 for the same picture
+    measures/edges_to_content      1 where the content's edges have kept their direction, 0 by chance, −1 if all turned
+    measures/patches_to_style      sliced Wasserstein distance of 7 × 7 patches to the style picture (stn/patches.py)
     measures/histogram_to_content  ½ Σ|p − q| of the color histograms, 0 for the same colors, 1 for none in common
     measures/histogram_to_style    the same, to the style picture
 
 Equations are those of Gatys, Ecker & Bethge 2016 (CVPR); letters as in losses.py. Weights that end below a layer leave
-its key out, and `measures/style` is then the mean over the layers that are there.
+its key out, and a mean is then over the layers that are there.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
+from skimage import color, filters
 from skimage.metrics import structural_similarity
 
-from stn import images, losses, vgg
+from stn import images, losses, patches, vgg
+from stn.backend import tf
 from stn.network import Network
 
 # Gatys et al. 2016, section 3; VGG-19 and VGG-16 both have them.
@@ -25,21 +36,26 @@ CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 POOLING = "avg"  # Gatys et al. 2016, section 2
 # Wang et al. 2004 (IEEE TIP 13:4), section III-C: Gaussian window of 11 pixels and deviation 1.5; here over R, G and B.
-SSIM = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255, "channel_axis": 2}
-SSIM_WINDOW = 11
+SSIM_DEVIATION, SSIM_WINDOW = 1.5, 11
+SSIM = {"gaussian_weights": True, "sigma": SSIM_DEVIATION, "use_sample_covariance": False, "data_range": 255}
+ROUNDING = 1e-6  # of 255 steps a pixel: what a flat picture has of a gradient, and more
 BINS = 8  # a color channel, so 512 colors of 32 × 32 × 32 values; ours
 
 
 def measure(rgb: np.ndarray, content_rgb: np.ndarray, style_rgb: np.ndarray, network: Network) -> dict[str, float]:
     """All measures of a picture `rgb` [h, w, 3], 0-255; `content_rgb` has its size, `style_rgb` may have another.
 
-    `network` is the plain one. A picture smaller than the SSIM's window has no `measures/ssim_to_content`.
+    `network` is the plain one. What cannot be measured is left out: structural similarity of a picture smaller than
+    its window, patches of one smaller than a patch, edges of a content without any, a layer that is all zero.
     """
     found = _network_measures(rgb, content_rgb, style_rgb, network)
     if min(rgb.shape[:2]) >= SSIM_WINDOW:
-        found["ssim_to_content"] = float(structural_similarity(rgb, content_rgb, **SSIM))
+        found["ssim_to_content"] = float(structural_similarity(rgb, content_rgb, channel_axis=2, **SSIM))
+    found |= {"edges_to_content": kept} if (kept := kept_edges(rgb, content_rgb)) is not None else {}
     found["histogram_to_content"] = histogram_distance(rgb, content_rgb)
     found["histogram_to_style"] = histogram_distance(rgb, style_rgb)
+    if min(*rgb.shape[:2], *style_rgb.shape[:2]) >= patches.SIDE:
+        found["patches_to_style"] = patches.distance(rgb, style_rgb)
     return {f"measures/{name}": value for name, value in found.items()}
 
 
@@ -51,28 +67,64 @@ def histogram_distance(rgb: np.ndarray, other_rgb: np.ndarray) -> float:
     return float(0.5 * np.abs(_histogram(rgb) - _histogram(other_rgb)).sum())
 
 
+def kept_edges(rgb: np.ndarray, content_rgb: np.ndarray) -> float | None:
+    """Σ |p| cos 2(φ − ψ) / Σ |p| over the pixels, p the content's gradient, φ and ψ the directions of both; ours.
+
+    Twice the angle, since an edge is as much an edge when light and dark change places. Where the result is flat it
+    adds 0. None for a content without a gradient.
+    """
+    f, p = _gradient(rgb), _gradient(content_rgb)
+    strength = np.abs(p)
+    if not strength.any():
+        return None
+    turned = f * p.conj()  # its angle is φ − ψ
+    length = np.abs(turned)
+    cosine = np.real(turned**2) / np.where(length > 0, length, 1) ** 2
+    return float((strength * cosine).sum() / strength.sum())
+
+
 def _histogram(rgb: np.ndarray) -> np.ndarray:
     bins = np.clip(rgb * (BINS / 256), 0, BINS - 1).astype(int)
     colors = bins.reshape(-1, 3) @ (BINS**2, BINS, 1)
     return np.bincount(colors, minlength=BINS**3) / len(colors)
 
 
+def _gradient(rgb: np.ndarray) -> np.ndarray:
+    """The gradient x + iy of the luminance, smoothed as for the structural similarity: edges, not grain."""
+    smooth = filters.gaussian(color.rgb2gray(rgb), SSIM_DEVIATION)
+    gradient = filters.sobel_v(smooth) + 1j * filters.sobel_h(smooth)
+    return np.where(np.abs(gradient) < ROUNDING, 0, gradient)
+
+
 def _network_measures(
     rgb: np.ndarray, content_rgb: np.ndarray, style_rgb: np.ndarray, network: Network
 ) -> dict[str, float]:
-    kernels, mean_pixel = network.kernels, network.mean_pixel
-    has_content = CONTENT_LAYER.replace("relu", "conv") in kernels
-    style_layers = [layer for layer in STYLE_LAYERS if layer.replace("relu", "conv") in kernels]
-    content_layers = [CONTENT_LAYER] if has_content else []
-    F = vgg.features(images.to_network(rgb, mean_pixel), kernels, [*content_layers, *style_layers], POOLING)
-    P = vgg.features(images.to_network(content_rgb, mean_pixel), kernels, content_layers, POOLING)
-    S = vgg.features(images.to_network(style_rgb, mean_pixel), kernels, style_layers, POOLING)
+    layers = [layer.replace("conv", "relu") for layer in network.kernels]
+
+    def walk(picture: np.ndarray) -> Iterator[tuple[str, Any]]:
+        return vgg.walk(images.to_network(picture, network.mean_pixel), network.kernels, layers, POOLING)
+
+    A = {layer: losses.gram(S, "m") for layer, S in walk(style_rgb)}
+    E: dict[str, float] = {}
     found: dict[str, float] = {}
-    if has_content:
-        found["content"] = 0.5 * float(losses.content(F[CONTENT_LAYER], P[CONTENT_LAYER], "mean"))
-    E = {
-        layer: float(losses.style(losses.gram(F[layer], "m"), losses.gram(S[layer], "m"), "sum_over_4n2"))
-        for layer in style_layers
-    }
+    gram: dict[str, float] = {}
+    features: dict[str, float] = {}
+    # Result and content side by side, so that never more than a layer of both is in memory.
+    for (layer, F), (_, P) in zip(walk(rgb), walk(content_rgb), strict=True):
+        G = losses.gram(F, "m")
+        if layer == CONTENT_LAYER:
+            found["content"] = 0.5 * float(losses.content(F, P, "mean"))
+        if layer in STYLE_LAYERS:
+            E[f"style/{layer}"] = float(losses.style(G, A[layer], "sum_over_4n2"))
+        gram |= _relative(f"gram/{layer}", G, A[layer])
+        features |= _relative(f"features/{layer}", F, P)
     found["style"] = sum(E.values()) / len(E)
-    return found | {f"style/{layer}": value for layer, value in E.items()}
+    for name, each in (("gram", gram), ("features", features)):
+        found |= {name: float(np.mean(list(each.values())))} if each else {}
+    return found | E | gram | features
+
+
+def _relative(name: str, x: Any, reference: Any) -> dict[str, float]:
+    """‖x − reference‖ / ‖reference‖ under its name; nothing if the reference is zero."""
+    length = float(tf.norm(reference))
+    return {name: float(tf.norm(x - reference)) / length} if length else {}

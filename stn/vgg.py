@@ -1,6 +1,6 @@
 """The VGG graph, built by hand: a tuple of layer names and a loop."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from stn import convolution
@@ -44,16 +44,32 @@ def features(
     with `odd="floor"` floor(n / 2), as in PyTorch and Keras. Computes nothing above the deepest layer asked for.
     Raises KeyError for a layer that these weights do not reach.
     """
+    wanted = set(layers)
+    found = dict(walk(image, weights, wanted, pooling, hook, odd))
+    missing = wanted - found.keys()
+    if missing:
+        raise KeyError(f"these weights do not reach {', '.join(sorted(missing))}")
+    return found
+
+
+def walk(
+    image: Any,
+    weights: Weights | Kernels,
+    layers: Iterable[str],
+    pooling: str = "max",
+    hook: Callable[[str, Any], Any] = lambda name, x: x,
+    odd: str = "ceil",
+) -> Iterator[tuple[str, Any]]:
+    """Each of the `layers` that these weights reach and its features, one after the other: nothing else is kept."""
     convolutions = kernels(weights) if isinstance(weights, Weights) else weights
     wanted = set(layers)
-    found: dict[str, Any] = {}
     x = tf.convert_to_tensor(image, tf.float32)
     for name in VGG19 if any(name.endswith("_4") for name in convolutions) else VGG16:
-        if wanted <= found.keys():
-            break
+        if not wanted:
+            return
         if name.startswith("conv"):
             if name not in convolutions:
-                break
+                return
             kernel, bias = convolutions[name]
             x = tf.nn.bias_add(convolution.convolve(x, kernel), bias)
         elif name.startswith("relu"):
@@ -62,12 +78,9 @@ def features(
             pool = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
             x = pool(x, ksize=2, strides=2, padding={"ceil": "SAME", "floor": "VALID"}[odd])
         if name in wanted:
+            wanted.remove(name)
             x = hook(name, x)
-            found[name] = x
-    missing = wanted - found.keys()
-    if missing:
-        raise KeyError(f"these weights do not reach {', '.join(sorted(missing))}")
-    return found
+            yield name, x
 
 
 @tf.custom_gradient

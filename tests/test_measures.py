@@ -1,4 +1,4 @@
-"""The measures against oracles of their own: loops in float64, SciPy's filters, NumPy's histograms."""
+"""The measures against oracles of their own: loops in float64, closed forms, SciPy's filters, NumPy's histograms."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.ndimage
+import scipy.special
+import scipy.stats
 import synthetic
 
-from stn import images, measures, rescale, resizing, vgg
+from stn import images, measures, patches, rescale, resizing, vgg
 from stn.network import Network
 from stn.weights import Weights
 
@@ -67,6 +69,105 @@ def test_content_and_style_are_the_papers_formulas(pictures, depth: int) -> None
     assert found["measures/style"] == pytest.approx(sum(layers) / 5, rel=1e-4)
 
 
+@pytest.mark.parametrize("depth", [16, 19])
+def test_relative_distances_are_of_every_rectifier(pictures, depth: int) -> None:
+    network = synthetic.vgg(depth, channels=5)
+    found = measure(pictures, network)
+    layers = [layer.name.replace("conv", "relu") for layer in network.layers]
+    assert len(layers) == depth - 3  # the fully connected ones are no part of the trunk
+    assert {name for name in found if name.startswith("measures/gram/")} == {f"measures/gram/{x}" for x in layers}
+    gram, feature = [], []
+    for layer in layers:
+        F, P, S = (features(pictures[name], network, layer) for name in ("rgb", "content", "style"))
+        G, A = F.T @ F / len(F), S.T @ S / len(S)
+        gram.append(((G - A) ** 2).sum() ** 0.5 / (A**2).sum() ** 0.5)
+        feature.append(((F - P) ** 2).sum() ** 0.5 / (P**2).sum() ** 0.5)
+        assert found[f"measures/gram/{layer}"] == pytest.approx(gram[-1], rel=1e-4)
+        assert found[f"measures/features/{layer}"] == pytest.approx(feature[-1], rel=1e-4)
+    assert found["measures/gram"] == pytest.approx(sum(gram) / len(layers), rel=1e-4)
+    assert found["measures/features"] == pytest.approx(sum(feature) / len(layers), rel=1e-4)
+
+
+def slope(degrees: float, height: int = 60, width: int = 80) -> np.ndarray:
+    """Light that grows in one direction; 0 is to the right, 90 down."""
+    y, x = np.mgrid[:height, :width]
+    light = np.cos(np.radians(degrees)) * x + np.sin(np.radians(degrees)) * y
+    return np.stack([light + 100] * 3, axis=-1)
+
+
+@pytest.mark.parametrize(("turned", "expected"), [(0, 1), (180, 1), (90, -1), (30, 0.5), (60, -0.5)])
+def test_edges_count_by_twice_the_angle_they_turned(turned: float, expected: float) -> None:
+    # cos 2·30° = ½; what is left is the borders, where a slope ends.
+    assert measures.kept_edges(slope(20 + turned), slope(20)) == pytest.approx(expected, abs=0.05)
+
+
+def test_edges_count_by_their_strength_in_the_content_and_a_flat_result_has_none() -> None:
+    assert measures.kept_edges(np.full((60, 80, 3), 90.0), slope(0)) == 0
+    assert measures.kept_edges(slope(0), np.full((60, 80, 3), 90.0)) is None
+    y, x = np.mgrid[:200, :200]
+    content = np.where(x < 100, 3 * x, 200 + x)  # three times as strong on the left
+    result = np.where(x < 100, x, y)
+    content, result = (np.stack([light] * 3, axis=-1).astype(float) for light in (content, result))
+    assert measures.kept_edges(result, content) == pytest.approx((3 * 1 + 1 * -1) / 4, abs=0.05)
+
+
+def test_a_pyramids_level_is_what_the_next_lacks() -> None:
+    """Burt & Adelson 1983, eqs. (1) and (2), as loops; sides even and odd, mirrored at the border."""
+    rgb = np.random.default_rng(0).uniform(0, 255, (6, 9, 3))
+    w = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16]
+
+    def smooth(picture: np.ndarray) -> np.ndarray:
+        height, width, _ = picture.shape
+        rows = [min(abs(i), 2 * height - 2 - i) for i in range(-2, height + 2)]
+        columns = [min(abs(j), 2 * width - 2 - j) for j in range(-2, width + 2)]
+        found = np.zeros_like(picture)
+        for i in range(height):
+            for j in range(width):
+                for m in range(5):
+                    for n in range(5):
+                        found[i, j] += w[m] * w[n] * picture[rows[i + m], columns[j + n]]
+        return found
+
+    half = smooth(rgb)[::2, ::2]
+    spread = np.zeros_like(rgb)
+    for i in range(half.shape[0]):
+        for j in range(half.shape[1]):
+            spread[2 * i, 2 * j] = 4 * half[i, j]
+    first, second = patches.laplacian_pyramid(rgb, 2)
+    np.testing.assert_allclose(first, rgb - smooth(spread), atol=1e-10)
+    np.testing.assert_allclose(second, half, atol=1e-10)
+    first, *_, last = patches.laplacian_pyramid(np.full((32, 32, 3), 77.0), 2)
+    np.testing.assert_allclose(first, 0, atol=1e-10)
+    np.testing.assert_allclose(last, 77)
+
+
+def test_the_sliced_distance_on_a_line_is_scipys_and_of_a_shift_its_closed_form() -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(50, 1)), rng.exponential(size=(50, 1))
+    assert patches.sliced_wasserstein(x, y) == pytest.approx(scipy.stats.wasserstein_distance(x[:, 0], y[:, 0]))
+    x = rng.normal(size=(40, 2))
+    shift = np.array([3.0, 4.0])  # 5 long; the mean of |cos| over all directions of a plane is 2/π
+    assert patches.sliced_wasserstein(x, x + shift) == pytest.approx(5 * 2 / np.pi, rel=0.1)
+
+
+def test_patches_are_measured_in_deviations_of_the_painting(pictures) -> None:
+    style = resizing.resize(pictures["style"], 70, 64)
+    assert patches.distance(style, style) == 0
+    # Brighter by a constant: all but the last of three levels are the same, and there every patch is shifted.
+    last = patches.laplacian_pyramid(style, 3)[-1]
+    windows = np.array([last[i : i + 7, j : j + 7] for i in range(last.shape[0] - 6) for j in range(10)])
+    length = 7 * 20 * np.sqrt((1 / windows.std(axis=(0, 1, 2)) ** 2).sum())
+    mean_cosine = scipy.special.gamma(147 / 2) / (np.sqrt(np.pi) * scipy.special.gamma(148 / 2))
+    assert patches.distance(style + 20, style) == pytest.approx(length * mean_cosine / 3, rel=0.15)
+    assert patches.distance(style + 40, style) == pytest.approx(2 * patches.distance(style + 20, style))
+    # Sizes may differ: another part of the painting is nearer than the photograph, or the painting made pale.
+    content = resizing.resize(pictures["content"], 50, 64)
+    own = patches.distance(style[:60], style)
+    assert 0 < own < patches.distance(content, style) / 3
+    assert own < patches.distance(0.5 * style[:60] + 64, style) / 2
+    assert np.isfinite(patches.distance(style, np.full((40, 50, 3), 9.0)))
+
+
 def test_ssim_is_wangs(pictures) -> None:
     """Wang et al. 2004, eq. (13), window by SciPy's Gaussian, over each channel, away from the borders."""
 
@@ -99,6 +200,7 @@ def test_histogram_distance_is_numpys(pictures) -> None:
 def test_what_the_ends_of_the_scales_mean(pictures) -> None:
     found = measure({**pictures, "rgb": pictures["content"], "style": pictures["content"]}, synthetic.vgg(16))
     assert found.pop("measures/ssim_to_content") == pytest.approx(1)
+    assert found.pop("measures/edges_to_content") == pytest.approx(1)
     assert set(found.values()) == {0.0}
     black, white = np.zeros((4, 4, 3)), np.full((5, 7, 3), 255.0)
     assert measures.histogram_distance(black, white) == 1
@@ -121,6 +223,11 @@ def test_short_weights_and_small_pictures_leave_keys_out(pictures) -> None:
     layers = [name for name in found if name.startswith("measures/style/")]
     assert layers == [f"measures/style/{layer}" for layer in STYLE_LAYERS[:3]]
     assert found["measures/style"] == pytest.approx(np.mean([found[layer] for layer in layers]))
+    assert "measures/gram/relu3_1" in found and "measures/gram/relu3_2" not in found
+    tiny = measure({name: rgb[:6, :6] for name, rgb in pictures.items()}, synthetic.vgg(16, last="conv3_1"))
+    assert "measures/patches_to_style" in found and "measures/patches_to_style" not in tiny
+    flat = measure({**pictures, "content": np.full_like(pictures["rgb"], 9.0)}, synthetic.vgg(16, last="conv3_1"))
+    assert "measures/edges_to_content" not in flat
 
 
 @pytest.mark.parametrize("rescaled", [False, True])
@@ -142,4 +249,4 @@ def test_a_run_measures_its_picture_on_the_plain_network(run, composed, tmp_path
     }
     expected = measure({"rgb": result.rgb, **originals}, network)
     assert {name: value for name, value in summary.items() if name.startswith("measures/")} == pytest.approx(expected)
-    assert len(expected) == 10
+    assert len(expected) == 10 + 2 * (16 + 1) + 2
