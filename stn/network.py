@@ -1,7 +1,7 @@
 """The network of a run as one value: what computes features, and what tells where it came from."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,20 @@ class Network:
             elif name.startswith("pool"):
                 pixels /= 4
         return found
+
+    def gram_parameters(self, layers: Iterable[str], components: int | None = None) -> int:
+        """How many numbers describe a texture: Σ N(N+1)/2 over the Gram matrices of `layers`, which are symmetric.
+
+        `components`, where given, is how many principal components of the N channels are kept (Gatys, Ecker & Bethge
+        2015, NIPS, figure 3).
+        """
+        total = 0
+        for layer in layers:
+            before = self.layer_names[: self.layer_names.index(layer) + 1]
+            N = [self.widths[name] for name in before if name.startswith("conv")][-1]
+            N = min(N, components or N)
+            total += N * (N + 1) // 2
+        return total
 
     def deepest(self, layers: Sequence[str]) -> str:
         """The last of `layers` on the way through the network."""

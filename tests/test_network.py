@@ -1,0 +1,38 @@
+"""The network as a value: what its widths say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stn.network import Network
+from stn.weights import VGG19
+
+WIDTHS = dict(enumerate((64, 128, 256, 512, 512), start=1))  # Simonyan & Zisserman 2015, table 1
+NETWORK = Network(
+    kernels={},
+    mean_pixel=np.zeros(3),
+    layer_names=VGG19,
+    widths={name: WIDTHS[int(name[4])] for name in VGG19 if name.startswith("conv")},
+    depth=19,
+    sha256="",
+    path=Path(),
+    convolution="direct",
+    changed=False,
+)
+CONVOLUTIONS_AND_POOLS = [name for name in VGG19 if not name.startswith("relu")]
+
+
+@pytest.mark.parametrize(
+    "last, expected",
+    [("conv1_1", 2_080), ("pool1", 6_240), ("pool2", 31_008), ("pool3", 195_488), ("pool4", 852_128)],
+)
+def test_parameters_of_a_texture_up_to_each_layer(last, expected):  # Gatys, Ecker & Bethge 2015 (NIPS), figure 2
+    layers = CONVOLUTIONS_AND_POOLS[: CONVOLUTIONS_AND_POOLS.index(last) + 1]
+    assert NETWORK.gram_parameters(layers) == expected
+
+
+@pytest.mark.parametrize("components, expected", [(None, 176_640), (64, 10_400), (20, 1_050)])
+def test_parameters_of_five_layers_and_of_their_principal_components(components, expected):  # figure 3
+    layers = ["relu1_1", "pool1", "pool2", "pool3", "pool4"]
+    assert NETWORK.gram_parameters(layers, components) == expected
