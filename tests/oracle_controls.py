@@ -1,0 +1,241 @@
+"""The losses of the controls as loops and closed-form gradients, float64: what the tests hold the program against.
+
+Everything is written from CONTROLS.md, §0, B and G, and nothing from the code under test. Features are [h, w, N] or
+[M, N], row by row; X is generated, P the style's, T and U their guides. A loss gives its value and its gradient with
+respect to X, of X's shape.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+Loss = tuple[float, np.ndarray]
+
+
+def _wave(function: Callable[..., np.ndarray], pitch: float, *shape: int, start: float = 0.0) -> np.ndarray:
+    return function(pitch * np.arange(math.prod(shape)) + start).reshape(shape)
+
+
+# The inputs of §0; U1 and U2 guide the style, SOFT either.
+X, P, Q = _wave(np.sin, 0.37, 6, 8, 4), _wave(np.cos, 0.21, 6, 8, 4), _wave(np.cos, 0.13, 6, 8, 4, start=1.0)
+Y, Z = _wave(np.sin, 0.29, 3, 4, 3), _wave(np.cos, 0.17, 3, 4, 3)
+ROW, COLUMN = np.mgrid[:6, :8]
+T1, T2 = (COLUMN < 3).astype(float), (COLUMN >= 3).astype(float)
+U1, U2 = (ROW < 2).astype(float), (ROW >= 2).astype(float)
+SOFT = (COLUMN + 1) / 8
+
+
+def flat(F: np.ndarray) -> np.ndarray:
+    """[M, N] of features [h, w, N]."""
+    return F.reshape(-1, F.shape[-1]).astype(np.float64)
+
+
+def product(F: np.ndarray, H: np.ndarray) -> np.ndarray:
+    """Σ_k F_ki H_kj [N, N'], one position at a time; with H = F the Gram matrix, undivided."""
+    G = np.zeros((F.shape[-1], H.shape[-1]))
+    for f, h in zip(flat(F), flat(H), strict=True):
+        for i, j in itertools.product(range(len(f)), range(len(h))):
+            G[i, j] += f[i] * h[j]
+    return G
+
+
+def squared(difference: np.ndarray) -> float:
+    return math.fsum(float(value) ** 2 for value in np.ravel(difference))
+
+
+def unit(T: np.ndarray) -> np.ndarray:
+    """A guide [M] with ΣT² = 1."""
+    return T.ravel() / math.sqrt(squared(T))
+
+
+def gram(X: np.ndarray, P: np.ndarray) -> Loss:
+    """Σ(G/M − A/M)² / (4N²)."""
+    return guided_gram(X, P, [np.ones(X.shape[:-1])], [np.ones(P.shape[:-1])])
+
+
+def guided_gram(
+    X: np.ndarray,
+    P: np.ndarray,
+    guides: Sequence[np.ndarray],
+    style_guides: Sequence[np.ndarray],
+    weights: Sequence[float] = (1.0, 1.0),
+) -> Loss:
+    """1/(4N²) Σ_r λ_r Σ(G^r − A^r)², G^r of T^r∘X, ΣT² = 1 whatever the scale of the guides given."""
+    x, p = flat(X), flat(P)
+    N = x.shape[1]
+    value, gradient = 0.0, np.zeros_like(x)
+    for T, U, weight in zip(guides, style_guides, weights, strict=False):
+        t, u = unit(T)[:, None], unit(U)[:, None]
+        difference = product(t * x, t * x) - product(u * p, u * p)
+        value += weight * squared(difference) / (4 * N**2)
+        gradient += weight * t**2 * (x @ difference) / N**2
+    return value, gradient.reshape(X.shape)
+
+
+def guided_mean(
+    X: np.ndarray,
+    P: np.ndarray,
+    guides: Sequence[np.ndarray],
+    style_guides: Sequence[np.ndarray],
+    weights: Sequence[float] = (0.5, 0.5),
+) -> Loss:
+    """Σ_r w_r (1/N) Σ(m^r − m_S^r)², m^r = mean_k T_k X_k, mean T² = 1 (MeanMSEGuided of NeuralImageSynthesis)."""
+    x, p = flat(X), flat(P)
+    (M, N), M_S = x.shape, len(p)
+    value, gradient = 0.0, np.zeros_like(x)
+    for T, U, weight in zip(guides, style_guides, weights, strict=True):
+        t, u = unit(T) * math.sqrt(M), unit(U) * math.sqrt(M_S)
+        difference = sum(t[k] * x[k] for k in range(M)) / M - sum(u[k] * p[k] for k in range(M_S)) / M_S
+        value += weight * squared(difference) / N
+        gradient += weight * 2 / (N * M) * np.outer(t, difference)
+    return value, gradient.reshape(X.shape)
+
+
+def stacked_sums(
+    X: np.ndarray,
+    P: np.ndarray,
+    guides: Sequence[np.ndarray],
+    style_guides: Sequence[np.ndarray],
+    mean_square: bool = True,
+) -> Loss:
+    """The paper's guided sums: the guides as more channels F' = [F, T¹ … T^R], 1/(4N²) Σ(G'/M − A'/M)², N that of F.
+
+    Guides have mean T² = 1, or with `mean_square=False` ΣT² = 1.
+    """
+    x, p = flat(X), flat(P)
+    (M, N), M_S = x.shape, len(p)
+
+    def stack(features: np.ndarray, channels: Sequence[np.ndarray]) -> np.ndarray:
+        scale = math.sqrt(len(features)) if mean_square else 1.0
+        return np.column_stack([features, *(unit(T) * scale for T in channels)])
+
+    wide, wide_style = stack(x, guides), stack(p, style_guides)
+    difference = product(wide, wide) / M - product(wide_style, wide_style) / M_S
+    gradient = (wide @ difference)[:, :N] / (N**2 * M)
+    return squared(difference) / (4 * N**2), gradient.reshape(X.shape)
+
+
+def shifted(X: np.ndarray, P: np.ndarray, shift: float = -1.0) -> Loss:
+    """The Gram loss of F + s (Novak & Nikulin 2016, 3.3)."""
+    return gram(X + shift, P + shift)
+
+
+def covariance(X: np.ndarray, P: np.ndarray) -> Loss:
+    """Σ(K − K_S)² / (4N²), K the covariance over M; centering changes no gradient, since centered rows sum to zero."""
+    return gram(X - flat(X).mean(axis=0), P - flat(P).mean(axis=0))
+
+
+def mean_std(X: np.ndarray, P: np.ndarray) -> Loss:
+    """(1/N) Σ[(μ − μ_S)² + (σ − σ_S)²] ("BN" of Li et al. 2017)."""
+    x, p = flat(X), flat(P)
+    M, N = x.shape
+    value, gradient = 0.0, np.zeros_like(x)
+    for i in range(N):
+        mean, mean_style = math.fsum(x[:, i]) / M, math.fsum(p[:, i]) / len(p)
+        deviation, deviation_style = (
+            math.sqrt(squared(column - center) / len(column))
+            for column, center in ((x[:, i], mean), (p[:, i], mean_style))
+        )
+        value += ((mean - mean_style) ** 2 + (deviation - deviation_style) ** 2) / N
+        slope = (mean - mean_style) + (deviation - deviation_style) * (x[:, i] - mean) / deviation
+        gradient[:, i] = 2 / (N * M) * slope
+    return value, gradient.reshape(X.shape)
+
+
+def linear_mmd(X: np.ndarray, P: np.ndarray) -> Loss:
+    """MMD² with xᵀy: Σ(μ − μ_S)²."""
+    x, p = flat(X), flat(P)
+    value = _mmd(x, p, lambda a, b: float(a @ b))
+    gradient = np.tile(2 / len(x) * (x.mean(axis=0) - p.mean(axis=0)), (len(x), 1))
+    return value, gradient.reshape(X.shape)
+
+
+def polynomial_mmd(X: np.ndarray, P: np.ndarray, c: float = 1.0) -> Loss:
+    """MMD² with (xᵀy + c)²: with c = 0 it is 4N² times the Gram loss."""
+    x, p = flat(X), flat(P)
+    value = _mmd(x, p, lambda a, b: (float(a @ b) + c) ** 2)
+    gradient = np.zeros_like(x)
+    for k, a in enumerate(x):
+        gradient[k] += sum(4 / len(x) ** 2 * (a @ b + c) * b for b in x)
+        gradient[k] -= sum(4 / (len(x) * len(p)) * (a @ b + c) * b for b in p)
+    return value, gradient.reshape(X.shape)
+
+
+def gaussian_mmd(X: np.ndarray, P: np.ndarray, gamma: float) -> Loss:
+    """MMD² with exp(−γ|x − y|²), every pair counted, γ a constant."""
+    x, p = flat(X), flat(P)
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> float:
+        return math.exp(-gamma * float((a - b) @ (a - b)))
+
+    gradient = np.zeros_like(x)
+    for k, a in enumerate(x):
+        gradient[k] += sum(4 * gamma / (len(x) * len(p)) * kernel(a, b) * (a - b) for b in p)
+        gradient[k] -= sum(4 * gamma / len(x) ** 2 * kernel(a, b) * (a - b) for b in x)
+    return _mmd(x, p, kernel), gradient.reshape(X.shape)
+
+
+def mean_squared_distance(X: np.ndarray, P: np.ndarray) -> float:
+    """Of all pairs of a position of X and one of P; 1 over it is the golden γ, and exp(−d²/(2 mean)) has half of it."""
+    return math.fsum(float((a - b) @ (a - b)) for a in flat(X) for b in flat(P)) / (len(flat(X)) * len(flat(P)))
+
+
+def chain(X: np.ndarray, Y: np.ndarray, P: np.ndarray, Z: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Σ(G − A)² / (4 N N₂ M²), G = Xᵀ up(Y): value and the gradients of X and of the deeper layer's Y.
+
+    P and Z are the style's features at the two layers, of another size if need be; `up` repeats each position of the
+    deeper layer until it has the other's size.
+    """
+    up, up_style = enlarged(Y, X.shape[:2]), enlarged(Z, P.shape[:2])
+    M, M_S, N, N2 = len(flat(X)), len(flat(P)), X.shape[-1], Y.shape[-1]
+    difference = product(X, up) / M - product(P, up_style) / M_S
+    of_x = flat(up) @ difference.T / (2 * N * N2 * M)
+    of_up = (flat(X) @ difference / (2 * N * N2 * M)).reshape(up.shape)
+    of_y = np.zeros(Y.shape)
+    for row, column in np.ndindex(*up.shape[:2]):
+        of_y[row * Y.shape[0] // up.shape[0], column * Y.shape[1] // up.shape[1]] += of_up[row, column]
+    return squared(difference) / (4 * N * N2), of_x.reshape(X.shape), of_y
+
+
+def enlarged(F: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """F [h, w, N] at another height and width by its nearest position."""
+    out = np.empty((*shape, F.shape[-1]))
+    for row, column in np.ndindex(*shape):
+        out[row, column] = F[row * F.shape[0] // shape[0], column * F.shape[1] // shape[1]]
+    return out
+
+
+def blended(X: np.ndarray, styles: Sequence[np.ndarray], weights: Sequence[float]) -> tuple[float, float]:
+    """The mean of (G − A)², Gram matrices over NM: with the targets blended, and with the losses blended (§C)."""
+
+    def normalized(F: np.ndarray) -> np.ndarray:
+        return product(F, F) / flat(F).size
+
+    def loss(A: np.ndarray) -> float:
+        return squared(normalized(X) - A) / A.size
+
+    targets = [normalized(style) for style in styles]
+    blend = sum(weight * A for weight, A in zip(weights, targets, strict=True))
+    return loss(np.asarray(blend)), sum(weight * loss(A) for weight, A in zip(weights, targets, strict=True))
+
+
+def differences(value: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-5) -> np.ndarray:
+    """The gradient of `value` by central differences, one element at a time."""
+    gradient = np.zeros(at.shape)
+    for index in np.ndindex(*at.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = at.astype(np.float64)
+            moved[index] += sign * step
+            ends.append(value(moved))
+        gradient[index] = (ends[0] - ends[1]) / (2 * step)
+    return gradient
+
+
+def _mmd(x: np.ndarray, p: np.ndarray, kernel: Callable[[np.ndarray, np.ndarray], float]) -> float:
+    def average(a: np.ndarray, b: np.ndarray) -> float:
+        return math.fsum(kernel(u, v) for u in a for v in b) / (len(a) * len(b))
+
+    return average(x, x) + average(p, p) - 2 * average(x, p)
