@@ -1,8 +1,8 @@
 """The losses of the controls as loops and closed-form gradients, float64: what the tests hold the program against.
 
-Everything is written from CONTROLS.md, §0, B and G, and nothing from the code under test. Features are [h, w, N] or
-[M, N], row by row; X is generated, P the style's, T and U their guides. A loss gives its value and its gradient with
-respect to X, of X's shape.
+Everything is written from the papers' equations, nothing from the code under test: Gatys et al. 2017 (CVPR), Novak &
+Nikulin 2016 (arXiv:1605.04603), Li et al. 2017 (IJCAI). Features are [h, w, N] or [M, N], row by row; X is generated,
+P the style's, T and U their guides. A loss gives its value and its gradient with respect to X, of X's shape.
 """
 
 import itertools
@@ -18,7 +18,7 @@ def _wave(function: Callable[..., np.ndarray], pitch: float, *shape: int, start:
     return function(pitch * np.arange(math.prod(shape)) + start).reshape(shape)
 
 
-# The inputs of §0; U1 and U2 guide the style, SOFT either.
+# Inputs of the golden numbers; U1 and U2 guide the style, SOFT either.
 X, P, Q = _wave(np.sin, 0.37, 6, 8, 4), _wave(np.cos, 0.21, 6, 8, 4), _wave(np.cos, 0.13, 6, 8, 4, start=1.0)
 Y, Z = _wave(np.sin, 0.29, 3, 4, 3), _wave(np.cos, 0.17, 3, 4, 3)
 ROW, COLUMN = np.mgrid[:6, :8]
@@ -208,7 +208,7 @@ def enlarged(F: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def blended(X: np.ndarray, styles: Sequence[np.ndarray], weights: Sequence[float]) -> tuple[float, float]:
-    """The mean of (G − A)², Gram matrices over NM: with the targets blended, and with the losses blended (§C)."""
+    """The mean of (G − A)², Gram matrices over NM: with the targets blended, and with the losses blended."""
 
     def normalized(F: np.ndarray) -> np.ndarray:
         return product(F, F) / flat(F).size

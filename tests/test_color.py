@@ -1,4 +1,4 @@
-"""Color against the golden numbers of CONTROLS.md, A.4 and E, closed forms and what must be kept."""
+"""Color against the numbers of an independent float64 script, of the programs' own matrices, and closed forms."""
 
 import warnings
 
@@ -11,7 +11,7 @@ from stn.errors import InputError
 
 
 def wave(function, base: float, size: float, pitch: float, h: int, w: int) -> np.ndarray:
-    """The inputs of §0 on 0-255: p is the pixel's index row by row, c the channel."""
+    """Inputs of the golden numbers, on 0-255: p is the pixel's index row by row, c the channel."""
     p, c = np.mgrid[: h * w, :3]
     return 255 * (base + size * function(pitch * (c + 1) * p + c)).reshape(h, w, 3)
 
@@ -181,7 +181,7 @@ def test_swap_of_gray_black_and_equal_pictures(space):
 
 
 def test_chroma_is_restored_around_the_mean_of_the_channels():
-    flat = np.full((1, 1, 3), 87.67)  # the luma of the pixel of A.4, so that its row for these matrices holds
+    flat = np.full((1, 1, 3), 87.67)  # the luma of RESULT
     np.testing.assert_allclose(color.restore_chroma(flat, CONTENT)[0, 0], AUTHORS[2], atol=6e-5)
     tinted = flat + np.array([30, -20, -10])
     np.testing.assert_array_equal(color.restore_chroma(tinted, CONTENT), color.restore_chroma(flat, CONTENT))

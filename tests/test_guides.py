@@ -1,4 +1,4 @@
-"""Guides against probes of a network, as the authors find them, and the golden numbers of CONTROLS.md, B.2."""
+"""Guides against probes of a network, as the authors find them, and the arithmetic of receptive fields."""
 
 import numpy as np
 import pytest
@@ -80,6 +80,16 @@ def test_propagation_is_what_a_probe_of_the_network_sees(propagation, odd, rows,
         changed = (np.abs(second[layer] - first[layer])[0] > 1e-6 * np.abs(second[layer][0])).any(axis=-1)
         np.testing.assert_array_equal(guide.layers[layer] > 0, changed == (propagation == "all"), err_msg=layer)
     assert "conv3_1" not in guide.vanished
+
+
+@pytest.mark.parametrize("propagation", ["inside", "all"])
+def test_a_soft_mask_counts_as_inside_from_a_half_on(propagation):
+    ramp, hard = (np.linspace(0, 1, 33)[None] * np.ones((20, 1)), np.ones((20, 1)) * (np.arange(33) >= 16))
+    soft_guide, hard_guide = (
+        guides.propagate(mask, ["relu1_1", "relu2_1"], VGG19, propagation=propagation) for mask in (ramp, hard)
+    )
+    for layer in soft_guide.layers:
+        np.testing.assert_array_equal(soft_guide.layers[layer], hard_guide.layers[layer])
 
 
 @pytest.mark.parametrize("margin", [-2, 1, 3])

@@ -1,4 +1,4 @@
-"""The oracle of the controls has the golden numbers of CONTROLS.md, and its gradients are those of its values."""
+"""The oracle of the controls gives the numbers of an independent float64 script, and its gradients are its values'."""
 
 import numpy as np
 import oracle_controls as oracle
@@ -7,7 +7,7 @@ from oracle_controls import SOFT, T1, T2, U1, U2, P, Q, X, Y, Z
 
 GAMMA = 0.25129246731707827
 GUIDES = ([T1, T2], [U1, U2])
-LOSSES = {  # value, gradient at [0, 0, 0] and Σ|gradient| of §0; None where it has none
+LOSSES = {  # value, gradient at [0, 0, 0] and Σ|gradient|; None where the script gave none
     "gram": (oracle.gram, 0.00144202636720094, -0.000294918671574699, 0.0297065084452402),
     "guided_gram": (
         lambda x, p: oracle.guided_gram(x, p, *GUIDES),
