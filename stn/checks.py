@@ -2,11 +2,12 @@
 
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 import psutil
 
-from stn import images, optimize, runs
+from stn import guides, images, optimize, runs
 from stn.config import Config
 from stn.errors import InputError
 from stn.network import Network
@@ -26,26 +27,41 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     """Raise InputError, which says what to change, for a run that cannot come to its end."""
     layers = check_layers(settings, network)
     _check_sizes(settings, network, pictures, network.deepest(layers))
+    _note_masks(pictures)
     if settings.output:
         check_output(Path(settings.output), pictures)
     if runs.Run(run_dir).state == "finished":
         return  # what follows is about the work, and there is none
     pair = PAIR_BYTES[settings.optimizer.name] * 3
     pairs = pair * min(settings.optimizer.history, settings.optimizer.max_evaluations)
-    shapes = pictures.shapes_at(1.0)
-    height, width = shapes["content"]
+    height, width = pictures.shape_at(1.0)
     activations = ACTIVATION_FACTOR * sum(network.activation_bytes(network.deepest(layers), height * width))
     _check_memory(f"image.size_px={settings.image.size_px}", activations + pairs * height * width, height, width)
     if settings.objective.style_layers:
         deepest = network.deepest([layer.layer for layer in settings.objective.style_layers])
-        forward = FORWARD_FACTOR * max(network.activation_bytes(deepest, shapes["style"][0] * shapes["style"][1]))
-        _check_memory(
-            f"style.path={pictures.paths['style']}", forward, *shapes["style"], " by image.size_px or style.size"
-        )
+        for key, shape in pictures.shapes_at(1.0).items():
+            if key != "content":
+                forward = FORWARD_FACTOR * max(network.activation_bytes(deepest, shape[0] * shape[1]))
+                what = f"{key}.path={pictures.paths[key]}"
+                _check_memory(what, forward, *shape, f" by image.size_px or {key}.scale")
     # What is saved only at restarts is saved without its pairs.
     _check_disk(
         settings, 0 if optimize.saved_only_at_restarts(settings.optimizer.name) else pairs, height, width, run_dir
     )
+
+
+def _note_masks(pictures: Pictures) -> None:
+    """Warn where the places at which styles are painted overlap or leave gaps, and of a mask that covers nothing."""
+    shape = pictures.shape_at(1.0)
+    onto = {
+        "style.onto" if number == 0 else f"more_styles[{number - 1}].onto": guides.resize(style.onto, *shape)
+        for number, style in enumerate(pictures.styles)
+        if style.onto is not None
+    }
+    # A style without a mask is painted everywhere, so that no gap is left and overlaps are meant.
+    said = guides.coverage(onto) if len(onto) == len(pictures.styles) else ""
+    if said:
+        warnings.warn(said, stacklevel=2)
 
 
 def check_layers(settings: Config, network: Network) -> list[str]:
@@ -97,12 +113,22 @@ def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest
     before = network.layer_names[: network.layer_names.index(deepest) + 1]
     stride = 2 ** sum(name.startswith("pool") for name in before)
     coarsest = min([level.scale for level in settings.pyramid.levels], default=1.0)
-    for role, (height, width) in pictures.shapes_at(coarsest).items():
-        if min(height, width) < stride:
+    needed = 2 * stride if settings.network.border == "reflect" else stride  # a reflection needs a neighbor
+    shapes = {f"{key}.path={pictures.paths[key]}": shape for key, shape in pictures.shapes_at(coarsest).items()}
+    for what, (height, width) in (shapes | {"image.shape": pictures.shape_at(coarsest)}).items():
+        if min(height, width) < needed:
             raise InputError(
-                f"{role}.path={pictures.paths[role]}: {width} × {height} pixels are too few for {deepest}, one "
-                f"position of which covers {stride}; use a larger image.size_px or shallower layers"
+                f"{what}: {width} × {height} pixels are too few for {deepest}, one position of which covers {stride}"
+                f"{' and border=reflect needs two' if needed > stride else ''}; use a larger image.size_px (or "
+                "style.scale) or shallower layers"
             )
+    height, width = pictures.shape_at(1.0)
+    if settings.network.border == "wrap" and (height % stride or width % stride):
+        warnings.warn(
+            f"network.border=wrap: {width} × {height} pixels are no multiples of {stride}, which a position of "
+            f"{deepest} covers; with an image.shape that is, the seam shows less",
+            stacklevel=2,
+        )
 
 
 def _check_memory(key: str, needed: float, height: int, width: int, how: str = "") -> None:

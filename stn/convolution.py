@@ -51,9 +51,27 @@ def transform_kernel(kernel: np.ndarray) -> Any:
     return tf.reshape(U, (36, *kernel.shape[2:]))
 
 
-def convolve(x: Any, kernel: Any) -> Any:
-    """Convolution [1, H, W, out] of `x` [1, H, W, in], SAME borders, by the algorithm that the kernel is made for."""
+def convolve(x: Any, kernel: Any, border: str = "zero") -> Any:
+    """Convolution [1, H, W, out] of `x` [1, H, W, in], by the algorithm that the kernel is made for.
+
+    `border` is what lies beyond the last pixel: zero, its neighbor again (reflect), itself (replicate), or the pixel at
+    the opposite side (wrap).
+    """
+    if border != "zero":
+        return convolve(_bordered(x, border), kernel)[:, 1:-1, 1:-1]
     return _winograd(x, kernel) if len(kernel.shape) == 3 else tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
+
+
+def _bordered(x: Any, border: str) -> Any:
+    """`x` with one pixel more on each side."""
+    if border == "wrap":
+        for axis in (1, 2):
+            first, last = (tf.gather(x, [place], axis=axis) for place in (0, x.shape[axis] - 1))
+            x = tf.concat([last, x, first], axis)
+        return x
+    # One pixel of SYMMETRIC is the border's own.
+    mode = {"reflect": "REFLECT", "replicate": "SYMMETRIC"}[border]
+    return tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode)
 
 
 def _winograd(x: Any, U: Any) -> Any:

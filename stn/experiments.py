@@ -23,7 +23,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from stn import assets, config, errors, figures, files, runs
+from stn import assets, config, errors, figures, files, guides, pictures, runs
 from stn.errors import InputError
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
@@ -130,8 +130,7 @@ def _digest(settings: config.Config) -> str:
     counted = {key: value for key, value in config.to_dict(settings).items() if not runs.inert(key)}
     network = settings.network
     paths = [Path(network.weights) if network.weights else assets.locate_weights(network.name)]
-    paths += [assets.locate_image(path) for path in (settings.content.path, settings.style.path)]
-    paths += [assets.locate_image(settings.init.path)] if settings.init.path else []
+    paths += [assets.locate_image(path) for path in pictures.named(settings).values() if not guides.is_drawn(path)]
     paths += [Path(network.rescale)] if network.rescale not in (None, "default") else []
     content = json.dumps([counted, [_checksum(path.absolute()) for path in paths]], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:10]

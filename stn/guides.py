@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
+import skimage.draw
 from scipy import ndimage
 
 from stn import color, resizing
@@ -30,18 +31,46 @@ class Guide(NamedTuple):
 def from_picture(rgb: np.ndarray, name: str, opacity: np.ndarray | None = None) -> np.ndarray:
     """A picture `rgb` [h, w, 3], 0-255, as a mask [h, w], 0-1: white is inside.
 
-    `opacity` [h, w], 0-1, is that of a picture that was composited over white as `images.read` does: what was
-    transparent becomes outside. Raises InputError, which begins with `name` (key=path), for a mask that is black
-    everywhere and for one with colors, which is a picture in the wrong place.
+    What `opacity` [h, w], 0-1, says to be transparent is outside. Raises InputError, which begins with `name`
+    (key=path), for a mask that is black everywhere and for one with colors, which is a picture in the wrong place.
     """
     if np.ptp(rgb, axis=-1).max() > TINT:
         raise InputError(f"{name}: has colors; a mask is a gray picture, white inside and black outside")
     values = color.luma(rgb)
     if opacity is not None:
-        values = values - 255 * (1 - opacity)
+        values = values * opacity
     if values.max() <= BLACK:
         raise InputError(f"{name}: is black everywhere, so nothing is inside; paint white what it is to cover")
     return np.clip(values / 255, 0, 1)
+
+
+DRAWN = "polygon:"  # and then the corners: x y x y …, shares of width and height
+_DRAWN_PX = 1024  # ours: a mask is resized to its picture
+
+
+def is_drawn(path: str) -> bool:
+    """Whether a mask is written out as a polygon rather than the path of a picture."""
+    return path.startswith(DRAWN)
+
+
+def drawn(path: str, key: str) -> np.ndarray:
+    """The mask `polygon:0 0 1 0 1 .4 0 .4`: corners x y from the upper left, shares of width and height; white within.
+
+    Raises InputError, which names `key`, for what is no polygon or covers nothing.
+    """
+    try:
+        x, y = np.array(path.removeprefix(DRAWN).split(), float).reshape(-1, 2).T
+        if len(x) < 3 or not np.isfinite([x, y]).all():
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            f"{key}={path}: give three or more corners as x y, shares of width and height, such as "
+            "'polygon:0 0 1 0 1 0.4 0 0.4' for the upper two fifths"
+        ) from None
+    mask = skimage.draw.polygon2mask((_DRAWN_PX, _DRAWN_PX), np.stack([y, x], -1) * _DRAWN_PX - 0.5).astype(float)
+    if not mask.any():
+        raise InputError(f"{key}={path}: covers nothing of the picture; its sides are from 0 to 1")
+    return mask
 
 
 def resize(mask: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -34,13 +34,23 @@ def read(path: str | Path) -> np.ndarray:
     Float samples are 0-1 unless one is above 2, else 0-255: a filter or a highlight goes a little beyond one, and what
     0-255 would call black to the eye ends at two. Raises InputError naming the file, also above MAX_PIXELS.
     """
+    rgb, opacity = read_with_opacity(path)
+    # In this form no rounding leaves 0-255.
+    return rgb if opacity is None else 255 - (255 - rgb) * opacity[..., None]
+
+
+def read_with_opacity(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """A picture as `read` gives it, but with its colors below what is transparent, and its opacity [h, w], 0-1.
+
+    The opacity of a picture with nothing transparent is None.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such picture; give the path of a PNG, JPEG, WebP or TIFF file")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            rgb = _decode(path)
+            rgb, opacity = _decode(path)
     except InputError:
         raise
     except Image.DecompressionBombError as error:
@@ -49,13 +59,18 @@ def read(path: str | Path) -> np.ndarray:
         raise InputError(f"{path}: cannot be read as a picture; save it again as PNG or JPEG") from error
     if min(rgb.shape[:2]) < 2:
         raise InputError(f"{path}: {rgb.shape[1]} × {rgb.shape[0]} pixels are too few to have a style or a content")
-    return rgb
+    return rgb, None if opacity is None or opacity.min() == 1 else opacity
 
 
 def write(path: Path, rgb: np.ndarray, settings: str = "") -> None:
-    """Write `rgb` [h, w, 3], 0-255, in the format of the name: 8 bits, sRGB, `settings` in the metadata."""
+    """Write `rgb` [h, w, 3], 0-255, in the format of the name: 8 bits, sRGB, `settings` in the metadata.
+
+    A fourth channel is opacity, 0-255; JPEG has none, and gets the picture over white.
+    """
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: unknown picture format; end the name in one of {', '.join(FORMATS)}")
+    if rgb.shape[2] == 4 and path.suffix.lower() in (".jpg", ".jpeg"):
+        rgb = 255 - (255 - rgb[..., :3]) * rgb[..., 3:] / 255
     pixels = to_bytes(rgb)
     options: dict[str, Any] = {"icc_profile": SRGB_BYTES}
     if path.suffix.lower() == ".png":
@@ -104,7 +119,7 @@ def sample_path(package: str, name: str) -> Path:
     return path
 
 
-def _decode(path: Path) -> np.ndarray:
+def _decode(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     try:
         picture: Image.Image = Image.open(path)
     except Image.UnidentifiedImageError:
@@ -128,13 +143,10 @@ def _decode(path: Path) -> np.ndarray:
         if profile:
             colors = _to_srgb(colors, profile, grey)
         rgb = np.asarray(colors.convert("RGB"), dtype=np.float64)
-        if alpha is not None:
-            opacity = np.asarray(alpha, dtype=np.float64)[..., None] / 255
-            rgb = 255 - (255 - rgb) * opacity  # in this form no rounding leaves 0-255
-        return rgb
+        return rgb, None if alpha is None else np.asarray(alpha, dtype=np.float64) / 255
 
 
-def _decode_tiff(path: Path) -> np.ndarray:
+def _decode_tiff(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     with tifffile.TiffFile(path) as tiff:
         page: Any = tiff.pages[0]
         planar = page.axes == "SYX"
@@ -153,8 +165,8 @@ def _to_srgb(picture: Image.Image, profile: bytes, grey: bool) -> Image.Image:
     return converted if converted is not None else picture
 
 
-def _from_array(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """Grey, RGB or RGBA samples of any depth -> `rgb`."""
+def _from_array(path: Path, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Grey, RGB or RGBA samples of any depth -> `rgb` and its opacity."""
     _refuse_shape(path, pixels.shape)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
@@ -168,10 +180,10 @@ def _from_array(path: Path, pixels: np.ndarray) -> np.ndarray:
         scaled = pixels.astype(np.float64) * (255.0 if pixels.max() <= 2 else 1.0)
     if not np.isfinite(scaled).all():
         raise InputError(f"{path}: holds NaN or infinite samples; save it again as PNG")
+    opacity = None
     if scaled.shape[2] == 4:
-        opacity = scaled[..., 3:] / 255
-        scaled = 255 - (255 - scaled[..., :3]) * opacity
-    return np.clip(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), 0, 255).copy()
+        scaled, opacity = scaled[..., :3], np.clip(scaled[..., 3] / 255, 0, 1)
+    return np.clip(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), 0, 255).copy(), opacity
 
 
 def _refuse_shape(path: Path, shape: tuple[int, ...]) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from stn import images, resizing
 from stn.config import Init
-from stn.pictures import Pictures
+from stn.pictures import Sized
 
 
 def noise(height: int, width: int, distribution: str, amplitude: float, seed: int) -> np.ndarray:
@@ -21,25 +21,27 @@ def noise(height: int, width: int, distribution: str, amplitude: float, seed: in
     raise ValueError(f"unknown distribution {distribution!r}")
 
 
-def first_image(init: Init, pictures: Pictures, mean_pixel: np.ndarray, seed: int) -> np.ndarray:
-    """The first image [1, h, w, 3], mean-subtracted, float64, of the content's size; other pictures are resized to it.
+def first_image(init: Init, pictures: Sized, mean_pixel: np.ndarray, seed: int) -> np.ndarray:
+    """The first image [1, h, w, 3], mean-subtracted, float64, of the result's size; other pictures are resized to it.
 
     blend: noise_ratio · noise + (1 − noise_ratio) · content, as neural-style-tf's and the TF1 walk-through's.
     """
     return _first_image(init, pictures, mean_pixel, seed).astype(np.float64)
 
 
-def _first_image(init: Init, pictures: Pictures, mean_pixel: np.ndarray, seed: int) -> np.ndarray:
-    height, width = pictures.content.shape[:2]
+def _first_image(init: Init, pictures: Sized, mean_pixel: np.ndarray, seed: int) -> np.ndarray:
+    height, width = pictures.shape
     if init.name == "noise":
         return noise(height, width, init.distribution, init.amplitude, seed)
+    if init.name == "style":
+        return images.to_network(resizing.resize(pictures.styles[0].rgb, height, width), mean_pixel)
+    if init.name == "file" and pictures.first is not None:
+        return images.to_network(resizing.resize(pictures.first, height, width), mean_pixel)
+    if pictures.content is None:
+        raise ValueError(f"no content for the initial image {init.name!r}")
     content_image = images.to_network(pictures.content, mean_pixel)
     if init.name == "content":
         return content_image
-    if init.name == "style":
-        return images.to_network(resizing.resize(pictures.style, height, width), mean_pixel)
-    if init.name == "file" and pictures.first is not None:
-        return images.to_network(resizing.resize(pictures.first, height, width), mean_pixel)
     if init.name == "blend":
         ratio = np.float32(init.noise_ratio)
         return ratio * noise(height, width, init.distribution, init.amplitude, seed) + (1 - ratio) * content_image

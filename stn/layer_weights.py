@@ -1,11 +1,13 @@
 """The layers of a loss as the configuration lists them: {layer, weight} each, or bare names."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stn.allowed import number
 from stn.errors import InputError
+from stn.schema import Objective
 from stn.weights import VGG16, VGG19
 
 
@@ -15,13 +17,31 @@ class LayerWeight:
     weight: float = number(1.0, least=0)
 
 
-def parse(key: str, items: list[Any], network: str) -> list[LayerWeight]:
-    """The layers that a key lists; InputError, which names the key, for what `network` has not or is no weight."""
+def replace_names(objective: Objective, network: str) -> None:
+    """Bare layer names of an objective become LayerWeights, their weights by `layer_weighting`; InputError as `parse`.
+
+    equal: w_l = 1/n (eq. 5). geometric: of the layer d of D style layers 2^(D−d), of content layers 2^d, each
+    divided by their sum (Novak & Nikulin 2016, section 3.1).
+    """
+    for role in ("content", "style"):
+        items = getattr(objective, f"{role}_layers")
+        powers = [1.0] * len(items)
+        if objective.layer_weighting == "geometric":
+            powers = [2.0**d for d in range(len(items))][:: 1 if role == "content" else -1]
+        shares = [power / sum(powers) for power in powers]
+        setattr(objective, f"{role}_layers", parse(f"objective.{role}_layers", items, network, shares))
+
+
+def parse(key: str, items: list[Any], network: str, shares: Sequence[float]) -> list[LayerWeight]:
+    """The layers that a key lists, with these shares where it gives no weights.
+
+    Raises InputError, which names the key, for what `network` has not or is no weight.
+    """
     known = VGG16 if network == "vgg16" else VGG19
     layers: list[LayerWeight] = []
-    for item in items:
+    for item, share in zip(items, shares, strict=True):
         if isinstance(item, str):
-            layers.append(LayerWeight(item, 1.0 / len(items)))
+            layers.append(LayerWeight(item, share))
         elif isinstance(item, LayerWeight):
             layers.append(item)
         elif isinstance(item, dict) and set(item) == {"layer", "weight"}:

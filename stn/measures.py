@@ -42,17 +42,21 @@ ROUNDING = 1e-6  # of 255 steps a pixel: what a flat picture has of a gradient, 
 BINS = 8  # a color channel, so 512 colors of 32 × 32 × 32 values; ours
 
 
-def measure(rgb: np.ndarray, content_rgb: np.ndarray, style_rgb: np.ndarray, network: Network) -> dict[str, float]:
+def measure(
+    rgb: np.ndarray, content_rgb: np.ndarray | None, style_rgb: np.ndarray, network: Network
+) -> dict[str, float]:
     """All measures of a picture `rgb` [h, w, 3], 0-255; `content_rgb` has its size, `style_rgb` may have another.
 
     `network` is the plain one. What cannot be measured is left out: structural similarity of a picture smaller than
-    its window, patches of one smaller than a patch, edges of a content without any, a layer that is all zero.
+    its window, patches of one smaller than a patch, edges of a content without any, a layer that is all zero, and
+    likeness to the content of a run that has none.
     """
     found = _network_measures(rgb, content_rgb, style_rgb, network)
-    if min(rgb.shape[:2]) >= SSIM_WINDOW:
-        found["ssim_to_content"] = float(structural_similarity(rgb, content_rgb, channel_axis=2, **SSIM))
-    found |= {"edges_to_content": kept} if (kept := kept_edges(rgb, content_rgb)) is not None else {}
-    found["histogram_to_content"] = histogram_distance(rgb, content_rgb)
+    if content_rgb is not None:
+        if min(rgb.shape[:2]) >= SSIM_WINDOW:
+            found["ssim_to_content"] = float(structural_similarity(rgb, content_rgb, channel_axis=2, **SSIM))
+        found |= {"edges_to_content": kept} if (kept := kept_edges(rgb, content_rgb)) is not None else {}
+        found["histogram_to_content"] = histogram_distance(rgb, content_rgb)
     found["histogram_to_style"] = histogram_distance(rgb, style_rgb)
     if min(*rgb.shape[:2], *style_rgb.shape[:2]) >= patches.SIDE:
         found["patches_to_style"] = patches.distance(rgb, style_rgb)
@@ -97,7 +101,7 @@ def _gradient(rgb: np.ndarray) -> np.ndarray:
 
 
 def _network_measures(
-    rgb: np.ndarray, content_rgb: np.ndarray, style_rgb: np.ndarray, network: Network
+    rgb: np.ndarray, content_rgb: np.ndarray | None, style_rgb: np.ndarray, network: Network
 ) -> dict[str, float]:
     layers = [layer.replace("conv", "relu") for layer in network.kernels]
 
@@ -110,14 +114,15 @@ def _network_measures(
     gram: dict[str, float] = {}
     features: dict[str, float] = {}
     # Result and content side by side, so that never more than a layer of both is in memory.
-    for (layer, F), (_, P) in zip(walk(rgb), walk(content_rgb), strict=True):
+    contents = walk(content_rgb) if content_rgb is not None else ((layer, None) for layer in layers)
+    for (layer, F), (_, P) in zip(walk(rgb), contents, strict=True):
         G = losses.gram(F, "m")
-        if layer == CONTENT_LAYER:
+        if layer == CONTENT_LAYER and P is not None:
             found["content"] = 0.5 * float(losses.content(F, P, "mean"))
         if layer in STYLE_LAYERS:
             E[f"style/{layer}"] = float(losses.style(G, A[layer], "sum_over_4n2"))
         gram |= _relative(f"gram/{layer}", G, A[layer])
-        features |= _relative(f"features/{layer}", F, P)
+        features |= _relative(f"features/{layer}", F, P) if P is not None else {}
     found["style"] = sum(E.values()) / len(E)
     for name, each in (("gram", gram), ("features", features)):
         found |= {name: float(np.mean(list(each.values())))} if each else {}

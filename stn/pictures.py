@@ -1,4 +1,4 @@
-"""The pictures of a run: where they are, what they were made of, and the size they have at each level of a pyramid."""
+"""The pictures of a run: where they are, their size and colors at each level, and how the result is shown."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -6,55 +6,180 @@ from pathlib import Path
 
 import numpy as np
 
-from stn import assets, config, files, images, resizing
+from stn import assets, color, config, controls, files, guides, images, resizing
+
+
+@dataclass(frozen=True)
+class Style:
+    """A painting, `rgb` [h, w, 3], 0-255, with its weight; masks [h, w], 0-1, on it and `onto` the picture, or None."""
+
+    rgb: np.ndarray
+    weight: float = 1.0
+    scale: float = 1.0
+    mask: np.ndarray | None = None
+    onto: np.ndarray | None = None
+    layers: tuple[str, ...] | None = None  # at which it counts; None: at all
+
+
+@dataclass(frozen=True)
+class Sized:
+    """The pictures at a level, as the network is to see them; the result has `shape` [height, width].
+
+    `photograph` is the content with its own colors, `opacity` [h, w] its alpha channel, 0-1, None if it has none.
+    """
+
+    content: np.ndarray | None
+    styles: tuple[Style, ...]
+    first: np.ndarray | None
+    shape: tuple[int, int]
+    color: config.Color
+    photograph: np.ndarray | None = None
+    paint_only: np.ndarray | None = None
+    opacity: np.ndarray | None = None
+
+    def shown(self, rgb: np.ndarray) -> np.ndarray:
+        """The result, `rgb` [h, w, 3], 0-255, as it is saved: colors, what was not to be painted, transparency.
+
+        Has a fourth channel, 0-255, where the photograph has one.
+        """
+        if self.photograph is not None:
+            if self.color.name == "luminance":
+                rgb = color.restore_chroma(rgb, self.photograph)
+            if self.color.name == "swap":
+                rgb = color.swap(rgb, self.photograph, self.color.space)
+            if self.paint_only is not None:
+                rgb = self.photograph + self.paint_only[..., None] * (rgb - self.photograph)
+        if self.color.name == "histogram":
+            rgb = color.match_histogram(rgb, self.styles[0].rgb)
+        return rgb if self.opacity is None else np.dstack([rgb, 255 * self.opacity])
+
+    @property
+    def recolored(self) -> bool:
+        """Whether `shown` changes the colors that were optimized."""
+        return self.color.name in ("luminance", "swap", "histogram")
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Content, style and, for init=file, the first image, `rgb` [h, w, 3]; the files they were read from, by role."""
+    """The pictures of a run as they were read, `rgb` [h, w, 3]; the files that they come from, by key."""
 
-    content: np.ndarray
-    style: np.ndarray
+    content: np.ndarray | None
+    styles: tuple[Style, ...]
     first: np.ndarray | None
     paths: dict[str, Path]
     image: config.Image
     style_size: str
+    color: config.Color = dataclasses.field(default_factory=config.Color)
+    paint_only: np.ndarray | None = None
+    opacity: np.ndarray | None = None
 
     def checksums(self) -> dict[str, str]:
-        """SHA-256 of each file, by role."""
+        """SHA-256 of each file, by the key that names it."""
         return {role: files.sha256(path) for role, path in self.paths.items()}
 
-    def shapes_at(self, scale: float) -> dict[str, tuple[int, int]]:
-        """Height and width that the size rules give content and style at a level of the pyramid; 1.0 is full size."""
-        content, style = (_scaled(shape_of(rgb, self.image), scale) for rgb in (self.content, self.style))
-        if self.style_size == "content":
-            style = content
-        elif self.style_size == "content_width":
-            side = "long" if self.style.shape[1] >= self.style.shape[0] else "short"
-            style = resizing.target_shape(self.style, content[1], side, rounding=self.image.rounding)
-        return {"content": content, "style": style}
+    def shape_at(self, scale: float) -> tuple[int, int]:
+        """Height and width of the result at a level of the pyramid; 1.0 is full size."""
+        if self.image.shape is not None:
+            height, width = self.image.shape
+        else:
+            height, width = shape_of(self.styles[0].rgb if self.content is None else self.content, self.image)
+        return _scaled((height, width), scale)
 
-    def at(self, scale: float) -> "Pictures":
-        """Content and style at the size they have at a level of the pyramid."""
-        shapes = self.shapes_at(scale)
-        content = resizing.resize(self.content, *shapes["content"], self.image.filter)
-        style = resizing.resize(self.style, *shapes["style"], self.image.filter)
-        return dataclasses.replace(self, content=content, style=style)
+    def shapes_at(self, scale: float) -> dict[str, tuple[int, int]]:
+        """Height and width that the size rules give content and styles, by key, at a level of the pyramid."""
+        shapes = {} if self.content is None else {"content": self.shape_at(scale)}
+        return shapes | {
+            "style" if number == 0 else f"more_styles[{number - 1}]": self._style_shape(style, scale)
+            for number, style in enumerate(self.styles)
+        }
+
+    def at(self, scale: float) -> Sized:
+        """The pictures at the size and with the colors they have at a level of the pyramid."""
+        shape, shapes = self.shape_at(scale), self.shapes_at(scale)
+        photograph = None if self.content is None else resizing.resize(self.content, *shape, self.image.filter)
+        content = photograph
+        if photograph is not None and self.color.name == "luminance":
+            content = color.gray(photograph)
+        sizes = [size for key, size in shapes.items() if key != "content"]
+        return Sized(
+            content,
+            tuple(self._sized(style, size, photograph, shape) for style, size in zip(self.styles, sizes, strict=True)),
+            self.first,
+            shape,
+            self.color,
+            photograph,
+            _resized(self.paint_only, shape),
+            _resized(self.opacity, shape),
+        )
+
+    def _style_shape(self, style: Style, scale: float) -> tuple[int, int]:
+        if self.style_size == "content":
+            return _scaled(self.shape_at(scale), style.scale)
+        if self.style_size == "content_width":
+            width = self.shape_at(scale)[1] * style.scale
+            height = width * style.rgb.shape[0] / style.rgb.shape[1]
+            return resizing.whole(height, self.image.rounding), resizing.whole(width, self.image.rounding)
+        return _scaled(shape_of(style.rgb, self.image, style.scale), scale)
+
+    def _sized(
+        self, style: Style, size: tuple[int, int], photograph: np.ndarray | None, shape: tuple[int, int]
+    ) -> Style:
+        rgb = resizing.resize(style.rgb, *size, self.image.filter)
+        if photograph is not None and self.color.name == "match":
+            rgb = color.match(rgb, photograph, self.color.mode)
+        if photograph is not None and self.color.name == "luminance":
+            rgb = color.match_luma(rgb, photograph, self.color.luma)
+        return dataclasses.replace(style, rgb=rgb, mask=_resized(style.mask, size), onto=_resized(style.onto, shape))
+
+
+def named(settings: config.Config) -> dict[str, str]:
+    """The pictures that feed a run, by the key that names each: paths, or what `assets.locate_image` knows."""
+    found = {"content": settings.content.path, "paint_only": settings.paint_only, "mix.fine": settings.mix.fine}
+    for key, style in controls.styles(settings).items():
+        found |= {key: style.path, f"{key}.mask": style.mask, f"{key}.onto": style.onto}
+    if settings.init.name == "file":
+        found["init"] = settings.init.path
+    return {key: path for key, path in found.items() if path is not None}
 
 
 def read(settings: config.Config) -> Pictures:
     """The pictures that the settings name; InputError if one is missing or cannot be read."""
-    paths = {"content": settings.content.path, "style": settings.style.path}
-    if settings.init.name == "file" and settings.init.path:
-        paths["init"] = settings.init.path
-    located = {role: assets.locate_image(path) for role, path in paths.items()}
-    rgb = {role: images.read(path) for role, path in located.items()}
-    return Pictures(rgb["content"], rgb["style"], rgb.get("init"), located, settings.image, settings.style.size)
+    paths = {key: assets.locate_image(path) for key, path in named(settings).items() if not guides.is_drawn(path)}
+    content, opacity = images.read_with_opacity(paths["content"]) if "content" in paths else (None, None)
+    styles = tuple(
+        Style(
+            images.read(paths[key]),
+            style.weight,
+            style.scale,
+            _mask(style.mask, f"{key}.mask", paths),
+            _mask(style.onto, f"{key}.onto", paths),
+            tuple(style.layers) if style.layers else None,
+        )
+        for key, style in controls.styles(settings).items()
+    )
+    first = images.read(paths["init"]) if "init" in paths else None
+    paint_only = _mask(settings.paint_only, "paint_only", paths)
+    return Pictures(
+        content, styles, first, paths, settings.image, settings.style.size, settings.color, paint_only, opacity
+    )
 
 
-def shape_of(rgb: np.ndarray, image: config.Image) -> tuple[int, int]:
-    """Height and width that the size rule of the settings gives a picture."""
-    return resizing.target_shape(rgb, image.size_px, image.side, image.aspect, image.rounding)
+def shape_of(rgb: np.ndarray, image: config.Image, scale: float = 1.0) -> tuple[int, int]:
+    """Height and width that the size rule of the settings gives a picture, times `scale`."""
+    return resizing.target_shape(rgb, image.size_px, image.side, image.aspect, image.rounding, scale)
+
+
+def _mask(path: str | None, key: str, paths: dict[str, Path]) -> np.ndarray | None:
+    if path is None:
+        return None
+    if guides.is_drawn(path):
+        return guides.drawn(path, key)
+    rgb, opacity = images.read_with_opacity(paths[key])
+    return guides.from_picture(rgb, f"{key}={path}", opacity)
+
+
+def _resized(mask: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray | None:
+    return None if mask is None else np.clip(guides.resize(mask, *shape), 0, 1)
 
 
 def _scaled(shape: tuple[int, int], scale: float) -> tuple[int, int]:

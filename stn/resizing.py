@@ -19,28 +19,36 @@ def resize(rgb: np.ndarray, height: int, width: int, method: str = "skimage") ->
 
 
 def target_shape(
-    rgb: np.ndarray, size_px: int | None, side: str = "long", aspect: float | None = None, rounding: str = "nearest"
+    rgb: np.ndarray,
+    size_px: float | None,
+    side: str = "long",
+    aspect: float | None = None,
+    rounding: str = "nearest",
+    scale: float = 1.0,
 ) -> tuple[int, int]:
     """Height and width that the size rule gives a picture; `aspect` is width / height, None keeps its own.
 
     `size_px` is the side named, or √(height · width) for `area`; what follows from it is rounded. `area` and
-    `long_at_most` never enlarge.
+    `long_at_most` never enlarge. All that is multiplied by `scale`, which may.
     """
     height, width = rgb.shape[:2]
     ratio = aspect or width / height
     if size_px is None:
-        return (height, width) if aspect is None else (_whole(width / ratio, rounding), width)
+        height = height if aspect is None else width / ratio
+        return whole(height * scale, rounding), whole(width * scale, rounding)
     if side == "area":
-        shrink = min(1.0, size_px / math.sqrt(width**2 / ratio))
-        return _whole(width / ratio * shrink, rounding), _whole(width * shrink, rounding)
+        scale *= min(1.0, size_px / math.sqrt(width**2 / ratio))
+        return whole(width / ratio * scale, rounding), whole(width * scale, rounding)
     if side == "long_at_most":
         size_px = min(size_px, max(height, width))
-    if (side == "short") == (ratio >= 1):  # size_px is the height
-        return size_px, _whole(size_px * ratio, rounding)
-    return _whole(size_px / ratio, rounding), size_px
+    named = whole(size_px * scale, rounding)
+    if (side == "short") == (ratio >= 1):  # it is the height
+        return named, whole(named * ratio, rounding)
+    return whole(named / ratio, rounding), named
 
 
-def _whole(side: float, rounding: str) -> int:
+def whole(side: float, rounding: str) -> int:
+    """A side in whole pixels, rounded as `rounding` says."""
     # 4.000000001 is 4, whatever the rounding: the quotients above are exact only but for floating point.
     return max(1, ROUND[rounding](round(side, 6)))
 

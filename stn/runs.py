@@ -15,6 +15,7 @@ from stn import assets, config, images, pictures, resizing
 from stn.errors import InputError
 
 PROVENANCE, SUMMARY, METRICS, PICTURE = "provenance.json", "summary.json", "metrics.csv", "image.png"
+UNCOLORED = "uncolored.png"  # the result before color= changed it
 FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
 
 

@@ -41,6 +41,7 @@ class Watch:
         mean_pixel: np.ndarray,
     ) -> None:
         self._directory, self._mean_pixel = directory, mean_pixel
+        self.shown: Callable[[np.ndarray], np.ndarray] = lambda rgb: rgb  # `rgb` as it is saved: pictures.Sized
         levels = config.levels(settings)
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings.tracking.progress_every
@@ -63,7 +64,7 @@ class Watch:
         self._wandb.log(row)
         every = self._progress_every
         if every and evaluation.index and evaluation.index % every == 0 and np.isfinite(image).all():
-            rgb = images.from_network(image, self._mean_pixel)
+            rgb = self.shown(images.from_network(image, self._mean_pixel))
             self._directory.write_image(f"progress/{evaluation.index:06d}.png", rgb)
             self._wandb.log_image("progress", rgb, evaluation.index)
 

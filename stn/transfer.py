@@ -15,11 +15,13 @@ from stn import (
     images,
     initialize,
     measures,
+    mixing,
     objective,
     optimize,
     pictures,
     resizing,
     run_directory,
+    runs,
     tracking,
 )
 from stn.network import Network, load
@@ -52,21 +54,28 @@ def run(
             print(f"finished before: {directory.path / 'image.png'}")
             return Result(*directory.result(), directory.path)
         state = directory.begin()
+        originals = mixing.mixed(originals, settings, directory.path, run)
         with tracking.Watch(directory, settings, state, group, axes, network.mean_pixel) as watch:
             for number, level in enumerate(config.levels(settings)):
                 if state and state.level > number:
                     continue  # done before an interruption
                 sized = originals.at(level.scale)
-                loss = objective.build(settings, network, sized.content, sized.style)
+                loss = objective.build(settings, network, sized)
+                watch.shown = sized.shown
                 state = _at_level(number, state, settings, sized, network, directory)
                 outcome = _minimize(settings, level, loss, state, watch, network)
                 rgb = images.from_network(outcome.image, network.mean_pixel)
-                watch.stop_if_interrupted(rgb)
+                watch.stop_if_interrupted(sized.shown(rgb))
             written = loss.value_and_grad(images.to_network(np.rint(rgb), network.mean_pixel))[0]
             clipped = {"picture/clipped_share": images.clipped_share(outcome.image, network.mean_pixel)}
-            measured = clipped | measures.measure(rgb, sized.content, sized.style, network.plain())
-            watch.finish(rgb, directory.finish(outcome, rgb, written, measured))
-        return Result(rgb, written, directory.path)
+            if sized.recolored:
+                directory.write_image(runs.UNCOLORED, rgb)
+            shown = sized.shown(rgb)
+            measured = clipped | measures.measure(
+                shown[..., :3], sized.photograph, sized.styles[0].rgb, network.plain()
+            )
+            watch.finish(shown, directory.finish(outcome, shown, written, measured))
+        return Result(shown[..., :3], written, directory.path)
 
 
 def network_of(settings: config.Config) -> Network:
@@ -80,7 +89,7 @@ def _at_level(
     number: int,
     state: optimize.State | None,
     settings: config.Config,
-    sized: pictures.Pictures,
+    sized: pictures.Sized,
     network: Network,
     directory: run_directory.RunDirectory,
 ) -> optimize.State:
@@ -90,7 +99,7 @@ def _at_level(
     if state.level == number:
         return state
     best = images.from_network(state.image if state.best_image is None else state.best_image, network.mean_pixel)
-    enlarged = resizing.resize(best, *sized.content.shape[:2])
+    enlarged = resizing.resize(best, *sized.shape)
     state = state.next_level(images.to_network(enlarged, network.mean_pixel))
     directory.checkpoint(state)
     return state

@@ -6,9 +6,17 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from stn import controls
+from stn.errors import InputError
+
 LBFGS = ("lbfgs", "torch_lbfgs", "spectral_lbfgs")
 # A key, the key that decides whether it counts, and the values of that one with which it does.
 NEEDS = {
+    "color.mode": ("color.name", ("match",)),
+    "color.luma": ("color.name", ("luminance",)),
+    "color.space": ("color.name", ("swap",)),
+    "guidance.sums_weight": ("guidance.name", ("sums",)),
+    "objective.activation_shift": ("objective.style_statistic", ("gram", "chain")),
     "init.path": ("init.name", ("file",)),
     "init.distribution": ("init.name", ("noise", "blend")),
     "init.amplitude": ("init.name", ("noise", "blend")),
@@ -25,12 +33,13 @@ NEEDS_ANY: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     "objective.smoothness.weight": ("objective.smoothness.form", lambda form: form != "none", "name a form"),
     "objective.smoothness.form": ("objective.smoothness.weight", bool, "give a weight"),
     "objective.smoothness.counted": ("objective.smoothness.weight", bool, "give a weight"),
+    **{f"mix.{key}": ("mix.fine", bool, "give mix.fine") for key in ("layers", "weight", "max_evaluations")},
     "image.side": ("image.size_px", bool, "give a size"),
 }
 
 
 def warn(config: Any, overrides: Sequence[str]) -> None:
-    """Warn, in a line each, of the overrides that change nothing.
+    """Warn, in a line each, of the overrides that change nothing; InputError for options of a color without a color.
 
     Only what the user typed is looked at: a group or a preset may list keys that belong to another choice.
     """
@@ -38,6 +47,10 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
     for key, value in typed.items():
         if value in (None, False, 0, "none"):
             continue  # it switches off what is off
+        if key.startswith("color.") and config.color.name == "none":
+            raise InputError(f"{key}={_typable(value)}: there is no color= to go with it; give color=match, say")
+        if key.partition(".")[0] == "guidance" and not controls.guided(config):
+            warnings.warn(f"{key}={_typable(value)} has no effect without style.mask or style.onto", stacklevel=3)
         if key in NEEDS:
             other, allowed = NEEDS[key]
             counts, remedy = _value(config, other) in allowed, f"it belongs to {', '.join(allowed)}"

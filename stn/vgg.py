@@ -34,6 +34,7 @@ def features(
     pooling: str = "max",
     hook: Callable[[str, Any], Any] = lambda name, x: x,
     odd: str = "ceil",
+    border: str = "zero",
 ) -> dict[str, Any]:
     """Features {layer: [1, h, w, N]} of `image` [1, H, W, 3] (RGB, mean-subtracted) at the named layers.
 
@@ -41,11 +42,12 @@ def features(
 
     `conv*_*` is before the rectifier, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"), 2 × 2 with stride 2
     and averages over real pixels only; an odd side n becomes ceil(n / 2), as in MatConvNet's and Caffe's imports, or
-    with `odd="floor"` floor(n / 2), as in PyTorch and Keras. Computes nothing above the deepest layer asked for.
+    with `odd="floor"` floor(n / 2), as in PyTorch and Keras. `border` is what convolutions see beyond the picture
+    (`convolution.convolve`); all published systems here have zeros. Computes nothing above the deepest layer asked for.
     Raises KeyError for a layer that these weights do not reach.
     """
     wanted = set(layers)
-    found = dict(walk(image, weights, wanted, pooling, hook, odd))
+    found = dict(walk(image, weights, wanted, pooling, hook, odd, border))
     missing = wanted - found.keys()
     if missing:
         raise KeyError(f"these weights do not reach {', '.join(sorted(missing))}")
@@ -59,6 +61,7 @@ def walk(
     pooling: str = "max",
     hook: Callable[[str, Any], Any] = lambda name, x: x,
     odd: str = "ceil",
+    border: str = "zero",
 ) -> Iterator[tuple[str, Any]]:
     """Each of the `layers` that these weights reach and its features, one after the other: nothing else is kept."""
     convolutions = kernels(weights) if isinstance(weights, Weights) else weights
@@ -71,7 +74,7 @@ def walk(
             if name not in convolutions:
                 return
             kernel, bias = convolutions[name]
-            x = tf.nn.bias_add(convolution.convolve(x, kernel), bias)
+            x = tf.nn.bias_add(convolution.convolve(x, kernel, border), bias)
         elif name.startswith("relu"):
             x = tf.nn.relu(x) if name in wanted else _relu(x)
         else:

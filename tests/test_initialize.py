@@ -5,7 +5,8 @@ import pytest
 
 from stn import config, initialize, resizing
 from stn.config import Init
-from stn.pictures import Pictures
+from stn.pictures import Sized, Style
+from stn.schema import Color
 
 MEAN = np.array([123.68, 116.779, 103.939])  # METHODS.md §1
 H, W = 6, 10
@@ -19,8 +20,8 @@ def gradient_picture(height: int, width: int, phase: float) -> np.ndarray:
 CONTENT, STYLE, FILE = gradient_picture(H, W, 0), gradient_picture(9, 7, 1), gradient_picture(H, 13, 2)
 
 
-def pictures(content: np.ndarray, style: np.ndarray, file: np.ndarray | None) -> Pictures:
-    return Pictures(content, style, file, {}, config.Image(), "own")
+def pictures(content: np.ndarray, style: np.ndarray, file: np.ndarray | None) -> Sized:
+    return Sized(content, (Style(style),), file, content.shape[:2], Color())
 
 
 def first_image(init: Init, content=CONTENT, style=STYLE, file=FILE, seed: int = 0) -> np.ndarray:

@@ -14,7 +14,8 @@ import pytest
 import tensorflow as tf
 
 from stn import assets, config, images, matconvnet, objective, rescale, resizing, transfer, vgg, weights
-from stn.pictures import Pictures
+from stn.pictures import Pictures, Sized, Style
+from stn.schema import Color
 
 GATYS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
 JOHNSON = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
@@ -292,12 +293,16 @@ def test_loss_and_gradient_are_those_of_the_source(
         style = style[:-11, :-6]  # another size than the content's
     total, gradient = oracle(system, path, (content, style, third))
 
-    loss = objective.build(settings, network, content, style)
+    loss = objective.build(settings, network, sized(content, style))
     terms, ours = loss.value_and_grad(images.to_network(third, network.mean_pixel))
 
     assert terms.total == pytest.approx(total, rel=1e-5)
     assert np.linalg.norm(ours) == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
     assert np.linalg.norm(ours - gradient) <= 1e-4 * np.linalg.norm(gradient)
+
+
+def sized(content: np.ndarray, style: np.ndarray) -> Sized:
+    return Sized(content, (Style(style),), None, content.shape[:2], Color())
 
 
 def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: dict) -> None:
@@ -307,7 +312,7 @@ def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: d
     for name in ("gatys_printed", "gatys"):
         settings = config.compose(f"objective={name}", f"network.weights={networks[19]}")
         network = transfer.network_of(settings)
-        loss = objective.build(settings, network, content, style)
+        loss = objective.build(settings, network, sized(content, style))
         terms[name] = loss.value_and_grad(images.to_network(third, network.mean_pixel))[0]
     printed, released = terms["gatys_printed"], terms["gatys"]
     F = oracle_features(tf.constant(third[None]), matconvnet.load(networks[19]), "avg", "ceil")
@@ -405,7 +410,7 @@ def found_row(settings: config.Config) -> Row:
 
     def shapes(height: int, width: int) -> dict[str, tuple[int, int]]:
         content, style = (np.broadcast_to(0.0, (*shape, 3)) for shape in ((height, width), (1014, 1280)))
-        return Pictures(content, style, None, {}, settings.image, settings.style.size).shapes_at(1.0)
+        return Pictures(content, (Style(style),), None, {}, settings.image, settings.style.size).shapes_at(1.0)
 
     first: tuple[Any, ...] = (init.name,)
     first += () if init.name == "content" else (init.distribution, init.amplitude)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from stn import config, images, resizing
-from stn.pictures import Pictures
+from stn.pictures import Pictures, Style
 
 FILTERS = config.choices("image.filter")
 PILLOW = {
@@ -233,7 +233,7 @@ def test_filters_tell_pictures_apart():
 
 def pictures(content: tuple[int, int], style: tuple[int, int], style_size: str, **image) -> Pictures:
     rgb = [np.random.default_rng(height).uniform(0, 255, (height, width, 3)) for height, width in (content, style)]
-    return Pictures(*rgb, None, {}, config.Image(**image), style_size)
+    return Pictures(rgb[0], (Style(rgb[1]),), None, {}, config.Image(**image), style_size)
 
 
 @pytest.mark.parametrize(
@@ -254,12 +254,12 @@ def test_the_style_has_its_own_size_the_contents_or_its_width(content, style, st
     for scale, expected in ((1.0, at_full), (0.5, at_half)):
         assert given.shapes_at(scale)["style"] == expected
         sized = given.at(scale)
-        assert sized.style.shape[:2] == expected
+        assert sized.styles[0].rgb.shape[:2] == expected
         assert sized.content.shape[:2] == given.shapes_at(scale)["content"]
 
 
 def test_a_levels_pictures_are_made_of_the_originals_by_the_settings_filter():
     given = pictures((90, 120), (80, 60), "own", size_px=60, filter="area")
     assert [given.at(scale).content.shape for scale in (1.0, 0.5)] == [(45, 60, 3), (22, 30, 3)]  # 22.5, to even
-    half = given.at(0.5).style
-    np.testing.assert_allclose(half.mean((0, 1)), given.style.mean((0, 1)), rtol=1e-9)  # as only area does
+    half = given.at(0.5).styles[0].rgb
+    np.testing.assert_allclose(half.mean((0, 1)), given.styles[0].rgb.mean((0, 1)), rtol=1e-9)  # as only area does

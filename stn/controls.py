@@ -1,0 +1,88 @@
+"""What the controls of a run need of each other: several styles, layers without content, masks, colors."""
+
+from typing import Any
+
+from stn import allowed
+from stn.errors import InputError
+from stn.schema import Config, Style
+
+MORE = ("path", "weight", "scale", "mask", "onto", "layers")  # the keys of an entry of more_styles
+
+
+def check(config: Config) -> None:
+    """Raise InputError for controls that cannot stand together; entries of `more_styles` become Styles."""
+    config.more_styles = [_parse(number, item, config.style.size) for number, item in enumerate(config.more_styles)]
+    if config.objective.style_layers:
+        _check_styles(styles(config), [layer.layer for layer in config.objective.style_layers])
+    if config.objective.style_statistic == "chain" and guided(config):
+        raise InputError(
+            "objective.style_statistic=chain: takes no masks, since its layers differ in size; leave style.mask and "
+            "style.onto out, or take style_statistic=gram"
+        )
+    if config.content.path is None:
+        _check_without_content(config)
+
+
+def styles(config: Config) -> dict[str, Style]:
+    """Every style of a run by the key that names it: `style`, then `more_styles[0]` and so on."""
+    return {"style": config.style} | {
+        f"more_styles[{number}]": style for number, style in enumerate(config.more_styles)
+    }
+
+
+def guided(config: Config) -> bool:
+    """Whether a mask says where a style is taken from or painted."""
+    return any(style.mask or style.onto for style in styles(config).values())
+
+
+def _parse(number: int, item: Any, size: str) -> Style:
+    key = f"more_styles[{number}]"
+    if isinstance(item, Style):
+        return item
+    if not isinstance(item, dict) or "path" not in item:
+        raise InputError(f"{key}: {item!r} names no painting; write more_styles=[{{path: FILE, weight: 1}}]")
+    for name in item:
+        if name not in MORE:
+            raise InputError(f"{key}.{name}: no such key; known are {', '.join(MORE)}")
+    for name in ("path", "mask", "onto"):
+        if not isinstance(item.get(name), str | None) or item["path"] is None:
+            raise InputError(f"{key}.{name}={item.get(name)!r}: must be the path of a picture")
+    for name in ("weight", "scale"):
+        if isinstance(item.get(name), bool) or not isinstance(item.get(name, 1), int | float):
+            raise InputError(f"{key}.{name}={item[name]!r}: must be a number")
+    layers = item.get("layers")
+    if not isinstance(layers, list | None) or not all(isinstance(layer, str) for layer in layers or ()):
+        raise InputError(f"{key}.layers={layers!r}: must be a list of layer names")
+    style = Style(**item, size=size)
+    for name, value, limits in allowed.fields(style):
+        allowed.check_value(f"{key}.{name}", value, limits)
+    return style
+
+
+def _check_styles(found: dict[str, Style], style_layers: list[str]) -> None:
+    """Raise InputError unless every layer has a style that counts there."""
+    if not sum(style.weight for style in found.values()) > 0:
+        raise InputError("style.weight and the weights of more_styles: their sum is zero; give one a weight above it")
+    for key, style in found.items():
+        if style.layers == []:
+            raise InputError(f"{key}.layers=[]: counts nowhere; leave it out for all of objective.style_layers")
+        for layer in style.layers or ():
+            if layer not in style_layers:
+                raise InputError(f"{key}.layers: {layer} is not one of objective.style_layers; name it there too")
+    for layer in style_layers:
+        if not any(style.weight and layer in (style.layers or style_layers) for style in found.values()):
+            raise InputError(f"objective.style_layers: no style counts at {layer}; leave it out, or name it in layers")
+
+
+def _check_without_content(config: Config) -> None:
+    """Raise InputError for what needs a photograph where there is none."""
+    needs = {
+        "objective.content_layers": bool(config.objective.content_layers),
+        f"init={config.init.name}": config.init.name in ("content", "blend"),
+        f"color={config.color.name}": config.color.name in ("match", "luminance", "swap"),
+        "paint_only": config.paint_only is not None,
+        f"style.size={config.style.size}": config.style.size != "own" and config.image.shape is None,
+    }
+    for key, does in needs.items():
+        if does:
+            raise InputError(f"{key}: needs a photograph, and content.path is null; give content.path=FILE")

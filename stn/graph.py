@@ -1,0 +1,168 @@
+"""What TensorFlow compiles: features and statistics of a picture; the terms of the loss and their gradient."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stn import compiled, losses, vgg
+from stn.backend import tf
+
+
+@dataclass(frozen=True)
+class Form:
+    """Everything that shapes the compiled function and is not a number: layer names and named choices."""
+
+    content_layers: tuple[str, ...]
+    style_layers: tuple[str, ...]
+    pooling: str
+    content_reduction: str
+    gram_divisor: str
+    style_reduction: str
+    smoothness: str
+    smoothness_counted: bool = True  # false: in the gradient only
+    odd: str = "ceil"  # sides of pooling: vgg.features
+    border: str = "zero"
+    statistics: tuple[str, ...] = ("gram",)  # one a style target: losses.statistic
+    shift: float = 0.0
+
+
+def content_features(kernels: vgg.Kernels, form: Form, image: Any) -> dict[str, Any]:
+    """P [1, h, w, N] of a content image [1, h, w, 3], mean-subtracted, at the content layers."""
+    inputs: Any = tf.constant(image, tf.float32), dict(kernels), {}
+    found: dict[str, Any] = compiled.function(_found, (form, form.content_layers, None), *inputs)(*inputs)
+    return found
+
+
+def statistics(
+    kernels: vgg.Kernels, form: Form, name: str, image: Any, T: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A statistic of a style image [1, h, w, 3], mean-subtracted, at the style layers, by guides T if given."""
+    guides = {layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()}
+    inputs = tf.constant(image, tf.float32), dict(kernels), guides
+    found: dict[str, Any] = compiled.function(_found, (form, form.style_layers, name), *inputs)(*inputs)
+    return found
+
+
+def value_and_grad(form: Form, *inputs: Any) -> Any:
+    """The compiled function for inputs of these shapes, which are those of `function` in `_value_and_grad`.
+
+    It gives C, E, the smoothness and the gradient of the total with respect to the image [1, h, w, 3]; C and E hold the
+    content and the style losses of the layers before any weight. Targets and weights are its inputs,
+    so that one trace serves a sweep of the same shape.
+    """
+    return compiled.function(_value_and_grad, (form,), *inputs)
+
+
+def _found(form: Form, layers: tuple[str, ...], statistic: str | None) -> Any:
+    """Features at the layers, or a statistic of them, in which case no features are kept."""
+
+    def function(image: Any, kernels: vgg.Kernels, T: Mapping[str, Any]) -> dict[str, Any]:
+        found = {}
+        before: list[Any] = []
+
+        def hook(layer: str, F: Any) -> Any:
+            kept = F if statistic is None else _statistic(form, statistic, F, T.get(layer), before)
+            before[:] = [F] if statistic == "chain" else []
+            if kept is None:
+                return F
+            found[layer] = kept
+            with tf.control_dependencies([kept]):
+                return tf.identity(F)
+
+        vgg.features(image, kernels, layers, form.pooling, hook, form.odd, form.border)
+        return found
+
+    return function
+
+
+def _statistic(form: Form, name: str, F: Any, T: Any, before: Sequence[Any]) -> Any:
+    """A statistic of features, and for a chain of those of the layer before, of which the first layer has none."""
+    if name == "chain":
+        return losses.chain(F, before[0], form.shift) if before else None
+    return losses.statistic(F, name, form.gram_divisor, form.shift, T)
+
+
+def _value_and_grad(form: Form) -> Any:
+    def function(
+        image: Any,
+        kernels: vgg.Kernels,
+        P: Mapping[str, Any],
+        S: Sequence[Mapping[str, Mapping[str, Any]]],
+        content_weights: Any,
+        style_weights: Any,
+        smoothness_weight: Any,
+        unit: Any,
+    ) -> tuple[Any, Any, Any, Any]:
+        positions = tf.shape(image)[1] * tf.shape(image)[2]
+        content: dict[str, Any] = {}
+        style: dict[str, Any] = {}
+        before: list[Any] = []
+
+        def hook(layer: str, F: Any) -> Any:
+            aims = [(name, each[layer]) for name, each in zip(form.statistics, S, strict=True) if layer in each]
+
+            def losses_of(F: Any, found: Sequence[Any]) -> tuple[Any, Any]:
+                C = losses.content(F, P[layer], form.content_reduction) if layer in P else tf.zeros(())
+                each = [
+                    aim["share"] * losses.style(G, aim["A"], form.style_reduction, positions, name)
+                    for G, (name, aim) in zip(found, aims, strict=True)
+                ]
+                return C, tf.add_n(each) if each else tf.zeros(())
+
+            @tf.custom_gradient
+            def noted(F: Any, *before: Any) -> tuple[Any, Any]:
+                found = [_statistic(form, name, F, aim.get("T"), before) for name, aim in aims]
+
+                def gradient(dF: Any, dC: Any, dE: Any) -> Any:
+                    # Left alone TensorFlow computes these products, as large as F, in the forward pass and keeps all.
+                    with tf.control_dependencies([dF]):
+                        late = tf.identity(F)
+                    with tf.GradientTape() as tape:
+                        tape.watch((late, *found))
+                        values = losses_of(late, found)
+                    to_F, *slopes = tape.gradient(values, (late, *found), (dC, dE), tf.UnconnectedGradients.NONE)
+                    parts, to_before = [dF] if to_F is None else [dF, to_F], [tf.zeros_like(x) for x in before]
+                    for (name, aim), dG in zip(aims, slopes, strict=True):
+                        part, *rest = _statistic_gradient(form, name, late, aim.get("T"), before, dG)
+                        parts.append(part)
+                        to_before = rest or to_before
+                    return (tf.add_n(parts), *to_before) if before else tf.add_n(parts)
+
+                return (F, *losses_of(F, found)), gradient
+
+            F, content[layer], style[layer] = noted(F, *before)
+            if layer in form.style_layers and "chain" in form.statistics:
+                before[:] = [F]
+            return F
+
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            layers = {*form.content_layers, *form.style_layers}
+            vgg.features(image, kernels, layers, form.pooling, hook, form.odd, form.border)
+            C = _stack(content[layer] for layer in form.content_layers)
+            E = _stack(style[layer] for layer in form.style_layers)
+            smoothness = losses.smoothness(image / unit, form.smoothness)
+            total = tf.reduce_sum(content_weights * C) + tf.reduce_sum(style_weights * E)
+            total += smoothness_weight * smoothness
+        return C, E, smoothness, tape.gradient(total, image)
+
+    return function
+
+
+def _statistic_gradient(form: Form, name: str, F: Any, T: Any, before: Sequence[Any], dG: Any) -> list[Any]:
+    """What a gradient with respect to `_statistic` is with respect to F, and for a chain to the layer before."""
+    if name not in losses.GRAMS:
+        with tf.GradientTape() as tape:
+            tape.watch((F, *before))
+            G = _statistic(form, name, F, T, before)
+        return list(tape.gradient(G, (F, *before), dG))
+    with tf.GradientTape() as tape:
+        tape.watch(F)
+        X = losses.features_of_gram(F, name, form.shift, T)
+    dX = losses.gram_gradient(X, dG, form.gram_divisor, guided=T is not None)
+    return [dX if X is F else tape.gradient(X, F, dX)]
+
+
+def _stack(values: Any) -> Any:
+    listed: Sequence[Any] = list(values)
+    return tf.stack(listed) if listed else tf.zeros((0,))

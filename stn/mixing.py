@@ -1,0 +1,55 @@
+"""A style picture with the fine scale of one painting and the coarse of another, made by a run of its own.
+
+Gatys et al. 2017 (CVPR), section 6.1, and leongatys/NeuralImageSynthesis, ScaleControl.ipynb: from the coarse painting
+the Gram matrices of the fine one are matched at the first layers; there is no content. The run lies in the directory
+of the run that it is for, and is gone on with like any other.
+"""
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stn.config import Config
+from stn.errors import Interrupted
+from stn.layer_weights import LayerWeight
+from stn.pictures import Pictures
+from stn.schema import Color, Content, Guidance, Init, Mix, Pyramid, Style
+
+FOLDER = "style"  # in the run directory
+
+
+def mixed(pictures: Pictures, settings: Config, run_dir: Path, run: Callable[[Config, Path], Any]) -> Pictures:
+    """`pictures` with the mixed style in the place of the first, if the settings ask for one; `run` makes it.
+
+    Raises Interrupted, which names the directory of the run that the style is for.
+    """
+    if settings.mix.fine is None:
+        return pictures
+    try:
+        made = run(settings_of(settings, pictures), run_dir / FOLDER)
+    except Interrupted as error:
+        again = f"interrupted while the style was mixed; the same command with hydra.run.dir={run_dir} goes on"
+        raise Interrupted(again, error.exit_code) from None
+    first, *others = pictures.styles
+    return dataclasses.replace(pictures, styles=(dataclasses.replace(first, rgb=made.rgb), *others))
+
+
+def settings_of(settings: Config, pictures: Pictures) -> Config:
+    """The run that mixes: from the coarse painting at the size it is used at, towards the fine one's statistics."""
+    mix, inner = settings.mix, copy.deepcopy(settings)
+    inner.content, inner.style, inner.more_styles = Content(None), Style(str(mix.fine)), []
+    inner.color, inner.guidance, inner.mix, inner.pyramid = Color(), Guidance(), Mix(), Pyramid()
+    inner.paint_only, inner.output, inner.figures = None, None, False
+    inner.init = Init(name="file", path=settings.style.path)
+    inner.image.shape = list(pictures.shapes_at(1.0)["style"])
+    objective = inner.objective
+    objective.content_layers = []
+    objective.style_layers = [LayerWeight(layer, 1 / len(mix.layers)) for layer in mix.layers]
+    # ScaleControl.ipynb: ptw / #layers · MSE(G/M − A/M), not divided by N² as in the transfer itself.
+    objective.gram_divisor, objective.style_reduction, objective.style_weight = "m", "mean", mix.weight
+    objective.smoothness.form = "none"
+    inner.optimizer = dataclasses.replace(settings.optimizer, max_evaluations=mix.max_evaluations)
+    inner.tracking.mode = "off"
+    return inner
