@@ -18,6 +18,7 @@ EPS = 1e-5 * 255**2  # the authors' 1e-5 is of values in 0-1; this is a variance
 # The authors' two matrices, named luv there; they are inverse to each other up to 2.4e-3.
 TO_YUV = np.array([LUMA, [-0.147, -0.288, 0.436], [0.615, -0.515, -0.1]])
 FROM_YUV = np.array([[1, 0, 1.139], [1, -0.395, -0.580], [1, 2.03, 0]])
+FLAT = 1e-6  # of 255 steps: what resizing makes of a channel that is the same everywhere
 BINS = 100  # leongatys/DeepTextures, Misc.py
 
 
@@ -122,6 +123,9 @@ def match_histogram(source_rgb: np.ndarray, target_rgb: np.ndarray, bins: int = 
     """
     matched = np.empty_like(source_rgb, dtype=np.float64)
     for c in range(source_rgb.shape[-1]):
+        if np.ptp(target_rgb[..., c]) < FLAT:
+            matched[..., c] = target_rgb[..., c].mean()
+            continue
         density, edges = np.histogram(target_rgb[..., c], bins, density=True)
         # Not counts over their sum, which differ in the last digit: beside an empty bin that digit decides.
         cumulative = np.append(0, np.cumsum(density * np.diff(edges)))

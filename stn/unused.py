@@ -49,7 +49,7 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
             continue  # it switches off what is off
         if key.startswith("color.") and config.color.name == "none":
             raise InputError(f"{key}={_typable(value)}: there is no color= to go with it; give color=match, say")
-        if key.partition(".")[0] == "guidance" and not controls.guided(config):
+        if key.startswith("guidance.") and not controls.guided(config):
             warnings.warn(f"{key}={_typable(value)} has no effect without style.mask or style.onto", stacklevel=3)
         if key in NEEDS:
             other, allowed = NEEDS[key]
