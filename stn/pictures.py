@@ -96,7 +96,7 @@ class Pictures:
     def at(self, scale: float) -> Sized:
         """The pictures at the size and with the colors they have at a level of the pyramid."""
         shape, shapes = self.shape_at(scale), self.shapes_at(scale)
-        photograph = None if self.content is None else resizing.resize(self.content, *shape, self.image.filter)
+        photograph = None if self.content is None else self._resize(self.content, shape)
         content = photograph
         if photograph is not None and self.color.name == "luminance":
             content = color.gray(photograph)
@@ -112,6 +112,10 @@ class Pictures:
             _resized(self.opacity, shape),
         )
 
+    def _resize(self, rgb: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        resized = resizing.resize(rgb, *shape, self.image.filter)
+        return np.rint(resized) if self.image.eight_bit else resized
+
     def _style_shape(self, style: Style, scale: float) -> tuple[int, int]:
         if self.style_size == "content":
             return _scaled(self.shape_at(scale), style.scale)
@@ -124,7 +128,7 @@ class Pictures:
     def _sized(
         self, style: Style, size: tuple[int, int], photograph: np.ndarray | None, shape: tuple[int, int]
     ) -> Style:
-        rgb = resizing.resize(style.rgb, *size, self.image.filter)
+        rgb = self._resize(style.rgb, size)
         if photograph is not None and self.color.name == "match":
             rgb = color.match(rgb, photograph, self.color.mode)
         if photograph is not None and self.color.name == "luminance":

@@ -95,7 +95,7 @@ def _pyramid_reduce(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _pillow(resample: Image.Resampling) -> Callable[[np.ndarray, int, int], np.ndarray]:
-    """Pillow's filter of today, which smooths where it shrinks; in float, where programs round to 8 bits."""
+    """Pillow's filter of today, which smooths where it shrinks; in float; `image.eight_bit` rounds."""
 
     def filtered(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
         channels = (Image.fromarray(rgb[..., c].astype(np.float32)) for c in range(3))

@@ -109,6 +109,9 @@ class Image:
         "skimage",
         *("skimage", "bilinear", "area", "pyramid_reduce", "pillow_nearest", "pillow_bilinear", "pillow_bicubic"),
     )
+    eight_bit: bool = (
+        False  # resized pictures are rounded to whole steps of 0-255, as those of programs that use Pillow
+    )
     pixel_unit: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])  # one of the source's pixels, in 0-255
     unit: list[float] | None = None  # the name of pixel_unit earlier
 

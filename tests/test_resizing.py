@@ -263,3 +263,12 @@ def test_a_levels_pictures_are_made_of_the_originals_by_the_settings_filter():
     assert [given.at(scale).content.shape for scale in (1.0, 0.5)] == [(45, 60, 3), (22, 30, 3)]  # 22.5, to even
     half = given.at(0.5).styles[0].rgb
     np.testing.assert_allclose(half.mean((0, 1)), given.styles[0].rgb.mean((0, 1)), rtol=1e-9)  # as only area does
+
+
+def test_pictures_of_eight_bits_are_rounded_after_they_are_resized():
+    plain, rounded = (
+        pictures((90, 120), (80, 60), "own", size_px=60, eight_bit=bits).at(1.0) for bits in (False, True)
+    )
+    for before, after in ((plain.content, rounded.content), (plain.styles[0].rgb, rounded.styles[0].rgb)):
+        np.testing.assert_array_equal(after, np.rint(before))
+        assert np.abs(after - before).max() > 0.4
