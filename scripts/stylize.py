@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stn import config, errors, runs, sweeps
+from stn import config, errors, interrupts, runs, sweeps
 
 problems: list[Exception] = []
 
@@ -30,6 +30,8 @@ def stylize(overrides: DictConfig) -> None:
 
 def cell(overrides: DictConfig, run_dir: Path) -> None:
     """One run of a sweep, in this process or in one that a launcher started, perhaps on another machine."""
+    if interrupts.waiting():
+        return
     hydra_config = HydraConfig.get()
     given, sweep_dir = list(hydra_config.overrides.task), Path(hydra_config.sweep.dir)
     local = hydra_config.launcher._target_.endswith("BasicLauncher")

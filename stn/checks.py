@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from stn import guides, images, optimize, runs
+from stn import config, guides, images, optimize, runs
 from stn.config import Config
 from stn.errors import InputError
 from stn.network import Network
@@ -30,7 +30,7 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     _note_masks(pictures)
     if settings.output:
         check_output(Path(settings.output), pictures)
-    if runs.Run(run_dir).state == "finished":
+    if runs.Run(run_dir).suffices(config.to_dict(settings)):
         return  # what follows is about the work, and there is none
     pair = PAIR_BYTES[settings.optimizer.name] * 3
     pairs = pair * min(settings.optimizer.history, settings.optimizer.max_evaluations)

@@ -30,6 +30,7 @@ SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 OUTPUT = Path("outputs/experiments")
 # Photograph and painting, where an experiment takes more than one pair.
 PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
+KEEP_NO_CHECKPOINT = "tracking.keep_checkpoint=false"  # with another budget a cell is another cell
 CELLS = ".cells"  # the composed settings of the cells, in the experiment's directory, where Hydra finds them
 
 HELP = """\
@@ -110,7 +111,7 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
 
 def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[str, config.Config]:
     """The settings of every cell by name; InputError as `config.compose`."""
-    shared = [*experiment.base, *overrides]
+    shared = [KEEP_NO_CHECKPOINT, *experiment.base, *overrides]
     cells = experiment.cells(config.compose(*shared))
     return {cell.name: config.compose(*shared, *cell.overrides) for cell in cells}
 

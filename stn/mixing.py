@@ -51,5 +51,5 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     objective.gram_divisor, objective.style_reduction, objective.style_weight = "m", "mean", mix.weight
     objective.smoothness.form = "none"
     inner.optimizer = dataclasses.replace(settings.optimizer, max_evaluations=mix.max_evaluations)
-    inner.tracking.mode = "off"
+    inner.tracking.mode, inner.tracking.keep_checkpoint = "off", False
     return inner

@@ -7,6 +7,8 @@ import platform
 import resource
 import subprocess
 import sys
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,26 @@ def describe(settings: dict[str, Any], checksums: dict[str, str]) -> dict[str, A
         "seed": settings["seed"],
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def continued(earlier: Mapping[str, Any], now: Mapping[str, Any], evaluation: int) -> dict[str, Any]:
+    """The description of a run that goes on: that of its beginning, and in `later_sessions` one for each time since.
+
+    Another commit or package than in the session before is a warning. The configuration is that of now.
+    """
+    session = {key: now[key] for key in ("versions", "commit", "command", "machine", "started")}
+    sessions = list(earlier.get("later_sessions", []))
+    before = sessions[-1] if sessions else earlier
+    old, new = ({"commit": each.get("commit"), **each.get("versions", {})} for each in (before, now))
+    changed = [f"{name} {old.get(name)} → {new[name]}" for name in new if old.get(name) != new[name]]
+    if changed:
+        warnings.warn(
+            f"goes on from evaluation {evaluation} with another program ({', '.join(changed)}): its numbers may round "
+            "differently; provenance.json has both",
+            stacklevel=2,
+        )
+    sessions.append({"from_evaluation": evaluation, **session})
+    return {**earlier, "config": now["config"], "later_sessions": sessions}
 
 
 def peak_memory_mb() -> float:

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -63,18 +64,25 @@ class RunDirectory:
 
     @property
     def finished(self) -> bool:
-        """Whether an earlier run came to its end here."""
-        return runs.Run(self.path).state == "finished"
+        """Whether an earlier run came to its end here, and not because it had a smaller budget."""
+        return runs.Run(self.path).suffices(self._settings)
 
     def begin(self) -> State | None:
         """Write provenance.json and give the State to go on from, None for the beginning."""
-        files.write_json(self.path / runs.PROVENANCE, provenance.describe(self._settings, self._inputs))
+        earlier, described = runs.Run(self.path), provenance.describe(self._settings, self._inputs)
         state = self._read_checkpoint()
         if state is not None:
             columns = {name: column.tolist() for name, column in self._read(runs.read_metrics, runs.METRICS).items()}
             rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
             self.rows = rows[: state.index]
             self.resumes_at = len(self.rows)
+            described = provenance.continued(earlier.provenance, described, state.index)
+        if earlier.state == "finished":
+            made = earlier.summary.get("evaluations")
+            start = f"goes on from evaluation {state.index}" if state else "starts over, since it left no checkpoint"
+            print(f"{self.path}: {made} evaluations were made; with a larger {runs.BUDGET} it {start}", file=sys.stderr)
+        (self.path / runs.SUMMARY).unlink(missing_ok=True)  # first: a summary under the new budget would end the run
+        files.write_json(self.path / runs.PROVENANCE, described)
         return state
 
     def record(self, evaluation: Evaluation, in_pyramid: bool = False) -> dict[str, float]:
@@ -142,7 +150,8 @@ class RunDirectory:
         }
         summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
         files.write_json(self.path / runs.SUMMARY, summary)
-        (self.path / CHECKPOINT).unlink(missing_ok=True)
+        if not self._settings["tracking"]["keep_checkpoint"]:
+            (self.path / CHECKPOINT).unlink(missing_ok=True)
         return summary
 
     def _check_contents(self, force: bool) -> None:
@@ -179,7 +188,7 @@ class RunDirectory:
     def _compare(self, earlier: Mapping[str, Any]) -> None:
         """Raise InputError if the run that is here has other settings or other pictures."""
         for found, now in ((earlier.get("config"), self._settings), (earlier.get("inputs_sha256"), self._inputs)):
-            difference = _difference(found if isinstance(found, dict) else {}, now)
+            difference = runs.difference(found if isinstance(found, dict) else {}, now)
             if difference:
                 raise InputError(f"{self.path}: holds a run with other settings ({difference}); {REMEDY}")
 
@@ -229,11 +238,3 @@ def row(evaluation: Evaluation) -> dict[str, float]:
 def terms_of(terms: Terms) -> dict[str, float]:
     """Loss terms by the names that they have in metrics.csv and summary.json."""
     return {f"loss/{name}": getattr(terms, name) for name in TERMS} | dict(terms.per_layer)
-
-
-def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """The first setting that differs, as `key: earlier → now`."""
-    keys = runs.differing([earlier, now])
-    if not keys:
-        return None
-    return f"{min(keys)}: {runs.flat(earlier).get(min(keys))} → {runs.flat(now).get(min(keys))}"

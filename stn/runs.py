@@ -16,6 +16,7 @@ from stn.errors import InputError
 
 PROVENANCE, SUMMARY, METRICS, PICTURE = "provenance.json", "summary.json", "metrics.csv", "image.png"
 UNCOLORED = "uncolored.png"  # the result before color= changed it
+BUDGET = "optimizer.max_evaluations"  # the one setting that a run may be given more of
 FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
 
 
@@ -61,6 +62,11 @@ class Run:
         if self.summary:
             return "finished"
         return "failed" if self.failure else "unfinished"
+
+    def suffices(self, settings: Mapping[str, Any]) -> bool:
+        """Whether the run is finished, and did not end for want of a larger budget, which `settings` give it now."""
+        wanting = self.summary.get("stop_reason") == "max_evaluations" and _raised(self.settings, settings)
+        return self.state == "finished" and not wanting
 
     @property
     def rgb(self) -> np.ndarray:
@@ -116,6 +122,14 @@ def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:
     return [key for key in keys if not inert(key) and any(each.get(key) != flats[0].get(key) for each in flats)]
 
 
+def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """The first setting that makes it another run, as `key: earlier → now`; a larger budget does not."""
+    keys = [key for key in differing([earlier, now]) if key != BUDGET or not _raised(earlier, now)]
+    if not keys:
+        return None
+    return f"{min(keys)}: {flat(earlier).get(min(keys))} → {flat(now).get(min(keys))}"
+
+
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings as {"objective.style_weight": …}; lists stay as they are."""
     found: dict[str, Any] = {}
@@ -158,6 +172,11 @@ def _or_empty(read: Callable[[Path], dict[str, Any]], path: Path) -> dict[str, A
         return read(path)
     except InputError:
         return {}
+
+
+def _raised(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    before = flat(earlier).get(BUDGET)
+    return isinstance(before, int) and bool(flat(now)[BUDGET] > before)
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

@@ -162,6 +162,7 @@ class Tracking:
     project: str = "stn"
     progress_every: int = number(100, least=0)  # evaluations between intermediate pictures; 0: none
     checkpoint_seconds: float = number(30.0, least=0)  # between checkpoints; SciPy's L-BFGS: where it restarts
+    keep_checkpoint: bool = True  # after the end, for a larger optimizer.max_evaluations to go on from
 
 
 @dataclass

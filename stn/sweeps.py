@@ -13,9 +13,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from stn import errors, files, runs, sweep_start
+from stn import errors, files, interrupts, runs, sweep_start
 
 under_way: list[Path] = []  # the directory of the sweep that this process started
+passed_on: list[interrupts.PassedOn] = []  # its signals, where its cells run in processes of this machine
 
 
 class Begin(Callback):
@@ -29,6 +30,8 @@ class Begin(Callback):
             sys.exit(2)
         sweep_dir = Path(str(config.hydra.sweep.dir))
         under_way.append(sweep_dir)
+        if config.hydra.launcher._target_.endswith("JoblibLauncher"):
+            passed_on.append(interrupts.PassedOn())
         for run in runs.below(sweep_dir):
             clear(run.path)
 
@@ -76,6 +79,8 @@ def fail(error: Exception, run_dir: Path, overrides: list[str], cell_axes: dict[
             file=sys.stderr,
         )
         sys.exit(error.exit_code)
+    if isinstance(error, errors.Interrupted) and interrupts.waiting():
+        return  # the process that the user started says so
     reason = errors.one_line(error)
     if not isinstance(error, errors.InputError | errors.Interrupted | OSError):
         reason = f"{type(error).__name__}: {reason}"
@@ -94,6 +99,11 @@ def end(error: Exception | None = None) -> None:
             raise error
         return
     sweep_dir = under_way.pop()
+    asked = passed_on.pop().close() if passed_on else None
+    if asked:
+        again = f"the same command {_again(sweep_dir)} goes on"
+        print(f"interrupted: the best images so far are in {sweep_dir}; {again}", file=sys.stderr)
+        sys.exit(128 + asked)
     missing = _missing(sweep_dir)
     for line in missing:
         print(f"error: {line}", file=sys.stderr)

@@ -4,21 +4,18 @@ import contextlib
 import logging
 import netrc
 import os
-import signal
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
 from tqdm import tqdm
 
-from stn import config, images, optimize, run_directory
+from stn import config, images, interrupts, optimize, run_directory
 from stn.errors import InputError, Interrupted
 from stn.optimize import Evaluation, State
 
@@ -49,8 +46,10 @@ class Watch:
         rare = optimize.saved_only_at_restarts(settings.optimizer.name)
         self._checkpoint_seconds = 0.0 if rare else settings.tracking.checkpoint_seconds
         self._checkpointed = time.monotonic()
-        self._signals: list[signal.Signals] = []
-        self._handlers: dict[int, Any] = {}
+        # Where a larger budget would go on from: the level, and its evaluations.
+        self._end = len(levels) - 1, levels[-1].max_evaluations
+        self._keep = settings.tracking.keep_checkpoint
+        self._interrupts = interrupts.Remembered()
         mode, project = settings.tracking.mode, settings.tracking.project
         shown = config.to_dict(settings) | ({"sweep": dict(axes)} if axes else {})
         self._wandb = WandB(mode, project, directory.path, shown, group)
@@ -69,18 +68,19 @@ class Watch:
             self._wandb.log_image("progress", rgb, evaluation.index)
 
     def on_checkpoint(self, state: State) -> None:
-        """Save a State to go on from, every `tracking.checkpoint_seconds` and before an end that the user asked for."""
-        if self._signals or time.monotonic() - self._checkpointed >= self._checkpoint_seconds:
+        """Save a State to go on from, every `tracking.checkpoint_seconds` and where the user or the budget ends it."""
+        ends = self._interrupts.signal or (self._keep and (state.level, state.evaluations) == self._end)
+        if ends or time.monotonic() - self._checkpointed >= self._checkpoint_seconds:
             self._directory.checkpoint(state)
             self._checkpointed = time.monotonic()
 
     def interrupted(self) -> str | None:
         """The signal that asked for an end, if one did."""
-        return self._signals[0].name if self._signals else None
+        return self._interrupts.signal.name if self._interrupts.signal else None
 
     def stop_if_interrupted(self, rgb: np.ndarray) -> None:
         """After a signal, write the best image so far and raise Interrupted."""
-        if not self._signals:
+        if not self._interrupts.signal:
             return
         self._directory.write_metrics()
         path = self._directory.write_image("image.png", rgb)
@@ -89,7 +89,7 @@ class Watch:
         raise Interrupted(
             f"interrupted: the best image so far is {path}; "
             f"the same command with hydra.run.dir={self._directory.path} {again}",
-            128 + self._signals[0],
+            128 + self._interrupts.signal,
         )
 
     def finish(self, rgb: np.ndarray, summary: Mapping[str, Any]) -> None:
@@ -107,22 +107,13 @@ class Watch:
         self._wandb.finish(summary)
 
     def __enter__(self) -> "Watch":
-        # Only the main thread may handle signals; a worker's thread leaves them alone.
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._remember)
+        self._interrupts.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+        self._interrupts.__exit__()
         self._progress.close()
         self._wandb.finish({}, exit_code=1)  # does nothing after an ordinary end
-
-    def _remember(self, number: int, frame: FrameType | None) -> None:
-        """The first signal lets the current evaluation finish; a second one ends at once."""
-        self._signals.append(signal.Signals(number))
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 class Progress:

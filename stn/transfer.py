@@ -98,8 +98,8 @@ def _at_level(
         return optimize.State(initialize.first_image(settings.init, sized, network.mean_pixel, settings.seed))
     if state.level == number:
         return state
-    best = images.from_network(state.image if state.best_image is None else state.best_image, network.mean_pixel)
-    enlarged = resizing.resize(best, *sized.shape)
+    image, _ = state.found
+    enlarged = resizing.resize(images.from_network(image, network.mean_pixel), *sized.shape)
     state = state.next_level(images.to_network(enlarged, network.mean_pixel))
     directory.checkpoint(state)
     return state

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ import pytest
 from conftest import at_evaluation, listing, metrics
 from PIL import Image
 
-from stn import config, images, measures, run_directory, runs
+from stn import config, images, measures, provenance, run_directory, runs
 from stn.errors import InputError, Interrupted, one_line
 
 LAYERS = ["content/relu3_1", "style/relu1_1", "style/relu2_1"]
@@ -83,8 +84,8 @@ def made(run, composed, inputs, tmp_path_factory) -> Made:
 
 def test_the_run_directory_holds_these_files_and_nothing_lies_elsewhere(made: Made) -> None:
     pictures = {f"progress/{index:06d}.png" for index in range(1, 14)}
-    files = {"image.png", "metrics.csv", "summary.json", "provenance.json", "progress"} | pictures
-    assert listing(made.path) == files  # no lock, no checkpoint, nothing hidden or half-written
+    files = {"image.png", "metrics.csv", "summary.json", "provenance.json", "checkpoint.npz", "progress"} | pictures
+    assert listing(made.path) == files  # no lock, nothing hidden or half-written
     assert made.around == [{"run"} | {f"run/{name}" for name in files}, set(), set()]
 
 
@@ -228,7 +229,12 @@ def test_a_finished_run_is_not_run_again(run, made: Made, capsys: pytest.Capture
 
 @pytest.mark.parametrize(
     ("override", "named"),
-    [("seed=6", "seed: 5 → 6"), ("network.pooling=max", "network.pooling: avg → max"), ("init=style", "init.name")],
+    [
+        ("seed=6", "seed: 5 → 6"),
+        ("network.pooling=max", "network.pooling: avg → max"),
+        ("init=style", "init.name"),
+        ("optimizer.max_evaluations=13", "optimizer.max_evaluations: 14 → 13"),  # more would extend the run
+    ],
 )
 def test_other_settings_are_refused_by_name(run, made: Made, override: str, named: str) -> None:
     before = listing(made.path)
@@ -292,6 +298,25 @@ def test_a_directory_that_another_process_holds_is_refused(run, tmp_path: Path) 
         assert not (tmp_path / "provenance.json").exists()
         other.communicate(b"\n")
     assert run(tmp_path) is not None
+
+
+@pytest.mark.parametrize("commit", ["0123abc", "4567def"])
+def test_a_run_that_goes_on_with_another_program_says_so_and_keeps_both(run, tmp_path, monkeypatch, commit) -> None:
+    overrides = ("optimizer=adam", "tracking.checkpoint_seconds=0")
+    monkeypatch.setattr(provenance, "git_commit", lambda: "0123abc")
+    with at_evaluation(4, lambda: os.kill(os.getpid(), signal.SIGTERM)), pytest.raises(Interrupted):
+        run(tmp_path, *overrides)
+    first = json.loads((tmp_path / "provenance.json").read_text())
+    monkeypatch.setattr(provenance, "git_commit", lambda: commit)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run(tmp_path, *overrides)
+    found = json.loads((tmp_path / "provenance.json").read_text())
+    [session] = found.pop("later_sessions")
+    assert found == first and found["commit"] == "0123abc"
+    assert (session["from_evaluation"], session["commit"], session["versions"]) == (4, commit, first["versions"])
+    said = [str(warning.message) for warning in caught if "another program" in str(warning.message)]
+    assert len(said) == (commit != "0123abc") and all("commit 0123abc → 4567def" in line for line in said)
 
 
 def test_what_a_killed_process_leaves_is_cleared_away(run, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import listing, metrics
 
-from stn import checks, errors, objective, transfer
+from stn import checks, errors, objective, runs, transfer
 
 LONG = os.environ.get("STN_LONG") == "1"
 OPTIMIZERS = {
@@ -100,6 +100,50 @@ def test_a_killed_run_goes_on_to_the_same_bytes(case, small, tmp_path) -> None:
     assert result["killed"] == (200 if LONG else 4)
     for finished in result["finished"]:
         same(Path(finished), undisturbed)
+
+
+@pytest.mark.parametrize("before", [17, 5])
+def test_an_extended_run_has_the_bytes_of_one_with_the_whole_budget(case, run, tmp_path, monkeypatch, before) -> None:
+    overrides, undisturbed = case
+    run(tmp_path / "run", *overrides, f"optimizer.max_evaluations={before}")
+    ended_at = runs.Run(tmp_path / "run").summary["evaluations"]
+    original, made = objective.Objective.value_and_grad, []
+    monkeypatch.setattr(
+        objective.Objective, "value_and_grad", lambda self, image: made.append(0) or original(self, image)
+    )
+    run(tmp_path / "run", *overrides)
+    same(tmp_path / "run", undisturbed)
+    own = before - before % 7 if "optimizer.restart_every=7" in overrides else before  # where SciPy's last restarted
+    left = len(metrics(undisturbed)["evaluation"]) - (ended_at - before + own)
+    assert len(made) == left + 1  # one for the picture's own loss
+
+
+def test_scipys_without_restarts_goes_on_from_its_end_as_from_a_restart(run, tmp_path) -> None:
+    overrides = ("optimizer.restart_every=null", "init=noise")
+    run(tmp_path, *overrides, "optimizer.max_evaluations=9")
+    first, ended = metrics(tmp_path), runs.Run(tmp_path).summary["loss/total"]
+    run(tmp_path, *overrides, "optimizer.max_evaluations=20")
+    np.testing.assert_array_equal(metrics(tmp_path)["loss/total"][:9], first["loss/total"])
+    assert runs.Run(tmp_path).summary["evaluations"] == 20 and runs.Run(tmp_path).summary["loss/total"] < ended
+    assert [each["from_evaluation"] for each in runs.Run(tmp_path).provenance["later_sessions"]] == [9]
+
+
+def test_a_run_that_kept_no_checkpoint_is_extended_from_its_start(run, tmp_path, capsys) -> None:
+    overrides = ("optimizer=adam", "init=noise", "tracking.keep_checkpoint=false")
+    run(tmp_path / "run", *overrides, "optimizer.max_evaluations=5")
+    run(tmp_path / "run", *overrides, "optimizer.max_evaluations=9")
+    assert "starts over, since it left no checkpoint" in capsys.readouterr().err
+    run(tmp_path / "whole", *overrides, "optimizer.max_evaluations=9")
+    same(tmp_path / "run", tmp_path / "whole")
+    assert "checkpoint.npz" not in listing(tmp_path / "run")
+
+
+def test_a_larger_budget_takes_no_run_further_that_ended_of_itself(run, tmp_path, capsys) -> None:
+    run(tmp_path, "optimizer.gtol=1e30")
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    run(tmp_path, "optimizer.gtol=1e30", "optimizer.max_evaluations=99")
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == stamps
+    assert "finished before" in capsys.readouterr().out
 
 
 def test_another_thread_count_gives_the_same_bytes(small, tmp_path) -> None:

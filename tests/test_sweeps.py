@@ -1,5 +1,6 @@
 """Sweeps: a failed cell is one line and sinks nothing; the same command again runs only what is missing."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -7,12 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
 import wandb_file
-from conftest import metrics, start
+from conftest import listing, metrics, start
 from hydra import initialize_config_dir
 
 from stn import config, sweep_start, sweeps
@@ -72,6 +76,43 @@ def test_an_interrupt_ends_the_whole_sweep_and_the_same_command_goes_on(small: t
     assert not (tmp_path / "sweep" / "1").exists()
     assert not (tmp_path / "sweep" / "0" / "failed.json").exists()
     assert len(metrics(tmp_path / "sweep" / "0")["evaluation"]) < 100_000
+
+
+@pytest.mark.parametrize("asked", ["SIGTERM to the command, while cells run", "Ctrl-C, while their processes start"])
+def test_a_signal_reaches_the_processes_of_a_sweep_and_none_is_left(asked: str, small, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs pip install -e '.[joblib]'")
+    settings = ("init=noise", "optimizer=adam", "optimizer.max_evaluations=100000", "seed=0,1,2,3")
+    command = ("-m", *small, *settings, "hydra/launcher=joblib_local", "hydra.sweep.dir=sweep")
+    process, below = start(tmp_path, *command, start_new_session=True), []
+
+    def running() -> list[Path]:
+        return sorted(path.parent for path in (tmp_path / "sweep").glob("*/metrics.csv"))
+
+    try:
+        while process.poll() is None and len(running() if "cells run" in asked else below) < 2:
+            time.sleep(0.05)
+            found = psutil.Process(process.pid).children(recursive=True)
+            below = [each for each in found if "popen_loky" in str(each.cmdline())]
+        cells = running()
+        if "Ctrl-C" in asked:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        else:
+            process.terminate()
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == (130 if "Ctrl-C" in asked else 143), err
+        assert [line for line in err.splitlines() if not line.startswith("evaluation ")] == [
+            "interrupted: the best images so far are in sweep; the same command with hydra.sweep.dir=sweep goes on"
+        ]
+        assert running() == cells  # nothing more was started
+        for cell in cells:
+            assert {"image.png", "checkpoint.npz"} < listing(cell) and not {"failed.json", ".lock"} & listing(cell)
+            with np.load(cell / "checkpoint.npz") as saved:  # of its last evaluation
+                assert saved["evaluations"] == len(metrics(cell)["evaluation"])
+        assert not psutil.wait_procs(below, timeout=30)[1]
+    finally:
+        for each in (process, *below):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
 
 
 def test_a_wrong_key_ends_a_sweep_before_its_first_cell_in_one_line(small: tuple[str, ...], tmp_path: Path) -> None:

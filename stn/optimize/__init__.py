@@ -56,9 +56,7 @@ def minimize(
     pixel_unit = np.asarray(unit, dtype=np.float64)
     search = Search(value_and_grad, state, settings, on_evaluation, on_checkpoint, interrupted, bounds, pixel_unit)
     reason = _run(search)
-    if state.best is None or state.best_image is None:
-        raise RuntimeError(f"nothing was evaluated: {reason}")
-    return Outcome(state.best_image, state.best, state.index, state.iterations, state.seconds, reason)
+    return Outcome(*state.found, state.index, state.iterations, state.seconds, reason)
 
 
 def _run(search: Search) -> str:

@@ -24,11 +24,10 @@ def minimize(search: Search) -> None:
         search.check()
         before = state.best.terms.total if state.best else math.inf
         message = _round(search, round_end=(state.evaluations // every + 1) * every)
-        assert state.best is not None and state.best_image is not None
-        state.image = state.best_image
+        state.image, best = state.found
         if "CONVERGENCE" in message and ("GRADIENT" in message or settings.ftol > 0):
             raise Stop(f"converged ({message.split(':')[-1].strip().lower()})")
-        if message and state.best.terms.total >= before:
+        if message and best.terms.total >= before:
             raise Stop("stalled: no lower loss along the gradient")
         if not message:
             search.on_checkpoint(state)

@@ -49,6 +49,13 @@ class State:
         """The index of the next evaluation: how many were made, at all levels together."""
         return self.evaluations_before + self.evaluations
 
+    @property
+    def found(self) -> tuple[np.ndarray, Evaluation]:
+        """The best image so far and its evaluation; RuntimeError if nothing was evaluated."""
+        if self.best_image is None or self.best is None:
+            raise RuntimeError("nothing was evaluated")
+        return self.best_image, self.best
+
     def next_level(self, image: np.ndarray) -> "State":
         """The State at the start of the next level of a pyramid, from this level's enlarged result."""
         return State(
