@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
@@ -24,7 +24,8 @@ class Begin(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         try:
-            sweep_start.check(config.hydra.overrides.task)
+            given = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # ${…} is each cell's own
+            sweep_start.check(cast(list[str], given))
         except errors.InputError as error:  # which Hydra would turn into a warning, and start
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)

@@ -256,6 +256,7 @@ def test_one_output_for_several_cells_is_refused_before_the_first(command, tmp_p
     assert not (tmp_path / "sweep").exists()
 
 
+@pytest.mark.filterwarnings("error:Callback Begin")  # what Hydra makes of an error in it
 def test_an_output_that_names_its_cell_is_a_copy_each(command, tmp_path: Path) -> None:
     output = f"output={tmp_path}/copies/${{hydra:job.num}}.png"  # as the refusal advises
     ended = command("-m", "init=noise", "seed=0,1", output, f"hydra.sweep.dir={tmp_path / 'sweep'}")
