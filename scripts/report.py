@@ -1,27 +1,107 @@
-"""Write one HTML page over the runs below a directory: python scripts/report.py multirun/2026-01-31/12-00-00."""
+"""Write one HTML page over the runs below a directory, or of two runs that are to be compared.
+
+python scripts/report.py multirun/2026-01-31/12-00-00      all runs below it: DIRECTORY/report.html
+python scripts/report.py multirun/mine/0 multirun/mine/1   two runs: in what they differ, comparison.html
+"""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from stn import errors, report, sweep_table
+from stn import errors, report, runs, statistics, sweep_table, tables
+from stn.errors import InputError
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("directory", type=Path, help="a sweep, or any tree of run directories")
-    parser.add_argument("--output", type=Path, help="where to write; default: report.html in the directory")
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "paths", type=Path, nargs="+", metavar="DIRECTORY", help="a sweep, or any tree of run directories; or two runs"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where the page goes")
     parser.add_argument("--max-px", type=int, default=512, help="long side of the embedded pictures (default 512)")
+    parser.add_argument(
+        "--table",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="also a table: .csv has every run, .md and .tex (booktabs) the groups over seeds; may be repeated",
+    )
+    parser.add_argument("--columns", default="", help="results in .md and .tex, by comma; default: the measures")
+    parser.add_argument("--baseline", default="", metavar="RUN", help="what their ≈ compare with; default: the first")
+    parser.add_argument(
+        "--front",
+        nargs=3,
+        action="append",
+        default=[],
+        metavar=("X", "Y", "FILE"),
+        help="also a figure of two columns: --front content style front.pdf; may be repeated",
+    )
+    parser.add_argument("--along", help="the setting that joins its points; default: the one with the most values")
     parser.add_argument(
         "--wandb", action="store_true", help="also log a table with the pictures to the sweep's W&B group"
     )
-    given = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    given = parse()
     if given.max_px < 1:
-        raise errors.InputError(f"--max-px {given.max_px}: must be at least 1")
-    path = given.output or given.directory / "report.html"
-    report.write(given.directory, path, given.max_px)
-    print(path)
+        raise InputError(f"--max-px {given.max_px}: must be at least 1")
+    if len(given.paths) == 1:
+        one_tree(given.paths[0], given)
+    elif len(given.paths) == 2:
+        two_runs(*given.paths, given)
+    else:
+        raise InputError(
+            f"{len(given.paths)} directories given: one gives a report over all runs below it, two runs are compared; "
+            "for more give the directory that holds them"
+        )
+
+
+def one_tree(directory: Path, given: argparse.Namespace) -> None:
+    """The page, then what else was asked for; a line on standard output for each file."""
+    page = given.output or directory / "report.html"
+    report.write(directory, page, given.max_px)
+    print(page)
+    found = report.below(directory)
+    columns = [name for name in given.columns.split(",") if name]
+    for path in given.table:
+        tables.write(path, found, directory, columns, given.baseline)
+        print(path)
+    for x, y, name in given.front:
+        draw_front(Path(name), found, x, y, given.along)
+        print(name)
+    unfinished = [tables.name_of(run, directory) for run in found if run.state != "finished"]
+    if unfinished and (given.table or given.front):
+        print(f"left out, not finished: {', '.join(unfinished)}", file=sys.stderr)
     if given.wandb:
-        sweep_table.log(given.directory)
+        sweep_table.log(directory)
+
+
+def draw_front(path: Path, found: Sequence[runs.Run], x: str, y: str, along: str | None) -> None:
+    from stn import figures  # matplotlib takes a second to import
+
+    if path.suffix not in (".png", ".pdf", ".svg"):
+        raise InputError(f"--front {path}: must end in .png, .pdf or .svg")
+    groups = statistics.over_seeds(found)
+    if not groups:
+        raise InputError("--front: no finished run has readable settings, so there is nothing to draw")
+    columns = [tables.column_of(name, groups) for name in (x, y)]
+    joined = statistics.fronts(groups, tables.setting_of(along, groups) if along else statistics.swept(groups))
+    figures.save(figures.fronts(joined, *columns, statistics.not_comparable(found)), path)
+
+
+def two_runs(first: Path, second: Path, given: argparse.Namespace) -> None:
+    if given.table or given.front or given.wandb:
+        raise InputError("--table, --front and --wandb take one directory; give the one that holds both runs")
+    for path in (first, second):
+        if not any((path / name).is_file() for name in (runs.PROVENANCE, runs.FAILED)):
+            raise InputError(f"{path}: not a run directory, and two directories are two runs to compare")
+    page = given.output or Path("comparison.html")
+    report.write_comparison(runs.Run(first), runs.Run(second), page, given.max_px)
+    print(page)
 
 
 if __name__ == "__main__":

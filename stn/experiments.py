@@ -23,7 +23,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from stn import assets, config, errors, figures, files, guides, pictures, runs
+from stn import assets, config, errors, figures, files, guides, pictures, runs, tables
 from stn.errors import InputError
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
@@ -101,7 +101,7 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
         raise InputError(f"{error}; remove that run's directory, and the same command computes it again") from None
     figures.save(experiment.draw(finished), folder / "figure.png", folder / "figure.pdf")
     figures.save(figures.curves(finished), folder / "losses.png")
-    figures.table(folder / "runs.csv", finished)
+    files.write_text(folder / "runs.csv", tables.of_runs(finished, folder))
     files.write_text(folder / "caption.txt", f"{experiment.caption}\n\n{_conditions(finished)}\n")
     if experiment.write:
         experiment.write(folder, finished)

@@ -1,8 +1,6 @@
 """Montages, curves and tables, drawn by matplotlib from pictures and run directories."""
 
-import csv
-import io
-import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from stn import files, images, runs
+from stn import files, images, runs, statistics, tables
 
 matplotlib.use("Agg")  # no window, no display
 
@@ -19,6 +17,8 @@ import matplotlib.pyplot as plt
 
 TEXT_WIDTH = 6.875  # inches, of CVPR's two columns
 FONT_PT = 8  # of the papers' figures, near enough
+LEGEND_WIDTH = 36  # letters
+LOG_FROM = 100  # the ratio of the largest to the smallest number from which a front's axis is logarithmic
 STYLE: dict[Any, Any] = {
     "font.size": FONT_PT,
     "axes.titlesize": FONT_PT,
@@ -125,32 +125,56 @@ def loss_curves(run_dir: Path) -> Path:
 def curves(
     finished: Mapping[str, runs.Run], across: Sequence[str] = ("evaluation",), term: str = "loss/total"
 ) -> plt.Figure:
-    """One term of every run over each of the columns named in `across`, the best value so far, on a log scale."""
+    """One term of every run's best image so far over each of the columns named in `across`, on a log scale."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(across), figsize=(TEXT_WIDTH, 3), squeeze=False, layout="constrained")
         for axis, column in zip(axes[0], across, strict=True):
             for label, run in finished.items():
-                axis.plot(run.metrics[column], np.fmin.accumulate(run.metrics[term]), label=label, linewidth=1)
+                best = runs.best_so_far(run.metrics)
+                axis.plot(run.metrics[column], run.metrics[term][best], label=label, linewidth=1)
             axis.set(xlabel=column, ylabel=f"{term}, best so far", yscale="log")
         handles, labels = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right upper", ncols=1 + len(finished) // 16)
     return figure
 
 
-def table(path: Path, finished: Mapping[str, runs.Run]) -> None:
-    """Write one row a run: its name, the parameters that differ, the summary (the picture's own first), the rest."""
-    flat = {name: runs.flat(run.settings) for name, run in finished.items()}
-    differing = runs.differing([run.settings for run in finished.values()])
-    results = [key for run in finished.values() for key in runs.results(run.summary)]
-    rest = [key for settings in flat.values() for key in settings]
-    columns = list(dict.fromkeys(["run", *differing, *results, *rest, "directory"]))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    for name, run in finished.items():
-        settings = {key: json.dumps(value) if isinstance(value, list) else value for key, value in flat[name].items()}
-        writer.writerow({"run": name, **settings, **run.summary, "directory": run.path.name})
-    files.write_text(path, text.getvalue())
+def fronts(lines: Mapping[str, Sequence[statistics.Group]], x: str, y: str, notes: Sequence[str] = ()) -> plt.Figure:
+    """Result `y` over `x`, a line a front by its label: means over seeds, bars of one standard deviation.
+
+    Fewer than three points make no front: they are dotted, and it is said. `notes` stand above the legend.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(TEXT_WIDTH, 3.2), layout="constrained")
+        any_few = False
+        for label, groups in lines.items():
+            estimates = [(group.estimate(x), group.estimate(y)) for group in groups]
+            known = [(across, up) for across, up in estimates if across and up]
+            if not known:
+                continue
+            few = len(known) < statistics.FRONT_POINTS
+            any_few |= few
+            across, up = zip(*known, strict=True)
+            axis.errorbar(
+                [each.mean for each in across],
+                [each.mean for each in up],
+                xerr=[np.nan_to_num(each.deviation) for each in across],
+                yerr=[np.nan_to_num(each.deviation) for each in up],
+                label=textwrap.fill(label, LEGEND_WIDTH),
+                marker="o",
+                markersize=3,
+                linewidth=1,
+                linestyle=":" if few else "-",
+            )
+        axis.set(xlabel=tables.heading(x), ylabel=tables.heading(y))
+        for column, scale in ((x, axis.set_xscale), (y, axis.set_yscale)):
+            means = [each.mean for line in lines.values() for group in line if (each := group.estimate(column))]
+            if means and min(means) > 0 and max(means) > LOG_FROM * min(means):
+                scale("log")
+        told = [*notes, *(["Dotted: fewer than three points, which make no front."] if any_few else [])]
+        if lines:
+            title = "\n".join(textwrap.fill(note, LEGEND_WIDTH) for note in told)
+            figure.legend(loc="outside right upper", title=title, title_fontsize=FONT_PT - 1)
+    return figure
 
 
 def save(figure: plt.Figure, *paths: Path) -> None:

@@ -1,31 +1,27 @@
-"""One HTML page over any tree of run directories: table, pictures, before and after, curves, commands."""
+"""One HTML page over any tree of run directories, or over two: pictures, groups over seeds, fronts, curves, table."""
 
 import base64
-import functools
 import io
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from stn import assets, config, files, images, resizing, runs
+from stn import assets, commands, comparison, files, images, resizing, runs, statistics, tables
 from stn.errors import InputError
 
-TEMPLATE = Path(__file__).with_name("report.html")
+PAGE = Path(__file__).with_name("page")
 CURVE_POINTS = 300  # of one run; more cannot be told apart at the width of the page
-LOSSES = ("loss/total", "loss/content", "loss/style", "loss/smoothness")
-# The picture's own losses come first: the optimizer's are of an image that may leave 0-255.
-SHOWN = (
-    *(f"picture/{key}" for key in LOSSES),
-    *("picture/clipped_share", *LOSSES, "evaluations", "seconds", "stop_reason"),
-)
+ALL_POINTS = 30_000  # of all runs together, so that a page of hundreds opens at once
+SHOWN = (*statistics.RESULTS, "stop_reason")
+
+# Puts a picture where the page finds it, and gives its key among the page's pictures; None if it cannot be read.
+Keep = Callable[[Path], str | None]
 
 
 def write(directory: Path, path: Path, max_px: int = 512) -> int:
@@ -34,71 +30,143 @@ def write(directory: Path, path: Path, max_px: int = 512) -> int:
     Pictures are embedded as JPEG, no side above `max_px`. A run that did not finish, or cannot be read, is listed with
     what is known of it. Raises InputError where there is no run at all.
     """
+    found = below(directory)
+    embedded = Embedded(max_px)
+    named = {tables.name_of(run, directory): run for run in found}
+    page = collect(directory.resolve().name, named, embedded.keep)
+    files.write_text(path, html(page | {"pictures": embedded.pictures}))
+    return len(found)
+
+
+def write_comparison(first: runs.Run, second: runs.Run, path: Path, max_px: int = 512) -> None:
+    """Write the page of two runs to `path`: as `write`, with their differences in settings, results and pictures."""
+    embedded = Embedded(max_px)
+    named = {str(run.path): run for run in (first, second)}
+    page = collect(" and ".join(named), named, embedded.keep)
+    rgb, note = comparison.difference(first, second)
+    page["comparison"] = {
+        "picture": None if rgb is None else embedded.add("difference", rgb),
+        "note": note,
+        "rows": comparison.rows(first, second),
+    }
+    files.write_text(path, html(page | {"pictures": embedded.pictures}))
+
+
+def below(directory: Path) -> list[runs.Run]:
+    """Every run below `directory`; InputError if there is none."""
     found = runs.below(directory)
     if not found:
         raise InputError(f"{directory}: holds no run (a directory with provenance.json)")
-    pictures: dict[str, str] = {}
-    listed = [_listed(run, directory, pictures, max_px) for run in found]
-    for run, chosen in zip(listed, parameters(found), strict=True):
+    return found
+
+
+def collect(title: str, named: Mapping[str, runs.Run], keep: Keep) -> dict[str, Any]:
+    """All that the page shows of these runs, as plain values, but for `pictures` by the keys that `keep` gave."""
+    found = list(named.values())
+    points = min(CURVE_POINTS, max(50, ALL_POINTS // max(1, len(found))))
+    listed = [_listed(name, run, keep, points) for name, run in named.items()]
+    for run, chosen in zip(listed, runs.parameters(found), strict=True):
         run["parameters"] = chosen
-    measures = [key for key in dict.fromkeys(key for run in listed for key in run["results"]) if key not in SHOWN]
-    page = {
-        "title": directory.resolve().name,
-        "parameters": list(dict.fromkeys(key for run in listed for key in run["parameters"])),
-        "results": [*(key for key in SHOWN if any(run["results"].get(key) for run in listed)), *measures],
-        "runs": listed,
-        "pictures": pictures,
-    }
-    # Inside a script element only `<` can end the data.
-    data = json.dumps(page, allow_nan=False).replace("<", "\\u003c")
-    files.write_text(path, TEMPLATE.read_text(encoding="utf-8").replace("{{data}}", data))
-    return len(listed)
-
-
-def parameters(several: Sequence[runs.Run]) -> list[dict[str, Any]]:
-    """Of each run's settings those in which not all runs agree, in short forms; none for a run without settings."""
-    known = [run.settings for run in several if run.settings]
-    # The preset's name changes no pixel, but is what a reader calls its runs by.
-    named = ["name"] if len({str(settings.get("name")) for settings in known}) > 1 else []
-    keys, flats = [*named, *runs.differing(known)], [runs.flat(run.settings) for run in several]
-    return [{key: _shown(flat[key]) for key in keys if key in flat} for flat in flats]
-
-
-def overrides_of(settings: dict[str, Any]) -> list[str]:
-    """The overrides of scripts/stylize.py that make these settings: the preset, then whatever differs from it."""
-    preset = str(settings.get("name", "custom"))
-    start, base = _base(preset)
-    flat, known = runs.flat(settings), runs.flat(base)
-    return [*start, *(f"{key}={_grammar(value)}" for key, value in flat.items() if known.get(key) != value)]
-
-
-def command(settings: dict[str, Any]) -> str:
-    """The shell command that makes this run again."""
-    kept = [text for text in overrides_of(settings) if not runs.inert(text.partition("=")[0])]
-    return shlex.join(["python", "scripts/stylize.py", *kept])
-
-
-@functools.cache
-def _base(preset: str) -> tuple[tuple[str, ...], dict[str, Any]]:
-    for start in ((f"preset={preset}",), ()):
-        try:
-            return start, config.to_dict(config.compose(*start))
-        except (HydraException, OmegaConfBaseException, InputError):
-            continue  # not a preset (`custom`, or one that has gone since)
-    raise InputError("the default configuration cannot be composed")
-
-
-def _listed(run: runs.Run, root: Path, pictures: dict[str, str], max_px: int) -> dict[str, Any]:
-    """One run as the page has it."""
-    results = {key: value for key, value in run.summary.items() if key in SHOWN or key.startswith("measures/")}
+    parameters = list(dict.fromkeys(key for run in listed for key in run["parameters"]))
+    results = statistics.results(found)
     return {
-        "name": str(run.path.relative_to(root)) if run.path != root else run.path.resolve().name,
+        "title": title,
+        "notes": statistics.not_comparable(found),
+        "parameters": parameters,
+        "main": tables.main_results(found),
+        "results": results + ["stop_reason"] * any(run.summary.get("stop_reason") for run in found),
+        "headings": {key: tables.heading(key) for key in (*parameters, *results) if tables.heading(key) != key},
+        "runs": listed,
+        **_grouped(named, [*results, *parameters]),
+    }
+
+
+def html(page: Mapping[str, Any]) -> str:
+    """The page as one file that needs no other."""
+    data = json.dumps(page, allow_nan=False).replace(
+        "<", "\\u003c"
+    )  # inside a script element only `<` can end the data
+    script = "".join(_part(name) for name in ("runs.js", "charts.js"))
+    parts = {"style": _part("report.css"), "data": data, "script": script}
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("report.html"))
+
+
+class Embedded:
+    """Pictures inside the page, as JPEG with no side above `max_px`; the same file only once."""
+
+    def __init__(self, max_px: int) -> None:
+        self.pictures: dict[str, str] = {}
+        self._max_px = max_px
+
+    def keep(self, path: Path) -> str | None:
+        """Embed a file, by its checksum."""
+        try:
+            key = files.sha256(path)[:16]
+            return key if key in self.pictures else self.add(key, images.read(path))
+        except (OSError, InputError):
+            return None
+
+    def add(self, key: str, rgb: np.ndarray) -> str:
+        """Embed `rgb` [h, w, 3] 0-255 and give its key."""
+        scale = min(1.0, self._max_px / max(rgb.shape[:2]))
+        if scale < 1:
+            rgb = resizing.resize(rgb, *(max(1, round(side * scale)) for side in rgb.shape[:2]))
+        data = io.BytesIO()
+        Image.fromarray(images.to_bytes(rgb)).save(data, "JPEG", quality=92, subsampling=0)
+        self.pictures[key] = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
+        return key
+
+
+def _part(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str, Any]:
+    """The groups over seeds, with what the page may draw across and up, and how their points are joined."""
+    names = {id(run): name for name, run in named.items()}
+    groups = statistics.over_seeds(named.values())
+    place = {id(group): index for index, group in enumerate(groups)}
+    estimates = [{key: known for key in columns if (known := group.estimate(key))} for group in groups]
+    keys = dict.fromkeys(key for group in groups for key in group.parameters)
+    joined = {along: statistics.fronts(groups, along or None) for along in ("", *keys)}
+    return {
+        "groups": [
+            {
+                "runs": [names[id(run)] for run in group.runs],
+                "parameters": group.parameters,
+                "yardstick": ", ".join(group.yardstick),
+                "estimates": {
+                    key: [known.mean, _known(known.deviation), known.seeds, tables.estimated(known)]
+                    for key, known in each.items()
+                },
+            }
+            for group, each in zip(groups, estimates, strict=True)
+        ],
+        "axes": [key for key in columns if any(key in each for each in estimates)],
+        "along": statistics.swept(groups) or "",
+        "fronts": {
+            along: {label: [place[id(group)] for group in front] for label, front in fronts.items()}
+            for along, fronts in joined.items()
+        },
+        "frontpoints": statistics.FRONT_POINTS,
+    }
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _listed(name: str, run: runs.Run, keep: Keep, points: int) -> dict[str, Any]:
+    """One run as the page has it; curves have at most `points` points."""
+    shown = {key: value for key, value in run.summary.items() if key in SHOWN or key.startswith("measures/")}
+    return {
+        "name": name,
         "state": run.state,
         "reason": _reason(run),
-        "results": {key: _finite(value) for key, value in results.items()},
-        "curve": _curve(run.metrics),
-        "after": _embed(run.path / runs.PICTURE, pictures, max_px),
-        "before": _before(run, pictures, max_px),
+        "results": {key: runs.finite(value) for key, value in shown.items()},
+        **_curves(run.metrics, points),
+        "after": keep(run.path / runs.PICTURE),
+        "before": _before(run, keep),
         "command": _again(run),
     }
 
@@ -115,52 +183,43 @@ def _reason(run: runs.Run) -> str:
 def _again(run: runs.Run) -> str:
     """The command that makes the run; of a cell refused at once only its overrides are known."""
     if run.settings:
-        return command(run.settings)
+        return commands.command(run.settings)
     if run.failure:
         return shlex.join(["python", "scripts/stylize.py", *map(str, run.failure.get("overrides", []))])
     return ""
 
 
-def _before(run: runs.Run, pictures: dict[str, str], max_px: int) -> str | None:
+def _before(run: runs.Run, keep: Keep) -> str | None:
     """The content picture, if it is at hand and unchanged; else the first progress picture."""
     try:
         path = assets.locate_image(run.settings["content"]["path"])
         if path.is_file() and files.sha256(path) == run.provenance["inputs_sha256"]["content"]:
-            return _embed(path, pictures, max_px)
+            return keep(path)
     except (KeyError, TypeError, InputError, OSError):
         pass
     progress = sorted((run.path / "progress").glob("*.png"))
-    return _embed(progress[0], pictures, max_px) if progress else None
+    return keep(progress[0]) if progress else None
 
 
-def _embed(path: Path, pictures: dict[str, str], max_px: int) -> str | None:
-    """Put the picture among the page's, once, and give its key; None where there is no readable picture."""
-    try:
-        key = files.sha256(path)[:16]
-    except OSError:
-        return None
-    if key not in pictures:
-        try:
-            rgb = images.read(path)
-        except InputError:
-            return None
-        scale = min(1.0, max_px / max(rgb.shape[:2]))
-        if scale < 1:
-            rgb = resizing.resize(rgb, *(max(1, round(side * scale)) for side in rgb.shape[:2]))
-        data = io.BytesIO()
-        Image.fromarray(images.to_bytes(rgb)).save(data, "JPEG", quality=92, subsampling=0)
-        pictures[key] = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
-    return key
+def _curves(metrics: Mapping[str, np.ndarray], points: int) -> dict[str, Any]:
+    """The losses over evaluations and seconds, thinned out with both ends kept: `curve`, and `best`, which has those of
+    the best image so far. Terms that are zero all over are left out."""
+    length = len(metrics.get("loss/total", ()))
+    if not length:
+        return {"curve": {}, "best": {}}
+    kept = np.unique(np.linspace(0, length - 1, min(length, points)).round().astype(int))
+    best = runs.best_so_far(metrics)[kept]
+    terms = [name for name in metrics if name.startswith("loss/") and metrics[name].any()]
+    names = [name for name in ("evaluation", "seconds") if name in metrics]
+    return {
+        "curve": {name: _rounded(metrics[name][kept]) for name in (*names, *terms)},
+        "best": {name: _rounded(metrics[name][best]) for name in terms},
+    }
 
 
-def _curve(metrics: Mapping[str, np.ndarray]) -> dict[str, list[Any]]:
-    """The loss columns over the evaluations and the seconds, thinned out to CURVE_POINTS with both ends kept."""
-    curve: dict[str, list[Any]] = {}
-    for name, column in metrics.items():
-        if len(column) and (name in ("evaluation", "seconds") or name.startswith("loss/")):
-            kept = np.unique(np.linspace(0, len(column) - 1, min(len(column), CURVE_POINTS)).round().astype(int))
-            curve[name] = [_finite(value) for value in column[kept].tolist()]
-    return curve
+def _rounded(column: np.ndarray) -> list[Any]:
+    """Five digits, more than can be drawn."""
+    return [runs.finite(float(f"{value:.5g}")) for value in column.tolist()]
 
 
 def _budget(settings: dict[str, Any]) -> Any:
@@ -169,35 +228,3 @@ def _budget(settings: dict[str, Any]) -> Any:
         return settings["optimizer"]["max_evaluations"] + sum(level["max_evaluations"] for level in levels)
     except (KeyError, TypeError):
         return "?"
-
-
-def _shown(value: Any) -> Any:
-    """A setting as the table shows it: numbers stay numbers, layer lists and paths become short."""
-    if isinstance(value, list) and value and all(isinstance(item, dict) and "layer" in item for item in value):
-        equal = len({item["weight"] for item in value}) == 1
-        return ", ".join(item["layer"] if equal else f"{item['layer']} × {item['weight']:g}" for item in value)
-    if isinstance(value, str):
-        return Path(value.partition(":")[2] or value).stem if "/" in value or ":" in value else value
-    if value is None or isinstance(value, bool | list | dict):
-        return json.dumps(value)
-    return _finite(value)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN."""
-    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _grammar(value: Any) -> str:
-    """A value in Hydra's override grammar."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list):
-        return "[" + ",".join(_grammar(item) for item in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_grammar(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, str):
-        if re.fullmatch(r"[A-Za-z_/][\w./:-]*", value) and value.lower() not in ("null", "true", "false", "nan", "inf"):
-            return value
-        return "'" + value.replace("\\'", "\\\\'").replace("'", "\\'") + "'"
-    return repr(value)

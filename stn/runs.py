@@ -130,12 +130,50 @@ def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None
     return f"{min(keys)}: {flat(earlier).get(min(keys))} → {flat(now).get(min(keys))}"
 
 
+def parameters(several: Sequence[Run]) -> list[dict[str, Any]]:
+    """Of each run's settings those in which not all runs agree, in short forms; none for a run without settings."""
+    known = [run.settings for run in several if run.settings]
+    # The preset's name changes no pixel, but is what a reader calls its runs by.
+    named = ["name"] if len({str(settings.get("name")) for settings in known}) > 1 else []
+    keys, flats = [*named, *differing(known)], [flat(run.settings) for run in several]
+    return [{key: short(each[key]) for key in keys if key in each} for each in flats]
+
+
+def short(value: Any) -> Any:
+    """A setting as a table shows it: numbers stay numbers, layer lists and paths become short."""
+    if isinstance(value, list) and value and all(isinstance(item, dict) and "layer" in item for item in value):
+        equal = len({item["weight"] for item in value}) == 1
+        return ", ".join(item["layer"] if equal else f"{item['layer']} × {item['weight']:g}" for item in value)
+    if isinstance(value, str):
+        return Path(value.partition(":")[2] or value).stem if "/" in value or ":" in value else value
+    if value is None or isinstance(value, bool | list | dict):
+        return json.dumps(value)
+    return finite(value)
+
+
+def finite(value: Any) -> Any:
+    """A value as JSON can hold it, which knows no NaN and no infinity: those become text."""
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings as {"objective.style_weight": …}; lists stay as they are."""
     found: dict[str, Any] = {}
     for key, value in settings.items():
         found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return found
+
+
+def best_so_far(metrics: Mapping[str, np.ndarray]) -> np.ndarray:
+    """For each row of metrics.csv the row of the lowest total loss up to it, anew at each level of a pyramid."""
+    total = metrics["loss/total"].tolist()
+    level = metrics.get("level", np.zeros(len(total))).tolist()
+    rows, best = np.zeros(len(total), int), 0
+    for row, value in enumerate(total):
+        if value < total[best] or np.isnan(total[best]) or level[row] != level[best]:
+            best = row
+        rows[row] = best
+    return rows
 
 
 def results(summary: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from stn import report, runs
+from stn import runs
 from stn.errors import InputError
 
 SHOWN = ("picture/loss/", "picture/clipped_share", "loss/", "measures/")
@@ -37,7 +37,7 @@ def _log(sweep_dir: Path, cells: list[runs.Run], known: list[dict[str, Any]]) ->
     # A table's pictures are an artifact, which W&B would stage in the user's home.
     os.environ["WANDB_DATA_DIR"] = os.environ["WANDB_CACHE_DIR"] = str((sweep_dir / "wandb").absolute())
     rows: list[dict[str, Any]] = []
-    for cell, chosen in zip(cells, report.parameters(cells), strict=True):
+    for cell, chosen in zip(cells, runs.parameters(cells), strict=True):
         numbers = {key: cell.summary[key] for key in runs.results(cell.summary) if key.startswith(SHOWN)}
         # As text, since a column has one type: sizes may be null, seeds numbers.
         rows.append({"cell": cell.path.name, **{key: str(value) for key, value in chosen.items()}, **numbers})

@@ -138,9 +138,14 @@ def check_python(words: list[str], here: Path, run: Callable[..., Any], monkeypa
     elif words[0].startswith("experiments/"):
         check_experiment(script, given)
     elif words[0] == "scripts/report.py":
-        run(here / given[0] / "0")
+        compared = len(given) > 1 and not given[1].startswith("-")
+        for run_dir in given[:2] if compared else [f"{given[0]}/0"]:
+            run(here / run_dir)
         run_script(script, given, monkeypatch)
-        assert "<html" in (here / given[0] / "report.html").read_text()
+        page = here / ("comparison.html" if compared else f"{given[0]}/report.html")
+        assert "<html" in page.read_text()
+        written = [here / word for word in given if Path(word).suffix in (".csv", ".md", ".tex", ".pdf")]
+        assert all(path.stat().st_size for path in written)
     elif words[0] in ("scripts/classify.py", "scripts/mean_activations.py"):
         run_script(script, given, monkeypatch)
     else:

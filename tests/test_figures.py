@@ -5,10 +5,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from made_runs import make_run
 from matplotlib import colors
 from PIL import Image
 
-from stn import figures
+from stn import figures, runs, statistics
 
 RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 160, 20), (20, 20, 230), (230, 220, 20)
 COLUMNS = "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/smoothness"
@@ -89,3 +90,27 @@ def test_the_command_draws_the_figures_of_a_run_also_of_one_that_was_finished(co
     assert ended.code == 0, ended.err
     assert {"comparison.png", "losses.png"} <= {file.name for file in ended.run_dir.iterdir()}
     assert {"total", "style"} <= drawn(ended.run_dir / "losses.png")
+
+
+def test_a_front_has_means_deviations_and_says_what_is_too_short(tmp_path: Path) -> None:
+    for pooling, weights in (("avg", (1, 10, 1000)), ("max", (1, 10))):
+        for weight in weights:
+            for seed in (0, 2):
+                overrides = (f"network.pooling={pooling}", f"objective.style_weight={weight}", f"seed={seed}")
+                measures = {"measures/content": weight + 0.0, "measures/style": 5.0 + seed}
+                make_run(tmp_path / f"{pooling}-{weight}-{seed}", 1.0, *overrides, rows=1, **measures)
+    groups = statistics.over_seeds(runs.below(tmp_path))
+    lines = statistics.fronts(groups, statistics.swept(groups))
+    figure = figures.fronts(lines, "measures/content", "measures/style", ["No comparison."])
+    [axis] = figure.axes
+    points = [container.lines[0].get_xydata().tolist() for container in axis.containers]
+    assert points == [[[1, 6], [10, 6], [1000, 6]], [[1, 6], [10, 6]]]
+    [upright] = [line for line in axis.containers[0].lines[2] if np.ptp(line.get_segments()[0][:, 1]) > 0]
+    assert upright.get_segments()[0][:, 1] == pytest.approx([6 - 2**0.5, 6 + 2**0.5])
+    assert (axis.get_xscale(), axis.get_yscale()) == ("log", "linear")
+    assert [container.lines[0].get_linestyle() for container in axis.containers] == ["-", ":"]
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["pooling=avg", "pooling=max"]
+    assert "No comparison." in legend.get_title().get_text() and "Dotted: fewer than" in legend.get_title().get_text()
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("measures/content", "measures/style")
+    plt.close(figure)

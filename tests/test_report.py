@@ -1,45 +1,20 @@
 """The report: what it lists, what it escapes, the commands it gives, and that a browser draws and sorts it from file://."""
 
-import html
+import itertools
 import json
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from made_runs import CHROMIUM, drawn, make_run, page_of, settings_of, table
 
-from stn import config, errors, images, report, runs
+from stn import commands, config, errors, report, runs, tables
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-def settings_of(*overrides: str) -> dict[str, Any]:
-    return config.to_dict(config.compose(*overrides))
-
-
-def make_run(run_dir: Path, total: float | None, *overrides: str, rows: int = 7, **extra: Any) -> None:
-    """A run directory as stn writes it; without `total`, one that did not finish."""
-    run_dir.mkdir(parents=True)
-    settings = settings_of("content=coffee", "style=strokes", *overrides)
-    (run_dir / "provenance.json").write_text(json.dumps({"config": settings, "inputs_sha256": {}}))
-    lines = ["evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/smoothness,content/relu4_2"]
-    lines += [f"{i},{i},{i / 2},{100 / (i + 1)},{60 / (i + 1)},{40 / (i + 1)},0.0,1" for i in range(rows)]
-    (run_dir / "metrics.csv").write_text("\n".join(lines) + "\n")
-    if total is None:
-        return
-    summary = {"loss/total": total, "loss/content": 0.6 * total, "loss/style": 0.4 * total, "loss/smoothness": 0.0}
-    summary |= {f"picture/{key}": 2 * value for key, value in summary.items()} | {"picture/clipped_share": 0.25}
-    (run_dir / "summary.json").write_text(json.dumps(summary | {"evaluations": rows, "seconds": 3.5} | extra))
-    y, x = np.mgrid[:20, :30]
-    images.write(run_dir / "image.png", np.stack([8.0 * x, 12.0 * y, 0 * x + total], axis=-1))
-    (run_dir / "progress").mkdir()
-    images.write(run_dir / "progress" / "000100.png", np.stack([8.0 * x, 12.0 * y, 0 * x], axis=-1))
 
 
 @pytest.fixture
@@ -63,12 +38,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "12" / runs.FAILED).write_text(json.dumps(failure))
     make_run(folder / "13", 50.0, f"content.path='{HOSTILE}.jpg'", "seed=77")
     return folder
-
-
-def page_of(path: Path) -> dict[str, Any]:
-    found = re.search(r'<script id="data" type="application/json">(.*?)</script>', path.read_text(), re.DOTALL)
-    assert found
-    return json.loads(found[1])
 
 
 @pytest.fixture
@@ -150,7 +119,7 @@ def test_large_pictures_are_made_smaller(tree: Path) -> None:
 )
 def test_the_overrides_of_a_run_make_its_settings_again(overrides: tuple[str, ...]) -> None:
     settings = settings_of(*overrides)
-    assert settings_of(*report.overrides_of(settings)) == settings
+    assert settings_of(*commands.overrides_of(settings)) == settings
 
 
 def test_the_commands_are_for_a_shell(page: dict[str, Any]) -> None:
@@ -225,23 +194,6 @@ def test_the_script_says_where_the_page_is_and_does_not_import_tensorflow(tree: 
     assert done.returncode == 2 and done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
 
 
-def drawn(path: Path, fragment: str = "") -> str:
-    """The page's elements after a headless Chromium has run its script."""
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    options += ["--disable-background-networking", "--disable-component-update", "--dump-dom"]
-    with tempfile.TemporaryDirectory() as profile:
-        address = path.absolute().as_uri() + fragment
-        command = [str(CHROMIUM), *options, f"--user-data-dir={profile}", address]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-
-
-def table(dom: str) -> list[list[str]]:
-    """The text of the run table's cells, row by row."""
-    body = dom.split('<table id="runs">')[1].split("<tbody>")[1].split("</tbody>")[0]
-    rows = [re.findall(r"<td[^>]*>(.*?)</td>", line, re.DOTALL) for line in body.split("<tr")[1:]]
-    return [[html.unescape(cell) for cell in row] for row in rows]
-
-
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
 def test_a_browser_draws_sorts_and_filters_the_page_from_a_file(tree: Path) -> None:
     path = tree / "report.html"
@@ -250,7 +202,9 @@ def test_a_browser_draws_sorts_and_filters_the_page_from_a_file(tree: Path) -> N
     assert [row[0] for row in table(plain)] == [str(i) for i in range(14)]
     assert "14 of 14 runs shown; 12 finished, 1 unfinished, 1 failed" in plain
     assert HOSTILE in table(plain)[12][2] and "<img src=x" not in plain
-    assert len(re.findall(r"<path d=\"M", plain)) == 13  # a curve each, but for the one that failed at once
+    curves = plain.split('<svg id="curves"')[1].split("</svg>")[0]
+    assert len(re.findall(r"<path d=\"M", curves)) == 13  # a curve each, but for the one that failed at once
+    assert re.findall(r"<h2>(.*?)</h2>", plain)[0] == "Pictures"
     grid = plain.split('<table id="grid">')[1].split("</table>")[0]
     assert grid.count("<img") == 12
     assert '<div class="over" style="clip-path: inset' in plain
@@ -265,5 +219,84 @@ def test_a_browser_draws_sorts_and_filters_the_page_from_a_file(tree: Path) -> N
     filtered = table(drawn(path, "#filter=pooling%3Dmax%20loss/total%3C60"))
     assert [row[0] for row in filtered] == ["7", "9"]
     assert [row[0] for row in table(drawn(path, "#filter=FAILED"))] == ["12"]
-    linear = drawn(path, "#log=0&over=seconds&run=3&rows=seed&columns=")
-    assert '<tr class="chosen"><td class="" title="3">3' in linear and ">seconds</text>" in linear
+    linear = drawn(path, "#log=0&best=0&over=seconds&run=3&rows=seed&columns=")
+    assert '<tr class="chosen"><td class="" title="3"><button>3<' in linear and ">time (s)</text>" in linear
+    assert "of the best image so far</text>" in plain and "of the best image so far</text>" not in drawn(
+        path, "#best=0"
+    )
+
+
+@pytest.fixture(scope="module")
+def ablation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A front of three weights for average pooling, of two for max pooling, two seeds each; and a run that failed."""
+    folder = tmp_path_factory.mktemp("ablation")
+    for pooling, weights in (("avg", (1, 10, 100)), ("max", (1, 10))):
+        for weight, seed in itertools.product(weights, (0, 1)):
+            overrides = (f"network.pooling={pooling}", f"objective.style_weight={weight}", f"seed={seed}")
+            style = {"measures/style": 10 + 4 * seed + 2 * (pooling == "max") + 50 * (weight > 1)}
+            others = {"measures/content": 12345.6 / weight, "measures/style/relu1_1": 1e-5}
+            make_run(folder / f"{pooling}-{weight}-{seed}", 1.0, *overrides, **style, **others)
+    (folder / "refused").mkdir()
+    (folder / "refused" / runs.FAILED).write_text(json.dumps({"error": "no"}))
+    return folder
+
+
+def head_index(dom: str, column: str, name: str = "groups") -> int:
+    """Which column of a table this is, by the key that its heading keeps as a title."""
+    head = dom.split(f'<table id="{name}">')[1].split("</thead>")[0]
+    return re.findall(r'<th title="(.*?)"', head).index(column)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+def test_a_browser_shows_groups_over_seeds_and_fronts(ablation: Path, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    report.write(ablation, path)
+    dom = drawn(path)
+    head = dom.split('<table id="groups">')[1].split("</thead>")[0]
+    results = ["measures/style", "measures/content", "time (s)"]
+    assert re.findall(r"<th [^>]*>(.*?)</th>", head) == ["network.pooling", "objective.style_weight", "seeds", *results]
+    assert table(dom, "groups") == [
+        ["avg", "1", "2", "12 ± 2.8", "12300 ± 0", "3.50 ± 0"],
+        ["avg", "10", "2", "62 ± 2.8", "1230 ± 0", "3.50 ± 0 ≈"],
+        ["avg", "100", "2", "62 ± 2.8", "123 ± 0", "3.50 ± 0 ≈"],
+        ["max", "1", "2", "14 ± 2.8 ≈", "12300 ± 0 ≈", "3.50 ± 0 ≈"],  # 2 apart, and the deviation is 2 √2
+        ["max", "10", "2", "64 ± 2.8", "1230 ± 0", "3.50 ± 0 ≈"],
+    ]
+    front = dom.split('<svg id="front"')[1].split("</svg>")[0]
+    assert front.count("<circle") == 5 and front.count('<path d="M') == 2 and front.count('stroke-dasharray="3 4"') == 1
+    assert "pooling=avg</span>" in dom and "pooling=max (2 points)</span>" in dom
+    assert "Dotted: fewer than three points" in dom
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+def test_a_browser_shows_another_baseline_and_other_axes(ablation: Path, tmp_path: Path) -> None:
+    path, layer = tmp_path / "report.html", "measures/style/relu1_1"
+    report.write(ablation, path)
+    dom = drawn(path, f"#baseline=2&every=1&x=objective.style_weight&y={layer}&along=network.pooling&logx=1")
+    style = head_index(dom, "measures/style")
+    marked = {(row[0], row[1]) for row in table(dom, "groups") if row[style].endswith("≈")}
+    assert marked == {("avg", "10"), ("max", "10")}  # 0 and 2 from 62
+    front = dom.split('<svg id="front"')[1].split("</svg>")[0]
+    assert f"up: {layer}</text>" in front and front.count('stroke-dasharray="3 4"') == 3
+    for column, values in (("measures/content", (12345.6, 1234.56, 123.456)), (layer, (1e-5,))):
+        shown = {row[head_index(dom, column, "runs")] for row in table(dom)}
+        assert shown == {"", *map(tables.three_digits, values)}  # the page's own digits are those of tables
+
+
+def test_a_page_over_several_networks_says_that_measures_do_not_compare(tmp_path: Path) -> None:
+    for network in ("vgg16", "vgg19_q8"):
+        make_run(tmp_path / network, 1.0, f"network={network}", "image.size_px=128", **{"measures/style": 1.0})
+    report.write(tmp_path, tmp_path / "report.html")
+    page = page_of(tmp_path / "report.html")
+    assert len(page["notes"]) == 1 and "different networks (vgg16; vgg19_q8)" in page["notes"][0]
+    assert CHROMIUM is None or f"<li>{page['notes'][0]}</li>" in drawn(tmp_path / "report.html")
+
+
+def test_curves_are_also_those_of_the_best_image_so_far(tmp_path: Path) -> None:
+    make_run(tmp_path / "run", 1.0)
+    lines = ["evaluation,seconds,loss/total,loss/style,loss/smoothness", "0,0,9,1,0", "1,1,20,0.5,0", "2,2,4,3,0"]
+    (tmp_path / "run" / "metrics.csv").write_text("\n".join(lines))
+    report.write(tmp_path, tmp_path / "report.html")
+    [run] = page_of(tmp_path / "report.html")["runs"]
+    assert run["curve"]["loss/style"] == [1, 0.5, 3] and "loss/smoothness" not in run["curve"]
+    assert run["best"] == {"loss/total": [9, 9, 4], "loss/style": [1, 1, 3]}

@@ -117,3 +117,11 @@ def test_metrics_without_an_evaluation(whole: Path) -> None:
         "evaluation": 0,
         "loss/total": 0,
     }
+
+
+def test_the_best_so_far_is_of_its_level_and_is_no_number_that_is_none() -> None:
+    total = np.array([np.nan, 5, 7, 3, np.nan, 4, 9, 8, 8.5])
+    metrics = {"loss/total": total, "level": np.array([0, 0, 0, 0, 0, 0, 1, 1, 1])}
+    assert runs.best_so_far(metrics).tolist() == [0, 1, 1, 3, 3, 3, 6, 7, 7]
+    assert runs.best_so_far({"loss/total": total}).tolist() == [0, 1, 1, 3, 3, 3, 3, 3, 3]
+    assert runs.best_so_far({"loss/total": total[:0]}).tolist() == []

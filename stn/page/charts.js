@@ -1,0 +1,143 @@
+// Fronts and loss curves as SVG, then the controls and the first drawing.
+const LEFT = 80, RIGHT = 1080, TOP = 12, BOTTOM = 390;
+const color = index => `hsl(${index * 137.5 % 360} 65% 48%)`; // the golden angle keeps neighbors apart
+function ticks(low, high, log) {
+  if (log) {
+    const all = [];
+    for (let power = Math.floor(low); power <= Math.ceil(high); power++) for (const digit of [1, 2, 5]) all.push(power + Math.log10(digit));
+    const inside = all.filter(value => value >= low && value <= high), whole = inside.filter(value => Number.isInteger(value));
+    if (inside.length > 1) return inside.length > 10 && whole.length > 1 ? whole : inside;
+    return Array.from({ length: 4 }, (_, i) => low + (high - low) * i / 3); // less than a decade
+  }
+  const raw = (high - low) / 5 || 1, unit = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].find(factor => factor * unit >= raw) * unit;
+  return Array.from({ length: 12 }, (_, i) => Number(((Math.ceil(low / step - 1e-9) + i) * step).toPrecision(12))).filter(value => value <= high + step * 1e-9);
+}
+// A frame around the numbers xs and ys; gives the places of a number across and up. `x` and `y`: {text, log, zero}.
+function frame(svg, xs, ys, x, y) {
+  const scale = (all, { log, zero }) => {
+    const numbers = all.map(value => log ? Math.log10(value) : value);
+    const least = numbers.reduce((a, b) => Math.min(a, b)), most = numbers.reduce((a, b) => Math.max(a, b));
+    const low = zero && !log ? Math.min(0, least) : least, high = most > low ? most : low + (Math.abs(low) * 0.1 || 1);
+    const margin = zero ? 0 : 0.06 * (high - low);
+    return [low - margin, high + margin];
+  };
+  const [xLow, xHigh] = scale(xs, x), [yLow, yHigh] = scale(ys, y);
+  const toX = value => LEFT + ((x.log ? Math.log10(value) : value) - xLow) / (xHigh - xLow) * (RIGHT - LEFT);
+  const toY = value => BOTTOM - ((y.log ? Math.log10(value) : value) - yLow) / (yHigh - yLow) * (BOTTOM - TOP);
+  const label = (value, log) => setting(Number((log ? 10 ** value : value).toPrecision(3)));
+  svg.append(element("rect", { class: "frame", x: LEFT, y: TOP, width: RIGHT - LEFT, height: BOTTOM - TOP }));
+  for (const at of ticks(yLow, yHigh, y.log)) {
+    const place = toY(y.log ? 10 ** at : at);
+    svg.append(element("line", { class: "frame", x1: LEFT, x2: RIGHT, y1: place, y2: place }), element("text", { x: LEFT - 8, y: place + 4, "text-anchor": "end" }, label(at, y.log)));
+  }
+  for (const at of ticks(xLow, xHigh, x.log)) svg.append(element("text", { x: toX(x.log ? 10 ** at : at), y: BOTTOM + 18, "text-anchor": "middle" }, label(at, x.log)));
+  svg.append(element("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 40, "text-anchor": "middle" }, x.text));
+  return [toX, toY];
+}
+const path = points => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+const entry = (index, text) => element("span", {}, element("i", { style: `background:${color(index)}` }), text);
+
+function drawFronts(runs) {
+  const names = new Set(runs.map(run => run.name)), log = { x: view.logx === "1", y: view.logy === "1" };
+  const drawable = ([mean], logarithmic) => Number.isFinite(mean) && (!logarithmic || mean > 0);
+  const lines = Object.entries(page.fronts[view.along] ?? {}).map(([label, members], index) => ({ label, index, points: members.map(number => page.groups[number])
+    .filter(group => group.runs.some(name => names.has(name)))
+    .map(group => ({ group, x: group.estimates[view.x], y: group.estimates[view.y] }))
+    .filter(({ x, y }) => x && y && drawable(x, log.x) && drawable(y, log.y)) })).filter(line => line.points.length);
+  const svg = get("front"), all = lines.flatMap(line => line.points);
+  get("fronts").hidden = !page.groups.length || Boolean(page.comparison);
+  get("few").textContent = lines.some(line => line.points.length < page.frontpoints) ? "Dotted: fewer than three points, which make no front." : "";
+  svg.replaceChildren();
+  get("frontlegend").replaceChildren();
+  if (!all.length) { svg.append(element("text", { x: LEFT, y: 40 }, "nothing to draw")); return; }
+  const reach = ([mean, deviation], logarithmic) => [-1, 0, 1].map(side => mean + side * (deviation ?? 0)).filter(value => !logarithmic || value > 0);
+  const [toX, toY] = frame(svg, all.flatMap(point => reach(point.x, log.x)), all.flatMap(point => reach(point.y, log.y)),
+    { text: heading(view.x), log: log.x }, { text: heading(view.y), log: log.y });
+  svg.append(element("text", { x: LEFT + 8, y: TOP + 16 }, `up: ${heading(view.y)}`));
+  // A bar of one standard deviation either way; on a logarithmic axis one that reaches zero ends at the mean.
+  const ends = (known, place, logarithmic) => { const all = reach(known, logarithmic).map(place); return [all[0], all[all.length - 1]]; };
+  for (const { label, index, points } of lines) {
+    const few = points.length < page.frontpoints; // no front
+    svg.append(element("path", { d: path(points.map(({ x, y }) => [toX(x[0]), toY(y[0])])), fill: "none", stroke: color(index), "stroke-width": 1.5, "stroke-dasharray": few ? "3 4" : "none" }));
+    for (const { group, x, y } of points) {
+      const [cx, cy] = [toX(x[0]), toY(y[0])];
+      const [left, right] = ends(x, toX, log.x), [low, high] = ends(y, toY, log.y);
+      const about = `${Object.entries(group.parameters).map(([key, value]) => `${brief(key)}=${setting(value)}`).join(", ")}; ${group.runs.length} seed${group.runs.length > 1 ? "s" : ""}`;
+      const chosenHere = group.runs.includes(view.run);
+      svg.append(element("g", { stroke: color(index), onclick: () => set({ run: group.runs[0] }) },
+        element("line", { x1: left, x2: right, y1: cy, y2: cy }), element("line", { x1: cx, x2: cx, y1: low, y2: high }),
+        element("circle", { cx, cy, r: chosenHere ? 7 : 4.5, fill: color(index) }), element("title", {}, `${label}\n${about}`)));
+    }
+    get("frontlegend").append(entry(index, label + (few ? ` (${points.length} point${points.length > 1 ? "s" : ""})` : "")));
+  }
+}
+function drawCurves(runs) {
+  const log = view.log === "1", svg = get("curves");
+  const lines = runs.map(run => ({ run, up: (view.best === "1" ? run.best : run.curve)[view.term] })).filter(line => line.up)
+    .map(({ run, up }) => ({ run, points: up.map((y, i) => [run.curve[view.over][i], y]).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && (!log || y > 0)) }));
+  const all = lines.flatMap(line => line.points);
+  svg.replaceChildren();
+  get("legend").replaceChildren();
+  if (!all.length) { svg.append(element("text", { x: LEFT, y: 40 }, log ? "nothing above zero to draw" : "nothing to draw")); return; }
+  const across = get("over").querySelector(`[value="${view.over}"]`).textContent;
+  const [toX, toY] = frame(svg, [0, ...all.map(point => point[0])], all.map(point => point[1]), { text: across, zero: true }, { text: view.term, log, zero: true });
+  svg.append(element("text", { x: RIGHT - 8, y: TOP + 16, "text-anchor": "end" }, `up: ${view.term}${view.best === "1" ? " of the best image so far" : ""}`));
+  lines.forEach(({ run, points }) => {
+    const index = page.runs.indexOf(run), label = page.parameters.map(key => setting(run.parameters[key])).join(", ");
+    svg.append(element("path", { d: path(points.map(([x, y]) => [toX(x), toY(y)])), fill: "none", stroke: color(index), "stroke-width": run.name === view.run ? 3.5 : 1.5 }, element("title", {}, run.name)));
+    get("legend").append(entry(index, `${run.name}${label ? ": " + label : ""}`));
+  });
+}
+
+const CHOICES = ["rows", "columns", "run", "against", "baseline", "x", "y", "along", "term", "over"], SWITCHES = ["every", "logx", "logy", "best", "log"];
+function defaults() {
+  const compared = page.comparison ? page.runs.map(run => run.name) : [];
+  const first = (...keys) => keys.find(key => page.axes.includes(key)) ?? page.axes[0] ?? "";
+  return { sort: "run", desc: "", filter: "", rows: compared.length ? "" : page.parameters[0] ?? "", columns: compared.length ? "run" : page.parameters[1] ?? "",
+    run: compared[1] ?? (page.runs.find(run => run.after) ?? page.runs[0]).name, against: compared[0] ?? "", baseline: "0",
+    x: first("measures/features", "measures/content", "picture/loss/content"), y: first("measures/gram", "measures/style", "picture/loss/style"), along: page.along, logx: "", logy: "",
+    term: "loss/total", over: "evaluation", best: "1", log: "1", every: "" };
+}
+function options(id, names, none) {
+  const pairs = [...(none ? [["", none]] : []), ...names.map(name => Array.isArray(name) ? name : [name, name])];
+  get(id).replaceChildren(...pairs.map(([value, text]) => element("option", { value }, text)));
+}
+function set(changes) {
+  Object.assign(chosen, changes);
+  history.replaceState(null, "", "#" + new URLSearchParams(chosen));
+  draw();
+}
+function draw() {
+  view = { ...defaults(), ...chosen };
+  const runs = visible();
+  for (const id of ["filter", ...CHOICES]) if (get(id).value !== view[id]) get(id).value = view[id];
+  for (const id of SWITCHES) get(id).checked = view[id] === "1";
+  drawGrid(runs); drawDifferences(); drawSlider(); drawGroups(runs); drawFronts(runs); drawCurves(runs); drawRuns(runs); drawCommands(runs);
+}
+function readAddress() {
+  for (const key of Object.keys(chosen)) delete chosen[key];
+  Object.assign(chosen, Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
+}
+function show(data) {
+  page = data;
+  columns = ["run", "state", ...(page.runs.some(run => run.reason) ? ["reason"] : []), ...page.parameters, ...page.results];
+  document.title = get("title").textContent = page.title;
+  get("notes").replaceChildren(...page.notes.map(note => element("li", {}, note)));
+  options("rows", page.parameters, "(none)");
+  options("columns", ["run", ...page.parameters], "(none)");
+  options("run", page.runs.map(run => run.name));
+  options("against", page.runs.filter(run => run.after).map(run => run.name), "the content");
+  options("baseline", page.groups.map((group, index) => [String(index), Object.values(group.parameters).map(setting).join(", ") || group.runs[0]]));
+  options("x", page.axes.map(key => [key, heading(key)]));
+  options("y", page.axes.map(key => [key, heading(key)]));
+  options("along", Object.keys(page.fronts).filter(Boolean), "(not joined)");
+  options("term", [...new Set(page.runs.flatMap(run => Object.keys(run.curve)))].filter(name => name.startsWith("loss/")));
+  draw();
+}
+for (const id of CHOICES) get(id).addEventListener("change", event => set({ [id]: event.target.value }));
+for (const id of SWITCHES) get(id).addEventListener("change", event => set({ [id]: event.target.checked ? "1" : "0" }));
+get("filter").addEventListener("input", event => set({ filter: event.target.value }));
+get("position").addEventListener("input", moveSplit);
+window.addEventListener("hashchange", () => { readAddress(); draw(); });
+readAddress();
+show(JSON.parse(get("data").textContent));

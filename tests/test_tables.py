@@ -1,0 +1,191 @@
+"""Tables: digits, units, marks of noise, and files that another program reads."""
+
+import csv
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_runs import make_run
+
+from stn import config, errors, runs, statistics, tables
+from stn.statistics import Estimate
+
+SCRIPT = config.CONFIG_DIR.parent / "scripts" / "report.py"
+STYLE = {  # of average pooling, of max pooling with a deviation of 2 and a difference of 1.5, of another difference
+    "avg": (10.0, 12.0, 14.0),
+    "max": (11.5, 13.5, 15.5),
+    "file_&_50%": (40.0, 42.0, 44.0),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three groups of three seeds, a run that did not finish and one that failed at once."""
+    folder = tmp_path_factory.mktemp("tables") / "sweep"
+    for name, values in STYLE.items():
+        for seed, value in enumerate(values):
+            overrides = [f"network.pooling={name}"] if name in ("avg", "max") else [f"style.path='/a/{name}.png'"]
+            measures = {"measures/style": value, "measures/style/relu1_1": 1e7 * value / 3, "measures/content": 1 / 3}
+            make_run(folder / f"{name[:4]}-{seed}", 0.123456789, *overrides, f"seed={seed}", rows=1, **measures)
+    make_run(folder / "killed", None, "seed=7")
+    (folder / "refused").mkdir()
+    (folder / "refused" / runs.FAILED).write_text('{"error": "no, \\"really\\" not", "overrides": ["seed=x"]}')
+    return folder
+
+
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`report(*words)`: scripts/report.py, in this process."""
+
+    def call(*words: object) -> None:
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, words)])
+        runpy.run_path(str(SCRIPT))["main"]()
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.123456, "0.123"),
+        (0.43, "0.430"),
+        (0.00123456, "0.00123"),
+        (0.0000123456, "1.23e-5"),
+        (9.999, "10.0"),
+        (99.96, "100"),
+        (12345.6, "12300"),
+        (123456.0, "1.23e5"),
+        (-2.5e7, "-2.50e7"),
+        (500, "500"),
+        (1234.0, "1234"),
+        (0, "0"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_numbers_have_three_digits(value: float, text: str) -> None:
+    assert tables.three_digits(value) == text
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (Estimate(0.4321, 0.01149, 3), "0.432 ± 0.011"),
+        (Estimate(4.321e7, 1.149e6, 3), "(4.32 ± 0.11)e7"),
+        (Estimate(-4.321e-7, 1.149e-8, 2), "(-4.32 ± 0.11)e-7"),
+        (Estimate(12.0, 0.0, 2), "12 ± 0"),
+        (Estimate(0.4321, float("nan"), 1), "0.432"),
+        (None, ""),
+    ],
+)
+def test_a_deviation_has_two_digits_and_the_power_of_its_mean(estimate: Estimate | None, text: str) -> None:
+    assert tables.estimated(estimate) == text
+
+
+def test_units_are_named() -> None:
+    assert [tables.heading(key) for key in ("seconds", "peak_memory_mb", "measures/style")] == [
+        "time (s)",
+        "peak memory (MiB)",
+        "measures/style",
+    ]
+
+
+def test_runs_csv_has_every_run_and_every_digit(folder: Path, report, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "runs.csv"
+    report(folder, "--table", path, "--output", tmp_path / "page.html")
+    out, err = capsys.readouterr()
+    assert out == f"{tmp_path / 'page.html'}\n{path}\n"
+    assert err == "left out, not finished: killed, refused\n"
+    with path.open(newline="") as file:
+        rows = {row["run"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 11 and list(next(iter(rows.values())))[:3] == ["run", "state", "error"]
+    assert float(rows["avg-2"]["measures/content"]) == 1 / 3
+    assert (rows["max-1"]["network.pooling"], rows["max-1"]["seed"]) == ("max", "1")
+    assert [rows[name]["state"] for name in ("avg-0", "killed", "refused")] == ["finished", "unfinished", "failed"]
+    assert rows["refused"]["error"] == 'no, "really" not' and rows["killed"]["measures/style"] == ""
+
+
+def test_a_markdown_table_has_groups_and_marks_what_is_noise(folder: Path, report, tmp_path: Path) -> None:
+    path = tmp_path / "table.md"
+    report(folder, "--table", path, "--output", tmp_path / "page.html")
+    head, rule, *rows = [
+        line.strip("| ").split(" | ") for line in path.read_text().splitlines() if line.startswith("|")
+    ]
+    assert head[-4:] == ["seeds", "measures/style", "measures/content", "time (s)"]  # no layer's own measure
+    assert rule[-1] == "---:" and rule[0] == "---"
+    style = {row[head.index("style.path")] + row[head.index("network.pooling")]: row[-3] for row in rows}
+    assert style == {"strokesavg": "12 ± 2", "strokesmax": "13.5 ± 2 ≈", "file_&_50%avg": "42 ± 2"}
+    text = path.read_text()
+    assert "Left out, not finished: killed, refused." in text and "deviation over seeds" in text
+
+
+def test_what_is_noise_depends_on_the_baseline(folder: Path, report, tmp_path: Path) -> None:
+    path = tmp_path / "table.md"
+    page = ("--output", tmp_path / "page.html")
+    report(folder, "--table", path, "--columns", "style", "--baseline", "file-1", *page)
+    assert "≈ |" not in path.read_text() and "| 42 ± 2 |" in path.read_text()
+    report(folder, "--table", path, "--columns", "style", "--baseline", "max-0", *page)
+    assert "| 12 ± 2 ≈ |" in path.read_text()
+
+
+def test_groups_of_another_size_are_not_marked(tmp_path: Path) -> None:
+    for size in (64, 128):
+        for seed in (0, 1):
+            overrides = (f"image.size_px={size}", f"seed={seed}")
+            make_run(tmp_path / f"{size}-{seed}", 1.0, *overrides, **{"measures/style": 1.0 + seed})
+    groups = statistics.over_seeds(runs.below(tmp_path))
+    cells = [row[-1] for row in tables.of_groups(groups, ["measures/style"], groups[0])[1:]]
+    assert cells == ["1.50 ± 0.71", "1.50 ± 0.71"]
+
+
+def test_a_latex_table_has_booktabs_rules_and_escapes_its_text(folder: Path, report, tmp_path: Path) -> None:
+    path = tmp_path / "table.tex"
+    report(folder, "--table", path, "--columns", "style,style/relu1_1", "--output", tmp_path / "page.html")
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("%")]
+    assert lines[0] == r"\begin{tabular}{llrrr}" and lines[-1] == r"\end{tabular}"
+    assert [lines[1], lines[3], lines[-2]] == [r"\toprule", r"\midrule", r"\bottomrule"]
+    body = [line.removesuffix(r" \\").split(" & ") for line in lines[4:-2]]
+    assert {len(row) for row in body} == {5} == {lines[2].count(" & ") + 1}
+    assert r"file\_\&\_50\%" in {cell for row in body for cell in row}
+    noisy = next(row for row in body if row[-2].endswith(r"\approx$"))
+    assert noisy[2:] == ["$3$", r"$13.5 \pm 2 \approx$", r"$(4.50 \pm 0.67) \times 10^{7} \approx$"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--table", "table.xls"], r"--table table\.xls: must end in \.csv, \.md, \.tex"),
+        (["--table", "t.md", "--columns", "speed"], "speed: no column; there is measures/"),
+        (["--table", "t.md", "--columns", "loss/style"], None),
+        (["--table", "t.md", "--columns", "total"], "total: ends more than one column; there is .*picture/loss/total"),
+        (["--table", "t.md", "--baseline", "nope"], "--baseline nope: no finished run of this name; there are avg-0, "),
+        (["--front", "style", "content", "front.doc"], r"--front front\.doc: must end in \.png, \.pdf or \.svg"),
+        (["--front", "style", "content", "f.png", "--along", "seed"], "seed: no setting in which the runs differ"),
+        (["--max-px", "0"], "--max-px 0: must be at least 1"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(folder: Path, report, tmp_path: Path, monkeypatch, words, complaint) -> None:
+    monkeypatch.chdir(tmp_path)
+    if complaint is None:
+        report(folder, "--output", "page.html", *words)
+        return
+    with pytest.raises(errors.InputError, match=complaint) as caught:
+        report(folder, "--output", "page.html", *words)
+    assert "\n" not in str(caught.value)
+
+
+def test_more_paths_than_two_or_a_pair_that_are_no_runs_are_explained(folder: Path, report, tmp_path: Path) -> None:
+    with pytest.raises(errors.InputError, match=r"3 directories given: one gives .* two runs are compared"):
+        report(folder, folder, folder)
+    with pytest.raises(errors.InputError, match=f"{folder}: not a run directory"):
+        report(folder / "avg-0", folder)
+    with pytest.raises(errors.InputError, match="take one directory"):
+        report(folder / "avg-0", folder / "avg-1", "--table", "x.csv")
+
+
+def test_a_sweep_without_a_finished_run_has_no_table(tmp_path: Path, report) -> None:
+    make_run(tmp_path / "0", None)
+    for words in (["--table", tmp_path / "t.md"], ["--front", "style", "content", tmp_path / "f.png"]):
+        with pytest.raises(errors.InputError, match="no finished run"):
+            report(tmp_path, *words)
