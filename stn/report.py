@@ -4,7 +4,6 @@ import base64
 import functools
 import io
 import json
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from stn import assets, config, files, images, resizing, runs
+from stn import assets, config, files, images, overrides, resizing, runs
 from stn.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -69,7 +68,7 @@ def overrides_of(settings: dict[str, Any]) -> list[str]:
     preset = str(settings.get("name", "custom"))
     start, base = _base(preset)
     flat, known = runs.flat(settings), runs.flat(base)
-    return [*start, *(f"{key}={_grammar(value)}" for key, value in flat.items() if known.get(key) != value)]
+    return [*start, *(f"{key}={overrides.text(value)}" for key, value in flat.items() if known.get(key) != value)]
 
 
 def command(settings: dict[str, Any]) -> str:
@@ -186,18 +185,3 @@ def _shown(value: Any) -> Any:
 def _finite(value: Any) -> Any:
     """JSON has no NaN."""
     return str(value) if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _grammar(value: Any) -> str:
-    """A value in Hydra's override grammar."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list):
-        return "[" + ",".join(_grammar(item) for item in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_grammar(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, str):
-        if re.fullmatch(r"[A-Za-z_/][\w./:-]*", value) and value.lower() not in ("null", "true", "false", "nan", "inf"):
-            return value
-        return "'" + value.replace("\\'", "\\\\'").replace("'", "\\'") + "'"
-    return repr(value)

@@ -16,11 +16,14 @@ from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
-from tqdm import tqdm
 
 from stn import config, images, optimize, run_directory
 from stn.errors import InputError, Interrupted
 from stn.optimize import Evaluation, State
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # without ipywidgets a notebook has the terminal's bar, which will do
+    from tqdm.auto import tqdm
 
 # Plain lines a run leaves where there is no terminal.
 PLAIN_LINES = 10
@@ -126,13 +129,13 @@ class Watch:
 
 
 class Progress:
-    """A bar with evaluation, losses and time left on a terminal; about ten plain lines elsewhere."""
+    """A bar with evaluation, losses and time left on a terminal or in a notebook; about ten plain lines elsewhere."""
 
     def __init__(self, max_evaluations: int, done: int = 0) -> None:
         self._every = max(1, max_evaluations // PLAIN_LINES)
         self._max_evaluations = max_evaluations
         self._bar = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() or "ipykernel.zmqshell" in sys.modules:  # which is how tqdm.auto knows a notebook
             self._bar = tqdm(total=max_evaluations, initial=done, unit="evaluation", dynamic_ncols=True, smoothing=0.1)
 
     def show(self, evaluation: Evaluation) -> None:
