@@ -4,6 +4,7 @@
 """
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from stn.errors import InputError, Interrupted
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["InputError", "Interrupted", "Result", "stylize"]
 
+# tqdm's advice: without ipywidgets a notebook has the terminal's bar, which will do.
+warnings.filterwarnings("ignore", message="IProgress not found")
 LAZY = {"stylize": "stn.api", "Result": "stn.result"}  # imported when first asked for: they take from 0.4 to 5 seconds
 
 

@@ -16,14 +16,11 @@ from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from stn import config, images, optimize, run_directory
 from stn.errors import InputError, Interrupted
 from stn.optimize import Evaluation, State
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # without ipywidgets a notebook has the terminal's bar, which will do
-    from tqdm.auto import tqdm
 
 # Plain lines a run leaves where there is no terminal.
 PLAIN_LINES = 10
