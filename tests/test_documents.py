@@ -1,4 +1,4 @@
-"""Every command and every link in README and docs: cheap commands are run, long ones composed or parsed; the tutorial."""
+"""Every command and link in README and docs: cheap commands are run, long ones composed or parsed; and the tutorial."""
 
 import argparse
 import re
@@ -190,7 +190,7 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 def outputs(notebook: Any) -> list[list[str]]:
     """What kinds of outputs each cell has: streams by name, pictures by format, text."""
     found = [cell.get("outputs", []) for cell in notebook.cells]
-    return [[kind for each in cell for kind in each.get("data", {each.get("name"): None})] for cell in found]
+    return [sorted(kind for each in cell for kind in each.get("data", {each.get("name"): None})) for cell in found]
 
 
 def test_the_tutorial_runs_and_has_the_outputs_of_its_cells(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
