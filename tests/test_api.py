@@ -68,12 +68,14 @@ def test_it_is_the_command_and_leaves_nothing(given: dict[str, Any], command: Ca
 )
 def test_a_picture_in_memory_is_what_it_is_in_a_file(form: Callable[[np.ndarray], Any], inputs) -> None:
     rgb = images.read(inputs["content"])
-    np.testing.assert_allclose(images.from_memory("content", form(rgb)), rgb, atol=1e-5)
+    found, opacity = images.from_memory("content", form(rgb))
+    np.testing.assert_allclose(found, rgb, atol=1e-5)
+    assert opacity is None
 
 
 def test_a_palette_is_looked_up(inputs: dict[str, Path]) -> None:
     picture = Image.open(inputs["content"]).quantize(16)
-    np.testing.assert_array_equal(images.from_memory("content", picture), np.asarray(picture.convert("RGB")))
+    np.testing.assert_array_equal(images.from_memory("content", picture)[0], np.asarray(picture.convert("RGB")))
 
 
 def test_arrays_make_the_picture_that_files_make(given: dict[str, Any]) -> None:
@@ -81,6 +83,40 @@ def test_arrays_make_the_picture_that_files_make(given: dict[str, Any]) -> None:
     arrays = {role: np.asarray(Image.open(given[role])) for role in ("content", "style")}
     result = stn.stylize(**given | arrays)
     np.testing.assert_array_equal(result.rgb, expected.rgb)
+
+
+def test_every_picture_of_the_settings_may_be_an_array(given: dict[str, Any], tmp_path: Path) -> None:
+    """Mask, second style, first image and the painting that is mixed in, each by its key."""
+    content = np.asarray(Image.open(given["content"]))
+    pictures = {"first": content[::-1], "second": content[:, ::-1, ::-1], "mask": np.eye(*content.shape[:2]) * 255}
+    for name, rgb in pictures.items():
+        images.write(tmp_path / f"{name}.png", np.broadcast_to(np.atleast_3d(rgb), content.shape))
+
+    def stylized(get: Callable[[str], Any]) -> stn.Result:
+        second = {"path": get("second"), "weight": 0.5}
+        keys = {"init": "file", "init__path": get("first"), "paint_only": get("mask"), "more_styles": [second]}
+        mix = {"mix__fine": get("second"), "mix__layers": ["relu1_1"], "mix__max_evaluations": 2}
+        return stn.stylize(**given | keys | mix)
+
+    made = stylized(lambda name: pictures[name].astype(np.uint8))
+    np.testing.assert_array_equal(made.rgb, stylized(lambda name: str(tmp_path / f"{name}.png")).rgb)
+    assert made.settings.more_styles[0].path == made.settings.init.path == made.settings.mix.fine == "array"
+
+
+def test_a_texture_has_no_content(given: dict[str, Any]) -> None:
+    settings = {"objective__content_layers": [], "init": "noise", "image__shape": [32, 48]}
+    assert stn.stylize(**given | {"content": None} | settings).pixels.shape == (32, 48, 3)
+
+
+def test_what_is_transparent_stays_so(given: dict[str, Any], tmp_path: Path) -> None:
+    content = np.dstack([np.asarray(Image.open(given["content"])), np.full((41, 47), 255, np.uint8)])
+    content[:20, :, 3] = 0
+    result = stn.stylize(**given | {"content": content}, directory="mine")
+    assert result.pixels.shape == (28, 32, 4) and np.ptp(result.opacity) == 1
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(result._repr_png_()))), result.pixels)
+    assert result.save("copy.png").read_bytes() == Path("mine/image.png").read_bytes()
+    again = stn.stylize(**given | {"content": content}, directory="mine")
+    np.testing.assert_array_equal(again.pixels, result.pixels)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +182,7 @@ def test_what_has_another_form_here_is_said(wrong: dict[str, Any], remedy: str, 
 
 def test_groups_win_over_the_preset_and_keys_over_both(given: dict[str, Any]) -> None:
     chosen = {"preset": "johnson2016", "network": "vgg19", "optimizer": "adam", "init": "noise", "init__amplitude": 7}
+    chosen |= {"layers": "gatys"}
     settings = stn.stylize(**given | chosen, **{"network.pooling": "max"}).settings
     assert (settings.optimizer.name, settings.optimizer.learning_rate) == ("adam", 10)  # configs/optimizer/adam.yaml
     assert (settings.init.name, settings.init.amplitude, settings.network.pooling) == ("noise", 7, "max")

@@ -56,6 +56,15 @@ def test_a_run_leaves_its_directory_and_the_copy_that_was_asked_for(offline: End
     assert carried["seed"] == 0 and carried["optimizer"]["name"] == "lbfgs"
 
 
+def test_a_copy_is_transparent_where_the_picture_is(command: Callable[..., Ended], inputs, tmp_path: Path) -> None:
+    photograph = Image.open(inputs["content"]).convert("RGBA")
+    photograph.putalpha(Image.linear_gradient("L").resize(photograph.size))
+    photograph.save(tmp_path / "transparent.png")
+    ended = command(f"content.path={tmp_path / 'transparent.png'}", f"output={tmp_path / 'copy.png'}")
+    assert ended.code == 0 and Image.open(tmp_path / "copy.png").mode == "RGBA"
+    assert (tmp_path / "copy.png").read_bytes() == (ended.run_dir / "image.png").read_bytes()
+
+
 def test_a_sweep_over_seeds_is_a_directory_a_run(sweep: Ended) -> None:
     assert sweep.code == 0
     paths = [sweep.run_dir / name / "image.png" for name in ("0", "1")]
