@@ -1,7 +1,31 @@
-"""Stylize a picture, or sweep: python scripts/stylize.py content.path=photo.jpg style.path=painting.jpg."""
+"""Paint a photograph as a painting is painted.
 
+usage: python scripts/stylize.py content.path=PHOTO style.path=PAINTING [KEY=VALUE ...]
+       python scripts/stylize.py -m KEY=VALUE,VALUE [KEY=VALUE ...]    every combination, a run each
+
+  preset=gatys_released          the system to reproduce; what is named beside it wins
+  network=vgg19_q8               or vgg19, vgg16; got by `python scripts/fetch.py vgg19_q8`
+  image.size_px=512              size of the result; time and memory grow with its square
+  optimizer.max_evaluations=200  how long to work; the time is in proportion
+  objective.style_weight=1e4     more of the painting; objective.content_weight: more of the photograph
+  layers=johnson                 whose layers; or 'objective.style_layers=[relu1_1,relu2_1]'
+  init=noise                     the first image; content, style, noise, blend, file
+  optimizer=adam                 or lbfgs, torch_lbfgs, spectral_lbfgs
+  seed=1                         of the noise
+  hydra.run.dir=outputs/mine     where the run goes; typed again, it goes on there (-m: hydra.sweep.dir=)
+
+All keys: docs/configuration.md. Presets: docs/systems.md. Sweeps, clusters: docs/sweeps.md. Python: docs/api.md.
+What a command would run, without running it: add --cfg job. Hydra's own options: --hydra-help.
+Tab completes keys and values after:  eval "$(python scripts/stylize.py --shell-completion install=bash)"
+"""
+
+import shlex
 import sys
 from pathlib import Path
+
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv[1:]):  # before Hydra, which takes a second
+    print((__doc__ or "").strip())
+    sys.exit()
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -22,6 +46,7 @@ def stylize(overrides: DictConfig) -> None:
             cell(overrides, run_dir)
         else:
             stylize_one(config.parse(overrides, HydraConfig.get().overrides.task), run_dir)
+            say_what_next(run_dir)
     except (errors.InputError, errors.Interrupted) as error:
         problems.append(error)  # Hydra would print a line of its own before ours
     finally:
@@ -49,7 +74,7 @@ def cell(overrides: DictConfig, run_dir: Path) -> None:
 def stylize_one(
     settings: config.Config, run_dir: Path, group: str | None = None, axes: dict[str, str] | None = None
 ) -> None:
-    from stn import figures, run_directory, transfer  # after the checks: TensorFlow takes seconds to import
+    from stn import figures, transfer  # after the checks: TensorFlow takes seconds to import
 
     result = transfer.run(settings, run_dir, group, axes)
     if settings.figures:
@@ -57,8 +82,15 @@ def stylize_one(
         figures.comparison(run_dir, made.picture("content"), made.picture("style"), result.rgb)
         figures.loss_curves(run_dir)
     if settings.output:
-        run_directory.write_picture(Path(settings.output), result.rgb, config.to_dict(settings))
+        result.save(settings.output)
     print(result.run_dir / "image.png")
+
+
+def say_what_next(run_dir: Path) -> None:
+    """How to look at the picture; not on stdout, whose last line is its path."""
+    viewer = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
+    see, report = [viewer, str(run_dir / runs.PICTURE)], ["python", "scripts/report.py", str(run_dir)]
+    print(f"to see it: {shlex.join(see)}; before, after and curves: {shlex.join(report)}", file=sys.stderr)
 
 
 def main() -> None:

@@ -90,7 +90,7 @@ def check_output(output: Path, pictures: Pictures) -> None:
     if output.suffix.lower() not in images.FORMATS:
         raise InputError(f"output={output}: end the name in one of {', '.join(images.FORMATS)}")
     for role, path in pictures.paths.items():
-        if output.exists() and output.samefile(path):
+        if output.exists() and path.exists() and output.samefile(path):
             raise InputError(f"output={output}: is the {role} picture itself; give another name")
     if output.is_dir():
         raise InputError(f"output={output}: is a directory; give the name of a picture in it")

@@ -1,14 +1,13 @@
 """The command of scripts/stylize.py that makes a run again, from its settings."""
 
 import functools
-import re
 import shlex
 from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from stn import config, runs
+from stn import config, overrides, runs
 from stn.errors import InputError
 
 
@@ -17,7 +16,7 @@ def overrides_of(settings: dict[str, Any]) -> list[str]:
     preset = str(settings.get("name", "custom"))
     start, base = _base(preset)
     flat, known = runs.flat(settings), runs.flat(base)
-    return [*start, *(f"{key}={_grammar(value)}" for key, value in flat.items() if known.get(key) != value)]
+    return [*start, *(f"{key}={overrides.text(value)}" for key, value in flat.items() if known.get(key) != value)]
 
 
 def command(settings: dict[str, Any]) -> str:
@@ -34,18 +33,3 @@ def _base(preset: str) -> tuple[tuple[str, ...], dict[str, Any]]:
         except (HydraException, OmegaConfBaseException, InputError):
             continue  # not a preset (`custom`, or one that has gone since)
     raise InputError("the default configuration cannot be composed")
-
-
-def _grammar(value: Any) -> str:
-    """A value in Hydra's override grammar."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list):
-        return "[" + ",".join(_grammar(item) for item in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_grammar(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, str):
-        if re.fullmatch(r"[A-Za-z_/][\w./:-]*", value) and value.lower() not in ("null", "true", "false", "nan", "inf"):
-            return value
-        return "'" + value.replace("\\'", "\\\\'").replace("'", "\\'") + "'"
-    return repr(value)

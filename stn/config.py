@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from stn import allowed, controls, layer_weights, unused
-from stn.errors import InputError, one_line
+from stn.errors import InputError, of_hydra, one_line
 from stn.schema import Color, Config, Image, Init, Level, Optimizer  # noqa: F401  (others know them from here)
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
@@ -29,7 +29,7 @@ _composing = threading.Lock()  # around what Hydra keeps one of in a process
 
 
 def compose(*overrides: str) -> Config:
-    """The configuration that `scripts/stylize.py` would run with these overrides, for use from Python."""
+    """The configuration that `scripts/stylize.py` would run with these overrides; InputError with its line."""
     # Hydra's own `compose` would take the place of the program around it, if that is Hydra's too, and of other threads.
     with _composing:
         before = version.getbase()
@@ -37,6 +37,10 @@ def compose(*overrides: str) -> Config:
         try:
             loader = ConfigLoaderImpl(create_config_search_path(str(CONFIG_DIR)))
             composed = loader.load_configuration("config", list(overrides), RunMode.RUN, from_shell=False)
+        except Exception as error:
+            if of_hydra(error):
+                raise InputError(one_line(error)) from error
+            raise
         finally:
             version.VersionBase.instance().version_base = before  # which `setbase` would not take, were there none
     with open_dict(composed):

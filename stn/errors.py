@@ -48,7 +48,7 @@ def _folded(error: BaseException) -> str:
     return "; ".join(line.strip().rstrip(".") for line in lines if line.strip() and not line.strip().startswith(NOISE))
 
 
-def _of_hydra(error: BaseException) -> bool:
+def of_hydra(error: BaseException) -> bool:
     """Hydra's or OmegaConf's own complaint about what was typed: some are plain ValueErrors that it raises itself."""
     frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
     return any(name.startswith(("hydra.", "omegaconf.")) for name in (type(error).__module__, *frames[-1:]))
@@ -71,11 +71,10 @@ def run_command(main: Callable[[], object]) -> None:
         print(end, file=sys.stderr)
         sys.exit(end.exit_code)
     except Exception as error:
-        of_hydra = _of_hydra(error)
         of_system = isinstance(error, OSError) and (error.filename is not None or error.errno in FULL)
         if show_traceback:
             traceback.print_exc()
-        elif not (isinstance(error, InputError) or of_hydra or of_system):
+        elif not (isinstance(error, InputError) or of_hydra(error) or of_system):
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(2)

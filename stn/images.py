@@ -23,6 +23,7 @@ SRGB_BYTES = SRGB.tobytes()[:24] + bytes(12) + SRGB.tobytes()[36:]
 PLANAR, BITS_PER_SAMPLE = 284, 258  # TIFF tags
 tifffile.logger().setLevel("CRITICAL")  # what is wrong with a file is said once, by `read`
 PACKAGED = {"skimage": "data", "sklearn": "datasets/images", "matplotlib": "mpl-data/sample_data"}
+BEYOND = 0.25  # of the range from black to white: a filter overshoots less, numbers that are no colors more
 FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
@@ -34,7 +35,11 @@ def read(path: str | Path) -> np.ndarray:
     Float samples are 0-1 unless one is above 2, else 0-255: a filter or a highlight goes a little beyond one, and what
     0-255 would call black to the eye ends at two. Raises InputError naming the file, also above MAX_PIXELS.
     """
-    rgb, opacity = read_with_opacity(path)
+    return over_white(*read_with_opacity(path))
+
+
+def over_white(rgb: np.ndarray, opacity: np.ndarray | None) -> np.ndarray:
+    """`rgb` [h, w, 3], 0-255, seen before white where its opacity [h, w], 0-1, is below one."""
     # In this form no rounding leaves 0-255.
     return rgb if opacity is None else 255 - (255 - rgb) * opacity[..., None]
 
@@ -57,9 +62,27 @@ def read_with_opacity(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
         raise InputError(f"{path}: more than {MAX_PIXELS // 10**6} megapixels; make it smaller first") from error
     except Exception as error:  # decoders raise whatever the bytes lead them to
         raise InputError(f"{path}: cannot be read as a picture; save it again as PNG or JPEG") from error
-    if min(rgb.shape[:2]) < 2:
-        raise InputError(f"{path}: {rgb.shape[1]} × {rgb.shape[0]} pixels are too few to have a style or a content")
-    return rgb, None if opacity is None or opacity.min() == 1 else opacity
+    _refuse_small(path, rgb.shape)
+    return rgb, _unless_opaque(opacity)
+
+
+def from_memory(name: str, picture: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """A NumPy array or a Pillow image as `read_with_opacity` gives a file.
+
+    An array is [h, w], [h, w, 1], [h, w, 3] or, with its opacity, [h, w, 4]; of uint8, of uint16 or of floats, which
+    are 0-1 unless one is above 2. Raises InputError, which begins with `name`.
+    """
+    if isinstance(picture, Image.Image):
+        _refuse_bomb(name, picture.width, picture.height)
+        rgb, opacity = _from_pillow(name, picture)
+        _refuse_small(name, rgb.shape)
+    else:
+        pixels = np.asarray(picture)
+        _refuse_shape(name, pixels.shape)
+        _refuse_small(name, pixels.shape)
+        _refuse_samples(name, pixels)
+        rgb, opacity = _from_array(name, pixels)
+    return rgb, _unless_opaque(opacity)
 
 
 def write(path: Path, rgb: np.ndarray, settings: str = "") -> None:
@@ -131,19 +154,23 @@ def _decode(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         tags = picture.tag_v2 if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
         if tags.get(PLANAR) == 2 and max(tags.get(BITS_PER_SAMPLE, (1,))) > 8:
             return _decode_tiff(path)  # Pillow mixes these planes up
-        profile = picture.info.get("icc_profile")
-        grey = picture.mode in ("1", "L", "LA")
-        picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith(("I", "F")):
-            return _from_array(path, np.asarray(picture))
-        if picture.mode == "P" or picture.mode in ("LA", "PA", "La") or "transparency" in picture.info:
-            picture = picture.convert("RGBA")
-        alpha = picture.getchannel("A") if picture.mode in ("RGBA", "RGBa") else None
-        colors = picture.convert("RGB") if picture.mode in ("RGBA", "RGBa", "1", "L") else picture
-        if profile:
-            colors = _to_srgb(colors, profile, grey)
-        rgb = np.asarray(colors.convert("RGB"), dtype=np.float64)
-        return rgb, None if alpha is None else np.asarray(alpha, dtype=np.float64) / 255
+        return _from_pillow(path, picture)
+
+
+def _from_pillow(path: str | Path, picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    profile = picture.info.get("icc_profile")
+    grey = picture.mode in ("1", "L", "LA")
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith(("I", "F")):
+        return _from_array(path, np.asarray(picture))
+    if picture.mode == "P" or picture.mode in ("LA", "PA", "La") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    alpha = picture.getchannel("A") if picture.mode in ("RGBA", "RGBa") else None
+    colors = picture.convert("RGB") if picture.mode in ("RGBA", "RGBa", "1", "L") else picture
+    if profile:
+        colors = _to_srgb(colors, profile, grey)
+    rgb = np.asarray(colors.convert("RGB"), dtype=np.float64)
+    return rgb, None if alpha is None else np.asarray(alpha, dtype=np.float64) / 255
 
 
 def _decode_tiff(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -165,7 +192,7 @@ def _to_srgb(picture: Image.Image, profile: bytes, grey: bool) -> Image.Image:
     return converted if converted is not None else picture
 
 
-def _from_array(path: Path, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def _from_array(path: str | Path, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Grey, RGB or RGBA samples of any depth -> `rgb` and its opacity."""
     _refuse_shape(path, pixels.shape)
     if pixels.ndim == 2:
@@ -186,14 +213,34 @@ def _from_array(path: Path, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray 
     return np.clip(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), 0, 255).copy(), opacity
 
 
-def _refuse_shape(path: Path, shape: tuple[int, ...]) -> None:
+def _refuse_shape(path: str | Path, shape: tuple[int, ...]) -> None:
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
         raise InputError(f"{path}: samples of shape {shape} are not a grey, RGB or RGBA picture")
     _refuse_bomb(path, shape[1], shape[0])
 
 
-def _refuse_bomb(path: Path, width: int, height: int) -> None:
+def _refuse_bomb(path: str | Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise InputError(
             f"{path}: more than {MAX_PIXELS // 10**6} megapixels ({width} × {height}); make it smaller first"
         )
+
+
+def _refuse_small(path: str | Path, shape: tuple[int, ...]) -> None:
+    if min(shape[:2]) < 2:
+        raise InputError(f"{path}: {shape[1]} × {shape[0]} pixels are too few to have a style or a content")
+
+
+def _refuse_samples(name: str, pixels: np.ndarray) -> None:
+    """Refuse numbers that are no colors: a file's are what a camera or a program wrote, an array's may be anything."""
+    floats = np.issubdtype(pixels.dtype, np.floating)
+    if not floats and pixels.dtype not in (np.uint8, np.uint16, np.bool_):
+        raise InputError(f"{name}: an array of {pixels.dtype}; give uint8, or floats in 0-1 or in 0-255")
+    low, high = float(pixels.min()), float(pixels.max())
+    white = 1 if high <= 2 else 255
+    if floats and not -BEYOND * white <= low <= high <= max(2, (1 + BEYOND) * white):  # false of NaN too
+        raise InputError(f"{name}: holds numbers from {low:g} to {high:g}; give floats in 0-1 or in 0-255")
+
+
+def _unless_opaque(opacity: np.ndarray | None) -> np.ndarray | None:
+    return None if opacity is None or opacity.min() == 1 else opacity

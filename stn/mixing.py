@@ -20,15 +20,17 @@ from stn.schema import Color, Content, Guidance, Init, Mix, Pyramid, Style
 FOLDER = "style"  # in the run directory
 
 
-def mixed(pictures: Pictures, settings: Config, run_dir: Path, run: Callable[[Config, Path], Any]) -> Pictures:
+def mixed(pictures: Pictures, settings: Config, run_dir: Path, run: Callable[..., Any]) -> Pictures:
     """`pictures` with the mixed style in the place of the first, if the settings ask for one; `run` makes it.
 
     Raises Interrupted, which names the directory of the run that the style is for.
     """
     if settings.mix.fine is None:
         return pictures
+    roles = {"style": "init", "mix.fine": "style"}  # of this run's pictures in that one
+    arrays = {roles[key]: given for key, given in pictures.arrays.items() if key in roles}
     try:
-        made = run(settings_of(settings, pictures), run_dir / FOLDER)
+        made = run(settings_of(settings, pictures), run_dir / FOLDER, arrays=arrays)
     except Interrupted as error:
         again = f"interrupted while the style was mixed; the same command with hydra.run.dir={run_dir} goes on"
         raise Interrupted(again, error.exit_code) from None

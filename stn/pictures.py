@@ -1,12 +1,17 @@
 """The pictures of a run: where they are, their size and colors at each level, and how the result is shown."""
 
 import dataclasses
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from stn import assets, color, config, controls, files, guides, images, resizing
+
+ARRAY = "array"  # what stands in the settings in place of a path
+Picture = tuple[np.ndarray, np.ndarray | None]  # `rgb` [h, w, 3], 0-255, and its opacity [h, w], 0-1, if it has one
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Sized:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of a run as they were read, `rgb` [h, w, 3]; the files that they come from, by key."""
+    """The pictures of a run as they were read, `rgb` [h, w, 3]; by key, the files or `arrays` that they come from."""
 
     content: np.ndarray | None
     styles: tuple[Style, ...]
@@ -72,10 +77,12 @@ class Pictures:
     color: config.Color = dataclasses.field(default_factory=config.Color)
     paint_only: np.ndarray | None = None
     opacity: np.ndarray | None = None
+    arrays: Mapping[str, Picture] = dataclasses.field(default_factory=dict)
 
     def checksums(self) -> dict[str, str]:
-        """SHA-256 of each file, by the key that names it."""
-        return {role: files.sha256(path) for role, path in self.paths.items()}
+        """SHA-256 of each file, or of an array's shape and numbers, by the key that names it."""
+        found = {key: files.sha256(path) for key, path in self.paths.items() if key not in self.arrays}
+        return found | {key: _checksum(picture) for key, picture in self.arrays.items()}
 
     def shape_at(self, scale: float) -> tuple[int, int]:
         """Height and width of the result at a level of the pyramid; 1.0 is full size."""
@@ -146,25 +153,52 @@ def named(settings: config.Config) -> dict[str, str]:
     return {key: path for key, path in found.items() if path is not None}
 
 
-def read(settings: config.Config) -> Pictures:
-    """The pictures that the settings name; InputError if one is missing or cannot be read."""
-    paths = {key: assets.locate_image(path) for key, path in named(settings).items() if not guides.is_drawn(path)}
-    content, opacity = images.read_with_opacity(paths["content"]) if "content" in paths else (None, None)
+def read(settings: config.Config, arrays: Mapping[str, Picture] | None = None) -> Pictures:
+    """The pictures that the settings name; InputError if one is missing or cannot be read.
+
+    `arrays` take the place of files, by the keys of `named`; in the settings ARRAY stands for them.
+    """
+    given = dict(arrays or {})
+    paths = {
+        key: Path(ARRAY) if key in given else assets.locate_image(path)
+        for key, path in named(settings).items()
+        if not guides.is_drawn(path)
+    }
+
+    def picture(key: str) -> Picture:
+        return given[key] if key in given else images.read_with_opacity(paths[key])
+
+    def mask(key: str, path: str | None) -> np.ndarray | None:
+        if path is None:
+            return None
+        if guides.is_drawn(path):
+            return guides.drawn(path, key)
+        rgb, opacity = picture(key)
+        return guides.from_picture(rgb, f"{key}={path}", opacity)
+
+    content, opacity = picture("content") if "content" in paths else (None, None)
     styles = tuple(
         Style(
-            images.read(paths[key]),
+            images.over_white(*picture(key)),
             style.weight,
             style.scale,
-            _mask(style.mask, f"{key}.mask", paths),
-            _mask(style.onto, f"{key}.onto", paths),
+            mask(f"{key}.mask", style.mask),
+            mask(f"{key}.onto", style.onto),
             tuple(style.layers) if style.layers else None,
         )
         for key, style in controls.styles(settings).items()
     )
-    first = images.read(paths["init"]) if "init" in paths else None
-    paint_only = _mask(settings.paint_only, "paint_only", paths)
     return Pictures(
-        content, styles, first, paths, settings.image, settings.style.size, settings.color, paint_only, opacity
+        content,
+        styles,
+        images.over_white(*picture("init")) if "init" in paths else None,
+        paths,
+        settings.image,
+        settings.style.size,
+        settings.color,
+        mask("paint_only", settings.paint_only),
+        opacity,
+        given,
     )
 
 
@@ -173,13 +207,9 @@ def shape_of(rgb: np.ndarray, image: config.Image, scale: float = 1.0) -> tuple[
     return resizing.target_shape(rgb, image.size_px, image.side, image.aspect, image.rounding, scale)
 
 
-def _mask(path: str | None, key: str, paths: dict[str, Path]) -> np.ndarray | None:
-    if path is None:
-        return None
-    if guides.is_drawn(path):
-        return guides.drawn(path, key)
-    rgb, opacity = images.read_with_opacity(paths[key])
-    return guides.from_picture(rgb, f"{key}={path}", opacity)
+def _checksum(picture: Picture) -> str:
+    parts = [part for part in picture if part is not None]
+    return hashlib.sha256(b"".join(str(part.shape).encode() + part.tobytes() for part in parts)).hexdigest()
 
 
 def _resized(mask: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray | None:

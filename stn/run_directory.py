@@ -119,7 +119,7 @@ class RunDirectory:
         self.resumes_at = state.index
 
     def result(self) -> tuple[np.ndarray, Terms]:
-        """The picture of a finished run, `rgb`, and its own loss terms; InputError if they cannot be read."""
+        """A finished run's picture, `rgb` with its opacity if it has one, and loss terms; InputError if unreadable."""
         finished = runs.Run(self.path)
         kept = {key.removeprefix("picture/"): value for key, value in finished.summary.items() if "picture/" in key}
         kept.pop("clipped_share", None)
@@ -128,7 +128,8 @@ class RunDirectory:
             terms = {name: kept.pop(f"loss/{name}") for name in TERMS}
         except (KeyError, TypeError, ValueError):  # made by an earlier version, or damaged
             raise InputError(f"{self.path / runs.SUMMARY}: lacks the picture's own losses; {REMEDY}") from None
-        return finished.rgb, Terms(**terms, per_layer=kept)
+        rgb, opacity = images.read_with_opacity(self.path / runs.PICTURE)
+        return rgb if opacity is None else np.dstack([rgb, 255 * opacity]), Terms(**terms, per_layer=kept)
 
     def finish(self, outcome: Outcome, rgb: np.ndarray, written: Terms, measured: dict[str, float]) -> dict[str, Any]:
         """Write the result, `rgb` 0-255; summary.json comes last and says that the run is over.

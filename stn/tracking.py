@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from stn import config, images, interrupts, optimize, run_directory
 from stn.errors import InputError, Interrupted
@@ -117,13 +117,13 @@ class Watch:
 
 
 class Progress:
-    """A bar with evaluation, losses and time left on a terminal; about ten plain lines elsewhere."""
+    """A bar with evaluation, losses and time left on a terminal or in a notebook; about ten plain lines elsewhere."""
 
     def __init__(self, max_evaluations: int, done: int = 0) -> None:
         self._every = max(1, max_evaluations // PLAIN_LINES)
         self._max_evaluations = max_evaluations
         self._bar = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() or "ipykernel.zmqshell" in sys.modules:  # which is how tqdm.auto knows a notebook
             self._bar = tqdm(total=max_evaluations, initial=done, unit="evaluation", dynamic_ncols=True, smoothing=0.1)
 
     def show(self, evaluation: Evaluation) -> None:

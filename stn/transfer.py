@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,34 +24,31 @@ from stn import (
     tracking,
 )
 from stn.network import Network, load
-
-
-@dataclass(frozen=True)
-class Result:
-    """The picture, `rgb` [h, w, 3] 0-255; its own loss terms; the run directory, which holds everything else."""
-
-    rgb: np.ndarray
-    terms: objective.Terms
-    run_dir: Path
+from stn.result import Result
 
 
 def run(
-    settings: config.Config, run_dir: Path | str, group: str | None = None, axes: Mapping[str, str] | None = None
+    settings: config.Config,
+    run_dir: Path | str,
+    group: str | None = None,
+    axes: Mapping[str, str] | None = None,
+    arrays: Mapping[str, pictures.Picture] | None = None,
 ) -> Result:
     """Stylize one picture; all it leaves is in `run_dir`. A run that was finished there before is not run again.
 
-    `group` names the sweep for W&B and `axes` what it varies, with this run's values. Raises InputError for what the
-    user can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image and a state to go on from are written.
+    `group` names the sweep for W&B and `axes` what it varies, with this run's values; `arrays` are pictures in place of
+    files, as `pictures.read` takes them. Raises InputError for what the user can mend, and Interrupted after Ctrl-C or
+    SIGTERM, once the best image and a state to go on from are written.
     """
     config.check(settings)
     tracking.check_credentials(settings.tracking.mode)
     backend.use_threads(settings.threads)
-    originals, network = pictures.read(settings), network_of(settings)
+    originals, network = pictures.read(settings, arrays), network_of(settings)
     checks.before_run(settings, network, originals, Path(run_dir))
     with run_directory.opened(Path(run_dir), settings, network, originals) as directory:
         if directory.finished:
             print(f"finished before: {directory.path / 'image.png'}")
-            return Result(*directory.result(), directory.path)
+            return Result.of(*directory.result(), directory.path, settings)
         state = directory.begin()
         originals = mixing.mixed(originals, settings, directory.path, run)
         with tracking.Watch(directory, settings, state, group, axes, network.mean_pixel) as watch:
@@ -75,7 +71,7 @@ def run(
                 shown[..., :3], sized.photograph, sized.styles[0].rgb, network.plain()
             )
             watch.finish(shown, directory.finish(outcome, shown, written, measured))
-        return Result(shown[..., :3], written, directory.path)
+        return Result.of(shown, written, directory.path, settings)
 
 
 def network_of(settings: config.Config) -> Network:

@@ -1,4 +1,4 @@
-"""Every command and every link in README and docs: cheap commands are run, long ones composed or parsed."""
+"""Every command and link in README and docs: cheap commands are run, long ones composed or parsed; and the tutorial."""
 
 import argparse
 import re
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from conftest import SMALL
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -189,6 +190,31 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     targets = [target.partition("#")[0] for target in LINK.findall(page.read_text()) if "://" not in target]
     missing = [target for target in targets if target and not (page.parent / target).is_file()]
     assert not missing
+
+
+def outputs(notebook: Any) -> list[list[str]]:
+    """What kinds of outputs each cell has: streams by name, pictures by format, text."""
+    found = [cell.get("outputs", []) for cell in notebook.cells]
+    return [sorted(kind for each in cell for kind in each.get("data", {each.get("name"): None})) for cell in found]
+
+
+def test_the_tutorial_runs_and_has_the_outputs_of_its_cells(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(here / name))
+    tutorial = runpy.run_path(str(ROOT / "scripts" / "tutorial.py"))
+    (here / "empty").mkdir()
+    executed = tutorial["execute"](here / "empty", "size_px, evaluations = 32, 3")  # which raises what a cell raises
+    bars = [each.text for cell in executed.cells for each in cell.get("outputs", []) if each.get("name") == "stderr"]
+    assert bars and all(re.search(r"100%.* 3/3 .*total ", line) for text in bars for line in text.splitlines() if line)
+    folder = here / "empty" / "outputs" / "tutorial"
+    assert {path.name for path in (here / "empty").iterdir()} == {"outputs"}
+    assert [run.state for run in runs.below(folder)] == ["finished"] * 3
+    assert "<html" in (folder / "report.html").read_text()
+    committed = nbformat.read(tutorial["NOTEBOOK"], as_version=4)
+    assert outputs(committed) == outputs(executed)
+    assert sum(kind.startswith("image/") for cell in outputs(committed) for kind in cell) == 4
+    assert tutorial["NOTEBOOK"].stat().st_size < 10**6
+    assert str(ROOT.parent) not in tutorial["NOTEBOOK"].read_text()  # no machine's paths
 
 
 def test_the_reference_has_every_key_and_the_systems_every_preset() -> None:

@@ -6,6 +6,8 @@ import json
 import os
 import pty
 import re
+import runpy
+import shlex
 import signal
 import struct
 import subprocess
@@ -20,7 +22,7 @@ import wandb_file
 from conftest import SCRIPT, Ended, at_evaluation, listing, metrics, start
 from PIL import Image
 
-from stn import images, weights
+from stn import config, images, weights
 
 PLAIN_LINE = r"evaluation \d+/6: total \S+, content \S+, style \S+ \(\d+ s\)"
 
@@ -33,9 +35,12 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_run_prints_where_its_picture_is_and_plain_lines_of_progress(offline: Ended) -> None:
     assert offline.code == 0
     assert offline.out == f"{offline.run_dir / 'image.png'}\n"
-    lines = offline.err.splitlines()
+    *lines, last = offline.err.splitlines()
     assert len(lines) == 6
     assert [line for line in lines if not re.fullmatch(PLAIN_LINE, line)] == []  # no bar, no chatter of libraries
+    see, report = re.fullmatch(r"to see it: (.*); before, after and curves: (.*)", last).groups()
+    assert shlex.split(see)[1:] == [str(offline.run_dir / "image.png")]
+    assert shlex.split(report) == ["python", "scripts/report.py", str(offline.run_dir)]
 
 
 def test_a_run_leaves_its_directory_and_the_copy_that_was_asked_for(offline: Ended) -> None:
@@ -49,6 +54,15 @@ def test_a_run_leaves_its_directory_and_the_copy_that_was_asked_for(offline: End
         difference = np.asarray(copy).astype(float) - pixels(offline.run_dir / "image.png")
     assert np.abs(difference).mean() < 3  # of 255: a JPEG of quality 95
     assert carried["seed"] == 0 and carried["optimizer"]["name"] == "lbfgs"
+
+
+def test_a_copy_is_transparent_where_the_picture_is(command: Callable[..., Ended], inputs, tmp_path: Path) -> None:
+    photograph = Image.open(inputs["content"]).convert("RGBA")
+    photograph.putalpha(Image.linear_gradient("L").resize(photograph.size))
+    photograph.save(tmp_path / "transparent.png")
+    ended = command(f"content.path={tmp_path / 'transparent.png'}", f"output={tmp_path / 'copy.png'}")
+    assert ended.code == 0 and Image.open(tmp_path / "copy.png").mode == "RGBA"
+    assert (tmp_path / "copy.png").read_bytes() == (ended.run_dir / "image.png").read_bytes()
 
 
 def test_a_sweep_over_seeds_is_a_directory_a_run(sweep: Ended) -> None:
@@ -131,7 +145,8 @@ def test_average_and_maximum_pooling_give_different_pictures(command: Callable[.
 def test_a_finished_run_typed_again_says_where_its_picture_is(command: Callable[..., Ended]) -> None:
     first, again = command(), command()
     assert (first.code, again.code) == (0, 0)
-    assert str(first.run_dir / "image.png") in again.out and again.err == ""
+    assert str(first.run_dir / "image.png") in again.out
+    assert again.err.startswith("to see it: ") and again.err.count("\n") == 1
 
 
 def test_two_commands_in_one_second_have_a_directory_each(small: tuple[str, ...], tmp_path: Path) -> None:
@@ -164,6 +179,40 @@ def test_a_bad_cell_of_a_sweep_is_named_and_does_not_sink_the_others(
     assert "seed=-1" in ended.err and f"hydra.sweep.dir={tmp_path / 'sweep'}" in ended.err
     assert "Traceback" not in ended.err
     assert not (tmp_path / "sweep" / "0" / "provenance.json").exists()
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_is_one_screen_before_anything_slow_is_imported(flag: str, tmp_path: Path) -> None:
+    program = f"""
+import runpy, sys
+sys.argv = ["stylize.py", "seed=1", "{flag}"]
+try:
+    runpy.run_path({str(SCRIPT)!r}, run_name="__main__")
+except SystemExit as end:
+    print(end.code, {{"hydra", "numpy"}} & {{*sys.modules}}, file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == "None set()\n"
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 120  # a terminal's, and the project's, lines and columns
+    assert "usage: python scripts/stylize.py" in done.stdout and "docs/configuration.md" in done.stdout
+    assert listing(tmp_path) == set()
+
+
+def test_what_help_tells_to_type_can_be_typed() -> None:
+    page = str(runpy.run_path(str(SCRIPT))["__doc__"])
+    typed = re.findall(r"^  ([a-z_.]+=\S+)", page, re.MULTILINE)
+    assert len(typed) == 10
+    settings = config.compose(*(text for text in typed if not text.startswith("hydra.")))
+    assert (settings.network.name, settings.init.name, settings.image.size_px) == ("vgg19_q8", "noise", 512)
+    assert all((config.CONFIG_DIR.parent / name).is_file() for name in re.findall(r"docs/\w+\.md", page))
+
+
+def test_the_tab_key_completes_keys_and_values(tmp_path: Path) -> None:
+    line = "python stylize.py preset=johnson"
+    given = os.environ | {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    ended = start(tmp_path, "--shell-completion", "query=bash", env=given)
+    assert ended.communicate()[0].split() == ["preset=johnson2016"]
 
 
 @pytest.mark.parametrize(
