@@ -87,9 +87,11 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
     own, hydras = _split(overrides)
     settings = compose(experiment, own)
     folder = (output / experiment.name).absolute()
-    directories = {name: f"{name}-{_digest(cell)}" for name, cell in settings.items()}
+    directories = {name: _directory(folder, name, _digest(cell)) for name, cell in settings.items()}
     missing = {name: each for name, each in directories.items() if runs.Run(folder / each).state != "finished"}
-    print(f"{experiment.name}: {len(settings) - len(missing)} of {len(settings)} runs are there", file=sys.stderr)
+    shared = sum(each.startswith("..") for each in directories.values())
+    there = f"{len(settings) - len(missing)} of {len(settings)} runs are there"
+    print(f"{experiment.name}: {there}{f', {shared} of them of other experiments' * bool(shared)}", file=sys.stderr)
     if missing:
         for name, directory in missing.items():
             _write_cell(folder / CELLS / "cell" / f"{directory}.yaml", settings[name], [*experiment.base, *own])
@@ -112,7 +114,8 @@ def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[str, 
     """The settings of every cell by name; InputError as `config.compose`."""
     shared = [*experiment.base, *overrides]
     cells = experiment.cells(config.compose(*shared))
-    return {cell.name: config.compose(*shared, *cell.overrides) for cell in cells}
+    composed = config.compose_each([*shared, *cell.overrides] for cell in cells)
+    return {cell.name: settings for cell, settings in zip(cells, composed, strict=True)}
 
 
 def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -123,6 +126,16 @@ def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
             raise InputError(f"{text}: an experiment sweeps for itself; give one value")
         (hydras if override.key_or_group.split("/")[0].split(".")[0] == "hydra" else own).append(text)
     return own, hydras
+
+
+def _directory(folder: Path, name: str, digest: str) -> str:
+    """Where a cell lies, from the experiment's folder: where another has computed the same settings, it is there."""
+    own = f"{name}-{digest}"
+    if runs.Run(folder / own).state != "finished":
+        for other in sorted(folder.parent.glob(f"*/*-{digest}")):
+            if runs.Run(other).state == "finished":
+                return f"../{other.parent.name}/{other.name}"
+    return own
 
 
 def _digest(settings: config.Config) -> str:

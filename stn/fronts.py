@@ -36,10 +36,6 @@ class Front:
         found = self._curve()(_scaled(x, self.log_x))
         return np.exp(found) if self.log_y else found
 
-    def nearest(self, x: float) -> int:
-        """Which point lies nearest to x, as its axis measures: an index of `self.x`."""
-        return int(np.argmin(np.abs(_scaled(self.x, self.log_x) - _scaled(x, self.log_x))))
-
     def _curve(self) -> scipy.interpolate.PchipInterpolator:
         x, y = _scaled(self.x, self.log_x), _scaled(self.y, self.log_y)
         return scipy.interpolate.PchipInterpolator(x, y, extrapolate=False)
@@ -107,10 +103,22 @@ def gap(one: Front, other: Front, within: tuple[float, float] | None = None) -> 
     return (areas[0] - areas[1]) / float(high - low)
 
 
-def middle(within: tuple[float, float], log_x: bool = False) -> float:
-    """The x half-way between two ends, as its axis measures."""
-    low, high = within
-    return float(np.sqrt(low * high)) if log_x else (low + high) / 2
+def nearest(values: Sequence[float], x: float, log_x: bool = False) -> int:
+    """Which of the values lies nearest to x, as its axis measures."""
+    return int(np.argmin(np.abs(_scaled(np.array(values), log_x) - _scaled(x, log_x))))
+
+
+def matched(sweeps: Sequence[Sequence[float]], log_x: bool = False) -> float:
+    """The x at which pictures compare best: where the sweep whose nearest point is farthest away has it nearest.
+
+    Given are the x of each sweep's points. Looked for is between the ends that all reach, in a hundred steps.
+    """
+    every = [_scaled(np.array(values), log_x) for values in sweeps]
+    one, other = max(values.min() for values in every), min(values.max() for values in every)
+    candidates = np.linspace(one, other, 101)
+    farthest = [max(np.abs(values - x).min() for values in every) for x in candidates]
+    best = float(candidates[int(np.argmin(farthest))])
+    return float(np.exp(best)) if log_x else best
 
 
 def bootstrap(groups: Sequence[Sequence[float]], confidence: float = CONFIDENCE) -> Interval:

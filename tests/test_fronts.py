@@ -16,9 +16,6 @@ def test_a_front_goes_through_its_points_in_any_order_and_never_beyond_them() ->
     between = front.at(np.linspace(1, 8, 200))
     assert (np.diff(between) <= 0).all()  # falling points, falling curve: a spline of another kind would swing
     assert np.isnan(front.at(0.9)) and np.isnan(front.at(8.1))
-    assert front.x[front.nearest(2.9)] == 2 and front.x[front.nearest(3.1)] == 4
-    logarithmic = fronts.front(x, y, log_x=True)
-    assert logarithmic.x[logarithmic.nearest(2.9)] == 4  # the middle of 2 and 4 is √8 there
 
 
 def test_points_of_the_same_x_become_their_mean_and_what_is_not_finite_none() -> None:
@@ -60,9 +57,15 @@ def test_what_fronts_refuse() -> None:
         fronts.bootstrap([[], []])
 
 
-def test_the_middle_is_the_axis_own() -> None:
-    assert fronts.middle((1, 9)) == 5
-    assert fronts.middle((1, 9), log_x=True) == pytest.approx(3)
+def test_the_nearest_point_is_so_on_its_axis() -> None:
+    assert fronts.nearest([4, 1, 2], 2.9) == 2 and fronts.nearest([4, 1, 2], 3.1) == 0
+    assert fronts.nearest([4, 1, 2], 2.9, log_x=True) == 0  # the middle of 2 and 4 is √8 there
+
+
+def test_pictures_are_matched_where_all_sweeps_have_one() -> None:
+    assert fronts.matched([[0, 5, 10], [1, 5.2, 9], [2, 4.9, 7]]) == pytest.approx(5.05, abs=0.05)
+    assert fronts.matched([[1, 10, 100], [2, 10, 70]], log_x=True) == pytest.approx(10, rel=0.02)
+    assert fronts.matched([[0, 1], [3, 4]]) == pytest.approx(2, abs=0.02)  # between those that do not meet
 
 
 def test_groups_of_one_value_have_scipys_interval() -> None:
