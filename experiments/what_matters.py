@@ -1,4 +1,4 @@
-"""What matters: ours, one thing changed at a time from gatys_released, 165 cells. python experiments/what_matters.py
+"""What matters: ours, one thing changed at a time from gatys_released, 174 cells. python experiments/what_matters.py
 
 Each change is a sweep of three α/β on three pairs of pictures, the preset itself of seven, and they are compared at
 equal content (docs/measures.md). The 39 cells that experiments/gatys_vs_johnson.py has too are not computed twice.
@@ -17,7 +17,7 @@ from stn import comparison, config, experiments, figures, files, fronts, runs
 from stn.comparison import CONTENT, STYLE, STYLE_WEIGHTS, Measure
 
 # Between photograph and painting, where fronts are compared; what a change needs to be there is tried at 128 px.
-MIDDLE = STYLE_WEIGHTS[3:6]
+MIDDLE, EARLIER = STYLE_WEIGHTS[3:6], STYLE_WEIGHTS[2:5]
 SEEDS = (0, 1, 2)
 PRESET = "preset"
 GATYS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -57,13 +57,13 @@ def changes(network: str, size_px: int) -> dict[str, Change]:
                 f"objective.style_layers=[{taps}]",
             ),
         ),
-        "content2": Change("content relu2_2", ("objective.content_layers=[relu2_2]",), STYLE_WEIGHTS[2:5]),
+        "content2": Change("content relu2_2", ("objective.content_layers=[relu2_2]",), EARLIER),
         "content5": Change("content relu5_2", ("objective.content_layers=[relu5_2]",)),
         "three": Change("3 style layers", ("objective.style_layers=[relu1_1,relu2_1,relu3_1]",)),
         "every": Change(f"{len(every)} style layers", (f"objective.style_layers=[{','.join(every)}]",)),
         "fine": Change("style layers ½ the last", (f"objective.style_layers={weighted(0.5)}",)),
         "coarse": Change("style layers 2 × the last", (f"objective.style_layers={weighted(2)}",)),
-        "noise": Change("from noise", ("init=noise",), seeds=SEEDS),
+        "noise": Change("from noise", ("init=noise",), EARLIER, SEEDS),
         "painting": Change("from the painting", ("init=style",)),
         "smooth": Change(
             "total variation",  # as neural-style has it, -tv_weight 1e-3 (configs/preset/neural_style_pt.yaml)

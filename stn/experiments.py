@@ -89,9 +89,9 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
     folder = (output / experiment.name).absolute()
     directories = {name: _directory(folder, name, _digest(cell)) for name, cell in settings.items()}
     missing = {name: each for name, each in directories.items() if runs.Run(folder / each).state != "finished"}
-    shared = sum(each.startswith("..") for each in directories.values())
+    others = sum(Path(each).is_absolute() for each in directories.values())
     there = f"{len(settings) - len(missing)} of {len(settings)} runs are there"
-    print(f"{experiment.name}: {there}{f', {shared} of them of other experiments' * bool(shared)}", file=sys.stderr)
+    print(f"{experiment.name}: {there}{f', {others} from other experiments' * bool(others)}", file=sys.stderr)
     if missing:
         for name, directory in missing.items():
             _write_cell(folder / CELLS / "cell" / f"{directory}.yaml", settings[name], [*experiment.base, *own])
@@ -100,6 +100,7 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
         finished = {name: runs.Run(folder / directory).check() for name, directory in directories.items()}
     except InputError as error:
         raise InputError(f"{error}; remove that run's directory, and the same command computes it again") from None
+    folder.mkdir(parents=True, exist_ok=True)  # no cell may be its own
     figures.save(experiment.draw(finished), folder / "figure.png", folder / "figure.pdf")
     figures.save(figures.curves(finished), folder / "losses.png")
     figures.table(folder / "runs.csv", finished)
@@ -129,12 +130,12 @@ def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _directory(folder: Path, name: str, digest: str) -> str:
-    """Where a cell lies, from the experiment's folder: where another has computed the same settings, it is there."""
+    """Where a cell lies, from the experiment's folder; of another experiment that computed the same, the whole path."""
     own = f"{name}-{digest}"
     if runs.Run(folder / own).state != "finished":
         for other in sorted(folder.parent.glob(f"*/*-{digest}")):
             if runs.Run(other).state == "finished":
-                return f"../{other.parent.name}/{other.name}"
+                return str(other)
     return own
 
 
