@@ -26,12 +26,6 @@ COLUMNS = (*((CONTENT[0], y) for y in STYLE), (CONTENT[0], Measure("style", "Gat
 SETTLED = 1.1  # of the last loss: evaluations count until there
 
 
-def weighted(growth: float) -> str:
-    """Gatys' layers, each weighing `growth` times the one before, together one."""
-    total = sum(growth**i for i in range(len(GATYS)))
-    return f"[{','.join(f'{{layer:{layer},weight:{growth**i / total:.6g}}}' for i, layer in enumerate(GATYS))}]"
-
-
 @dataclass(frozen=True)
 class Change:
     """What a row says, what it sets, its sweep of β, and its seeds."""
@@ -58,19 +52,19 @@ def changes(network: str, size_px: int) -> dict[str, Change]:
             ),
         ),
         "content2": Change("content relu2_2", ("objective.content_layers=[relu2_2]",), EARLIER),
-        "content5": Change("content relu5_2", ("objective.content_layers=[relu5_2]",)),
-        "three": Change("3 style layers", ("objective.style_layers=[relu1_1,relu2_1,relu3_1]",)),
+        "content5": Change("content relu5_2", ("objective.content_layers=[relu5_2]",), STYLE_WEIGHTS[:3]),
+        "three": Change("3 style layers", ("objective.style_layers=[relu1_1,relu2_1,relu3_1]",), STYLE_WEIGHTS[4:7]),
         "every": Change(f"{len(every)} style layers", (f"objective.style_layers=[{','.join(every)}]",)),
-        "fine": Change("style layers ½ the last", (f"objective.style_layers={weighted(0.5)}",)),
-        "coarse": Change("style layers 2 × the last", (f"objective.style_layers={weighted(2)}",)),
+        "geometric": Change("style layers ½ the last", ("objective.layer_weighting=geometric",)),
         "noise": Change("from noise", ("init=noise",), EARLIER, SEEDS),
-        "painting": Change("from the painting", ("init=style",)),
+        "painting": Change("from the painting", ("init=style",), EARLIER),
         "smooth": Change(
             "total variation",  # as neural-style has it, -tv_weight 1e-3 (configs/preset/neural_style_pt.yaml)
             ("objective.smoothness.form=absolute", "objective.smoothness.weight=1e-3"),
         ),
         "torch": Change("Torch's L-BFGS", ("optimizer=torch_lbfgs",)),
         "adam": Change("Adam", ("optimizer=adam",)),
+        "border": Change("reflected border", ("network.border=reflect",)),
         "half": Change("half the size", (f"image.size_px={size_px // 2}",)),
     }
 
