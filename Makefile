@@ -25,15 +25,20 @@ check: .venv/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every figure, small (but for authors_curve, which has the size of what it is compared with); SIZE=384 is the committed set (docs/figures.md). A second call computes nothing. Anything else by
-# FIGURES="image.size_px=512 network=vgg19" make figures.
+# Every figure, small (but for authors_curve, which has the size of what it is compared with; gatys_vs_johnson and
+# what_matters have hundreds of cells and are smaller, their full setting is their own); SIZE=384 is the committed set
+# (docs/figures.md). A second call computes nothing. Anything else by FIGURES="image.size_px=512 network=vgg19" make figures.
 SIZE ?= 256
 FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150 tracking=off
+COMPARISONS ?= image.size_px=128 optimizer.max_evaluations=60 tracking=off
 figures: .venv/demo-installed
 	$(BIN)/python scripts/fetch.py vgg19_q8
 	$(BIN)/python scripts/fetch.py vgg16
 	$(BIN)/python scripts/fetch.py images
-	@for file in experiments/*.py; do $(BIN)/python $$file $(FIGURES) || exit; done
+	@for file in experiments/*.py; do \
+		case $$file in */gatys_vs_johnson.py|*/what_matters.py) set -- $(COMPARISONS);; *) set -- $(FIGURES);; esac; \
+		$(BIN)/python $$file "$$@" || exit; \
+	done
 
 # One installation an extra; a second call finds the stamp and installs nothing.
 .venv/%-installed: setup.cfg | .venv/bin/python

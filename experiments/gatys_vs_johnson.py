@@ -1,50 +1,153 @@
-"""Gatys' layers against Johnson's: ours, six cells. python experiments/gatys_vs_johnson.py
+"""Gatys' layers against Johnson's: ours, 126 cells. python experiments/gatys_vs_johnson.py, then with init=noise
 
-Three pairs of pictures; network, loss, weights, first image and budget are the same, the layers differ.
+Six choices of layers under one loss, one network and one budget, each with seven α/β on three pairs of pictures; from
+noise three seeds as well. A choice is a front, style measure against content measure, not a point (docs/measures.md).
+100 evaluations at 256 px: about 33 minutes on two idle cores, from noise three times that; at 128 px with 60
+evaluations, as `make figures` has it, about 10.
 """
 
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 
-from stn import config, experiments, figures, files, runs
+from stn import ablations, config, experiments, figures, files, runs
+from stn.ablations import CONTENT, STYLE
 
-LAYERS = {"gatys": "Gatys' layers", "johnson": "Johnson's layers"}
-MEASURES = ("content", "style", "ssim_to_content", "histogram_to_content", "histogram_to_style")
+GATYS, JOHNSON = "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1", "relu1_2,relu2_2,relu3_3,relu4_3"
+LAYERS = {  # content and style; the first is what the others are compared with
+    "gatys": ("relu4_2", GATYS),
+    "johnson": ("relu2_2", JOHNSON),
+    "johnson_content": ("relu2_2", GATYS),
+    "johnson_style": ("relu4_2", JOHNSON),
+    "johnson_released": ("relu3_3", JOHNSON),
+    "all_rectifiers": ("relu4_2", ""),  # which depend on the network
+}
+LABELS = dict(
+    zip(
+        LAYERS,
+        ("Gatys", "Johnson", "J content, G style", "G content, J style", "Johnson released", "G content, all style"),
+        strict=True,
+    )
+)
+NAMES = {name: f"C{i}" for i, name in enumerate(LAYERS)}  # matplotlib's colors
+SEEDS = (0, 1, 2)
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
+    every = ",".join(ablations.rectifiers(base.network.name))
+    # From the photograph or the painting nothing is drawn by lot.
+    seeds = SEEDS if base.init.name in ("noise", "blend") else (base.seed,)
     return [
-        experiments.Cell(f"{content}-{style}-{layers}", (f"content={content}", f"style={style}", f"layers={layers}"))
-        for content, style in experiments.PAIRS
-        for layers in LAYERS
+        cell
+        for choice, (content, style) in LAYERS.items()
+        for cell in ablations.cells(
+            choice,
+            (f"objective.content_layers=[{content}]", f"objective.style_layers=[{style or every}]"),
+            seeds,
+            ablations.STYLE_WEIGHTS[:-1] if content == "relu2_2" else ablations.STYLE_WEIGHTS[1:],
+        )
     ]
 
 
 def draw(finished: dict[str, runs.Run]) -> plt.Figure:
-    found = iter(finished.values())
-    rows = []
-    for row in range(len(experiments.PAIRS)):
-        titles = ("content", "style", *LAYERS.values()) if row == 0 else ("",) * 4
-        gatys, johnson = next(found), next(found)
-        pictures = (gatys.picture("content"), gatys.picture("style"), gatys.rgb, johnson.rgb)
-        rows.append([figures.Panel(rgb, title) for rgb, title in zip(pictures, titles, strict=True)])
-    return figures.panels(rows)
+    """Fronts of two style measures, a column a pair of pictures, and below the pictures at equal content."""
+    found = ablations.sweeps(finished)
+    pairs = list(next(iter(found.values())))
+    with plt.rc_context(figures.STYLE):
+        figure = plt.figure(figsize=(figures.TEXT_WIDTH, 6.6), layout="constrained")
+        grid = figure.add_gridspec(4, 3 * len(pairs), height_ratios=(3, 3, 1, 1))
+        for column, pair in enumerate(pairs):
+            first = [next(iter(sweep[pair].values())) for sweep in found.values()]
+            shown = ablations.matched(first, CONTENT[0])
+            for row, y in enumerate(STYLE[:2]):
+                axis = figure.add_subplot(grid[row, 3 * column : 3 * column + 3])
+                for choice, sweep, run in zip(found, found.values(), shown, strict=True):
+                    for number, several in enumerate(sweep[pair].values()):
+                        _draw_front(axis, several, y, NAMES[choice], LABELS[choice] if number == 0 else "")
+                    axis.plot(CONTENT[0].of(run), y.of(run), "o", color=NAMES[choice], markersize=7, fillstyle="none")
+                axis.set(yscale="log", title=pair if row == 0 else "", ylabel=y.label if column == 0 else "")
+                axis.yaxis.set_major_formatter("{x:.2g}")
+                axis.yaxis.set_minor_formatter("{x:.2g}")
+                axis.set_xlabel(CONTENT[0].label if row == 1 else "")
+            for number, (choice, run) in enumerate(zip(found, shown, strict=True)):
+                axis = figure.add_subplot(grid[2 + number // 3, 3 * column + number % 3])
+                axis.imshow(run.rgb.astype(np.uint8))
+                axis.set(xticks=[], yticks=[])
+                axis.spines[:].set(color=NAMES[choice], linewidth=1.5)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=6)
+    return figure
+
+
+def _draw_front(axis: plt.Axes, sweep: list[runs.Run], y: ablations.Measure, color: str, label: str) -> None:
+    front = ablations.front(sweep, CONTENT[0], y)
+    x = np.linspace(front.x[0], front.x[-1], 200)
+    axis.plot(x, front.at(x), color=color, linewidth=1, label=label or None)
+    axis.plot(front.x, front.y, ".", color=color, markersize=3)
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    lines = [f"| cell | {' | '.join(MEASURES)} |", f"|---|{'---|' * len(MEASURES)}"]
-    for name, run in finished.items():
-        values = (run.summary.get(f"measures/{measure}", float("nan")) for measure in MEASURES)
-        lines.append(f"| {name} | {' | '.join(f'{value:.4g}' for value in values)} |")
+    found = ablations.sweeps(finished)
+    figures.save(_montage(found), folder / "montage.png")
+    figures.save(_gaps(found), folder / "gaps.png")
+    lines = [
+        f"| layers | at equal | {' | '.join(y.label for y in STYLE)} |",
+        f"|---|---|{'---|' * len(STYLE)}",
+    ]
+    baseline, *others = found
+    for choice in others:
+        for x in CONTENT:
+            effects = [ablations.effect(found[choice], found[baseline], x, y) for y in STYLE]
+            texts = [
+                ablations.shown(each, y.factor, len(experiments.PAIRS)) for each, y in zip(effects, STYLE, strict=True)
+            ]
+            lines.append(f"| {LABELS[choice]} | {x.label} | {' | '.join(texts)} |")
     files.write_text(folder / "table.md", "\n".join(lines) + "\n")
+
+
+def _montage(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> plt.Figure:
+    """Two rows a pair: photograph, painting, and each choice at equal content, whose measure stands above it."""
+    rows: list[list[figures.Panel | None]] = []
+    for pair in next(iter(found.values())):
+        first = [next(iter(sweep[pair].values())) for sweep in found.values()]
+        shown = ablations.matched(first, CONTENT[0])
+        panels: list[figures.Panel | None] = [
+            figures.Panel(shown[0].picture("content"), "photograph"),
+            figures.Panel(shown[0].picture("style"), "painting"),
+        ]
+        panels += [
+            figures.Panel(run.rgb, f"{LABELS[choice]}: {CONTENT[0].of(run):.2f}")
+            for choice, run in zip(found, shown, strict=True)
+        ]
+        rows += [panels[:4], panels[4:]]
+    return figures.panels(rows)
+
+
+def _gaps(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> plt.Figure:
+    """Each choice's distance from the painting over Gatys', at equal content by three measures."""
+    baseline, *others = found
+    with plt.rc_context(figures.STYLE):
+        figure, axes = plt.subplots(1, len(STYLE), figsize=(figures.TEXT_WIDTH, 2.6), layout="constrained", sharey=True)
+        for axis, y in zip(axes, STYLE, strict=True):
+            for number, x in enumerate(CONTENT):
+                effects = [ablations.effect(found[choice], found[baseline], x, y) for choice in others]
+                label = f"at equal {x.label}"
+                ablations.draw_intervals(axis, effects, label, f"C{number}", 0.2 * (number - 1))
+            axis.set(title=y.label, xlabel=f"% more than {LABELS[baseline]}")
+        axes[0].set_yticklabels([LABELS[choice] for choice in others])
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
 
 
 EXPERIMENT = experiments.Experiment(
     "gatys_vs_johnson",
-    "Ours: the layers of Gatys et al. 2016 against those of Johnson et al. 2016 under the same loss (Gatys'), network, "
-    "weights and budget; table.md measures both on one yardstick (docs/measures.md).",
-    ("preset=gatys2016", "network=vgg19_q8", "init=content"),
+    "Ours: choices of layers, from Gatys et al. 2016 and Johnson et al. 2016, under the loss of Gatys' released code. "
+    "Each curve is a sweep of α/β; right is far from the photograph, up is far from the painting, rings are the "
+    "pictures below. gaps.png and table.md: the area between each curve and Gatys' over the width of what both reach, "
+    "with 95 % intervals over pairs of pictures and seeds; of three pairs without seeds that is their range.",
+    ablations.BASE,
     cells,
     draw,
     write,

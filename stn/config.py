@@ -1,8 +1,9 @@
 """The configuration: how Hydra composes it from `configs/`, and its checks; what it holds is in `schema`."""
 
+import copy
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -30,6 +32,26 @@ _composing = threading.Lock()  # around what Hydra keeps one of in a process
 
 def compose(*overrides: str) -> Config:
     """The configuration that `scripts/stylize.py` would run with these overrides; InputError with its line."""
+    return parse(_load(overrides), overrides)
+
+
+def compose_each(several: Iterable[Sequence[str]]) -> list[Config]:
+    """`compose(*overrides)` of each; groups that several name alike are looked up once, which is most of the time."""
+    loaded: dict[tuple[str, ...], DictConfig] = {}
+    found = []
+    for overrides in several:
+        # A key in a group has a dot, and wins over groups whatever the order.
+        keys = [text for text in overrides if "." in text.partition("=")[0]]
+        groups = tuple(text for text in overrides if text not in keys)
+        if groups not in loaded:
+            loaded[groups] = _load(groups)
+        composed = copy.deepcopy(loaded[groups])
+        ConfigLoaderImpl._apply_overrides_to_config(OverridesParser.create().parse_overrides(keys), composed)
+        found.append(parse(composed, overrides))
+    return found
+
+
+def _load(overrides: Sequence[str]) -> DictConfig:
     # Hydra's own `compose` would take the place of the program around it, if that is Hydra's too, and of other threads.
     with _composing:
         before = version.getbase()
@@ -45,7 +67,7 @@ def compose(*overrides: str) -> Config:
             version.VersionBase.instance().version_base = before  # which `setbase` would not take, were there none
     with open_dict(composed):
         del composed["hydra"]
-    return parse(composed, overrides)
+    return composed
 
 
 def parse(config: DictConfig, overrides: Sequence[str] = ()) -> Config:

@@ -88,9 +88,11 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
     own, hydras = _split(overrides)
     settings = compose(experiment, own)
     folder = (output / experiment.name).absolute()
-    directories = {name: f"{name}-{_digest(cell)}" for name, cell in settings.items()}
+    directories = {name: _directory(folder, name, _digest(cell)) for name, cell in settings.items()}
     missing = {name: each for name, each in directories.items() if runs.Run(folder / each).state != "finished"}
-    print(f"{experiment.name}: {len(settings) - len(missing)} of {len(settings)} runs are there", file=sys.stderr)
+    others = sum(Path(each).is_absolute() for each in directories.values())
+    there = f"{len(settings) - len(missing)} of {len(settings)} runs are there"
+    print(f"{experiment.name}: {there}{f', {others} from other experiments' * bool(others)}", file=sys.stderr)
     if missing:
         for name, directory in missing.items():
             _write_cell(folder / CELLS / "cell" / f"{directory}.yaml", settings[name], [*experiment.base, *own])
@@ -99,6 +101,7 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
         finished = {name: runs.Run(folder / directory).check() for name, directory in directories.items()}
     except InputError as error:
         raise InputError(f"{error}; remove that run's directory, and the same command computes it again") from None
+    folder.mkdir(parents=True, exist_ok=True)  # no cell may be its own
     figures.save(experiment.draw(finished), folder / "figure.png", folder / "figure.pdf")
     figures.save(figures.curves(finished), folder / "losses.png")
     files.write_text(folder / "runs.csv", tables.of_runs(finished, folder))
@@ -113,7 +116,8 @@ def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[str, 
     """The settings of every cell by name; InputError as `config.compose`."""
     shared = [KEEP_NO_CHECKPOINT, *experiment.base, *overrides]
     cells = experiment.cells(config.compose(*shared))
-    return {cell.name: config.compose(*shared, *cell.overrides) for cell in cells}
+    composed = config.compose_each([*shared, *cell.overrides] for cell in cells)
+    return {cell.name: settings for cell, settings in zip(cells, composed, strict=True)}
 
 
 def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -124,6 +128,16 @@ def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
             raise InputError(f"{text}: an experiment sweeps for itself; give one value")
         (hydras if override.key_or_group.split("/")[0].split(".")[0] == "hydra" else own).append(text)
     return own, hydras
+
+
+def _directory(folder: Path, name: str, digest: str) -> str:
+    """Where a cell lies, from the experiment's folder; of another experiment that computed the same, the whole path."""
+    own = f"{name}-{digest}"
+    if runs.Run(folder / own).state != "finished":
+        for other in sorted(folder.parent.glob(f"*/*-{digest}")):
+            if runs.Run(other).state == "finished":
+                return str(other)
+    return own
 
 
 def _digest(settings: config.Config) -> str:

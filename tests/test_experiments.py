@@ -1,12 +1,14 @@
 """Every experiment composes with as many cells as its caption has pictures; one runs, is repeated and is changed."""
 
 import csv
+import dataclasses
 import functools
 import json
 import runpy
 import shutil
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import skimage.io
@@ -25,7 +27,8 @@ CELLS = {
     "initialization": 1 + 1 + 4,  # content, style, four noise seeds
     "photorealism": 1,
     "objective_curve": 3 * 3,  # sizes, pairs
-    "gatys_vs_johnson": 3 * 2,  # at least three pairs, two choices of layers
+    "gatys_vs_johnson": 6 * 3 * 7,  # choices of layers, pairs, α/β
+    "what_matters": 3 * 7 + (15 + 2) * 3 * 3,  # the preset; changes, of which noise has three seeds
     "convolution": 2,
     "pooling": 2,
     "optimizers": 3 * 3 * 3,  # pairs, objectives, optimizers
@@ -83,6 +86,34 @@ def test_the_printed_ratios_are_those_of_the_cells() -> None:
         assert found == pytest.approx(expected), name
 
 
+def plain(settings: config.Config) -> str:
+    return json.dumps(config.to_dict(settings), sort_keys=True)
+
+
+def test_what_two_experiments_have_in_common_is_the_same_to_the_last_setting() -> None:
+    one, other = (
+        {plain(settings): cell for cell, settings in composed(name).items()}
+        for name in ("gatys_vs_johnson", "what_matters")
+    )
+    common = {one[each].split("-")[0] for each in one.keys() & other.keys()}
+    assert len(one.keys() & other.keys()) == 3 * (7 + 3 + 3)  # pairs; the preset, relu2_2 and every rectifier
+    assert common == {"gatys", "johnson_content", "all_rectifiers"}
+
+
+def test_cells_composed_together_are_those_composed_alone() -> None:
+    experiment = load("what_matters")
+    cells = {cell.name: cell for cell in experiment.cells(config.compose(*experiment.base))}
+    for name in list(cells)[::25]:
+        assert config.compose(*experiment.base, *cells[name].overrides) == composed("what_matters")[name]
+
+
+def test_from_noise_every_choice_of_layers_has_three_seeds() -> None:
+    experiment = load("gatys_vs_johnson")
+    cells = experiment.cells(config.compose(*experiment.base, "init=noise"))
+    assert len(cells) == 6 * 3 * 3 * 7
+    assert {cell.overrides[-2] for cell in cells} == {"seed=0", "seed=1", "seed=2"}
+
+
 def test_tradeoffs_rows_are_growing_subsets() -> None:
     cells = list(composed("tradeoff").values())
     for row in range(5):
@@ -110,7 +141,7 @@ def cell_files(folder: Path) -> dict[str, int]:
     }
 
 
-def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path: Path, monkeypatch) -> None:
+def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path: Path, monkeypatch, capfd) -> None:
     monkeypatch.chdir(tmp_path)
     experiment = load("pooling")
     overrides = [*small, "network.rescale=null"]
@@ -131,6 +162,16 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path
     monkeypatch.setattr(experiments, "_multirun", None)  # a second call needs none
     experiments.run(experiment, [*overrides, "tracking.project=other"])  # changes no pixel
     assert cell_files(folder) == before
+    drawn: list[Path] = []  # nor does another experiment that has such a cell
+    other = dataclasses.replace(
+        experiment,
+        name="other",
+        cells=lambda base: [experiments.Cell("a", ("network.pooling=max",))],
+        draw=lambda finished: drawn.append(finished["a"].path) or plt.figure(),
+    )
+    experiments.run(other, overrides)
+    assert drawn == [folder / rows[1]["directory"]]
+    assert "other: 1 of 1 runs are there, 1 from other experiments" in capfd.readouterr().err
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
 

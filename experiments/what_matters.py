@@ -1,0 +1,182 @@
+"""What matters: ours, one thing changed at a time from gatys_released, 174 cells. python experiments/what_matters.py
+
+Each change is a sweep of three α/β on three pairs of pictures, the preset itself of seven, and they are compared at
+equal content (docs/measures.md). The 39 cells that experiments/gatys_vs_johnson.py has too are not computed twice.
+100 evaluations at 256 px: about 30 minutes on two idle cores after it, 40 without; at 128 px with 60 evaluations, as
+`make figures` has it, about 9.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from stn import ablations, config, experiments, figures, files, fronts, runs
+from stn.ablations import CONTENT, STYLE, STYLE_WEIGHTS, Measure
+
+# Between photograph and painting, where fronts are compared; what a change needs to be there is tried at 128 px.
+MIDDLE, EARLIER = STYLE_WEIGHTS[3:6], STYLE_WEIGHTS[2:5]
+SEEDS = (0, 1, 2)
+PRESET = "preset"
+GATYS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+# What the table has beside the style measures at equal feature distance: the older one, and no network on either side.
+COLUMNS = (*((CONTENT[0], y) for y in STYLE), (CONTENT[0], Measure("style", "Gatys' style")), (CONTENT[2], STYLE[1]))
+SETTLED = 1.1  # of the last loss: evaluations count until there
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a row says, what it sets, its sweep of β, and its seeds."""
+
+    label: str
+    overrides: tuple[str, ...]
+    weights: tuple[float, ...] = MIDDLE
+    seeds: tuple[int, ...] = (0,)
+
+
+def changes(network: str, size_px: int) -> dict[str, Change]:
+    """The rows by name, the preset first; one more is one more line."""
+    every = ablations.rectifiers(network)
+    taps = ",".join(GATYS).replace("relu", "conv")
+    return {
+        PRESET: Change("gatys_released", (), STYLE_WEIGHTS[1:]),
+        "average": Change("average pooling", ("network.pooling=avg",)),
+        "rescaled": Change("rescaled network", ("network.rescale=default",), tuple(5000 * beta for beta in MIDDLE)),
+        "conv": Change(
+            "before the rectifiers",
+            (
+                "objective.content_layers=[conv4_2]",
+                f"objective.style_layers=[{taps}]",
+            ),
+        ),
+        "content2": Change("content relu2_2", ("objective.content_layers=[relu2_2]",), EARLIER),
+        "content5": Change("content relu5_2", ("objective.content_layers=[relu5_2]",), STYLE_WEIGHTS[:3]),
+        "three": Change("3 style layers", ("objective.style_layers=[relu1_1,relu2_1,relu3_1]",), STYLE_WEIGHTS[4:7]),
+        "every": Change(f"{len(every)} style layers", (f"objective.style_layers=[{','.join(every)}]",)),
+        "geometric": Change("style layers ½ the last", ("objective.layer_weighting=geometric",)),
+        "noise": Change("from noise", ("init=noise",), EARLIER, SEEDS),
+        "painting": Change("from the painting", ("init=style",), EARLIER),
+        "smooth": Change(
+            "total variation",  # as neural-style has it, -tv_weight 1e-3 (configs/preset/neural_style_pt.yaml)
+            ("objective.smoothness.form=absolute", "objective.smoothness.weight=1e-3"),
+        ),
+        "torch": Change("Torch's L-BFGS", ("optimizer=torch_lbfgs",)),
+        "adam": Change("Adam", ("optimizer=adam",)),
+        "border": Change("reflected border", ("network.border=reflect",)),
+        "half": Change("half the size", (f"image.size_px={size_px // 2}",)),
+    }
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    return [
+        cell
+        for name, each in changes(base.network.name, base.image.size_px or 0).items()
+        for cell in ablations.cells(name, each.overrides, each.seeds, each.weights)
+    ]
+
+
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    """A row a change: its name, a picture a pair at equal content, and what it does to three style measures."""
+    found, labels = _sweeps(finished), _labels(finished)
+    pairs = list(found[PRESET])
+    with plt.rc_context(figures.STYLE):
+        height = 0.5 * len(found) + 0.6
+        figure = plt.figure(figsize=(figures.TEXT_WIDTH, height))
+        grid = figure.add_gridspec(
+            *(len(found), len(pairs) + len(STYLE)),
+            width_ratios=[*(0.64 for _ in pairs), *(1.15 for _ in STYLE)],
+            **{"left": 0.18, "right": 0.99, "bottom": 0.35 / height, "top": 1 - 0.25 / height},
+            **{"hspace": 0.06, "wspace": 0.1},
+        )
+        for column, pair in enumerate(pairs):
+            shown = ablations.matched([next(iter(sweep[pair].values())) for sweep in found.values()], CONTENT[0])
+            for row, (name, run) in enumerate(zip(found, shown, strict=True)):
+                axis = figure.add_subplot(grid[row, column])
+                axis.imshow(run.rgb.astype(np.uint8))
+                axis.set(xticks=[], yticks=[])
+                axis.spines[:].set_visible(False)
+                if column == 0:
+                    axis.set_ylabel(labels[name], rotation=0, ha="right", va="center")
+        for column, y in enumerate(STYLE):
+            axis = figure.add_subplot(grid[:, len(pairs) + column])
+            effects = [_effect(found, name, CONTENT[0], y) for name in found]
+            ablations.draw_intervals(axis, effects)
+            axis.set(title=y.label, xlabel="% more than the preset", yticklabels=[])
+    return figure
+
+
+def write(folder: Path, finished: dict[str, runs.Run]) -> None:
+    found, labels = _sweeps(finished), _labels(finished)
+    heads = [f"{y.label}, at equal {x.label}" for x, y in COLUMNS]
+    lines = [f"| change | {' | '.join(heads)} | seconds | evaluations |", f"|---|{'---|' * (len(COLUMNS) + 2)}"]
+    for name, sweep in found.items():
+        if name == PRESET:
+            continue
+        effects = [_effect(found, name, x, y) for x, y in COLUMNS]
+        effects += [_cost(sweep, found[PRESET], each) for each in (_seconds, _settled)]
+        texts = [ablations.shown(each, factor=True, pairs=len(experiments.PAIRS)) for each in effects]
+        lines.append(f"| {labels[name]} | {' | '.join(texts)} |")
+    files.write_text(folder / "table.md", "\n".join(lines) + "\n")
+
+
+def _effect(found: dict[str, ablations.Sweep], name: str, x: Measure, y: Measure) -> fronts.Interval | None:
+    return None if name == PRESET else ablations.effect(found[name], found[PRESET], x, y)
+
+
+def _cost(sweep: ablations.Sweep, baseline: ablations.Sweep, of: Callable[[runs.Run], float]) -> fronts.Interval:
+    """The factor of a cost, each pair and seed for itself, over the α/β of the sweep."""
+
+    def logarithm(several: Sequence[runs.Run]) -> float:
+        return float(np.mean([np.log(of(run)) for run in several]))
+
+    return fronts.bootstrap(
+        [
+            [logarithm(each) - logarithm(next(iter(baseline[pair].values()))) for each in seeds.values()]
+            for pair, seeds in sweep.items()
+        ]
+    ).exp()
+
+
+def _seconds(run: runs.Run) -> float:
+    return float(run.summary["seconds"])
+
+
+def _settled(run: runs.Run) -> float:
+    """Evaluations until the loss is within a tenth of its last."""
+    best = np.fmin.accumulate(run.metrics["loss/total"])
+    return float(np.argmax(best <= SETTLED * best[-1]) + 1)
+
+
+def _labels(finished: dict[str, runs.Run]) -> dict[str, str]:
+    network = next(iter(finished.values())).settings["network"]["name"]
+    return {name: change.label for name, change in changes(network, 0).items()}
+
+
+def _sweeps(finished: dict[str, runs.Run]) -> dict[str, ablations.Sweep]:
+    """The runs by change; those of another size as if they had been resized and measured at the preset's."""
+    found: dict[str, ablations.Sweep] = dict(ablations.sweeps(finished))
+    size = next(iter(finished.values())).settings["image"]["size_px"]
+    for name, sweep in found.items():
+        found[name] = {
+            pair: {seed: [ablations.at_size(run, size) for run in several] for seed, several in seeds.items()}
+            for pair, seeds in sweep.items()
+        }
+    return found
+
+
+EXPERIMENT = experiments.Experiment(
+    "what_matters",
+    "Ours: one thing changed at a time from the released code of Gatys et al. (first row), at equal content. Left: the "
+    "pictures whose feature distances from the photograph are nearest to one another. Right: how much farther from the "
+    "painting, over all the content that both reach, with 95 % intervals over pairs of pictures and seeds; of three "
+    "pairs without seeds that is their range.",
+    ablations.BASE,
+    cells,
+    draw,
+    write,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)

@@ -1,0 +1,103 @@
+"""Fronts against closed forms, and their intervals against SciPy's and against counting."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from stn import errors, fronts
+
+
+def test_a_front_goes_through_its_points_in_any_order_and_never_beyond_them() -> None:
+    x, y = [4.0, 1.0, 2.0, 8.0], [3.0, 10.0, 9.0, 1.0]
+    front = fronts.front(x, y)
+    np.testing.assert_allclose(front.at(np.array(x)), y)
+    between = front.at(np.linspace(1, 8, 200))
+    assert (np.diff(between) <= 0).all()  # falling points, falling curve: a spline of another kind would swing
+    assert np.isnan(front.at(0.9)) and np.isnan(front.at(8.1))
+
+
+def test_points_of_the_same_x_become_their_mean_and_what_is_not_finite_none() -> None:
+    front = fronts.front([1, 2, 2, 3, np.nan, 4], [8, 5, 7, 2, 1, np.inf])
+    np.testing.assert_array_equal(front.x, [1, 2, 3])
+    np.testing.assert_allclose(front.y, [8, 6, 2])
+    front = fronts.front([1, 2, 2, 3], [8, 2, 8, 1], log_y=True)
+    assert front.y[1] == pytest.approx(4)
+
+
+def test_a_power_law_is_a_line_on_logarithmic_axes() -> None:
+    x = np.array([1, 3, 10, 50.0])
+    front = fronts.front(x, 7 / x**2, log_x=True, log_y=True)
+    assert front.at(20.0) == pytest.approx(7 / 400)
+
+
+def test_the_gap_is_the_area_over_the_width() -> None:
+    line, other = fronts.front([0, 1, 2, 4], [8, 6, 4, 0]), fronts.front([1, 2, 3], [4, 3, 2])
+    # 8 − 2x against 5 − x over [1, 3]: the mean of 3 − x is 1
+    assert fronts.gap(line, other) == pytest.approx(1)
+    assert fronts.gap(other, line) == pytest.approx(-1)
+    assert fronts.gap(line, other, (1, 2)) == pytest.approx(1.5)
+    x = np.array([1, 2, 5, 9.0])
+    twice = [fronts.front(x, factor / x, log_x=True, log_y=True) for factor in (6, 3)]
+    assert np.exp(fronts.gap(*twice)) == pytest.approx(2)
+
+
+def test_what_fronts_refuse() -> None:
+    with pytest.raises(errors.InputError, match=r"Gatys, relu4_2: a front needs 3 points .* there are 2"):
+        fronts.front([1, 2, 2], [1, 2, 3], name="Gatys, relu4_2")
+    with pytest.raises(errors.InputError, match="y of 0 has no logarithm"):
+        fronts.front([1, 2, 3], [1, 0, 3], log_y=True)
+    low, high = fronts.front([1, 2, 3], [1, 2, 3]), fronts.front([4, 5, 6], [1, 2, 3])
+    with pytest.raises(errors.InputError, match="no x in common"):
+        fronts.gap(low, high)
+    with pytest.raises(errors.InputError, match="same axes"):
+        fronts.gap(low, fronts.front([1, 2, 3], [1, 2, 3], log_x=True))
+    with pytest.raises(errors.InputError, match="no values"):
+        fronts.bootstrap([[], []])
+
+
+def test_the_nearest_point_is_so_on_its_axis() -> None:
+    assert fronts.nearest([4, 1, 2], 2.9) == 2 and fronts.nearest([4, 1, 2], 3.1) == 0
+    assert fronts.nearest([4, 1, 2], 2.9, log_x=True) == 0  # the middle of 2 and 4 is √8 there
+
+
+def test_pictures_are_matched_where_all_sweeps_have_one() -> None:
+    assert fronts.matched([[0, 5, 10], [1, 5.2, 9], [2, 4.9, 7]]) == pytest.approx(5.05, abs=0.05)
+    assert fronts.matched([[1, 10, 100], [2, 10, 70]], log_x=True) == pytest.approx(10, rel=0.02)
+    assert fronts.matched([[0, 1], [3, 4]]) == pytest.approx(2, abs=0.02)  # between those that do not meet
+
+
+def test_groups_of_one_value_have_scipys_interval() -> None:
+    values = np.random.default_rng(5).normal(3, 2, 12)
+    found = fronts.bootstrap([[value] for value in values])
+    theirs = scipy.stats.bootstrap(
+        (values,), np.mean, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert (found.mean, found.count) == (pytest.approx(values.mean()), 12)
+    assert [found.low, found.high] == pytest.approx([theirs.low, theirs.high], abs=0.05)
+
+
+def test_seeds_of_a_pair_are_no_further_pairs() -> None:
+    """Every outcome of two groups of two values, counted."""
+    groups = [[0.0, 1.0], [10.0, 11.0]]
+    outcomes = [
+        np.mean([np.mean(first), np.mean(second)])
+        for one, two in itertools.product(groups, repeat=2)
+        for first in itertools.product(one, repeat=2)
+        for second in itertools.product(two, repeat=2)
+    ]
+    found = fronts.bootstrap(groups, confidence=0.8)
+    assert (found.mean, found.count) == (5.5, 2)
+    assert [found.low, found.high] == [np.quantile(outcomes, 0.1), np.quantile(outcomes, 0.9)]
+    assert found.high - found.low > 9  # between the pairs; the four as equals would have 5.5 ± 4.5 at most
+
+
+def test_three_pairs_have_their_range_and_one_has_no_interval() -> None:
+    found = fronts.bootstrap([[1.0], [2.0], [6.0]])
+    assert (found.mean, found.low, found.high, found.count) == (3, 1, 6, 3)
+    assert found.excludes(0.9) and not found.excludes(1.1)
+    factor = found.exp()
+    assert (factor.low, factor.count) == (pytest.approx(np.e), 3)
+    one = fronts.bootstrap([[2.0], []])
+    assert one.count == 1 and np.isnan(one.low) and not one.excludes(0)
