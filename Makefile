@@ -29,11 +29,15 @@ check: .venv/test-installed
 # FIGURES="image.size_px=512 network=vgg19" make figures.
 SIZE ?= 256
 FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150 tracking=off
+# Side topics minimize something else and have arguments of their own, at the size of docs/side_topics.md.
+SIDE := class_image adversarial filter_image linear_classifier
 figures: .venv/demo-installed
 	$(BIN)/python scripts/fetch.py vgg19_q8
 	$(BIN)/python scripts/fetch.py vgg16
 	$(BIN)/python scripts/fetch.py images
-	@for file in experiments/*.py; do $(BIN)/python $$file $(FIGURES) || exit; done
+	@for file in $(filter-out $(SIDE:%=experiments/%.py),$(wildcard experiments/*.py)); do \
+		$(BIN)/python $$file $(FIGURES) || exit; done
+	@for name in $(SIDE); do $(BIN)/python experiments/$$name.py || exit; done
 
 # One installation an extra; a second call finds the stamp and installs nothing.
 .venv/%-installed: setup.cfg | .venv/bin/python
