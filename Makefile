@@ -25,20 +25,23 @@ check: .venv/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every figure, small (but for authors_curve, which has the size of what it is compared with; gatys_vs_johnson and
-# what_matters have hundreds of cells and are smaller, their full setting is their own); SIZE=384 is the committed set
+# Every figure, small (authors_curve has the size of what it is compared with); SIZE=384 is the committed set
 # (docs/figures.md). A second call computes nothing. Anything else by FIGURES="image.size_px=512 network=vgg19" make figures.
 SIZE ?= 256
 FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150 tracking=off
+# These have hundreds of cells; their full setting (docs/ablations.md) is their own.
+COMPARED := gatys_vs_johnson what_matters
 COMPARISONS ?= image.size_px=128 optimizer.max_evaluations=60 tracking=off
+# Side topics minimize something else and have arguments of their own, at the size of docs/side_topics.md.
+SIDE := class_image adversarial filter_image linear_classifier
+PLAIN = $(filter-out $(COMPARED) $(SIDE),$(basename $(notdir $(wildcard experiments/*.py))))
 figures: .venv/demo-installed
 	$(BIN)/python scripts/fetch.py vgg19_q8
 	$(BIN)/python scripts/fetch.py vgg16
 	$(BIN)/python scripts/fetch.py images
-	@for file in experiments/*.py; do \
-		case $$file in */gatys_vs_johnson.py|*/what_matters.py) set -- $(COMPARISONS);; *) set -- $(FIGURES);; esac; \
-		$(BIN)/python $$file "$$@" || exit; \
-	done
+	@for name in $(PLAIN); do $(BIN)/python experiments/$$name.py $(FIGURES) || exit; done
+	@for name in $(COMPARED); do $(BIN)/python experiments/$$name.py $(COMPARISONS) || exit; done
+	@for name in $(SIDE); do $(BIN)/python experiments/$$name.py || exit; done
 
 # One installation an extra; a second call finds the stamp and installs nothing.
 .venv/%-installed: setup.cfg | .venv/bin/python

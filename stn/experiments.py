@@ -8,7 +8,6 @@ settings are another cell, and finished ones are never computed twice. Overrides
 
 import contextlib
 import functools
-import hashlib
 import json
 import shlex
 import signal
@@ -147,8 +146,7 @@ def _digest(settings: config.Config) -> str:
     paths = [Path(network.weights) if network.weights else assets.locate_weights(network.name)]
     paths += [assets.locate_image(path) for path in pictures.named(settings).values() if not guides.is_drawn(path)]
     paths += [Path(network.rescale)] if network.rescale not in (None, "default") else []
-    content = json.dumps([counted, [_checksum(path.absolute()) for path in paths]], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:10]
+    return files.digest([counted, [_checksum(path.absolute()) for path in paths]])
 
 
 @functools.cache

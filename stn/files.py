@@ -57,6 +57,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest(value: Any) -> str:
+    """Ten letters that change with any of the plain values in `value`."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
+
+
 def _without_infinities(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_infinities(below) for key, below in value.items()}

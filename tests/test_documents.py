@@ -136,7 +136,7 @@ def check_python(words: list[str], here: Path, run: Callable[..., Any], monkeypa
     script, given = ROOT / words[0], words[1:]
     if words[0] == "scripts/stylize.py":
         check_stylize(given)
-    elif words[0].startswith("experiments/"):
+    elif words[0].startswith("experiments/") and "EXPERIMENT" in runpy.run_path(str(script)):
         check_experiment(script, given)
     elif words[0] == "scripts/report.py":
         compared = len(given) > 1 and not given[1].startswith("-")

@@ -16,7 +16,13 @@ import skimage.io
 from stn import config, errors, experiments, figures
 
 FOLDER = config.CONFIG_DIR.parent / "experiments"
-FILES = sorted(path.stem for path in FOLDER.glob("*.py"))
+SIDE = {
+    "adversarial",
+    "class_image",
+    "filter_image",
+    "linear_classifier",
+}  # other objectives: tests/test_side_topics.py
+FILES = sorted({path.stem for path in FOLDER.glob("*.py")} - SIDE)
 # METHODS.md §3: pictures that are optimized in each figure.
 CELLS = {
     "reconstructions": 5 + 5,  # conv1_2 … conv5_2; one to five style layers
@@ -34,6 +40,7 @@ CELLS = {
     "optimizers": 3 * 3 * 3,  # pairs, objectives, optimizers
     "printed_ratio": 2 * 4,  # readings of eq. (1), α/β
     "authors_curve": 2,  # the programs that printed their losses
+    "edges": 2,  # without and with smoothness
 }
 
 

@@ -1,0 +1,99 @@
+"""The image that a class looks like to a network: AI-For-Beginners, lesson 8. python experiments/class_image.py cat
+
+From noise, by plain gradient descent as in the lesson and by our optimizers: the images and the losses on the way.
+"""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from stn import config, errors, figures, initialize, runs, side_topics
+from stn.classifier import ClassLoss
+
+EXAMPLE = "python experiments/class_image.py cat flower --network vgg19_q8"
+# AdversarialCat_TF.ipynb: 10 H + 0.005 V, a step of 1, x0 ~ N(0, 1); classes 284 (Siamese cat) and 340 (zebra).
+WEIGHT, SMOOTHNESS, STEP, AMPLITUDE, CLASSES = 10.0, 0.005, 1.0, 1.0, ("284", "340")
+# With beta1 = beta2 = 0 Adam's step is rate g / (|g| + epsilon): for an epsilon far above any gradient, STEP g.
+FAR = 1e12
+
+
+def optimizers(evaluations: int) -> dict[str, config.Optimizer]:
+    """Each column's: the lesson's descent, whose pixels are free, and ours, which keep them in 0-255."""
+    flat = {"learning_rate": STEP * FAR, "epsilon": FAR, "beta1": 0.0, "beta2": 0.0, "bounds": False}
+    return {
+        "descent": side_topics.optimizer("adam", evaluations, **flat),
+        "adam": side_topics.optimizer("adam", evaluations, learning_rate=STEP),
+        "lbfgs": side_topics.optimizer("lbfgs", evaluations),
+        "spectral": side_topics.optimizer("spectral_lbfgs", evaluations),
+    }
+
+
+def draw(finished: Mapping[tuple[str, str], runs.Run]) -> plt.Figure:
+    """A row a class, a column an optimizer; the number is the picture's own probability of its class."""
+    rows: dict[str, list[figures.Panel]] = {}
+    for (name, column), run in finished.items():
+        title = f"{column} {run.summary['picture/probability/class']:.3f}"
+        rows.setdefault(name, []).append(figures.Panel(run.rgb, title, "" if name in rows else name))
+    return figures.panels(list(rows.values()))
+
+
+def curves(finished: Mapping[tuple[str, str], runs.Run]) -> plt.Figure:
+    """The lesson's loss over evaluations, an axis a class."""
+    names = list(dict.fromkeys(name for name, _ in finished))
+    with plt.rc_context(figures.STYLE):
+        figure, axes = plt.subplots(
+            1, len(names), figsize=(figures.TEXT_WIDTH, 2.4), squeeze=False, sharey=True, layout="constrained"
+        )
+        for axis, name in zip(axes[0], names, strict=True):
+            for (each, column), run in finished.items():
+                if each == name and column != "no V":
+                    axis.plot(np.fmin.accumulate(run.metrics["loss/total"]), label=column, linewidth=1)
+            axis.set(title=name, xlabel="evaluation", yscale="log")
+        axes[0][0].set_ylabel("10 H + 0.005 V, best so far")
+        axes[0][0].legend()
+    return figure
+
+
+def main() -> None:
+    made = side_topics.parser(__doc__, EXAMPLE)
+    made.add_argument("classes", nargs="*", help="names or numbers; default: the first three, or the lesson's")
+    side_topics.add_head(made)
+    side_topics.add_budget(made, 300)
+    arguments = side_topics.parse(made)
+    pictures = side_topics.read_labeled(arguments) if arguments.head == "linear" else None
+    known = side_topics.read_classifier(arguments, pictures)
+    asked = [known.number(name) for name in arguments.classes or (known.classes[:3] if pictures else CLASSES)]
+
+    folder, mean_pixel = side_topics.folder_of("class_image"), known.network.mean_pixel
+    first = initialize.noise(arguments.size, arguments.size, "normal", AMPLITUDE, arguments.seed)
+    given = {key: getattr(arguments, key) for key in ("network", "head", "layer", "pictures", "size", "seed")}
+    finished = {}
+    for target in asked:
+        name = known.classes[target]
+        of_lesson = optimizers(arguments.evaluations)
+        for column, optimizer in {"no V": of_lesson["descent"], **of_lesson}.items():
+            smoothness = 0.0 if column == "no V" else SMOOTHNESS
+            finished[name, column] = side_topics.find(
+                (folder, f"{target}-{column.replace(' ', '_')}"),
+                {**given, "class": name, "smoothness_weight": smoothness, "optimizer": optimizer},
+                known.checksums,
+                ClassLoss(known, target, WEIGHT, smoothness, {"class": target}).value_and_grad,
+                first,
+                mean_pixel,
+            )
+    caption = f"""
+The image that a class looks like: from N(0, 1) around the mean pixel to the least of 10 H + 0.005 V, H the
+cross-entropy of the softmax against the class, V the total variation (AI-For-Beginners, AdversarialCat_TF.ipynb).
+`no V` and `descent` are gradient descent with a step of 1 and free pixels; the others keep pixels in 0-255. Over each
+picture: the probability of its class for the picture as it is written, 8 bits.
+
+{arguments.network}, {arguments.head} head{f" on {arguments.layer}, {arguments.pictures}" if pictures else ""};
+{arguments.size} px; {arguments.evaluations} evaluations; seed {arguments.seed}."""
+    table = {f"{name}-{column}": run for (name, column), run in finished.items()}
+    side_topics.leave(folder, draw(finished), caption, table)
+    figures.save(curves(finished), folder / "losses.png")
+
+
+if __name__ == "__main__":
+    errors.run_command(main)

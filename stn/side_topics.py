@@ -1,0 +1,169 @@
+"""What the side topics in experiments/ share: their arguments, an image found in a run directory, what they leave."""
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from stn import (
+    assets,
+    backend,
+    catalog,
+    classifier,
+    config,
+    experiments,
+    figures,
+    files,
+    images,
+    labeled,
+    network,
+    runs,
+)
+from stn.classifier import Classifier
+from stn.objective import Terms
+from stn.optimize import Evaluation, State, minimize
+from stn.optimize.search import ValueAndGrad
+from stn.run_directory import RunDirectory
+
+SIDE, COUNT, LAYER = 96, 50, "pool4"  # of pictures, pictures a class, below the linear head (docs/side_topics.md)
+
+
+def parser(description: str | None, example: str, size: int = SIDE) -> argparse.ArgumentParser:
+    """The arguments that all side topics take; `size` is the default of `--size`."""
+    made = argparse.ArgumentParser(description=description, epilog=example)
+    made.add_argument("--network", choices=list(catalog.NETWORKS), default="vgg16")
+    made.add_argument("--weights", type=Path, help="a MatConvNet .mat; default: where scripts/fetch.py puts it")
+    made.add_argument("--size", type=whole, default=size, help=f"side of the pictures, in pixels ({size})")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--threads", type=whole, help="of TensorFlow; default: one a core")
+    return made
+
+
+def add_pictures(made: argparse.ArgumentParser, default: str) -> None:
+    """The arguments of labeled pictures; `default` is that of `--pictures`."""
+    made.add_argument(
+        "--pictures", default=default, help=f"digits, photographs, or a folder with one folder a class ({default})"
+    )
+    made.add_argument("--count", type=whole, default=COUNT, help=f"the most pictures a class ({COUNT})")
+
+
+def add_head(made: argparse.ArgumentParser) -> None:
+    """The arguments of a classifier."""
+    own = classifier.OWN_SIDE
+    made.add_argument("--head", choices=["linear", "own"], default="linear", help=f"own: fc6 to fc8, at {own} px")
+    made.add_argument("--layer", default=LAYER, help=f"whose mean activations a linear head sees ({LAYER})")
+    add_pictures(made, "photographs")
+
+
+def add_budget(made: argparse.ArgumentParser, evaluations: int) -> None:
+    """The argument of how long to look for an image."""
+    made.add_argument("--evaluations", type=whole, default=evaluations, help=f"the most of an image ({evaluations})")
+
+
+def parse(made: argparse.ArgumentParser) -> argparse.Namespace:
+    """The arguments of the command line; pictures of VGG's own head have its size."""
+    arguments = made.parse_args()
+    backend.use_threads(arguments.threads)
+    if getattr(arguments, "head", "") == "own":
+        arguments.size = classifier.OWN_SIDE
+    return arguments
+
+
+def trunk(arguments: argparse.Namespace) -> network.Network:
+    """The network that the arguments name; InputError if its file is missing or damaged."""
+    return network.load(_weights(arguments), "winograd")
+
+
+def read_labeled(arguments: argparse.Namespace) -> labeled.Labeled:
+    """The labeled pictures that the arguments name; InputError as `labeled.read`."""
+    return labeled.read(arguments.pictures, arguments.size, arguments.count, arguments.seed)
+
+
+def read_classifier(arguments: argparse.Namespace, pictures: labeled.Labeled | None) -> Classifier:
+    """The classifier that the arguments name: `pictures` are those that a linear head is fitted to, None: its own."""
+    if pictures is None:
+        return classifier.own(_weights(arguments))
+    return classifier.linear(trunk(arguments), arguments.layer, pictures)
+
+
+def optimizer(name: str, evaluations: int, **settings: Any) -> config.Optimizer:
+    """An optimizer of configs/optimizer/ that keeps pixels in their limits, with `settings` of its own."""
+    group = config.compose(f"optimizer={name}").optimizer
+    return dataclasses.replace(group, max_evaluations=evaluations, **{"bounds": True, **settings})
+
+
+def find(
+    place: tuple[Path, str],
+    settings: Mapping[str, Any],
+    checksums: Mapping[str, str],
+    value_and_grad: ValueAndGrad,
+    first: np.ndarray,
+    mean_pixel: np.ndarray,
+    limits: tuple[np.ndarray, np.ndarray] | None = None,
+    until: Callable[[Terms], str | None] = lambda terms: None,
+) -> runs.Run:
+    """Minimize from the image `first` [1, h, w, 3] in a run directory; what was finished there is not computed again.
+
+    `place` is a folder and a name in it, to which a hash of `settings` and `checksums` is added; `settings` has the
+    optimizer as `optimizer`. `limits`, each [3] or [1, h, w, 3], are black and white unless given; `until` gives a
+    reason to end, if there is one. Raises InputError as `RunDirectory`.
+    """
+    chosen: config.Optimizer = settings["optimizer"]
+    plain, inputs = {**settings, "optimizer": dataclasses.asdict(chosen)}, dict(checksums)
+    folder, name = place
+    folder.mkdir(parents=True, exist_ok=True)
+    directory = RunDirectory(folder / f"{name}-{files.digest([plain, inputs])}", plain, inputs)
+    seen: list[Terms] = []
+
+    def on_evaluation(evaluation: Evaluation, image: np.ndarray) -> None:
+        directory.record(evaluation)
+        seen[:] = [evaluation.terms]
+
+    try:
+        if not directory.finished:
+            directory.begin()
+            outcome = minimize(
+                value_and_grad,
+                State(first.astype(np.float64)),
+                chosen,
+                on_evaluation,
+                interrupted=lambda: until(seen[0]) if seen else None,
+                limits=limits or (0 - mean_pixel, 255 - mean_pixel),
+            )
+            rgb = images.from_network(outcome.image, mean_pixel)
+            written, _ = value_and_grad(images.to_network(np.rint(rgb), mean_pixel))
+            clipped = images.clipped_share(outcome.image, mean_pixel)
+            directory.finish(outcome, rgb, written, {"picture/clipped_share": clipped})
+            print(directory.path / runs.PICTURE)
+    finally:
+        directory.release()
+    return runs.Run(directory.path).check()
+
+
+def leave(folder: Path, figure: plt.Figure, caption: str, finished: Mapping[str, runs.Run] | None = None) -> None:
+    """Write figure.png and .pdf, caption.txt and, of finished runs by name, runs.csv."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figures.save(figure, folder / "figure.png", folder / "figure.pdf")
+    files.write_text(folder / "caption.txt", caption.strip() + "\n")
+    if finished:
+        figures.table(folder / "runs.csv", finished)
+    print(folder / "figure.png")
+
+
+def folder_of(name: str) -> Path:
+    """Where a side topic leaves its figure."""
+    return (experiments.OUTPUT / name).absolute()
+
+
+def _weights(arguments: argparse.Namespace) -> Path:
+    return arguments.weights or assets.locate_weights(arguments.network)
+
+
+def whole(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
