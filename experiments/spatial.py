@@ -42,8 +42,8 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
 EXPERIMENT = experiments.Experiment(
     "spatial",
     "Gatys et al. 2017, figure 2: The Starry Night (I) without masks; its sky onto the sky and its ground onto the "
-    "ground; and each with the other part from Der Schrei (II). Guided Gram matrices, from the photograph; pictures and "
-    "masks are ours.",
+    "ground; and each with the other part from Der Schrei (II). Guided Gram matrices, from the photograph; pictures "
+    "and masks are ours.",
     ("preset=gatys2017_guided", "network=vgg19_q8"),
     cells,
     draw,

@@ -66,8 +66,8 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
 EXPERIMENT = experiments.Experiment(
     "textures",
     "Gatys, Ecker and Bethge 2015 (NIPS), figure 2: textures of three paintings with the Gram matrices of growing sets "
-    "of layers, which hold 2,080, 4,160, 12,416, 45,312 and 176,640 numbers (parameters.md). From noise, no content. The "
-    "paper's figure takes every layer up to each pooling; these are its figure 3's.",
+    "of layers, which hold 2,080, 4,160, 12,416, 45,312 and 176,640 numbers (parameters.md). From noise, no content. "
+    "The paper's figure takes every layer up to each pooling; these are its figure 3's.",
     ("preset=gatys2015_texture", "network=vgg19_q8"),
     cells,
     draw,

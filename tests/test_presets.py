@@ -266,7 +266,7 @@ CONTROLS = {
     ),
     "gatys2015_texture": System(*(None, mse, POOLS, gatys_style, [1e9] * 5, "avg", "ceil"), rescaled=True),
     "novak2016": System(
-        *("relu4_2", mse, RELUS, chain_style, [1e-3 * 2.0 ** (15 - d) / (2**16 - 1) for d in range(16)]),
+        *("relu4_2", mse, RELUS, chain_style, [0.1 * 2.0 ** (15 - d) / (2**16 - 1) for d in range(16)]),
         *("avg", "ceil"),
         more=chain_of,
     ),
@@ -553,7 +553,7 @@ TABLE = {
         ("lbfgs", 20, 100), 2000, True, {}, EACH(POOLS, 1e9), {"color": ("histogram",)}),
     "novak2016": Row(
         "vgg19", "avg ceil", (384, 512), (406, 512), (384, 512), "skimage", CONTENT, ("torch_lbfgs", 100), 500, False,
-        {"relu4_2": 1}, {layer: 1e-3 * 2.0 ** (15 - d) / (2**16 - 1) for d, layer in enumerate(RELUS)},
+        {"relu4_2": 1}, {layer: 0.1 * 2.0 ** (15 - d) / (2**16 - 1) for d, layer in enumerate(RELUS)},
         {"statistic": ("chain", -1)}),
     "mmd2017": Row(
         "vgg19", "avg floor", (450, 600), (450, 600), (450, 600), "bilinear", ("noise", "uniform", 0.1),
