@@ -5,21 +5,38 @@ computes, and a network of its own: TensorFlow operations in float64, rescaled b
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from stn import assets, config, images, matconvnet, objective, rescale, resizing, transfer, vgg, weights
+from stn import (
+    assets,
+    config,
+    controls,
+    guides,
+    images,
+    matconvnet,
+    objective,
+    rescale,
+    resizing,
+    transfer,
+    vgg,
+    weights,
+)
 from stn.pictures import Pictures, Sized, Style
 from stn.schema import Color
 
 GATYS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
 JOHNSON = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
 SECOND = ["relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2"]
+RELUS = [name for name in weights.VGG19 if name.startswith("relu")]
+WIDTHS = dict(zip(GATYS, (64, 128, 256, 512, 512), strict=True))  # of the real network, in weights of 1/N
+POOLS = ["pool4", "pool3", "pool2", "pool1", "relu1_1"]
 # Odd at every pooling under the system's own rule: 97, 49, 25, 13, 7 and 95, 47, 23, 11, 5.
 SMALL, ODD = (48, 64), {"ceil": (97, 129), "floor": (95, 127)}
 
@@ -69,6 +86,65 @@ def johnson_style(F: Any, S: Any) -> Any:
     return squares(raw_gram(F) / (N * M), raw_gram(S) / (N * M_style))
 
 
+def guided_style(F: Any, S: Any, parts: Any) -> Any:
+    """Σ_r 1e3/N² · 1/R · MSE(G^r − A^r), G^r = Σ_k T_k² F_k F_kᵀ."""
+    both = [(tf.einsum("bhwi,bhwj,hw->ij", X, X, T**2) for X, T in ((F, T), (S, U))) for T, U in parts]
+    return sum(1e3 / size(F)[0] ** 2 / len(parts) * mse(G, A) for G, A in both)
+
+
+def summed_style(F: Any, S: Any, parts: Any) -> Any:
+    """MSE(G/M − A/M) + 1e6 · Σ_r 1/R · MSE(m^r − n^r), m^r = Σ_k T_k F_k / √M."""
+    both = [(tf.einsum("bhwi,hw->i", X, T) / size(X)[1] ** 0.5 for X, T in ((F, T), (S, U))) for T, U in parts]
+    return tutorial_style(F, S) + sum(1e6 / len(parts) * mse(m, n) for m, n in both)
+
+
+@functools.cache
+def masks() -> list[tuple[str, str]]:
+    settings = config.compose("preset=gatys2017_guided")
+    return [(str(each.onto), str(each.mask)) for each in controls.styles(settings).values()]
+
+
+def parts(margin: int) -> Callable[..., tuple[Any, ...]]:
+    """The guides T and U of every part at a layer, by the masks that the preset has."""
+
+    def found(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
+        def at(path: str, features: Any) -> np.ndarray:
+            mask = guides.resize(guides.drawn(path, ""), *features["conv1_1"].shape[1:3])
+            return guides.propagate(mask, [layer], weights.VGG19, "ceil", "inside", margin).layers[layer]
+
+        return ([(at(onto, F), at(mask, S)) for onto, mask in masks()],)
+
+    return found
+
+
+def chain_style(F: Any, S: Any, before: Any = None, before_style: Any = None) -> Any:
+    """Σ(G − A)² / (4 N N'), G of F − 1, enlarged by its nearest, and the layer before, over its positions."""
+    if before is None:
+        return 0.0
+
+    def chained(X: Any, lower: Any) -> Any:
+        for axis in (1, 2):
+            small, large = X.shape[axis], lower.shape[axis]
+            X = tf.gather(X, [i * small // large for i in range(large)], axis=axis)
+        return tf.einsum("bhwi,bhwj->ij", lower - 1, X - 1) / size(lower)[1]
+
+    return squares(chained(F, before), chained(S, before_style)) / (4 * size(F)[0] * size(before)[0])
+
+
+def chain_of(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
+    before = RELUS[max(RELUS.index(layer) - 1, 0)]
+    return () if before == layer else (F[before], S[before])
+
+
+def linear_mmd(F: Any, S: Any, count: float) -> Any:
+    """½ |Σ_k F_k − Σ_k S_k|² / M, and over the pixels."""
+    return squares(*(tf.reduce_sum(X, (0, 1, 2)) for X in (F, S))) / (2 * size(F)[1]) / count
+
+
+def pixels(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
+    return (size(F["conv1_1"])[1],)
+
+
 def differences(x: Any) -> tuple[Any, Any]:
     return x[:, 1:] - x[:, :-1], x[:, :, 1:] - x[:, :, :-1]
 
@@ -103,9 +179,12 @@ def paper_content(F: Any, P: Any) -> Any:
 
 
 class System(NamedTuple):
-    """What one system minimizes: content + Σ style_weights · style + smoothness(image), on which network."""
+    """What one system minimizes: content + Σ style_weights · style + smoothness(image), on which network.
 
-    content_layer: str
+    `more` is what a layer's style loss takes beside its own features: of the layer, and all features of both images.
+    """
+
+    content_layer: str | None
     content: Callable[[Any, Any], Any]
     style_layers: list[str]
     style: Callable[..., Any]
@@ -117,6 +196,7 @@ class System(NamedTuple):
     depth: int = 19
     rescaled: bool = False
     mean_pixel: tuple[float, float, float] = IMAGENET_MEAN  # subtracted from red, green and blue
+    more: Callable[[str, Any, Any], tuple[Any, ...]] = lambda layer, F, S: ()
 
 
 # METHODS.md §2.2, row by row.
@@ -169,6 +249,7 @@ SYSTEMS = {
         smoothness=power,
         depth=16,
         mean_pixel=(103.939, 116.779, 123.68),  # blue's from red, red's from blue: a quirk of the notebook
+        more=pixels,
     ),
     "default": RELEASED._replace(pooling="avg", odd="ceil"),
     "demo": RELEASED._replace(pooling="avg", odd="ceil", style_weights=[700 / 5000] * 5),  # by eye, for a cat
@@ -177,7 +258,28 @@ SYSTEMS = {
         "relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", "ceil"
     ),
 }
-FORCED_TO_CONTENT = ("neural_style_tf", "d2l", "tf1_walkthrough", "vgg16_lbfgs_walkthrough")  # style's size
+# METHODS.md §2.5.
+CONTROLS = {
+    "gatys2017_guided": RELEASED._replace(odd="ceil", style=guided_style, more=parts(3)),
+    "gatys2017_guided_sums": RELEASED._replace(
+        odd="ceil", style=summed_style, style_weights=[1e3 / N**2 for N in WIDTHS.values()], more=parts(0)
+    ),
+    "gatys2015_texture": System(*(None, mse, POOLS, gatys_style, [1e9] * 5, "avg", "ceil"), rescaled=True),
+    "novak2016": System(
+        *("relu4_2", mse, RELUS, chain_style, [0.1 * 2.0 ** (15 - d) / (2**16 - 1) for d in range(16)]),
+        *("avg", "ceil"),
+        more=chain_of,
+    ),
+    "mmd2017": System(  # over the pixels, of each of which relu4_2 has 512 / 64 numbers
+        *("relu4_2", lambda F, P: 8 * mse(F, P), GATYS, linear_mmd, [5 * 2e3 / N for N in WIDTHS.values()]),
+        *("avg", "floor"),
+        uncounted=lambda x: 3 * 1e-2 / 16 * mean_squared(x),
+        more=pixels,
+    ),
+}
+# These minimize what gatys_released does, of pictures that are recolored or mixed before.
+RECOLORED = ("gatys2017_color", "gatys2017_luminance", "gatys2017_scale")
+FORCED_TO_CONTENT = ("neural_style_tf", "d2l", "tf1_walkthrough", "vgg16_lbfgs_walkthrough", "mmd2017")  # style's size
 
 
 def network(depth: int, path: Path) -> weights.Weights:
@@ -220,6 +322,7 @@ def oracle_features(image: Any, net: weights.Weights, pooling: str, odd: str) ->
             block += 1
             pool = tf.nn.avg_pool2d if pooling == "avg" else tf.nn.max_pool2d
             x = pool(x if odd == "ceil" else x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2], 2, 2, "SAME")
+            found[f"pool{block - 1}"] = x
         x = tf.nn.conv2d(x, layer.kernel.astype(np.float64), 1, "SAME") + layer.bias.astype(np.float64)
         found[layer.name] = x
         x = tf.maximum(x, 0.0)
@@ -245,7 +348,9 @@ def scales(path: Path) -> dict[str, np.ndarray]:
                 sums[layer] = sums.get(layer, 0) + tf.reduce_sum(F, (0, 1, 2)).numpy()
                 positions[layer] = positions.get(layer, 0) + size(F)[1]
     means = {layer: total / positions[layer] for layer, total in sums.items()}
-    return {layer: 1 / np.maximum(mean, mean.mean() / 5) for layer, mean in means.items()}
+    found = {layer: 1 / np.maximum(mean, mean.mean() / 5) for layer, mean in means.items()}
+    last = {f"pool{block}": f"relu{block}_{convs}" for block, convs in enumerate(weights.CONVS_PER_BLOCK[19], 1)}
+    return found | {pool: found[relu] for pool, relu in list(last.items())[:-1]}
 
 
 def oracle(system: System, path: Path, rgb: tuple[np.ndarray, ...]) -> tuple[float, np.ndarray]:
@@ -261,10 +366,9 @@ def oracle(system: System, path: Path, rgb: tuple[np.ndarray, ...]) -> tuple[flo
     with tf.GradientTape() as tape:
         tape.watch(third)
         F = features(third)
-        total = system.content(F[system.content_layer], P[system.content_layer])
-        positions = (float(third.shape[1] * third.shape[2]),) if system is SYSTEMS["vgg16_lbfgs_walkthrough"] else ()
+        total = system.content(F[system.content_layer], P[system.content_layer]) if system.content_layer else 0.0
         for layer, weight in zip(system.style_layers, system.style_weights, strict=True):
-            total += weight * system.style(F[layer], S[layer], *positions)
+            total += weight * system.style(F[layer], S[layer], *system.more(layer, F, S))
         total += system.smoothness(third)
         descended = total + system.uncounted(third)
     return float(total), tape.gradient(descended, third).numpy()
@@ -279,7 +383,32 @@ def oracle(system: System, path: Path, rgb: tuple[np.ndarray, ...]) -> tuple[flo
 def test_loss_and_gradient_are_those_of_the_source(
     name: str, odd_sides: bool, convolution: str, networks: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    system = SYSTEMS[name]
+    check(name, SYSTEMS[name], odd_sides, convolution, networks, monkeypatch)
+
+
+@pytest.mark.filterwarnings("ignore:.*too narrow for")  # so small are the pictures
+@pytest.mark.parametrize("name", CONTROLS)
+def test_loss_and_gradient_of_controls_are_those_of_the_source(
+    name: str, networks: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check(name, CONTROLS[name], False, "winograd", networks, monkeypatch)
+
+
+@pytest.mark.parametrize("name", RECOLORED)
+def test_recolored_pictures_have_the_loss_of_the_released_code(name: str) -> None:
+    ours, released = (config.compose(f"preset={preset}") for preset in (name, "gatys_released"))
+    released.network.odd = "ceil"  # Torch's import of Caffe networks
+    assert (ours.objective, ours.network) == (released.objective, released.network)
+
+
+def check(
+    name: str,
+    system: System,
+    odd_sides: bool,
+    convolution: str,
+    networks: dict[int, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     path = networks[system.depth]
     # The networks are narrow: the same layers take Winograd's algorithm as in the real one, from the third block on.
     monkeypatch.setattr(rescale, "PHOTOGRAPHS", PHOTOGRAPHS)
@@ -293,7 +422,7 @@ def test_loss_and_gradient_are_those_of_the_source(
         style = style[:-11, :-6]  # another size than the content's
     total, gradient = oracle(system, path, (content, style, third))
 
-    loss = objective.build(settings, network, sized(content, style))
+    loss = objective.build(settings, network, sized(content, style, settings))
     terms, ours = loss.value_and_grad(images.to_network(third, network.mean_pixel))
 
     assert terms.total == pytest.approx(total, rel=1e-5)
@@ -301,8 +430,18 @@ def test_loss_and_gradient_are_those_of_the_source(
     assert np.linalg.norm(ours - gradient) <= 1e-4 * np.linalg.norm(gradient)
 
 
-def sized(content: np.ndarray, style: np.ndarray) -> Sized:
-    return Sized(content, (Style(style),), None, content.shape[:2], Color())
+def sized(content: np.ndarray, style: np.ndarray, settings: config.Config) -> Sized:
+    """Pictures of a run at these sizes, every style the same painting under its own masks."""
+
+    def mask(path: str | None, rgb: np.ndarray) -> np.ndarray | None:
+        return None if path is None else guides.resize(guides.drawn(path, ""), *rgb.shape[:2])
+
+    styles = tuple(
+        Style(style, each.weight, mask=mask(each.mask, style), onto=mask(each.onto, content))
+        for each in controls.styles(settings).values()
+    )
+    photograph = None if settings.content.path is None else content
+    return Sized(photograph, styles, None, content.shape[:2], Color())
 
 
 def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: dict) -> None:
@@ -312,7 +451,7 @@ def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: d
     for name in ("gatys_printed", "gatys"):
         settings = config.compose(f"objective={name}", f"network.weights={networks[19]}")
         network = transfer.network_of(settings)
-        loss = objective.build(settings, network, sized(content, style))
+        loss = objective.build(settings, network, sized(content, style, settings))
         terms[name] = loss.value_and_grad(images.to_network(third, network.mean_pixel))[0]
     printed, released = terms["gatys_printed"], terms["gatys"]
     F = oracle_features(tf.constant(third[None]), matconvnet.load(networks[19]), "avg", "ceil")
@@ -341,6 +480,7 @@ class Row(NamedTuple):
     clipped: bool
     content: dict[str, float]  # layers with their weights, α and β multiplied in
     style: dict[str, float]
+    controls: Mapping[str, Any] = MappingProxyType({})
 
 
 # METHODS.md §2.2 and §2.3; sizes by hand, from each program's rule.
@@ -348,6 +488,18 @@ CONTENT, EACH = ("content",), dict.fromkeys
 LONG = ((384, 512), (405, 512), (384, 512))  # long side 512, up or down; 1014 · 512 / 1280 = 405.6, cut
 AREA = ((444, 592), (456, 576), (300, 400))  # √(height · width) = 512, never enlarged, rounded up
 KERAS_ADAM = ("adam", 0.02, 0.99, 0.999, 1e-1)  # rate, betas, epsilon
+CONTROL = Row(  # NeuralImageSynthesis, all its notebooks of controls
+    "vgg19",
+    "max ceil",
+    *AREA,
+    "pyramid_reduce",
+    CONTENT,
+    ("torch_lbfgs", 100),
+    500,
+    False,
+    {"relu4_2": 1},
+    EACH(GATYS, 1e3),
+)
 # fmt: off
 TABLE = {
     "gatys2015": Row(
@@ -388,6 +540,26 @@ TABLE = {
     "vgg16_lbfgs_walkthrough": Row(
         "vgg16", "max floor", (512, 512), (512, 512), (512, 512), "pillow_nearest", ("noise", "uniform", 127.5),
         ("lbfgs", 10, 20), 10 * 20, False, {"relu2_2": 0.025}, EACH([*JOHNSON, "relu5_3"], 1)),
+    "gatys2017_color": CONTROL._replace(controls={"color": ("match", "pca")}),
+    "gatys2017_luminance": CONTROL._replace(controls={"color": ("luminance", "mean")}),
+    "gatys2017_guided": CONTROL._replace(controls={"guidance": (2, "gram", "inside", 3, 0)}),
+    "gatys2017_guided_sums": CONTROL._replace(
+        style={layer: 1e3 / N**2 for layer, N in WIDTHS.items()},
+        controls={"guidance": (2, "sums", "inside", 0, 0, 1e6)}),
+    "gatys2017_scale": CONTROL._replace(
+        controls={"color": ("match", "pca"), "mix": (["relu1_1", "relu2_1"], 1e3, 500)}),
+    "gatys2015_texture": Row(  # 256 / √(1280 · 1014) = 0.22471
+        "vgg19 rescaled", "avg ceil", (227, 287), (227, 287), (227, 287), "bilinear", ("noise", "normal", 1.0),
+        ("lbfgs", 20, 100), 2000, True, {}, EACH(POOLS, 1e9), {"color": ("histogram",)}),
+    "novak2016": Row(
+        "vgg19", "avg ceil", (384, 512), (406, 512), (384, 512), "skimage", CONTENT, ("torch_lbfgs", 100), 500, False,
+        {"relu4_2": 1}, {layer: 0.1 * 2.0 ** (15 - d) / (2**16 - 1) for d, layer in enumerate(RELUS)},
+        {"statistic": ("chain", -1)}),
+    "mmd2017": Row(
+        "vgg19", "avg floor", (450, 600), (450, 600), (450, 600), "bilinear", ("noise", "uniform", 0.1),
+        ("torch_lbfgs", 100), 1000, False, {"relu4_2": 8},
+        {layer: 5e3 / N / 4**k for k, (layer, N) in enumerate(WIDTHS.items())},
+        {"statistic": ("mean", 0)}),
 }
 # fmt: on
 
@@ -408,9 +580,12 @@ def test_the_rate_of_adam_where_it_is_the_programs_other_optimizer() -> None:
 def found_row(settings: config.Config) -> Row:
     network, init, optimizer, chosen = settings.network, settings.init, settings.optimizer, settings.objective
 
-    def shapes(height: int, width: int) -> dict[str, tuple[int, int]]:
+    def shapes(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Of the result and of the style."""
         content, style = (np.broadcast_to(0.0, (*shape, 3)) for shape in ((height, width), (1014, 1280)))
-        return Pictures(content, (Style(style),), None, {}, settings.image, settings.style.size).shapes_at(1.0)
+        photograph = None if settings.content.path is None else content
+        found = Pictures(photograph, (Style(style),), None, {}, settings.image, settings.style.size)
+        return found.shape_at(1.0), found.shapes_at(1.0)["style"]
 
     first: tuple[Any, ...] = (init.name,)
     first += () if init.name == "content" else (init.distribution, init.amplitude)
@@ -425,9 +600,8 @@ def found_row(settings: config.Config) -> Row:
     return Row(
         network.name + (" rescaled" if network.rescale else ""),
         f"{network.pooling} {network.odd}",
-        shapes(768, 1024)["content"],
-        shapes(768, 1024)["style"],
-        shapes(300, 400)["content"],
+        *shapes(768, 1024),
+        shapes(300, 400)[0],
         settings.image.filter,
         first,
         steps,
@@ -435,10 +609,31 @@ def found_row(settings: config.Config) -> Row:
         optimizer.bounds,
         {layer.layer: chosen.content_weight * layer.weight for layer in chosen.content_layers},
         {layer.layer: chosen.style_weight * layer.weight for layer in chosen.style_layers},
+        found_controls(settings),
     )
+
+
+def found_controls(settings: config.Config) -> dict[str, Any]:
+    """The controls that are on, each with the numbers that count for it."""
+    found: dict[str, Any] = {}
+    color, guidance, mix, chosen = settings.color, settings.guidance, settings.mix, settings.objective
+    if color.name != "none":
+        counts = {"match": (color.mode,), "luminance": (color.luma,), "swap": (color.space,), "histogram": ()}
+        found["color"] = (color.name, *counts[color.name])
+    if controls.guided(settings):
+        styles = controls.styles(settings).values()
+        assert all(style.mask and style.onto for style in styles) and len({style.weight for style in styles}) == 1
+        found["guidance"] = (len(styles), guidance.name, guidance.propagation, guidance.margin, guidance.global_weight)
+        found["guidance"] += (guidance.sums_weight,) if guidance.name == "sums" else ()
+    if mix.fine:
+        found["mix"] = (mix.layers, mix.weight, mix.max_evaluations)
+    if chosen.style_statistic != "gram":
+        found["statistic"] = (chosen.style_statistic, chosen.activation_shift)
+    assert settings.network.border == "zero" and settings.styles_blend == "targets" and not settings.paint_only
+    return found
 
 
 def test_every_preset_has_its_oracle_and_every_published_one_its_row() -> None:
     presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
-    assert presets <= set(SYSTEMS)
+    assert presets <= {*SYSTEMS, *CONTROLS, *RECOLORED}
     assert presets - {"default", "demo"} == set(TABLE)

@@ -1,0 +1,35 @@
+"""Two paintings in five shares: ours, five cells. python experiments/blend.py"""
+
+import matplotlib.pyplot as plt
+
+from stn import config, experiments, figures, runs
+
+OTHER = "asset:the_scream.jpg"
+SHARES = (0, 0.25, 0.5, 0.75, 1)  # of the other painting
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    return [
+        experiments.Cell(
+            f"{share * 100:g}",
+            (f"style.weight={1 - share:g}", f"more_styles=[{{path: '{OTHER}', weight: {share:g}}}]"),
+        )
+        for share in SHARES
+    ]
+
+
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    return figures.panels([[figures.Panel(run.rgb, f"{name} %") for name, run in finished.items()]])
+
+
+EXPERIMENT = experiments.Experiment(
+    "blend",
+    "Ours: the Gram matrices of The Starry Night and of Der Schrei blended; the numbers are Der Schrei's share. From "
+    "the photograph.",
+    ("preset=gatys_released", "network=vgg19_q8", "style=starry_night"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)

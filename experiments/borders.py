@@ -1,0 +1,72 @@
+"""What a convolution sees beyond the picture: ours, twelve cells. python experiments/borders.py"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from stn import color, config, experiments, figures, files, runs
+
+BORDERS = ("zero", "reflect", "replicate", "wrap")
+CORNER = 0.25  # of the sides, enlarged in the lower row
+RIM = 32  # the rim is a 32nd of the shorter side wide
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    return [
+        experiments.Cell(
+            f"{content}-{style}-{border}",
+            (f"content={content}", f"style={style}", f"network.border={border}"),
+        )
+        for content, style in experiments.PAIRS
+        for border in BORDERS
+    ]
+
+
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    first = [finished[f"{'-'.join(experiments.PAIRS[0])}-{border}"].rgb for border in BORDERS]
+    corners = [rgb[: int(rgb.shape[0] * CORNER), : int(rgb.shape[1] * CORNER)] for rgb in first]
+    return figures.panels(
+        [
+            [figures.Panel(rgb, border) for rgb, border in zip(first, BORDERS, strict=True)],
+            [figures.Panel(rgb) for rgb in corners],
+        ]
+    )
+
+
+def rim(rgb: np.ndarray) -> tuple[float, float]:
+    """Mean and deviation of the rim's luma over those of the ring inside it, twice as wide."""
+    luma = color.luma(rgb)
+    width = max(1, min(luma.shape) // RIM)
+    depth = np.minimum(
+        *np.meshgrid(*(np.minimum(np.arange(n), n - 1 - np.arange(n)) for n in luma.shape), indexing="ij")
+    )
+    outer, inner = luma[depth < width], luma[(depth >= width) & (depth < 3 * width)]
+    return outer.mean() / inner.mean(), outer.std() / inner.std()
+
+
+def write(folder: Path, finished: dict[str, runs.Run]) -> None:
+    """table.md: brightness and contrast of the rim over those of the ring inside it, of photograph and results."""
+    lines = ["| pictures | border | brightness | contrast |", "|---|---|---|---|"]
+    for content, style in experiments.PAIRS:
+        found = {border: finished[f"{content}-{style}-{border}"] for border in BORDERS}
+        rims = {"photograph": rim(found["zero"].picture("content"))}
+        rims |= {border: rim(run.rgb) for border, run in found.items()}
+        lines += [f"| {content}, {style} | {name} | {mean:.3f} | {std:.3f} |" for name, (mean, std) in rims.items()]
+    files.write_text(folder / "table.md", "\n".join(lines) + "\n")
+
+
+EXPERIMENT = experiments.Experiment(
+    "borders",
+    "Ours: what stands beyond the picture's border at every convolution, zeros as in every published program, the "
+    "picture reflected, its last pixels repeated, or its opposite side; below the upper left corners, four times as "
+    "large. table.md has brightness and contrast of the rim over those of the ring inside it. From the photograph, "
+    "α/β = 1e-3.",
+    ("preset=gatys2016", "network=vgg19_q8", "init=content"),
+    cells,
+    draw,
+    write,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)

@@ -1,0 +1,59 @@
+"""What is compared of the painting: ours, eight cells. python experiments/loss_variants.py
+
+The forms are those of docs/controls.md, "Other losses"; the style weights are ours, for about the same content measure.
+"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from stn import config, experiments, figures, files, runs
+
+# Name: style weight, which was found at 96 px and 40 evaluations, and what is set beside it.
+VARIANTS = {
+    "gram": (1e8, ()),
+    "shift": (1e8, ("objective.activation_shift=-1",)),
+    "covariance": (1e8, ("objective.style_statistic=covariance",)),
+    "polynomial": (1e8, ("objective.style_statistic=polynomial",)),
+    "mean_std": (1e8, ("objective.style_statistic=mean_std",)),
+    "mean": (1e6, ("objective.style_statistic=mean",)),
+    "gaussian": (1e9, ("objective.style_statistic=gaussian",)),
+    "chain": (1e8, ("objective.style_statistic=chain",)),
+}
+MEASURES = ("content", "style", "ssim_to_content", "histogram_to_style")
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    return [
+        experiments.Cell(name, (f"objective.style_weight={weight:g}", *form))
+        for name, (weight, form) in VARIANTS.items()
+    ]
+
+
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    drawn = [figures.Panel(run.rgb, name.replace("_", ", ")) for name, run in finished.items()]
+    drawn[0] = figures.Panel(drawn[0].rgb, "gram", inset=finished["gram"].picture("style"))
+    return figures.panels([drawn[:4], drawn[4:]])
+
+
+def write(folder: Path, finished: dict[str, runs.Run]) -> None:
+    lines = [f"| variant | {' | '.join(MEASURES)} |", f"|---|{'---|' * len(MEASURES)}"]
+    for name, run in finished.items():
+        values = (run.summary.get(f"measures/{measure}", float("nan")) for measure in MEASURES)
+        lines.append(f"| {name} | {' | '.join(f'{value:.4g}' for value in values)} |")
+    files.write_text(folder / "table.md", "\n".join(lines) + "\n")
+
+
+EXPERIMENT = experiments.Experiment(
+    "loss_variants",
+    "Ours: the Gram matrix; that of features minus one and that between neighboring layers (Novak and Nikulin 2016); "
+    "the covariance; the kernel (xᵀy + 1)², means and deviations, means alone and a Gaussian kernel (Li et al. 2017). "
+    "Style weights are such that the content measure is about the same (table.md). From the photograph.",
+    ("preset=gatys2016", "network=vgg19_q8", "init=content", "style=starry_night"),
+    cells,
+    draw,
+    write,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)

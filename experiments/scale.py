@@ -1,0 +1,56 @@
+"""Larger strokes, two scales mixed: figure 4 of Gatys et al. 2017, five cells. python experiments/scale.py"""
+
+import matplotlib.pyplot as plt
+
+from stn import assets, config, experiments, figures, images, mixing, runs
+
+SCALES = (0.5, 1, 2)
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    fine = base.mix.layers
+    coarse = [layer.layer for layer in base.objective.style_layers if layer.layer not in fine]
+    naive = (
+        *("mix.fine=null", f"style.layers=[{','.join(coarse)}]"),
+        f"more_styles=[{{path: '{base.mix.fine}', layers: [{','.join(fine)}]}}]",
+    )
+    return [
+        *(
+            experiments.Cell(f"x{scale:g}".replace(".", "_"), ("mix.fine=null", "color=none", f"style.scale={scale}"))
+            for scale in SCALES
+        ),
+        experiments.Cell("mixed", (f"mix.max_evaluations={base.optimizer.max_evaluations}",)),
+        experiments.Cell("naive", naive),
+    ]
+
+
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    *strokes, mixed, naive = finished.values()
+    painting = mixed.picture("style")
+    fine = images.read(assets.locate_image(mixed.settings["mix"]["fine"]))
+    upper = [
+        figures.Panel(run.rgb, f"painting × {scale:g}", inset=painting if scale == SCALES[0] else None)
+        for scale, run in zip(SCALES, strokes, strict=True)
+    ]
+    made = runs.Run(mixed.path / mixing.FOLDER).rgb
+    lower = [
+        figures.Panel(made, "coarse of one, fine of another", inset=fine),
+        figures.Panel(mixed.rgb, "that, transferred"),
+        figures.Panel(naive.rgb, "a painting for each layer"),
+    ]
+    return figures.panels([upper, lower])
+
+
+EXPERIMENT = experiments.Experiment(
+    "scale",
+    "Upper row, ours: The Starry Night at half, its own and twice the size of the photograph; the strokes grow with "
+    "it. Lower row, Gatys et al. 2017, figure 4: a painting made of the coarse scale of The Starry Night and the fine "
+    "one of Der Schrei (inset); the photograph in its style; and the naive way, Der Schrei's statistics at the lower "
+    "layers and The Starry Night's at the upper ones. Lower row with the photograph's colors.",
+    ("preset=gatys2017_scale", "network=vgg19_q8"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)

@@ -1,0 +1,53 @@
+"""Sky to sky and ground to ground: figure 2 of Gatys et al. 2017, four cells. python experiments/spatial.py"""
+
+import matplotlib.pyplot as plt
+
+from stn import assets, config, experiments, figures, images, runs
+
+OTHER = "asset:the_scream.jpg"
+SKY = "polygon:0 .02 .94 .02 .94 .24 .8 .25 .6 .28 .48 .29 .1 .28 0 .29"  # drawn by eye
+GROUND = "polygon:0 .29 .1 .28 .48 .29 .6 .28 .8 .25 .94 .24 .94 1 0 1"
+# SpatialControl.ipynb, the cells of two paintings.
+TWO = ("guidance.propagation=simple", "guidance.margin=0")
+
+
+def cells(base: config.Config) -> list[experiments.Cell]:
+    (ground,) = base.more_styles
+    plain = ("style.mask=null", "style.onto=null", "more_styles=[]")
+    other_ground = f"more_styles=[{{path: '{OTHER}', mask: '{GROUND}', onto: '{ground.onto}'}}]"
+    other_sky = (
+        *(f"style.mask='{ground.mask}'", f"style.onto='{ground.onto}'"),
+        f"more_styles=[{{path: '{OTHER}', mask: '{SKY}', onto: '{base.style.onto}'}}]",
+    )
+    return [
+        experiments.Cell("plain", plain),
+        experiments.Cell("one", ()),
+        experiments.Cell("other_ground", (*TWO, other_ground)),
+        experiments.Cell("other_sky", (*TWO, *other_sky)),
+    ]
+
+
+def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+    plain, one, other_ground, other_sky = finished.values()
+    upper = {
+        "content": plain.picture("content"),
+        "I": plain.picture("style"),
+        "II": images.read(assets.locate_image(OTHER)),
+        "I, no masks": plain.rgb,
+    }
+    lower = {"I by masks": one.rgb, "sky I, ground II": other_ground.rgb, "sky II, ground I": other_sky.rgb}
+    return figures.panels([[figures.Panel(rgb, title) for title, rgb in row.items()] for row in (upper, lower)])
+
+
+EXPERIMENT = experiments.Experiment(
+    "spatial",
+    "Gatys et al. 2017, figure 2: The Starry Night (I) without masks; its sky onto the sky and its ground onto the "
+    "ground; and each with the other part from Der Schrei (II). Guided Gram matrices, from the photograph; pictures "
+    "and masks are ours.",
+    ("preset=gatys2017_guided", "network=vgg19_q8"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    experiments.main(EXPERIMENT)
