@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 
 from stn import files, images, runs, statistics, tables
+from stn.fronts import FEWEST
 
 matplotlib.use("Agg")  # no window, no display
 
@@ -151,7 +152,7 @@ def fronts(lines: Mapping[str, Sequence[statistics.Group]], x: str, y: str, note
             known = [(across, up) for across, up in estimates if across and up]
             if not known:
                 continue
-            few = len(known) < statistics.FRONT_POINTS
+            few = len(known) < FEWEST
             any_few |= few
             across, up = zip(*known, strict=True)
             axis.errorbar(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stn import assets, commands, comparison, files, images, resizing, runs, statistics, tables
+from stn import assets, commands, comparison, files, fronts, images, resizing, runs, statistics, tables
 from stn.errors import InputError
 
 PAGE = Path(__file__).with_name("page")
@@ -145,10 +145,10 @@ def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str,
         "axes": [key for key in columns if any(key in each for each in estimates)],
         "along": statistics.swept(groups) or "",
         "fronts": {
-            along: {label: [place[id(group)] for group in front] for label, front in fronts.items()}
-            for along, fronts in joined.items()
+            along: {label: [place[id(group)] for group in front] for label, front in lines.items()}
+            for along, lines in joined.items()
         },
-        "frontpoints": statistics.FRONT_POINTS,
+        "frontpoints": fronts.FEWEST,
     }
 
 

@@ -13,7 +13,6 @@ from stn import runs
 LOSSES = ("loss/total", "loss/content", "loss/style", "loss/smoothness")
 # What is compared first: the picture's own losses, since the optimizer's are of an image that may leave 0-255.
 RESULTS = (*(f"picture/{key}" for key in LOSSES), "picture/clipped_share", *LOSSES, "evaluations", "seconds")
-FRONT_POINTS = 3  # with fewer, a front is a straight line or a point: it shows no trade-off
 
 
 class Estimate(NamedTuple):
