@@ -22,6 +22,7 @@ from stn import (
     labeled,
     network,
     runs,
+    tables,
 )
 from stn.classifier import Classifier
 from stn.objective import Terms
@@ -150,7 +151,7 @@ def leave(folder: Path, figure: plt.Figure, caption: str, finished: Mapping[str,
     figures.save(figure, folder / "figure.png", folder / "figure.pdf")
     files.write_text(folder / "caption.txt", caption.strip() + "\n")
     if finished:
-        figures.table(folder / "runs.csv", finished)
+        files.write_text(folder / "runs.csv", tables.of_runs(finished, folder))
     print(folder / "figure.png")
 
 
