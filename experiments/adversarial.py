@@ -90,7 +90,7 @@ def draw(rgb: np.ndarray, noisy: np.ndarray, run: runs.Run, bound: int) -> plt.F
             [
                 figures.Panel(rgb, f"photograph: {origin}"),
                 figures.Panel(noisy, f"± {bound} by chance"),
-                figures.Panel(run.rgb, f"made to be: {target}"),
+                figures.Panel(run.rgb, f"towards: {target}"),
                 figures.Panel(enlarged, f"difference × {127.5 / bound:.0f}"),
             ]
         ]
@@ -130,7 +130,7 @@ def main() -> None:
     made = side_topics.parser(__doc__, EXAMPLE)
     made.add_argument("--photograph", help="a picture, as content.path; default: one that no head has seen")
     made.add_argument("--target", help="the class to be said; default: the second most probable one")
-    made.add_argument("--bound", type=side_topics.whole, default=4, help="the most a value may change, of 255 (4)")
+    made.add_argument("--bound", type=side_topics.whole, default=8, help="the most a value may change, of 255 (8)")
     made.add_argument("--other", choices=list(catalog.NETWORKS), default="vgg19_q8", help="is it fooled as well?")
     made.add_argument("--other-weights", type=Path)
     side_topics.add_head(made)
@@ -153,14 +153,12 @@ def main() -> None:
     shown = {"photograph": rgb, "by chance": noisy, "adversarial": run.rgb}
     table = numbers({arguments.network: known, f"other: {arguments.other}": other}, shown, origin, target)
     caption = f"""
-Within {arguments.bound} of 255 of a photograph, {arguments.network} says {known.classes[target]}: SciPy's L-BFGS-B on
-the cross-entropy of that class, in the box around the photograph, until its probability is {CONFIDENCE}. Numbers are of
-pictures in 8 bits.
+A photograph changed by at most {arguments.bound} of 255 towards {known.classes[target]}: SciPy's L-BFGS-B on the
+cross-entropy of that class, in the box around the photograph, until {arguments.network} gives it a probability of
+{CONFIDENCE} or the evaluations are spent. numbers.csv has what two networks say of the pictures in 8 bits.
 
 {arguments.head} head{f" on {arguments.layer}, {arguments.pictures}" if seen else ""}; {arguments.size} px; seed
-{arguments.seed}; {len(run.metrics["evaluation"])} evaluations ({run.summary["stop_reason"]}).
-
-{table}"""
+{arguments.seed}; {len(run.metrics["evaluation"])} evaluations ({run.summary["stop_reason"]})."""
     side_topics.leave(folder, draw(rgb, noisy, run, arguments.bound), caption, {"adversarial": run})
     files.write_text(folder / "numbers.csv", table)
     figures.save(curves(run), folder / "probabilities.png")

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from stn import (
     tables,
 )
 from stn.classifier import Classifier
+from stn.errors import InputError
 from stn.objective import Terms
 from stn.optimize import Evaluation, State, minimize
 from stn.optimize.search import ValueAndGrad
@@ -39,7 +41,7 @@ def parser(description: str | None, example: str, size: int = SIDE) -> argparse.
     made.add_argument("--network", choices=list(catalog.NETWORKS), default="vgg16")
     made.add_argument("--weights", type=Path, help="a MatConvNet .mat; default: where scripts/fetch.py puts it")
     made.add_argument("--size", type=whole, default=size, help=f"side of the pictures, in pixels ({size})")
-    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--seed", type=lambda text: whole(text, least=0), default=0)
     made.add_argument("--threads", type=whole, help="of TensorFlow; default: one a core")
     return made
 
@@ -66,11 +68,15 @@ def add_budget(made: argparse.ArgumentParser, evaluations: int) -> None:
 
 
 def parse(made: argparse.ArgumentParser) -> argparse.Namespace:
-    """The arguments of the command line; pictures of VGG's own head have its size."""
+    """The arguments of the command line; pictures of VGG's own head have its size. InputError for another."""
     arguments = made.parse_args()
-    backend.use_threads(arguments.threads)
     if getattr(arguments, "head", "") == "own":
+        if arguments.size not in (made.get_default("size"), classifier.OWN_SIDE):
+            raise InputError(
+                f"--size {arguments.size}: the network's own head takes {classifier.OWN_SIDE}; leave it out"
+            )
         arguments.size = classifier.OWN_SIDE
+    backend.use_threads(arguments.threads)
     return arguments
 
 
@@ -146,10 +152,11 @@ def find(
 
 
 def leave(folder: Path, figure: plt.Figure, caption: str, finished: Mapping[str, runs.Run] | None = None) -> None:
-    """Write figure.png and .pdf, caption.txt and, of finished runs by name, runs.csv."""
+    """Write figure.png and .pdf, caption.txt, its paragraphs filled, and, of finished runs by name, runs.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     figures.save(figure, folder / "figure.png", folder / "figure.pdf")
-    files.write_text(folder / "caption.txt", caption.strip() + "\n")
+    paragraphs = (textwrap.fill(" ".join(each.split()), 120) for each in caption.split("\n\n"))
+    files.write_text(folder / "caption.txt", "\n\n".join(paragraphs) + "\n")
     if finished:
         files.write_text(folder / "runs.csv", tables.of_runs(finished, folder))
     print(folder / "figure.png")
@@ -164,7 +171,8 @@ def _weights(arguments: argparse.Namespace) -> Path:
     return arguments.weights or assets.locate_weights(arguments.network)
 
 
-def whole(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+def whole(text: str, least: int = 1) -> int:
+    """The whole number that an argument is, of at least `least`."""
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return int(text)
