@@ -97,7 +97,8 @@ class Watch:
                 f"{summary['picture/clipped_share']:.1%} of its values were clipped to 0-255",
                 file=sys.stderr,
             )
-        self._wandb.log_image("image", rgb, int(summary["evaluations"]))
+        # Beside the last row: the step after it is the first of a larger budget.
+        self._wandb.log_image("image", rgb, int(summary["evaluations"]) - 1)
         self._wandb.finish(summary)
 
     def __enter__(self) -> "Watch":

@@ -51,7 +51,7 @@ def test_every_row_of_metrics_is_logged_under_the_same_names(offline: Ended) -> 
             assert logged[index][name] == (
                 pytest.approx(values[index], abs=6e-4) if name == "seconds" else values[index]
             )
-        own = {name for name in logged[index] if not name.startswith(("_", "progress."))}
+        own = {name for name in logged[index] if not name.startswith(("_", "progress.", "image."))}
         assert own == set(rows)
 
 
@@ -61,7 +61,7 @@ def test_the_pictures_are_logged(offline: Ended) -> None:
     for step, key, name in (
         (2, "progress", "progress/000002.png"),
         (4, "progress", "progress/000004.png"),
-        (6, "image", "image.png"),
+        (5, "image", "image.png"),
     ):
         picture = files / logged[step][f"{key}.path"]
         assert hashlib.sha256(picture.read_bytes()).hexdigest() == logged[step][f"{key}.sha256"]
@@ -124,6 +124,15 @@ def test_a_run_that_ends_before_its_summary_has_the_whole_in_wandb(run, tmp_path
     with pytest.raises(RuntimeError):
         run(tmp_path, "tracking=offline", "tracking.progress_every=2")
     whole(tmp_path)
+
+
+def test_a_finished_run_with_a_larger_budget_is_the_same_wandb_run(run, tmp_path: Path) -> None:
+    overrides = ("tracking=offline", "tracking.keep_checkpoint=true", "optimizer=adam")
+    run(tmp_path, *overrides, "optimizer.max_evaluations=3")
+    earlier = ids(tmp_path)
+    run(tmp_path, *overrides, "optimizer.max_evaluations=5")
+    whole(tmp_path)
+    assert ids(tmp_path) == earlier and max(wandb_file.history(tmp_path)) == 4
 
 
 def test_a_run_that_is_forced_anew_is_another_wandb_run(run, tmp_path: Path) -> None:
@@ -234,7 +243,10 @@ def test_the_runs_of_a_sweep_are_one_group(sweep: Ended) -> None:
 
 
 def test_wandb_killed_in_the_middle_costs_a_warning_and_nothing_else(small: tuple[str, ...], tmp_path: Path) -> None:
-    overrides = ("tracking=offline", "optimizer.max_evaluations=400", "tracking.progress_every=0", "hydra.run.dir=run")
+    overrides = (
+        *("tracking=offline", "tracking.progress_every=0", "tracking.keep_checkpoint=false"),
+        *("optimizer.max_evaluations=400", "hydra.run.dir=run"),
+    )
     with start(tmp_path, *small, *overrides) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
