@@ -7,10 +7,11 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from stn import figures, runs, wandb_run
+from stn import figures, runs, statistics, tables, wandb_run
 from stn.errors import InputError, one_line
 
 SHOWN = ("picture/loss/", "picture/clipped_share", "loss/", "measures/")
+FRONT = ("measures/content", "measures/style")  # what α/β trades for each other
 
 
 def log(sweep_dir: Path) -> None:
@@ -52,7 +53,7 @@ def _log(sweep_dir: Path, cells: Sequence[runs.Run], mode: str, project: str, ta
     name = sweep_dir.resolve().name
     run = wandb_run.start(sweep_dir, mode, f"{name} table", name, tags, project=project, job_type="table", config=swept)
     rows = [
-        {"cell": str(cell.path.relative_to(sweep_dir)), **varied, **found}
+        {"cell": tables.name_of(cell, sweep_dir), **varied, **found}
         for cell, varied, found in zip(cells, chosen, numbers, strict=True)
     ]
     columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -60,19 +61,26 @@ def _log(sweep_dir: Path, cells: Sequence[runs.Run], mode: str, project: str, ta
     for cell, row in zip(cells, rows, strict=True):
         picture = wandb.Image(str(cell.path / runs.PICTURE)) if _has_picture(cell) else None
         table.add_data(*(row.get(column) for column in columns), picture)
-    drawn = drawings(cells)
+    drawn = drawings(cells, sweep_dir)
     run.log({"cells": table, **{f"figures/{key}": wandb.Image(figure) for key, figure in drawn.items()}})
     for figure in drawn.values():
         plt.close(figure)
-    ranges = {key: {"min": min(found), "max": max(found)} for key, found in _values(numbers).items()}
-    run.summary.update({"finished_cells": len(cells), **ranges})
+    for key in _values(numbers):
+        found = [value for cell in cells if (value := statistics.number(cell, key)) is not None]
+        run.summary.update({key: {"min": min(found), "max": max(found)}} if found else {})
+    run.summary.update({"finished_cells": len(cells)})
     run.finish()
 
 
-def drawings(cells: Sequence[runs.Run]) -> dict[str, plt.Figure]:
+def drawings(cells: Sequence[runs.Run], sweep_dir: Path) -> dict[str, plt.Figure]:
     """The figures of a sweep by their names in W&B: what is to be seen there besides is added here."""
-    curves = {cell.path.name: cell for cell in cells if len(cell.metrics.get("loss/total", ()))}
-    return {"losses": figures.curves(curves)} if curves else {}
+    curves = {tables.name_of(cell, sweep_dir): cell for cell in cells if len(cell.metrics.get("loss/total", ()))}
+    drawn = {"losses": figures.curves(curves)} if curves else {}
+    groups = statistics.over_seeds(cells)
+    if any(all(group.estimate(column) for column in FRONT) for group in groups):
+        joined = statistics.fronts(groups, statistics.swept(groups))
+        drawn["fronts"] = figures.fronts(joined, *FRONT, statistics.not_comparable(cells))
+    return drawn
 
 
 def _typed(chosen: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

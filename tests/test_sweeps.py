@@ -225,9 +225,10 @@ def test_wandb_has_the_figures_of_a_sweep_once_however_often_it_is_told(sweep, t
     assert second.run_id == first.run_id
     assert logged["figures/losses.sha256"] != before["figures/losses.sha256"]  # a curve less
     [files] = (folder / "wandb").glob("offline-run-*/files")
-    drawn = images.read(files / logged["figures/losses.path"])
-    assert drawn.shape[:2] == (logged["figures/losses.height"], logged["figures/losses.width"])
-    assert drawn.std() > 1  # something is drawn on it
+    for name in ("losses", "fronts"):
+        drawn = images.read(files / logged[f"figures/{name}.path"])
+        assert drawn.shape[:2] == (logged[f"figures/{name}.height"], logged[f"figures/{name}.width"])
+        assert drawn.std() > 1  # something is drawn on it
     with pytest.raises(errors.InputError, match="is one run"):
         sweep_table.log(folder / "0")
 
