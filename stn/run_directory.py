@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -131,8 +132,10 @@ class RunDirectory:
         rgb, opacity = images.read_with_opacity(self.path / runs.PICTURE)
         return rgb if opacity is None else np.dstack([rgb, 255 * opacity]), Terms(**terms, per_layer=kept)
 
-    def finish(self, outcome: Outcome, rgb: np.ndarray, written: Terms, measured: dict[str, float]) -> dict[str, Any]:
-        """Write the result, `rgb` 0-255; summary.json comes last and says that the run is over.
+    def summarize(
+        self, outcome: Outcome, rgb: np.ndarray, written: Terms, measured: dict[str, float]
+    ) -> dict[str, Any]:
+        """Write the result, `rgb` 0-255, and give the summary of the run.
 
         `written` are the loss terms of that picture, 8 bits and nothing outside 0-255, kept as `picture/…` beside the
         optimizer's.
@@ -149,11 +152,13 @@ class RunDirectory:
             **{f"picture/{key}": value for key, value in terms_of(written).items()},
             **measured,
         }
-        summary = {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
+        return {"best_evaluation": summary.pop("evaluation"), "best_iteration": summary.pop("iteration"), **summary}
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Write summary.json, which comes last, also after W&B's end, and says that the run is over."""
         files.write_json(self.path / runs.SUMMARY, summary)
         if not self._settings["tracking"]["keep_checkpoint"]:
             (self.path / CHECKPOINT).unlink(missing_ok=True)
-        return summary
 
     def _check_contents(self, force: bool) -> None:
         present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra"}
@@ -171,6 +176,7 @@ class RunDirectory:
                 (self.path / name).unlink(missing_ok=True)
             for picture in (self.path / "progress").glob("*.png"):
                 picture.unlink()
+            shutil.rmtree(self.path / "wandb", ignore_errors=True)
             return
         self._compare(self._read(runs.read_json, runs.PROVENANCE))
 

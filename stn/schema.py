@@ -159,7 +159,7 @@ class Pyramid:
 @dataclass
 class Tracking:
     mode: str = one_of("offline", "offline", "online", "off")
-    project: str = "stn"
+    project: str = "${oc.env:WANDB_PROJECT,stn}"
     progress_every: int = number(100, least=0)  # evaluations between intermediate pictures; 0: none
     checkpoint_seconds: float = number(30.0, least=0)  # between checkpoints; SciPy's L-BFGS: where it restarts
     keep_checkpoint: bool = True  # after the end, for a larger optimizer.max_evaluations to go on from

@@ -144,7 +144,7 @@ def find(
             rgb = images.from_network(outcome.image, mean_pixel)
             written, _ = value_and_grad(images.to_network(np.rint(rgb), mean_pixel))
             clipped = images.clipped_share(outcome.image, mean_pixel)
-            directory.finish(outcome, rgb, written, {"picture/clipped_share": clipped})
+            directory.finish(directory.summarize(outcome, rgb, written, {"picture/clipped_share": clipped}))
             print(directory.path / runs.PICTURE)
     finally:
         directory.release()

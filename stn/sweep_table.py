@@ -1,67 +1,98 @@
-"""What a whole sweep shows in W&B: one more run of its group, with a table of the cells and their pictures."""
+"""What a whole sweep shows in W&B: one more run of its group, with a table of the cells, their pictures and figures."""
 
-import logging
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stn import runs
-from stn.errors import InputError
+import matplotlib.pyplot as plt
+
+from stn import figures, runs, statistics, tables, wandb_run
+from stn.errors import InputError, one_line
 
 SHOWN = ("picture/loss/", "picture/clipped_share", "loss/", "measures/")
+FRONT = ("measures/content", "measures/style")  # what α/β trades for each other
 
 
 def log(sweep_dir: Path) -> None:
     """Log a row a finished cell: what varies, losses, measures, picture; what of it is damaged stays empty.
 
-    The W&B run lies in the sweep's directory, and is online if the cells were. Raises InputError if there is no
-    finished cell, or if W&B fails.
+    The W&B run lies in the sweep's directory, in place of an earlier one, and is online if the cells were. It has what
+    varies as configuration, the range of each loss and measure as summary. Raises InputError if there is no finished
+    cell, or if W&B fails.
     """
     cells = [run for run in runs.below(sweep_dir) if run.state == "finished"]
     if not cells:
         raise InputError(f"{sweep_dir}: holds no finished run")
+    if cells[0].path == sweep_dir:
+        raise InputError(f"{sweep_dir}: is one run, which has a W&B run of its own; give the directory of a sweep")
     known = [cell.settings for cell in cells if cell.settings]
     if not known:
         raise InputError(f"{sweep_dir}: no finished run has a readable {runs.PROVENANCE}, so no settings are known")
+    tracking = known[-1]["tracking"]
+    mode = wandb_run.turned_down("online" if tracking["mode"] == "online" else "offline")
+    if mode == "off":
+        raise InputError("WANDB_MODE and WANDB_DISABLED say that nothing goes to W&B; --wandb needs it")
+    wandb_run.check_credentials(mode)
     try:
-        _log(sweep_dir, cells, known)
+        _log(sweep_dir, cells, mode, tracking["project"], sorted({str(settings["name"]) for settings in known}))
     except Exception as error:  # whatever W&B meets
-        raise InputError(f"W&B could not make the table ({error})") from error
+        raise InputError(f"W&B could not make the table ({one_line(error)})") from error
 
 
-def _log(sweep_dir: Path, cells: list[runs.Run], known: list[dict[str, Any]]) -> None:
-    import wandb
-
-    logging.getLogger("wandb").setLevel(logging.CRITICAL)
-    os.environ["WANDB_SILENT"] = "true"
+def _log(sweep_dir: Path, cells: Sequence[runs.Run], mode: str, project: str, tags: list[str]) -> None:
     # A table's pictures are an artifact, which W&B would stage in the user's home.
     os.environ["WANDB_DATA_DIR"] = os.environ["WANDB_CACHE_DIR"] = str((sweep_dir / "wandb").absolute())
-    rows: list[dict[str, Any]] = []
-    for cell, chosen in zip(cells, runs.parameters(cells), strict=True):
-        numbers = {key: cell.summary[key] for key in runs.results(cell.summary) if key.startswith(SHOWN)}
-        # As text, since a column has one type: sizes may be null, seeds numbers.
-        rows.append({"cell": cell.path.name, **{key: str(value) for key, value in chosen.items()}, **numbers})
+    import wandb
+
+    chosen = _typed(runs.parameters(cells))
+    numbers = [
+        {key: cell.summary[key] for key in runs.results(cell.summary) if key.startswith(SHOWN)} for cell in cells
+    ]
+    swept = {"sweep": _values(chosen)}
+    name = sweep_dir.resolve().name
+    run = wandb_run.start(sweep_dir, mode, f"{name} table", name, tags, project=project, job_type="table", config=swept)
+    rows = [
+        {"cell": tables.name_of(cell, sweep_dir), **varied, **found}
+        for cell, varied, found in zip(cells, chosen, numbers, strict=True)
+    ]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     table = wandb.Table(columns=[*columns, "image"])
     for cell, row in zip(cells, rows, strict=True):
         picture = wandb.Image(str(cell.path / runs.PICTURE)) if _has_picture(cell) else None
         table.add_data(*(row.get(column) for column in columns), picture)
-    tracking = known[-1]["tracking"]
-    run = wandb.init(
-        project=tracking["project"],
-        dir=str(sweep_dir),
-        mode="online" if tracking["mode"] == "online" else "offline",
-        name=f"{sweep_dir.name} table",
-        group=sweep_dir.name,
-        job_type="table",
-        tags=sorted({str(settings["name"]) for settings in known}),
-        settings=wandb.Settings(
-            silent=True, console="off", disable_git=True, disable_code=True, x_disable_stats=True, init_timeout=30
-        ),
-        reinit="finish_previous",
-    )
-    run.log({"cells": table})
+    drawn = drawings(cells, sweep_dir)
+    run.log({"cells": table, **{f"figures/{key}": wandb.Image(figure) for key, figure in drawn.items()}})
+    for figure in drawn.values():
+        plt.close(figure)
+    for key in _values(numbers):
+        found = [value for cell in cells if (value := statistics.number(cell, key)) is not None]
+        run.summary.update({key: {"min": min(found), "max": max(found)}} if found else {})
+    run.summary.update({"finished_cells": len(cells)})
     run.finish()
+
+
+def drawings(cells: Sequence[runs.Run], sweep_dir: Path) -> dict[str, plt.Figure]:
+    """The figures of a sweep by their names in W&B: what is to be seen there besides is added here."""
+    curves = {tables.name_of(cell, sweep_dir): cell for cell in cells if len(cell.metrics.get("loss/total", ()))}
+    drawn = {"losses": figures.curves(curves)} if curves else {}
+    groups = statistics.over_seeds(cells)
+    if any(all(group.estimate(column) for column in FRONT) for group in groups):
+        joined = statistics.fronts(groups, statistics.swept(groups))
+        drawn["fronts"] = figures.fronts(joined, *FRONT, statistics.not_comparable(cells))
+    return drawn
+
+
+def _typed(chosen: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Settings with one type a column, as W&B wants it: numbers where all are numbers, else text (null, layers)."""
+    numbers = {key for key, found in _values(chosen).items() if all(type(value) in (int, float) for value in found)}
+    return [{key: value if key in numbers else str(value) for key, value in each.items()} for each in chosen]
+
+
+def _values(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The different values of each key, in the order in which they come."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return {key: list(dict.fromkeys(row[key] for row in rows if key in row)) for key in keys}
 
 
 def _has_picture(cell: runs.Run) -> bool:

@@ -1,22 +1,15 @@
-"""What shows a run while it goes: progress on the terminal, and W&B, which may fail without harm."""
+"""What follows a run while it goes: progress on the terminal, W&B, checkpoints, and the signals that end it."""
 
-import contextlib
-import logging
-import netrc
-import os
 import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from stn import config, images, interrupts, optimize, run_directory
-from stn.errors import InputError, Interrupted
+from stn import config, images, interrupts, optimize, run_directory, wandb_run
+from stn.errors import Interrupted
 from stn.optimize import Evaluation, State
 
 # Plain lines a run leaves where there is no terminal.
@@ -52,8 +45,9 @@ class Watch:
         self._interrupts = interrupts.Remembered()
         mode, project = settings.tracking.mode, settings.tracking.project
         shown = config.to_dict(settings) | ({"sweep": dict(axes)} if axes else {})
-        self._wandb = WandB(mode, project, directory.path, shown, group)
+        self._wandb = wandb_run.WandB(mode, project, directory.path, shown, group)
         done = state.index if state else 0
+        self._wandb.catch_up(directory.rows[:done], directory.path)
         self._progress = Progress(sum(level.max_evaluations for level in levels), done)
 
     def on_evaluation(self, evaluation: Evaluation, image: np.ndarray) -> None:
@@ -103,7 +97,8 @@ class Watch:
                 f"{summary['picture/clipped_share']:.1%} of its values were clipped to 0-255",
                 file=sys.stderr,
             )
-        self._wandb.log_image("image", rgb, int(summary["evaluations"]))
+        # Beside the last row: the step after it is the first of a larger budget.
+        self._wandb.log_image("image", rgb, int(summary["evaluations"]) - 1)
         self._wandb.finish(summary)
 
     def __enter__(self) -> "Watch":
@@ -143,93 +138,3 @@ class Progress:
         """Leave the terminal as it was."""
         if self._bar is not None:
             self._bar.close()
-
-
-class WandB:
-    """A W&B run inside the run directory; after the first failure it says so once and goes silent."""
-
-    def __init__(self, mode: str, project: str, run_dir: Path, settings: Mapping[str, Any], group: str | None) -> None:
-        self._run: Any = None
-        self._failed = False
-        if mode == "off":
-            return
-        # W&B's own environment variables must not turn an offline run into one that asks or waits.
-        os.environ["WANDB_SILENT"] = "true"
-        logging.getLogger("wandb").setLevel(logging.CRITICAL)
-        self._attempt("start", lambda: self._start(mode, project, run_dir, settings, group))
-
-    def log(self, row: Mapping[str, float]) -> None:
-        """Log a row of metrics.csv under the same names."""
-        self._attempt("log", lambda: self._run.log(dict(row), step=int(row["evaluation"])))
-
-    def log_image(self, key: str, rgb: np.ndarray, step: int) -> None:
-        """Log a picture, `rgb` [h, w, 3] 0-255."""
-        self._attempt("log a picture", lambda: self._run.log({key: _image(rgb)}, step=step))
-
-    def finish(self, summary: Mapping[str, Any], exit_code: int = 0) -> None:
-        """Write the summary and close the run."""
-
-        def close() -> None:
-            self._run.summary.update(dict(summary))
-            self._run.finish(exit_code=exit_code)
-
-        self._attempt("finish", close)
-        self._run = None
-        if self._failed:
-            # What W&B does at the interpreter's exit would end in a traceback if its service is gone.
-            self._failed = False
-            with contextlib.suppress(Exception):
-                import wandb
-
-                wandb.teardown(exit_code=1)
-
-    def _start(self, mode: str, project: str, run_dir: Path, shown: Mapping[str, Any], group: str | None) -> None:
-        import wandb
-
-        settings = wandb.Settings(
-            silent=True, console="off", disable_git=True, disable_code=True, x_disable_stats=True, init_timeout=30
-        )
-        self._run = wandb.init(
-            project=project,
-            dir=str(run_dir),
-            mode="online" if mode == "online" else "offline",
-            config=dict(shown),
-            name=run_dir.name,
-            group=group,
-            tags=[str(shown["name"])],
-            settings=settings,
-            reinit="finish_previous",
-        )
-        self._run.define_metric("*", step_metric="evaluation")
-
-    def _attempt(self, what: str, action: Callable[[], None]) -> None:
-        if self._run is None and what != "start":
-            return
-        try:
-            action()
-        except Exception as error:  # whatever W&B meets (no space, no network, a killed service), the run goes on
-            self._run, self._failed = None, True
-            warnings.warn(f"W&B could not {what} ({error}); the run goes on without it", stacklevel=3)
-
-
-def check_credentials(mode: str) -> None:
-    """Refuse, by InputError, to go online where W&B would have to ask for a key."""
-    if mode == "online" and not _has_credentials():
-        raise InputError("tracking=online: W&B has no API key here; run `wandb login`, or use tracking=offline")
-
-
-def _has_credentials() -> bool:
-    """Whether there is a key in W&B's environment variables or in the netrc that `wandb login` writes."""
-    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
-        return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    try:
-        return netrc.netrc(os.environ.get("NETRC") or None).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
-
-
-def _image(rgb: np.ndarray) -> Any:
-    import wandb
-
-    return wandb.Image(images.to_bytes(rgb))

@@ -22,6 +22,7 @@ from stn import (
     run_directory,
     runs,
     tracking,
+    wandb_run,
 )
 from stn.network import Network, load
 from stn.result import Result
@@ -41,7 +42,7 @@ def run(
     SIGTERM, once the best image and a state to go on from are written.
     """
     config.check(settings)
-    tracking.check_credentials(settings.tracking.mode)
+    wandb_run.check_credentials(settings.tracking.mode)
     backend.use_threads(settings.threads)
     originals, network = pictures.read(settings, arrays), network_of(settings)
     checks.before_run(settings, network, originals, Path(run_dir))
@@ -70,7 +71,9 @@ def run(
             measured = clipped | measures.measure(
                 shown[..., :3], sized.photograph, sized.styles[0].rgb, network.plain()
             )
-            watch.finish(shown, directory.finish(outcome, shown, written, measured))
+            summary = directory.summarize(outcome, shown, written, measured)
+            watch.finish(shown, summary)
+            directory.finish(summary)
         return Result.of(shown, written, directory.path, settings)
 
 

@@ -73,7 +73,7 @@ def test_the_command_that_a_file_opens_with_composes_and_the_values_of_the_file_
 def owned(path: Path) -> dict[str, Any]:
     """What a file of a group sets, by key; bare layer names as the weights they share."""
     package = re.match(r"# @package (\w+)", path.read_text())
-    values = OmegaConf.to_container(OmegaConf.load(path))
+    values = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     assert isinstance(values, dict)
     found = dict(leaves(values, f"{package[1] if package else path.parent.name}."))
     for key in ("objective.content_layers", "objective.style_layers"):
@@ -110,6 +110,14 @@ def test_a_group_lists_the_same_keys_in_every_file() -> None:
         keys = [set(owned(path)) for path in FILES if path.parent.name == group]
         assert all(each == keys[0] for each in keys), group
     assert "optimizer.max_evaluations" not in owned(config.CONFIG_DIR / "optimizer" / "adam.yaml")
+
+
+@pytest.mark.parametrize("typed", [(), ("tracking=off",), ("tracking=offline",), ("tracking=online",)])
+def test_wandbs_own_variable_names_the_project_unless_the_key_does(typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.compose(*typed).tracking.project == "stn"
+    monkeypatch.setenv("WANDB_PROJECT", "mine")
+    assert config.compose(*typed).tracking.project == "mine"
+    assert config.compose(*typed, "tracking.project=typed").tracking.project == "typed"
 
 
 def test_noise_is_the_same_by_the_groups_name_and_by_the_keys() -> None:

@@ -19,7 +19,7 @@ import wandb_file
 from conftest import listing, metrics, start
 from hydra import initialize_config_dir
 
-from stn import config, sweep_start, sweeps
+from stn import config, errors, images, sweep_start, sweep_table, sweeps
 
 AXES = ("seed=0,1", "image.size_px=32,2,36")  # 2 px are too few
 
@@ -201,12 +201,36 @@ def test_the_report_gives_wandb_a_table_with_the_pictures(sweep, tmp_path: Path)
     [path] = (folder / "wandb").glob("offline-run-*/files/media/table/cells*.json")
     table = json.loads(path.read_text())
     assert table["columns"][:3] == ["cell", "seed", "picture/loss/total"] and table["columns"][-1] == "image"
-    for name, row in zip(("0", "1"), table["data"], strict=True):
-        summary = json.loads((folder / name / "summary.json").read_text())
-        assert row[:3] == [name, name, summary["picture/loss/total"]]
-        assert row[table["columns"].index("loss/total")] == summary["loss/total"]
+    summaries = [json.loads((folder / name / "summary.json").read_text()) for name in ("0", "1")]
+    for name, row, summary in zip(("0", "1"), table["data"], summaries, strict=True):
+        assert row[:3] == [name, int(name), summary["picture/loss/total"]]
+        for key in ("loss/total", "measures/content"):
+            assert row[table["columns"].index(key)] == summary[key]
+    assert wandb_file.config(folder) == {"sweep": {"seed": [0, 1]}}
+    found = wandb_file.summary(folder)
+    for key in ("picture/loss/total", "measures/content"):
+        low, high = sorted(summary[key] for summary in summaries)
+        assert found[key] == {"min": low, "max": high} and low < high
     staged = [file.read_bytes() for file in (folder / "wandb" / "artifacts" / "staging").iterdir()]
     assert all((folder / name / "image.png").read_bytes() in staged for name in ("0", "1"))
+
+
+def test_wandb_has_the_figures_of_a_sweep_once_however_often_it_is_told(sweep, tmp_path: Path) -> None:
+    folder = shutil.copytree(sweep.run_dir, tmp_path / "noise", symlinks=True)
+    sweep_table.log(folder)
+    [first], [before] = wandb_file.of_kind(folder, "run"), wandb_file.history(folder).values()
+    (folder / "1" / "metrics.csv").write_text("damaged")
+    sweep_table.log(folder)
+    [second], [logged] = wandb_file.of_kind(folder, "run"), wandb_file.history(folder).values()
+    assert second.run_id == first.run_id
+    assert logged["figures/losses.sha256"] != before["figures/losses.sha256"]  # a curve less
+    [files] = (folder / "wandb").glob("offline-run-*/files")
+    for name in ("losses", "fronts"):
+        drawn = images.read(files / logged[f"figures/{name}.path"])
+        assert drawn.shape[:2] == (logged[f"figures/{name}.height"], logged[f"figures/{name}.width"])
+        assert drawn.std() > 1  # something is drawn on it
+    with pytest.raises(errors.InputError, match="is one run"):
+        sweep_table.log(folder / "0")
 
 
 def test_the_table_for_wandb_has_what_is_left_of_damaged_cells(sweep, tmp_path: Path) -> None:
@@ -223,7 +247,7 @@ def test_the_table_for_wandb_has_what_is_left_of_damaged_cells(sweep, tmp_path: 
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{folder / 'report.html'}\n", "")
     [path] = (folder / "wandb").glob("offline-run-*/files/media/table/cells*.json")
     rows = [(row[0], row[1], row[-1] is None) for row in json.loads(path.read_text())["data"]]
-    assert rows == [("0", "0", True), ("1", "1", False), ("2", None, False)]
+    assert rows == [("0", 0, True), ("1", 1, False), ("2", None, False)]
 
 
 def test_the_agents_commands_of_the_wandb_sweep_compose(monkeypatch: pytest.MonkeyPatch) -> None:

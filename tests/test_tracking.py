@@ -3,6 +3,9 @@
 import hashlib
 import os
 import signal
+import subprocess
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import wandb_file
 from conftest import Ended, listing, metrics, start
 from PIL import Image
 
-from stn import tracking
+from stn import run_directory, wandb_run
 from stn.errors import InputError
 
 # All that a run of fifty evaluations without a progress picture leaves.
@@ -48,7 +51,7 @@ def test_every_row_of_metrics_is_logged_under_the_same_names(offline: Ended) -> 
             assert logged[index][name] == (
                 pytest.approx(values[index], abs=6e-4) if name == "seconds" else values[index]
             )
-        own = {name for name in logged[index] if not name.startswith(("_", "progress."))}
+        own = {name for name in logged[index] if not name.startswith(("_", "progress.", "image."))}
         assert own == set(rows)
 
 
@@ -58,7 +61,7 @@ def test_the_pictures_are_logged(offline: Ended) -> None:
     for step, key, name in (
         (2, "progress", "progress/000002.png"),
         (4, "progress", "progress/000004.png"),
-        (6, "image", "image.png"),
+        (5, "image", "image.png"),
     ):
         picture = files / logged[step][f"{key}.path"]
         assert hashlib.sha256(picture.read_bytes()).hexdigest() == logged[step][f"{key}.sha256"]
@@ -73,6 +76,164 @@ def test_the_summary_is_that_of_the_run_directory(offline: Ended) -> None:
     assert end.exit_code == 0
 
 
+def whole(run_dir: Path) -> None:
+    """The one W&B run below `run_dir` has every row, every picture, the summary and a good end."""
+    rows, logged = metrics(run_dir), wandb_file.history(run_dir)
+    for index, evaluation in enumerate(rows["evaluation"]):
+        for name in rows.keys() - {"seconds"}:
+            assert logged[evaluation][name] == rows[name][index]
+    [files] = (run_dir / "wandb").glob("offline-run-*/files")
+    kept = {int(path.stem): path for path in (run_dir / "progress").glob("*.png")}
+    assert {step for step, values in logged.items() if "progress.path" in values} == kept.keys()
+    for step, path in kept.items():
+        np.testing.assert_array_equal(pixels(files / logged[step]["progress.path"]), pixels(path))
+    last = logged[max(logged)]
+    np.testing.assert_array_equal(pixels(files / last["image.path"]), pixels(run_dir / "image.png"))
+    assert wandb_file.summary(run_dir)["picture/loss/total"] > 0
+    [end] = wandb_file.of_kind(run_dir, "exit")
+    assert end.exit_code == 0
+
+
+def ids(run_dir: Path) -> list[str]:
+    """The ids of the W&B runs that lie in a run directory."""
+    return [path.stem.removeprefix("run-") for path in run_dir.glob("wandb/*run-*/run-*.wandb")]
+
+
+def test_a_run_that_was_killed_and_went_on_is_one_whole_wandb_run(small, run, tmp_path: Path) -> None:
+    overrides = (
+        *("tracking=offline", "tracking.progress_every=15", "tracking.checkpoint_seconds=0"),
+        *("optimizer=adam", "optimizer.max_evaluations=200"),
+    )
+    with start(tmp_path, *small, *overrides, "hydra.run.dir=run") as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("evaluation 40/"):
+            assert process.poll() is None
+        process.kill()
+    earlier = ids(tmp_path / "run")
+    assert len(earlier) == 1 and (tmp_path / "run" / "checkpoint.npz").is_file()
+    run(tmp_path / "run", *overrides)
+    whole(tmp_path / "run")
+    assert ids(tmp_path / "run") == earlier
+
+
+def test_a_run_that_ends_before_its_summary_has_the_whole_in_wandb(run, tmp_path: Path, monkeypatch) -> None:
+    def killed(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(run_directory.RunDirectory, "finish", killed)
+    with pytest.raises(RuntimeError):
+        run(tmp_path, "tracking=offline", "tracking.progress_every=2")
+    whole(tmp_path)
+
+
+def test_a_finished_run_with_a_larger_budget_is_the_same_wandb_run(run, tmp_path: Path) -> None:
+    overrides = ("tracking=offline", "tracking.keep_checkpoint=true", "optimizer=adam")
+    run(tmp_path, *overrides, "optimizer.max_evaluations=3")
+    earlier = ids(tmp_path)
+    run(tmp_path, *overrides, "optimizer.max_evaluations=5")
+    whole(tmp_path)
+    assert ids(tmp_path) == earlier and max(wandb_file.history(tmp_path)) == 4
+
+
+def test_a_run_that_is_forced_anew_is_another_wandb_run(run, tmp_path: Path) -> None:
+    run(tmp_path, "tracking=offline", "optimizer.max_evaluations=2")
+    earlier = ids(tmp_path)
+    run(tmp_path, "tracking=offline", "optimizer.max_evaluations=3", "force=true")
+    whole(tmp_path)
+    assert ids(tmp_path) != earlier and len(earlier) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "mode", "expected", "says"),
+    [
+        ({"WANDB_MODE": "disabled"}, "online", "off", None),
+        ({"WANDB_MODE": "offline"}, "online", "offline", None),
+        ({"WANDB_MODE": "dryrun"}, "online", "offline", None),
+        ({"WANDB_MODE": "online"}, "online", "online", None),
+        ({"WANDB_DISABLED": "true"}, "online", "off", None),
+        ({"WANDB_DISABLED": "false"}, "online", "online", None),
+        ({"WANDB_MODE": "disabled"}, "offline", "off", None),
+        ({"WANDB_MODE": "online"}, "offline", "offline", "tracking=online"),
+        ({"WANDB_MODE": "online", "WANDB_DISABLED": "1"}, "offline", "off", None),
+        ({"WANDB_MODE": "offline"}, "off", "off", "tracking=offline"),
+        ({}, "off", "off", None),
+    ],
+)
+def test_the_environment_turns_wandb_down_and_never_up(environment, mode, expected, says, monkeypatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert wandb_run.turned_down(mode) == expected
+    assert [says in str(each.message) for each in said] == ([True] if says else [])
+
+
+def test_a_user_who_turns_wandb_down_needs_no_key(monkeypatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    wandb_run.check_credentials("online")
+
+
+def tracked(run_dir: Path, mode: str, group: str | None, environment: dict[str, str]) -> list[str]:
+    """What a process says that logs one row to W&B, in an environment of its user's."""
+    code = (
+        "import sys; from pathlib import Path; from stn import errors, wandb_run\n"
+        "def main():\n"
+        "    mode, group, settings = sys.argv[2], sys.argv[3] or None, {'name': 'demo', 'seed': 3}\n"
+        "    run = wandb_run.WandB(mode, 'stn', Path(sys.argv[1]), settings, group)\n"
+        "    run.log({'evaluation': 0.0, 'loss/total': 2.5})\n"
+        "    run.finish({'seconds': 1.5})\n"
+        "errors.run_command(main)"
+    )
+    run_dir.mkdir(exist_ok=True)
+    clean = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
+    command = [sys.executable, "-c", code, str(run_dir), mode, group or ""]
+    done = subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    return done.stderr.splitlines()
+
+
+def test_online_without_a_network_goes_on_offline_and_says_so(tmp_path: Path) -> None:
+    nowhere = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40, "WANDB_INIT_TIMEOUT": "1"}
+    [line] = tracked(tmp_path, "online", None, nowhere)
+    [folder] = tmp_path.glob("wandb/*run-*/")
+    assert line.startswith("warning: W&B goes on offline") and f"wandb sync {folder}" in line
+    assert wandb_file.history(tmp_path)[0]["loss/total"] == 2.5
+    assert wandb_file.summary(tmp_path)["seconds"] == 1.5
+
+
+OF_ONE_RUN = {"WANDB_RUN_ID": "abc123", "WANDB_NAME": "mine", "WANDB_RUN_GROUP": "others"}
+
+
+def test_a_single_run_has_what_wandbs_variables_say(tmp_path: Path) -> None:
+    said = {"WANDB_ENTITY": "lab", "WANDB_NOTES": "a try", "WANDB_TAGS": "one,two", "WANDB_DIR": str(tmp_path / "no")}
+    assert tracked(tmp_path / "run", "offline", None, OF_ONE_RUN | said) == []
+    [run] = wandb_file.of_kind(tmp_path / "run", "run")
+    assert (run.run_id, run.display_name, run.run_group) == ("abc123", "mine", "others")
+    assert (run.entity, run.notes, set(run.tags)) == ("lab", "a try", {"demo", "one", "two"})
+    assert not (tmp_path / "no").exists()
+
+
+def test_the_cells_of_a_sweep_have_ids_of_their_own_whatever_the_environment_says(tmp_path: Path) -> None:
+    agent = {"WANDB_SWEEP_ID": "xyz"}
+    for cell in ("0", "1"):
+        [line] = tracked(tmp_path / cell, "offline", "sweep", OF_ONE_RUN | agent)
+        assert all(name in line for name in OF_ONE_RUN | agent) and "ignored" in line
+    runs = [wandb_file.of_kind(tmp_path / cell, "run")[0] for cell in ("0", "1")]
+    assert [(run.display_name, run.run_group, run.sweep_id) for run in runs] == [("0", "sweep", ""), ("1", "sweep", "")]
+    assert len({run.run_id for run in runs} | {"abc123"}) == 3
+
+
+def test_a_run_of_wandbs_agent_is_the_one_that_the_agent_named(tmp_path: Path) -> None:
+    chosen = tmp_path / "config-abc123.yaml"
+    chosen.write_text("wandb_version: 1\nobjective.style_weight:\n  value: 100.0\n")
+    agent = {"WANDB_SWEEP_ID": "xyz", "WANDB_RUN_ID": "abc123", "WANDB_PROJECT": "theirs"}
+    agent |= {"WANDB_SWEEP_PARAM_PATH": str(chosen), "WANDB_DIR": str(tmp_path)}
+    assert tracked(tmp_path / "run", "offline", None, agent) == []
+    [run] = wandb_file.of_kind(tmp_path / "run", "run")
+    assert (run.run_id, run.sweep_id, run.project) == ("abc123", "xyz", "theirs")
+    assert wandb_file.config(tmp_path / "run") == {"name": "demo", "seed": 3, "objective.style_weight": 100.0}
+
+
 def test_the_runs_of_a_sweep_are_one_group(sweep: Ended) -> None:
     runs = {name: wandb_file.of_kind(sweep.run_dir / name, "run")[0] for name in ("0", "1")}
     assert {run.run_group for run in runs.values()} == {"noise"}  # the sweep's directory
@@ -82,7 +243,10 @@ def test_the_runs_of_a_sweep_are_one_group(sweep: Ended) -> None:
 
 
 def test_wandb_killed_in_the_middle_costs_a_warning_and_nothing_else(small: tuple[str, ...], tmp_path: Path) -> None:
-    overrides = ("tracking=offline", "optimizer.max_evaluations=400", "tracking.progress_every=0", "hydra.run.dir=run")
+    overrides = (
+        *("tracking=offline", "tracking.progress_every=0", "tracking.keep_checkpoint=false"),
+        *("optimizer.max_evaluations=400", "hydra.run.dir=run"),
+    )
     with start(tmp_path, *small, *overrides) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
@@ -131,6 +295,7 @@ def test_tracking_off_leaves_nothing_of_wandb(run, tmp_path: Path) -> None:
         ({}, "", False),
         ({"WANDB_API_KEY": "0123456789"}, "", True),
         ({"WANDB_API_KEY": ""}, "", False),
+        ({}, "machine api.forge.coreweave.com login user password 0123456789", True),
         ({}, "machine api.wandb.ai login user password 0123456789", True),
         ({}, "machine example.org login user password 0123456789", False),
         ({"WANDB_BASE_URL": "https://example.org"}, "machine example.org login user password 0123456789", True),
@@ -142,9 +307,9 @@ def test_online_needs_a_key_that_wandb_would_find(environment, netrc, found, mon
     (tmp_path / "netrc").chmod(0o600)
     for name, value in {"NETRC": str(tmp_path / "netrc"), **environment}.items():
         monkeypatch.setitem(os.environ, name, value)
-    tracking.check_credentials("offline")
+    wandb_run.check_credentials("offline")
     if found:
-        tracking.check_credentials("online")
+        wandb_run.check_credentials("online")
     else:
         with pytest.raises(InputError, match="wandb login"):
-            tracking.check_credentials("online")
+            wandb_run.check_credentials("online")

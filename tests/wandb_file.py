@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import wandb
 from wandb.proto.wandb_internal_pb2 import Record
 
 # The log format of LevelDB (doc/log_format.md), after a header of W&B's own: ident, magic number, version.
@@ -17,6 +18,7 @@ FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 def records(run_dir: Path) -> list[Record]:
     """All records of the one W&B run in a run directory; AssertionError if its file is not whole."""
+    wandb.teardown()  # the service writes what this process logged a little later, and has written it when it ends
     [path] = run_dir.glob("wandb/offline-run-*/*.wandb")
     return [Record.FromString(data) for data in _logged(path.read_bytes())]
 
