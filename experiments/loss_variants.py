@@ -12,13 +12,13 @@ from stn import config, experiments, figures, files, runs
 # Name: style weight, which was found at 96 px and 40 evaluations, and what is set beside it.
 VARIANTS = {
     "gram": (1e8, ()),
-    "shift": (1e8, ("objective.activation_shift=-1",)),
-    "covariance": (1e8, ("objective.style_statistic=covariance",)),
+    "shift": (4e7, ("objective.activation_shift=-1",)),
+    "covariance": (7e7, ("objective.style_statistic=covariance",)),
     "polynomial": (1e8, ("objective.style_statistic=polynomial",)),
-    "mean_std": (1e8, ("objective.style_statistic=mean_std",)),
-    "mean": (1e6, ("objective.style_statistic=mean",)),
-    "gaussian": (1e9, ("objective.style_statistic=gaussian",)),
-    "chain": (1e8, ("objective.style_statistic=chain",)),
+    "mean_std": (6e8, ("objective.style_statistic=mean_std",)),
+    "mean": (1.7e7, ("objective.style_statistic=mean",)),
+    "gaussian": (3.2e9, ("objective.style_statistic=gaussian",)),
+    "chain": (1.5e8, ("objective.style_statistic=chain",)),
 }
 MEASURES = ("content", "style", "ssim_to_content", "histogram_to_style")
 

@@ -41,6 +41,9 @@ def _parse(number: int, item: Any, size: str) -> Style:
         return item
     if not isinstance(item, dict) or "path" not in item:
         raise InputError(f"{key}: {item!r} names no painting; write more_styles=[{{path: FILE, weight: 1}}]")
+    item = dict(item)
+    if item.pop("size", size) != size:  # settings that were written out have it
+        raise InputError(f"{key}.size: every painting is sized as style.size says; leave it out")
     for name in item:
         if name not in MORE:
             raise InputError(f"{key}.{name}: no such key; known are {', '.join(MORE)}")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import oracle_controls as oracle
 import pytest
+from omegaconf import OmegaConf
 
 from stn import (
     color,
@@ -234,6 +235,13 @@ def test_the_order_of_styles_does_not_matter(composed, files, inputs, tmp_path):
     assert first.total == pytest.approx(second.total, rel=1e-6)
 
 
+def test_settings_of_several_styles_can_be_written_and_read(composed, files):
+    """As the cells of an experiment are."""
+    settings = composed(two(files, weight=3, onto=DOWN), f"style.onto={UP}", "style.size=content")
+    again = OmegaConf.merge(OmegaConf.structured(config.Config), config.to_dict(settings))
+    assert config.parse(again) == settings
+
+
 # Guides
 
 
@@ -411,7 +419,8 @@ REFUSED = {
     "more_styles=[{path: PAINTING, weight: -1}]": ["more_styles[0].weight", "at least 0"],
     "style.weight=0": ["style.weight", "sum is zero"],
     "more_styles=[{weight: 1}]": ["more_styles[0]", "names no painting"],
-    "more_styles=[{path: PAINTING, size: own}]": ["more_styles[0].size", "no such key"],
+    "more_styles=[{path: PAINTING, sise: own}]": ["more_styles[0].sise", "no such key"],
+    "more_styles=[{path: PAINTING, size: content}]": ["more_styles[0].size", "style.size"],
     "more_styles=[{path: PAINTING, scale: big}]": ["more_styles[0].scale", "must be a number"],
     "style.mask=BLACK": ["style.mask=", "black everywhere"],
     "style.mask=PAINTING": ["style.mask=", "has colors"],

@@ -41,6 +41,13 @@ CELLS = {
     "printed_ratio": 2 * 4,  # readings of eq. (1), α/β
     "authors_curve": 2,  # the programs that printed their losses
     "edges": 2,  # without and with smoothness
+    "color": 4,  # plain, match, luminance, swap
+    "spatial": 4,  # no masks, one painting, the other's ground, the other's sky
+    "scale": 3 + 2,  # sizes of the strokes; mixed, naive
+    "blend": 5,  # weights
+    "textures": 3 * 5 + 2,  # sources, layers up to each pool; tiles
+    "borders": 3 * 4,  # pairs, borders
+    "loss_variants": 8,  # what is compared
 }
 
 
