@@ -55,8 +55,8 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
     found = ablations.sweeps(finished)
     pairs = list(next(iter(found.values())))
     with plt.rc_context(figures.STYLE):
-        figure = plt.figure(figsize=(figures.TEXT_WIDTH, 6.6), layout="constrained")
-        grid = figure.add_gridspec(4, 3 * len(pairs), height_ratios=(3, 3, 1, 1))
+        figure = plt.figure(figsize=(figures.TEXT_WIDTH, 6), layout="constrained")
+        grid = figure.add_gridspec(4, 3 * len(pairs), height_ratios=(3, 3, 0.8, 0.8))
         for column, pair in enumerate(pairs):
             first = [next(iter(sweep[pair].values())) for sweep in found.values()]
             shown = ablations.matched(first, CONTENT[0])
@@ -66,7 +66,11 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
                     for number, several in enumerate(sweep[pair].values()):
                         _draw_front(axis, several, y, NAMES[choice], LABELS[choice] if number == 0 else "")
                     axis.plot(CONTENT[0].of(run), y.of(run), "o", color=NAMES[choice], markersize=7, fillstyle="none")
-                axis.set(yscale="log", title=pair if row == 0 else "", ylabel=y.label if column == 0 else "")
+                axis.set(
+                    yscale="log",
+                    title=pair.replace("_", " ") if row == 0 else "",
+                    ylabel=y.label if column == 0 else "",
+                )
                 axis.yaxis.set_major_formatter("{x:.2g}")
                 axis.yaxis.set_minor_formatter("{x:.2g}")
                 axis.set_xlabel(CONTENT[0].label if row == 1 else "")

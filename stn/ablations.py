@@ -159,16 +159,16 @@ def matched(several: Sequence[Sequence[runs.Run]], x: Measure) -> list[runs.Run]
 
 
 def shown(found: fronts.Interval | None, factor: bool, pairs: int) -> str:
-    """`−12 % (−20 … −5)`, bold where the interval excludes no effect, and of how many pairs if not of all."""
+    """`−12.3 % (−20.1 … −5.0)`, bold where the interval excludes no effect, and of how many pairs if not of all."""
     if found is None:
         return "nothing in common"
-    numbers = [found.mean, found.low, found.high]
-    if factor:
-        mean, low, high = (f"{100 * (number - 1):+.0f}" for number in numbers)
-    else:
-        mean, low, high = (f"{number:+.2f}" for number in numbers)
-    unit = " %" if factor else ""
-    text = f"{mean}{unit}" + (f" ({low} … {high})" if np.isfinite(found.low) else "")
+
+    def number(value: float) -> str:
+        digits = 1 if factor else 3
+        return f"{round(100 * (value - 1) if factor else value, digits) + 0.0:+.{digits}f}"  # no minus zero
+
+    text = number(found.mean) + " %" * factor
+    text += f" ({number(found.low)} … {number(found.high)})" if np.isfinite(found.low) else ""
     text = f"**{text}**" if found.excludes(1 if factor else 0) else text
     return text.replace("-", "−") + (f", {found.count} of {pairs} pairs" if found.count < pairs else "")
 

@@ -81,7 +81,7 @@ def parse(config: DictConfig, overrides: Sequence[str] = ()) -> Config:
         raise InputError(one_line(error)) from error
     if not isinstance(parsed, Config):
         raise InputError("the configuration lacks the schema; keep `- schema` first in the defaults of config.yaml")
-    check(parsed)
+    _check_values(parsed)  # the schema has seen to names and types
     unused.warn(parsed, overrides)
     return parsed
 
@@ -93,6 +93,10 @@ def check(config: Config) -> None:
         OmegaConf.structured(config)  # which looks at the types
     except OmegaConfBaseException as error:
         raise InputError(one_line(error)) from error
+    _check_values(config)
+
+
+def _check_values(config: Config) -> None:
     if config.image.unit is not None:
         warnings.warn(
             "image.unit is called image.pixel_unit now; the old name goes with the next release", stacklevel=2

@@ -20,6 +20,7 @@ TEXT_WIDTH = 6.875  # inches, of CVPR's two columns
 FONT_PT = 8  # of the papers' figures, near enough
 LEGEND_WIDTH = 36  # letters
 LOG_FROM = 100  # the ratio of the largest to the smallest number from which a front's axis is logarithmic
+LEGEND = 32  # names of curves; more would leave no room for the curves
 STYLE: dict[Any, Any] = {
     "font.size": FONT_PT,
     "axes.titlesize": FONT_PT,
@@ -135,7 +136,8 @@ def curves(
                 axis.plot(run.metrics[column], run.metrics[term][best], label=label, linewidth=1)
             axis.set(xlabel=column, ylabel=f"{term}, best so far", yscale="log")
         handles, labels = axes[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper", ncols=1 + len(finished) // 16)
+        if len(finished) <= LEGEND:
+            figure.legend(handles, labels, loc="outside right upper", ncols=1 + len(finished) // 16)
     return figure
 
 

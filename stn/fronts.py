@@ -111,11 +111,13 @@ def nearest(values: Sequence[float], x: float, log_x: bool = False) -> int:
 def matched(sweeps: Sequence[Sequence[float]], log_x: bool = False) -> float:
     """The x at which pictures compare best: where the sweep whose nearest point is farthest away has it nearest.
 
-    Given are the x of each sweep's points. Looked for is between the ends that all reach, in a hundred steps.
+    Given are the x of each sweep's points. Looked for is in the middle third of what all reach, in a hundred steps:
+    at the ends everything is one photograph, or one painting.
     """
     every = [_scaled(np.array(values), log_x) for values in sweeps]
-    one, other = max(values.min() for values in every), min(values.max() for values in every)
-    candidates = np.linspace(one, other, 101)
+    low, high = max(values.min() for values in every), min(values.max() for values in every)
+    third = (high - low) / 3
+    candidates = np.linspace(low + third, high - third, 101)
     farthest = [max(np.abs(values - x).min() for values in every) for x in candidates]
     best = float(candidates[int(np.argmin(farthest))])
     return float(np.exp(best)) if log_x else best

@@ -34,7 +34,7 @@ def test_an_effect_is_the_factor_at_equal_content_of_each_pair(tmp_path: Path) -
     found = ablations.effect(choice, baseline, FEATURES, GRAM)
     assert found.mean == pytest.approx((0.5 * 0.7 * 0.8) ** (1 / 3))  # the mean of logarithms
     assert (found.low, found.high, found.count) == (pytest.approx(0.5), pytest.approx(0.8), 3)
-    assert ablations.shown(found, True, 3) == "**−35 % (−50 … −20)**"
+    assert ablations.shown(found, True, 3) == "**−34.6 % (−50.0 … −20.0)**"
     # Three seeds against a baseline that has but one; a pair that has no content in common says nothing.
     choice = {
         "a": {str(seed): curve([0.3, 0.5, 0.8], factor) for seed, factor in enumerate((1.1, 1.2, 1.3))},
@@ -55,11 +55,11 @@ def test_what_is_no_factor_is_a_difference(tmp_path: Path) -> None:
     )
     found = ablations.effect(choice, baseline, FEATURES, SSIM)
     assert found.mean == pytest.approx(0.05)
-    assert ablations.shown(found, False, 1) == "+0.05"
+    assert ablations.shown(found, False, 1) == "+0.050"
 
 
 def test_an_effect_within_the_noise_is_not_bold() -> None:
-    assert ablations.shown(fronts.Interval(1.02, 0.9, 1.1, 3), True, 3) == "+2 % (−10 … +10)"
+    assert ablations.shown(fronts.Interval(1.02, 0.9, 1.1, 3), True, 3) == "+2.0 % (−10.0 … +10.0)"
     assert ablations.shown(None, True, 3) == "nothing in common"
 
 
