@@ -32,7 +32,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stn import config, errors, interrupts, runs, sweeps
+from stn import cells, config, errors, interrupts, runs, sweeps, typed
 
 problems: list[Exception] = []
 
@@ -60,9 +60,12 @@ def cell(overrides: DictConfig, run_dir: Path) -> None:
     hydra_config = HydraConfig.get()
     given, sweep_dir = list(hydra_config.overrides.task), Path(hydra_config.sweep.dir)
     local = hydra_config.launcher._target_.endswith("BasicLauncher")
-    axes = sweeps.axes(sweep_dir, given)
+    axes = cells.axes(given, hydra_config.job.config.override_dirname.exclude_keys)
     try:
         settings = config.parse(overrides, given)
+        if cells.EXPERIMENTS not in axes:  # whose directories are by their checksums the right ones
+            run_dir = cells.place(run_dir, sweep_dir, config.to_dict(settings))
+            sweeps.clear(run_dir)
         if not local:
             sys.argv = ["stylize.py", *given]  # for provenance.json, rather than the engine's own command
             settings.threads = settings.threads or sweeps.threads()
@@ -83,7 +86,7 @@ def stylize_one(
         figures.loss_curves(run_dir)
     if settings.output:
         result.save(settings.output)
-    print(result.run_dir / "image.png")
+    print(result.run_dir / runs.PICTURE)
 
 
 def say_what_next(run_dir: Path) -> None:
@@ -94,6 +97,7 @@ def say_what_next(run_dir: Path) -> None:
 
 
 def main() -> None:
+    sys.argv[1:] = typed.quoted(sys.argv[1:])
     try:
         stylize()
     except Exception as error:

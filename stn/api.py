@@ -85,7 +85,7 @@ def _taken_out(key: str, value: Any, arrays: dict[str, pictures.Picture]) -> Any
     if isinstance(value, list | tuple):
         return [_taken_out(f"{key}[{number}]", below, arrays) for number, below in enumerate(value)]
     if isinstance(value, Image.Image) or np.ndim(value) > 1:
-        return _path(key.removesuffix(".path"), value, arrays)  # the keys of `pictures.named`
+        return _path(key.removesuffix(".path"), value, arrays)  # the keys of `inputs.pictures`
     return value
 
 

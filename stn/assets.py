@@ -46,7 +46,7 @@ def locate_image(path: str) -> Path:
     if path == "drawn:strokes":
         return _draw_strokes(files.cache_dir() / "images" / "strokes.png")
     if scheme != "asset":
-        return Path(path)
+        return files.expanded(path)
     if name not in catalog.IMAGES:
         raise InputError(f"{path}: not a known picture; known are {', '.join(sorted(catalog.IMAGES))}")
     for folder in _image_folders():

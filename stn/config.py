@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from stn import allowed, controls, layer_weights, unused
+from stn import allowed, controls, layer_weights, typed, unused
 from stn.errors import InputError, of_hydra, one_line
 from stn.schema import Color, Config, Image, Init, Level, Optimizer  # noqa: F401  (others know them from here)
 
@@ -30,8 +30,9 @@ ConfigStore.instance().store(name="schema", node=Config)
 _composing = threading.Lock()  # around what Hydra keeps one of in a process
 
 
-def compose(*overrides: str) -> Config:
+def compose(*words: str) -> Config:
     """The configuration that `scripts/stylize.py` would run with these overrides; InputError with its line."""
+    overrides = typed.quoted(words)
     return parse(_load(overrides), overrides)
 
 

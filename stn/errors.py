@@ -18,6 +18,10 @@ class InputError(ValueError):
     """Something the user gave is wrong; the message names it and says what to do."""
 
 
+class InUse(InputError):
+    """Another process works where this one was to."""
+
+
 class Interrupted(Exception):
     """The user ended the run; the message says how to go on, `exit_code` is 128 + the signal's number."""
 

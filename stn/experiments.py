@@ -2,8 +2,9 @@
 
 `python experiments/NAME.py [overrides]` composes every cell from the experiment's base, then the overrides, then the
 cell's own, which win. A cell's directory is named by a hash of all its settings and input files, so that changed
-settings are another cell, and finished ones are never computed twice. Overrides of Hydra itself, such as
-`hydra/launcher=joblib`, go to the multirun.
+settings are another cell, and finished ones are never computed twice. Figure and tables are kept for each choice of
+overrides, and the last ones drawn lie beside them. Overrides of Hydra itself, such as `hydra/launcher=joblib`, go to
+the multirun.
 """
 
 import contextlib
@@ -17,13 +18,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from stn import assets, config, errors, figures, files, guides, pictures, runs, tables
+from stn import cells, config, drawings, errors, files, inputs, runs, typed
 from stn.errors import InputError
+from stn.overrides import quote
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 OUTPUT = Path("outputs/experiments")
@@ -31,13 +32,17 @@ OUTPUT = Path("outputs/experiments")
 PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
 KEEP_NO_CHECKPOINT = "tracking.keep_checkpoint=false"  # with another budget a cell is another cell
 CELLS = ".cells"  # the composed settings of the cells, in the experiment's directory, where Hydra finds them
+FIGURES = "figures"  # figure and tables of each choice of overrides, in the experiment's directory
+# Overrides that an experiment gives itself, or that its cells cannot share.
+REFUSED = ("hydra.sweep", "hydra.run", "hydra.searchpath", "hydra.mode", "output")
 
 HELP = """\
 usage: python experiments/{name}.py [KEY=VALUE ...]
 
 {caption}
 
-Computes what is missing of its {cells} runs, then draws outputs/experiments/{name}/figure.png.
+Computes what is missing of its {cells} runs, then draws outputs/experiments/{name}/figure.png, and keeps
+it below {figures}/ there beside those of other settings.
 KEY=VALUE is what scripts/stylize.py takes, one value each, and holds for every run, such as
 image.size_px=256, network=vgg19_q8 or hydra/launcher=joblib_local; what the figure varies wins over it."""
 
@@ -70,7 +75,8 @@ def main(experiment: Experiment) -> None:
 def _command(experiment: Experiment, words: Sequence[str]) -> None:
     options = [word for word in words if word.startswith("-")]
     if {"-h", "--help"} & set(options):
-        print(HELP.format(name=experiment.name, caption=experiment.caption, cells=len(compose(experiment))))
+        count = len(compose(experiment))
+        print(HELP.format(name=experiment.name, caption=experiment.caption, figures=FIGURES, cells=count))
     elif options:
         raise InputError(
             f"{options[0]}: an experiment takes no options and sweeps for itself; leave it out, see --help"
@@ -80,51 +86,66 @@ def _command(experiment: Experiment, words: Sequence[str]) -> None:
 
 
 def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT) -> Path:
-    """Compute the missing cells, then write figure.png and .pdf, caption.txt, runs.csv and losses.png; the directory.
+    """Compute the missing cells, then draw; gives the experiment's directory.
 
+    In it are the last figure.png and .pdf, caption.txt, runs.csv and losses.png, and those of each choice of overrides.
     Raises InputError if an override is wrong or a cell did not finish, Interrupted after Ctrl-C or SIGTERM.
     """
     own, hydras = _split(overrides)
     settings = compose(experiment, own)
     folder = (output / experiment.name).absolute()
-    directories = {name: _directory(folder, name, _digest(cell)) for name, cell in settings.items()}
-    missing = {name: each for name, each in directories.items() if runs.Run(folder / each).state != "finished"}
-    others = sum(Path(each).is_absolute() for each in directories.values())
-    there = f"{len(settings) - len(missing)} of {len(settings)} runs are there"
-    print(f"{experiment.name}: {there}{f', {others} from other experiments' * bool(others)}", file=sys.stderr)
-    if missing:
-        for name, directory in missing.items():
-            _write_cell(folder / CELLS / "cell" / f"{directory}.yaml", settings[name], [*experiment.base, *own])
-        _multirun(folder, list(missing.values()), hydras)
-    try:
-        finished = {name: runs.Run(folder / directory).check() for name, directory in directories.items()}
-    except InputError as error:
-        raise InputError(f"{error}; remove that run's directory, and the same command computes it again") from None
-    folder.mkdir(parents=True, exist_ok=True)  # no cell may be its own
-    figures.save(experiment.draw(finished), folder / "figure.png", folder / "figure.pdf")
-    figures.save(figures.curves(finished), folder / "losses.png")
-    files.write_text(folder / "runs.csv", tables.of_runs(finished, folder))
-    files.write_text(folder / "caption.txt", f"{experiment.caption}\n\n{_conditions(finished)}\n")
-    if experiment.write:
-        experiment.write(folder, finished)
-    print(folder / "figure.png")
+    digests = {name: _digest(cell) for name, cell in settings.items()}
+    shown = [text for text in own if not runs.inert(text.partition("=")[0])]
+    drawn = folder / FIGURES / f"{cells.name(shown) or 'plain'}-{files.digest(list(digests.items()))}"
+    with files.alone(folder / CELLS / f"{drawn.name}.lock"):
+        directories = {name: _directory(folder, name, digest) for name, digest in digests.items()}
+        for_cells = {directory: settings[name] for name, directory in directories.items()}
+        _compute(experiment.name, folder, for_cells, [*experiment.base, *own], hydras)
+        try:
+            finished = {name: runs.Run(folder / directory).check() for name, directory in directories.items()}
+        except InputError as error:
+            again = "remove that run's directory, and the same command computes it again"
+            raise InputError(f"{error}; {again}") from None
+        drawings.write(drawn, experiment.draw(finished), experiment.caption, finished)
+        if experiment.write:
+            experiment.write(drawn, finished)
+    with files.alone(folder / CELLS / "last.lock"):
+        drawings.copy(drawn, folder)
+    print(drawn / "figure.png")
     return folder
+
+
+def _compute(
+    experiment: str, folder: Path, settings: Mapping[str, config.Config], shared: Sequence[str], hydras: Sequence[str]
+) -> None:
+    """Compute those of the cells, by their directories, that are missing."""
+    missing = [each for each in settings if runs.Run(folder / each).state != "finished"]
+    others = sum(Path(each).is_absolute() for each in settings)
+    there = f"{len(settings) - len(missing)} of {len(settings)} runs are there"
+    print(f"{experiment}: {there}{f', {others} from other experiments' * bool(others)}", file=sys.stderr)
+    if missing:
+        for directory in missing:
+            _write_cell(folder / CELLS / cells.EXPERIMENTS / f"{directory}.yaml", settings[directory], shared)
+        _multirun(folder, missing, hydras)
 
 
 def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[str, config.Config]:
     """The settings of every cell by name; InputError as `config.compose`."""
     shared = [KEEP_NO_CHECKPOINT, *experiment.base, *overrides]
-    cells = experiment.cells(config.compose(*shared))
-    composed = config.compose_each([*shared, *cell.overrides] for cell in cells)
-    return {cell.name: settings for cell, settings in zip(cells, composed, strict=True)}
+    varied = experiment.cells(config.compose(*shared))
+    composed = config.compose_each([*shared, *cell.overrides] for cell in varied)
+    return {cell.name: settings for cell, settings in zip(varied, composed, strict=True)}
 
 
 def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     own: list[str] = []
     hydras: list[str] = []
-    for text, override in zip(overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True):
+    words = typed.quoted(overrides)
+    for text, override in zip(words, OverridesParser.create().parse_overrides(words), strict=True):
         if override.is_sweep_override():
             raise InputError(f"{text}: an experiment sweeps for itself; give one value")
+        if any(override.key_or_group in (key, f"{key}.dir", f"{key}.subdir") for key in REFUSED):
+            raise InputError(f"{text}: an experiment's runs have directories of their own below {OUTPUT}; leave it out")
         (hydras if override.key_or_group.split("/")[0].split(".")[0] == "hydra" else own).append(text)
     return own, hydras
 
@@ -142,18 +163,10 @@ def _directory(folder: Path, name: str, digest: str) -> str:
 def _digest(settings: config.Config) -> str:
     """Ten letters that change with every setting and every input file that could change a pixel."""
     counted = {key: value for key, value in config.to_dict(settings).items() if not runs.inert(key)}
-    network = settings.network
-    paths = [Path(network.weights) if network.weights else assets.locate_weights(network.name)]
-    paths += [assets.locate_image(path) for path in pictures.named(settings).values() if not guides.is_drawn(path)]
-    paths += [Path(network.rescale)] if network.rescale not in (None, "default") else []
-    return files.digest([counted, [_checksum(path.absolute()) for path in paths]])
+    return files.digest([counted, [_checksum(path.absolute()) for path in inputs.every(settings).values()]])
 
 
-@functools.cache
-def _checksum(path: Path) -> str:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    return files.sha256(path)
+_checksum = functools.cache(files.sha256)
 
 
 def _write_cell(path: Path, settings: config.Config, shared: Sequence[str]) -> None:
@@ -165,15 +178,12 @@ def _write_cell(path: Path, settings: config.Config, shared: Sequence[str]) -> N
 
 def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
     """One multirun over the cells; a signal is left to it, so that the run that is going on is kept."""
-    search = str(folder / CELLS).replace("\\", "\\\\").replace("'", "\\'")
-    place = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     command = [
         *(sys.executable, str(SCRIPT), "-m"),
-        f"hydra.searchpath=['file://{search}']",
-        f"hydra.sweep.dir='{place}'",
-        "hydra.sweep.subdir=${hydra.runtime.choices.cell}",
+        f"hydra.searchpath=[{quote(f'file://{folder / CELLS}')}]",
+        f"hydra.sweep.dir={quote(str(folder))}",
         *hydras,
-        f"+cell={','.join(directories)}",
+        f"+{cells.EXPERIMENTS}={','.join(directories)}",
     ]
     with subprocess.Popen(command) as process, _signals_left_to(process):
         code = process.wait()
@@ -202,26 +212,3 @@ def _signals_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _conditions(finished: Mapping[str, runs.Run]) -> str:
-    """What a reader must know to compare the figure with the paper's."""
-    every = [run.settings for run in finished.values()]
-
-    def values(*keys: str) -> str:
-        found: list[str] = []
-        for settings in every:
-            value: Any = settings
-            for key in keys:
-                value = value[key]
-            found.append(str(value))
-        return ", ".join(dict.fromkeys(found))
-
-    names, scaled = values("network", "name"), values("network", "rescale")
-    return (
-        f"Network {names}, {'plain' if scaled == 'None' else f'mean activations scaled to one ({scaled})'}; pooling "
-        f"{values('network', 'pooling')}; {values('image', 'size_px')} px; "
-        f"{values('optimizer', 'max_evaluations')} evaluations of {values('optimizer', 'name')}; "
-        f"first image {values('init', 'name')}; "
-        f"alpha {values('objective', 'content_weight')}, beta {values('objective', 'style_weight')}."
-    )

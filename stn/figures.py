@@ -86,21 +86,10 @@ def _draw(panel: Panel, axis: plt.Axes) -> None:
         place.spines[:].set(color="white", linewidth=1)
 
 
-def montage(
-    path: Path, pictures: Sequence[Sequence[np.ndarray]], titles: Sequence[str], rows: Sequence[str] = ()
-) -> None:
-    """Draw `pictures`, rows of `rgb` [h, w, 3] 0-255, with a title a column and a label a row."""
-    drawn = [
-        [Panel(rgb, titles[j] if i == 0 else "", rows[i] if rows and j == 0 else "") for j, rgb in enumerate(line)]
-        for i, line in enumerate(pictures)
-    ]
-    save(panels(drawn), path)
-
-
 def comparison(run_dir: Path, content_rgb: np.ndarray, style_rgb: np.ndarray, rgb: np.ndarray) -> Path:
     """Draw content, style and result side by side as comparison.png."""
     path = run_dir / "comparison.png"
-    montage(path, [[content_rgb, style_rgb, rgb]], ("content", "style", "result"))
+    save(panels([[Panel(content_rgb, "content"), Panel(style_rgb, "style"), Panel(rgb, "result")]]), path)
     return path
 
 

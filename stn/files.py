@@ -1,15 +1,17 @@
-"""A file appears whole or not at all: written beside its place, then renamed into it; and where the cache is."""
+"""A file appears whole or not at all: written beside its place, then renamed into it; a lock; where the cache is."""
 
 import contextlib
 import hashlib
 import json
 import math
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pooch
 
 
@@ -40,6 +42,22 @@ def atomic_write(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the lock `path`, a file that is made, for the time of the block; wait for the process that holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        print("another call does the same at this moment: waiting for its end", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a small text file, whole or not at all."""
     with atomic_write(path) as partial:
@@ -49,6 +67,11 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write plain values as JSON, which knows no NaN and no infinity: those become null."""
     write_text(path, json.dumps(_without_infinities(value), indent=2, allow_nan=False) + "\n")
+
+
+def expanded(path: str) -> Path:
+    """The path with the home directory for a ~ at its beginning."""
+    return Path.home() / path[2:] if path.startswith("~/") else Path(path)
 
 
 def sha256(path: Path) -> str:

@@ -21,12 +21,13 @@ def text(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{text(item)}" for key, item in value.items()) + "}"
     if isinstance(value, str | os.PathLike):
-        return _quoted(os.fspath(value))
+        plain = os.fspath(value)
+        known = re.fullmatch(r"[A-Za-z_/][\w./:-]*", plain, re.ASCII) and plain.lower() not in WORDS
+        return plain if known else quote(plain)
     return repr(value)
 
 
-def _quoted(plain: str) -> str:
-    if re.fullmatch(r"[A-Za-z_/][\w./:-]*", plain) and plain.lower() not in WORDS:
-        return plain
+def quote(plain: str) -> str:
+    """Text between quotes, as the grammar has them."""
     # A backslash counts as one wherever no quote follows it.
     return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), plain) + "'"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stn import assets, color, config, controls, files, guides, images, resizing
+from stn import assets, color, config, controls, files, guides, images, inputs, resizing
 
 ARRAY = "array"  # what stands in the settings in place of a path
 Picture = tuple[np.ndarray, np.ndarray | None]  # `rgb` [h, w, 3], 0-255, and its opacity [h, w], 0-1, if it has one
@@ -143,26 +143,15 @@ class Pictures:
         return dataclasses.replace(style, rgb=rgb, mask=_resized(style.mask, size), onto=_resized(style.onto, shape))
 
 
-def named(settings: config.Config) -> dict[str, str]:
-    """The pictures that feed a run, by the key that names each: paths, or what `assets.locate_image` knows."""
-    found = {"content": settings.content.path, "paint_only": settings.paint_only, "mix.fine": settings.mix.fine}
-    for key, style in controls.styles(settings).items():
-        found |= {key: style.path, f"{key}.mask": style.mask, f"{key}.onto": style.onto}
-    if settings.init.name == "file":
-        found["init"] = settings.init.path
-    return {key: path for key, path in found.items() if path is not None}
-
-
 def read(settings: config.Config, arrays: Mapping[str, Picture] | None = None) -> Pictures:
     """The pictures that the settings name; InputError if one is missing or cannot be read.
 
-    `arrays` take the place of files, by the keys of `named`; in the settings ARRAY stands for them.
+    `arrays` take the place of files, by the keys of `inputs.pictures`; in the settings ARRAY stands for them.
     """
     given = dict(arrays or {})
     paths = {
         key: Path(ARRAY) if key in given else assets.locate_image(path)
-        for key, path in named(settings).items()
-        if not guides.is_drawn(path)
+        for key, path in inputs.pictures(settings).items()
     }
 
     def picture(key: str) -> Picture:

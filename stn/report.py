@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stn import assets, commands, comparison, files, fronts, images, resizing, runs, statistics, tables
+from stn import assets, cells, commands, comparison, files, fronts, images, resizing, runs, statistics, tables
 from stn.errors import InputError
 
 PAGE = Path(__file__).with_name("page")
@@ -28,12 +28,18 @@ def write(directory: Path, path: Path, max_px: int = 512) -> int:
     """Write the page over every run below `directory` to `path`, and give the number of runs.
 
     Pictures are embedded as JPEG, no side above `max_px`. A run that did not finish, or cannot be read, is listed with
-    what is known of it. Raises InputError where there is no run at all.
+    what is known of it, and so is a cell of a sweep's last command that left nothing. Raises InputError where there is
+    no run at all.
     """
     found = below(directory)
     embedded = Embedded(max_px)
     named = {tables.name_of(run, directory): run for run in found}
     page = collect(directory.resolve().name, named, embedded.keep)
+    repeated = cells.twice(found)
+    for listed, run in zip(page["runs"], found, strict=True):
+        if run.path in repeated:
+            listed["reason"] = f"the same settings as {repeated[run.path].relative_to(directory)}"
+    page["runs"] += [_missing(name, overrides) for name, overrides in cells.missing(directory).items()]
     files.write_text(path, html(page | {"pictures": embedded.pictures}))
     return len(found)
 
@@ -168,6 +174,22 @@ def _listed(name: str, run: runs.Run, keep: Keep, points: int) -> dict[str, Any]
         "after": keep(run.path / runs.PICTURE),
         "before": _before(run, keep),
         "command": _again(run),
+    }
+
+
+def _missing(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """A cell of a sweep's last command that left nothing, as the page has it."""
+    made_by = shlex.join(["python", "scripts/stylize.py", *overrides])
+    said = {"state": "missing", "reason": "nothing is there yet", "command": made_by}
+    return {
+        "name": name,
+        **said,
+        "parameters": {},
+        "results": {},
+        "curve": {},
+        "best": {},
+        "after": None,
+        "before": None,
     }
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import filelock
 import numpy as np
 
-from stn import config, files, images, provenance, runs
-from stn.errors import InputError
+from stn import config, files, images, inputs, provenance, runs
+from stn.errors import InputError, InUse
 from stn.network import Network
 from stn.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
@@ -45,7 +45,7 @@ class RunDirectory:
             path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except filelock.Timeout as error:
-            raise InputError(
+            raise InUse(
                 f"{path}: another process is running in it; wait for it or give another hydra.run.dir"
             ) from error
         except OSError as error:
@@ -207,7 +207,7 @@ class RunDirectory:
 
     def _read_checkpoint(self) -> State | None:
         path = self.path / CHECKPOINT
-        if not path.is_file() or not (self.path / "metrics.csv").is_file():
+        if not path.is_file() or not (self.path / runs.METRICS).is_file():
             return None
         try:
             with np.load(path, allow_pickle=False) as saved:
@@ -220,8 +220,9 @@ class RunDirectory:
 def opened(path: Path, settings: config.Config, network: Network, pictures: Pictures) -> Iterator[RunDirectory]:
     """The run directory, held for the time of the block."""
     checksums = {"weights": network.sha256} | pictures.checksums()
-    if settings.network.rescale not in (None, "default"):
-        checksums["rescale"] = files.sha256(Path(str(settings.network.rescale)))
+    means = inputs.means(settings)
+    if means:
+        checksums["rescale"] = files.sha256(means)
     directory = RunDirectory(path, config.to_dict(settings), checksums, settings.force)
     try:
         yield directory

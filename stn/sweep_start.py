@@ -47,7 +47,7 @@ def _check_output(parsed: Sequence[Override], swept: Mapping[str, list[str]]) ->
         if len(set(outputs)) < cells and not any("${" in output for output in outputs):
             raise InputError(
                 f"output={','.join(outputs)}: {cells} cells would write it, each over the one before; put what varies "
-                "into the name, as in 'output=copies/${hydra:job.num}.png'"
+                "into the name, as in 'output=copies/${hydra:sweep.subdir}.png'"
             )
 
 

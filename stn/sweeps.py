@@ -6,35 +6,39 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from stn import errors, files, interrupts, runs, sweep_start
+from stn import cells, errors, files, interrupts, runs, sweep_start
 
-under_way: list[Path] = []  # the directory of the sweep that this process started
+# Of the sweep that this process started: its directory, and its cells if they are known (`cells.planned`).
+under_way: list[tuple[Path, Mapping[str, Sequence[str]] | None]] = []
 passed_on: list[interrupts.PassedOn] = []  # its signals, where its cells run in processes of this machine
 
 
 class Begin(Callback):
-    """Hydra's hook in config.yaml: remembers the sweep's directory, and forgets the failures of an earlier try."""
+    """Hydra's hook in config.yaml: remembers the sweep and its cells, and forgets the failures of an earlier try."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        loader = GlobalHydra.instance().config_loader()
         try:
-            given = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # ${…} is each cell's own
-            sweep_start.check(cast(list[str], given))
+            sweep_start.check(cells.as_typed(config.hydra.overrides.task))
+            cells.tell_fixed(config, loader)
+            planned = cells.planned(config.hydra, loader)
         except errors.InputError as error:  # which Hydra would turn into a warning, and start
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
         sweep_dir = Path(str(config.hydra.sweep.dir))
-        under_way.append(sweep_dir)
+        under_way.append((sweep_dir, planned))
         if config.hydra.launcher._target_.endswith("JoblibLauncher"):
             passed_on.append(interrupts.PassedOn())
-        for run in runs.below(sweep_dir):
-            clear(run.path)
+        for run_dir in _directories(sweep_dir, planned):
+            clear(run_dir)
 
 
 def clear(run_dir: Path) -> None:
@@ -46,19 +50,6 @@ def remove_if_empty(run_dir: Path) -> None:
     """Hydra makes the directory before anything is checked; an empty one is no run."""
     with contextlib.suppress(OSError):
         run_dir.rmdir()
-
-
-def axes(sweep_dir: Path, overrides: list[str]) -> dict[str, str]:
-    """What this cell has of the keys that the sweep varies, by the multirun.yaml that Hydra's sweeper left there."""
-    try:
-        given = OmegaConf.load(sweep_dir / "multirun.yaml").hydra.overrides.task
-        parsed = OverridesParser.create().parse_overrides(list(given))
-    except Exception:  # another sweeper, or no shared disk: then all overrides name the cell
-        varied = {text.partition("=")[0] for text in overrides}
-    else:
-        varied = {override.get_key_element() for override in parsed if override.is_sweep_override()}
-    pairs = (text.partition("=") for text in overrides)
-    return {key: value for key, _, value in pairs if key in varied}
 
 
 def threads() -> int | None:
@@ -75,10 +66,7 @@ def fail(error: Exception, run_dir: Path, overrides: list[str], cell_axes: dict[
     `local`: in the process that the user started. Ctrl-C and SIGTERM there end the whole sweep, by SystemExit.
     """
     if local and isinstance(error, errors.Interrupted):
-        print(
-            f"{str(error).partition(';')[0]}; the same command {_again(under_way[-1])} goes on",
-            file=sys.stderr,
-        )
+        print(f"{str(error).partition(';')[0]}; {_again(under_way[-1][0])} goes on", file=sys.stderr)
         sys.exit(error.exit_code)
     if isinstance(error, errors.Interrupted) and interrupts.waiting():
         return  # the process that the user started says so
@@ -88,9 +76,10 @@ def fail(error: Exception, run_dir: Path, overrides: list[str], cell_axes: dict[
     trace = "".join(traceback.format_exception(error))
     cell = " ".join(f"{key}={value}" for key, value in cell_axes.items())
     record = {"cell": cell, "error": reason, "overrides": overrides, "traceback": trace}
-    with contextlib.suppress(OSError):  # a full disk
-        files.write_text(run_dir / runs.FAILED, json.dumps(record, indent=2) + "\n")
-    print(f"failed: {run_dir.name} ({cell}): {reason}", file=sys.stderr)
+    if not isinstance(error, errors.InUse):  # else the directory is another process's, which has not failed
+        with contextlib.suppress(OSError):  # a full disk
+            files.write_text(run_dir / runs.FAILED, json.dumps(record, indent=2) + "\n")
+    print(f"failed: {_called(run_dir.name, cell)}: {reason}", file=sys.stderr)
 
 
 def end(error: Exception | None = None) -> None:
@@ -99,16 +88,15 @@ def end(error: Exception | None = None) -> None:
         if error is not None:
             raise error
         return
-    sweep_dir = under_way.pop()
+    sweep_dir, planned = under_way.pop()
     asked = passed_on.pop().close() if passed_on else None
     if asked:
-        again = f"the same command {_again(sweep_dir)} goes on"
-        print(f"interrupted: the best images so far are in {sweep_dir}; {again}", file=sys.stderr)
+        print(f"interrupted: the best images so far are in {sweep_dir}; {_again(sweep_dir)} goes on", file=sys.stderr)
         sys.exit(128 + asked)
-    missing = _missing(sweep_dir)
+    missing = _missing(sweep_dir, planned, launched=error is None)
     for line in missing:
         print(f"error: {line}", file=sys.stderr)
-    again = f"the same command {_again(sweep_dir)} runs what is missing"
+    again = f"{_again(sweep_dir)} runs what is missing"
     if error is not None:
         if isinstance(error, errors.InputError) or type(error).__module__.startswith(("hydra.", "omegaconf.")):
             raise error
@@ -120,17 +108,33 @@ def end(error: Exception | None = None) -> None:
 
 
 def _again(sweep_dir: Path) -> str:
-    """What to change in the command, which with force=true would make the finished cells anew."""
+    """The command that goes on; with force=true it would make the finished cells anew."""
+    if any(word.startswith(f"+{cells.EXPERIMENTS}=") for word in sys.argv):
+        return "the same command"  # an experiment's, which knows the directory
     forced = any(re.fullmatch(r"\+*force=(true|yes|on|1)", word, re.IGNORECASE) for word in sys.argv)
-    return f"{'without force=true, ' if forced else ''}with hydra.sweep.dir={sweep_dir}"
+    return f"the same command {'without force=true, ' if forced else ''}with hydra.sweep.dir={sweep_dir}"
 
 
-def _missing(sweep_dir: Path) -> list[str]:
+def _directories(sweep_dir: Path, planned: Mapping[str, Sequence[str]] | None) -> list[Path]:
+    """Those of the sweep's own cells; all that are there if the cells are not known."""
+    return [run.path for run in runs.below(sweep_dir)] if planned is None else [sweep_dir / name for name in planned]
+
+
+def _called(name: str, cell: str) -> str:
+    """The directory's name, and what the cell is where the name does not say it all."""
+    return name if cell.replace(" ", ",") in (name, "") else f"{name} ({cell})"
+
+
+def _missing(sweep_dir: Path, planned: Mapping[str, Sequence[str]] | None, launched: bool) -> list[str]:
+    """A line for each cell that is not whole; where the launcher ended early, only for those that were begun."""
     lines = []
-    for run in runs.below(sweep_dir):
-        name = run.path.relative_to(sweep_dir)
-        if run.failure:  # a finished run too: what came after its end, such as the copy that output= asks for, failed
-            lines.append(f"{name} ({run.failure.get('cell', '')}): {run.failure.get('error', '')}")
+    for name, run in cells.found(sweep_dir, planned).items():
+        if run is None:
+            lines += [f"{name} left nothing"] * launched
+        elif run.failure:  # a finished run too: what came after its end, such as the copy for output=, failed
+            lines.append(f"{_called(name, run.failure.get('cell', ''))}: {run.failure.get('error', '')}")
+            if run.state == "finished":
+                clear(run.path)  # it is said; the run itself is whole
         elif run.state != "finished":
             lines.append(f"{name} did not finish: its process ended, or is still running")
     return lines

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from stn import config, images, interrupts, optimize, run_directory, wandb_run
+from stn import config, images, interrupts, optimize, run_directory, runs, wandb_run
 from stn.errors import Interrupted
 from stn.optimize import Evaluation, State
 
@@ -77,7 +77,7 @@ class Watch:
         if not self._interrupts.signal:
             return
         self._directory.write_metrics()
-        path = self._directory.write_image("image.png", rgb)
+        path = self._directory.write_image(runs.PICTURE, rgb)
         start = self._directory.resumes_at
         again = f"goes on from evaluation {start}" if start else "starts over, since no checkpoint was due yet"
         raise Interrupted(

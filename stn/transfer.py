@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from stn import (
-    assets,
     backend,
     checks,
     config,
     images,
     initialize,
+    inputs,
     measures,
     mixing,
     objective,
@@ -48,7 +48,7 @@ def run(
     checks.before_run(settings, network, originals, Path(run_dir))
     with run_directory.opened(Path(run_dir), settings, network, originals) as directory:
         if directory.finished:
-            print(f"finished before: {directory.path / 'image.png'}")
+            print(f"finished before: {directory.path / runs.PICTURE}")
             return Result.of(*directory.result(), directory.path, settings)
         state = directory.begin()
         originals = mixing.mixed(originals, settings, directory.path, run)
@@ -80,8 +80,9 @@ def run(
 def network_of(settings: config.Config) -> Network:
     """The network that the settings name."""
     chosen = settings.network
-    path = Path(chosen.weights) if chosen.weights else assets.locate_weights(chosen.name)
-    return load(path, chosen.convolution, chosen.rescale, chosen.pooling, chosen.mean_pixel)
+    means = inputs.means(settings)
+    rescaling = str(means) if means else chosen.rescale
+    return load(inputs.weights(settings), chosen.convolution, rescaling, chosen.pooling, chosen.mean_pixel)
 
 
 def _at_level(

@@ -6,14 +6,20 @@ import functools
 import json
 import runpy
 import shutil
+import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import skimage.io
+import yaml
+from omegaconf import OmegaConf
 
 from stn import config, errors, experiments, figures
+from stn import inputs as stn_inputs
 
 FOLDER = config.CONFIG_DIR.parent / "experiments"
 SIDE = {
@@ -146,7 +152,7 @@ def cell_files(folder: Path) -> dict[str, int]:
     return {
         str(path.relative_to(folder)): path.stat().st_mtime_ns
         for path in folder.rglob("*")
-        if path.is_file() and path.parent != folder
+        if path.is_file() and not {"figures", ".cells"} & set(path.relative_to(folder).parts) and path.parent != folder
     }
 
 
@@ -214,14 +220,96 @@ def test_a_cell_is_another_when_its_picture_is(small, inputs, tmp_path: Path) ->
     assert experiments._digest(settings) != first
 
 
+def test_the_files_that_feed_a_run_are_named_by_their_keys(small, inputs, tmp_path: Path) -> None:
+    fed = {"content.path": inputs["content"], "style.path": inputs["style"], "network.weights": inputs["vgg19"]}
+    idle = config.compose(*small, "network.rescale=null", "init=content", "init.path=nowhere.png")
+    assert stn_inputs.every(idle) == fed  # init.path counts where the run starts from it
+    means = tmp_path / "means.npz"
+    means.touch()
+    more = ("init=file", f"init.path={inputs['style']}", f"network.rescale={means}", f"paint_only={inputs['content']}")
+    own = {"init.path": inputs["style"], "network.rescale": means, "paint_only": inputs["content"]}
+    assert stn_inputs.every(config.compose(*small, *more)) == fed | own
+
+
 def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
     experiment = load("pooling")
     with pytest.raises(errors.InputError, match="seed=0,1"):
         experiments.run(experiment, [*small, "seed=0,1"], tmp_path)
-    with pytest.raises(errors.InputError, match="nowhere"):
-        experiments.run(experiment, [*small, "content.path=nowhere.png"], tmp_path)
+    for key in ("content.path", "network.rescale"):
+        with pytest.raises(errors.InputError, match=f"{key}=nowhere.png: no such file"):
+            experiments.run(experiment, [*small, f"{key}=nowhere.png"], tmp_path)
+    for word in (
+        "hydra.sweep.dir=x",
+        "hydra.sweep.subdir=x",
+        "hydra.run.dir=x",
+        "hydra.sweep={dir: x}",
+        "output=x.png",
+    ):
+        with pytest.raises(errors.InputError, match=f"{word}: an experiment's runs have directories"):
+            experiments.run(experiment, [*small, word], tmp_path)
+    assert not list(tmp_path.iterdir())
     with pytest.raises(errors.InputError, match="2 of 2 runs did not finish"):
         experiments.run(experiment, [*small, "hydra/launcher=abacus"], tmp_path)
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The directories of the cells, in the order in which they were computed: in this process, an evaluation each."""
+    from stn import transfer  # TensorFlow takes seconds to import
+
+    made: list[str] = []
+
+    def multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
+        for name in directories:
+            made.append(name)
+            cell = (folder / ".cells" / "cell" / f"{name}.yaml").read_text()
+            transfer.run(config.parse(OmegaConf.merge(config.Config, yaml.safe_load(cell))), folder / name)
+
+    monkeypatch.setattr(experiments, "_multirun", multirun)
+    return made
+
+
+def test_other_settings_leave_the_earlier_figure_and_tables(small, computed, tmp_path: Path, capsys) -> None:
+    experiment, overrides = load("pooling"), [*small, "network.rescale=null", "optimizer.max_evaluations=1"]
+    folder = experiments.run(experiment, [*overrides, "image.size_px=32"], tmp_path)
+    [first] = (folder / "figures").iterdir()
+    assert capsys.readouterr().out.splitlines()[-1] == str(first / "figure.png")
+    kept = {path.name: path.read_bytes() for path in first.iterdir()}
+    assert {"figure.png", "figure.pdf", "runs.csv", "losses.png", "caption.txt"} == set(kept)
+    assert {name: (folder / name).read_bytes() for name in kept} == kept
+
+    experiments.run(experiment, [*overrides, "image.size_px=40"], tmp_path)
+    [second] = set((folder / "figures").iterdir()) - {first}
+    assert {path.name: path.read_bytes() for path in first.iterdir()} == kept
+    for path in second.iterdir():  # the last one is what lies above them
+        assert (folder / path.name).read_bytes() == path.read_bytes()
+    assert (second / "figure.png").read_bytes() != kept["figure.png"]
+
+    experiments.run(experiment, [*overrides, "image.size_px=32"], tmp_path)
+    assert {name: (folder / name).read_bytes() for name in kept} == kept and len(computed) == 4
+
+
+def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
+    small, computed, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    experiment, overrides = load("pooling"), [*small, "network.rescale=null", "optimizer.max_evaluations=1"]
+    second = threading.Thread(target=experiments.run, args=(experiment, overrides, tmp_path))
+    multirun, said = experiments._multirun, ""
+
+    def while_another_begins(*given: Any) -> None:
+        nonlocal said
+        if not second.ident:
+            second.start()
+            while second.is_alive() and "waiting for its end" not in said:
+                said += capsys.readouterr().err
+                second.join(0.05)
+        multirun(*given)
+
+    monkeypatch.setattr(experiments, "_multirun", while_another_begins)
+    experiments.run(experiment, overrides, tmp_path)
+    second.join()
+    assert "waiting for its end" in said and len(computed) == len(set(computed)) == 2
+    assert "2 of 2 runs are there" in capsys.readouterr().err
 
 
 def test_panels_keep_the_width_of_a_page() -> None:

@@ -40,9 +40,11 @@ def drawn(path: Path) -> set[str]:
     return {term for term, color in values.items() if len(where(path, color)) > 20}
 
 
-def test_a_montage_keeps_rows_columns_and_proportions(tmp_path: Path) -> None:
-    path = tmp_path / "montage.png"
-    figures.montage(path, [[plain(RED), plain(GREEN)], [plain(BLUE), plain(YELLOW)]], ("one", "two"), ("a", "b"))
+def test_panels_keep_rows_columns_and_proportions(tmp_path: Path) -> None:
+    path = tmp_path / "panels.png"
+    upper = [figures.Panel(plain(RED), "one", "a"), figures.Panel(plain(GREEN), "two")]
+    lower = [figures.Panel(plain(BLUE), label="b"), figures.Panel(plain(YELLOW))]
+    figures.save(figures.panels([upper, lower]), path)
     places = {color: where(path, color) for color in (RED, GREEN, BLUE, YELLOW)}
     centers = {color: place.mean(axis=0) for color, place in places.items()}
     assert centers[RED][0] == pytest.approx(centers[GREEN][0], abs=2) and centers[RED][1] < centers[GREEN][1]
@@ -51,7 +53,7 @@ def test_a_montage_keeps_rows_columns_and_proportions(tmp_path: Path) -> None:
     for place in places.values():
         height, width = np.ptp(place, axis=0) + 1
         assert width / height == pytest.approx(30 / 20, rel=0.03)
-    assert [file.name for file in tmp_path.iterdir()] == ["montage.png"]
+    assert [file.name for file in tmp_path.iterdir()] == ["panels.png"]
     assert not plt.get_fignums()
 
 

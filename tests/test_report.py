@@ -155,6 +155,26 @@ def test_what_is_left_of_damaged_runs_is_listed(tree: Path) -> None:
     assert listed[12]["state"] == "unfinished"
 
 
+def test_cells_that_left_nothing_are_listed_and_runs_that_are_there_twice_are_named(tmp_path: Path) -> None:
+    for name, seed in (("seed=0", 0), ("seed=1", 1), ("1", 1)):
+        make_run(tmp_path / name, 1.0, f"seed={seed}")
+    hydra = {
+        "sweeper": {"_target_": "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"},
+        "sweep": {"subdir": "${stn.cell:${hydra.overrides.task},[]}"},
+        "overrides": {"task": ["content=coffee", "style=strokes", "seed=0,1,2"]},
+    }
+    (tmp_path / "multirun.yaml").write_text(json.dumps({"hydra": hydra}))
+    assert report.write(tmp_path, tmp_path / "report.html") == 3
+    listed = page_of(tmp_path / "report.html")["runs"]
+    assert {run["name"]: (run["state"], run["reason"]) for run in listed} == {
+        "1": ("finished", ""),
+        "seed=0": ("finished", ""),
+        "seed=1": ("finished", "the same settings as 1"),
+        "seed=2": ("missing", "nothing is there yet"),
+    }
+    assert listed[-1]["command"] == "python scripts/stylize.py content=coffee style=strokes seed=2"
+
+
 def test_runs_of_several_presets_are_told_apart_by_their_names(tmp_path: Path) -> None:
     for name in ("gatys2016", "johnson2016"):
         make_run(tmp_path / name, 1.0, f"preset={name}", "tracking.project=of-" + name)

@@ -67,9 +67,9 @@ def test_a_copy_is_transparent_where_the_picture_is(command: Callable[..., Ended
 
 def test_a_sweep_over_seeds_is_a_directory_a_run(sweep: Ended) -> None:
     assert sweep.code == 0
-    paths = [sweep.run_dir / name / "image.png" for name in ("0", "1")]
+    paths = [sweep.run_dir / name / "image.png" for name in ("seed=0", "seed=1")]
     assert sweep.out.splitlines() == [str(path) for path in paths]
-    assert {path.name for path in sweep.run_dir.iterdir()} <= {"0", "1", "multirun.yaml"}
+    assert {path.name for path in sweep.run_dir.iterdir()} <= {"seed=0", "seed=1", "multirun.yaml"}
     seeds = [json.loads((path.parent / "provenance.json").read_text())["seed"] for path in paths]
     assert seeds == [0, 1]
     assert paths[0].read_bytes() != paths[1].read_bytes()
@@ -78,7 +78,7 @@ def test_a_sweep_over_seeds_is_a_directory_a_run(sweep: Ended) -> None:
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process(sweep: Ended, run, inputs, tmp_path: Path) -> None:
     run(tmp_path, "network=vgg16", f"network.weights={inputs['vgg16']}", "init=noise", "seed=1")
-    assert (tmp_path / "image.png").read_bytes() == (sweep.run_dir / "1" / "image.png").read_bytes()
+    assert (tmp_path / "image.png").read_bytes() == (sweep.run_dir / "seed=1" / "image.png").read_bytes()
 
 
 def test_another_seed_changes_nothing_where_nothing_is_random(command: Callable[..., Ended], tmp_path: Path) -> None:
@@ -175,10 +175,10 @@ def test_a_bad_cell_of_a_sweep_is_named_and_does_not_sink_the_others(
 ) -> None:
     ended = command("-m", "seed=-1,0", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert ended.code == 2
-    assert ended.out == f"{tmp_path / 'sweep' / '1' / 'image.png'}\n"
+    assert ended.out == f"{tmp_path / 'sweep' / 'seed=0' / 'image.png'}\n"
     assert "seed=-1" in ended.err and f"hydra.sweep.dir={tmp_path / 'sweep'}" in ended.err
     assert "Traceback" not in ended.err
-    assert not (tmp_path / "sweep" / "0" / "provenance.json").exists()
+    assert not (tmp_path / "sweep" / "seed=-1" / "provenance.json").exists()
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])

@@ -1,6 +1,7 @@
 """Sweeps: a failed cell is one line and sinks nothing; the same command again runs only what is missing."""
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -11,7 +12,9 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
+import filelock
 import numpy as np
 import psutil
 import pytest
@@ -19,7 +22,7 @@ import wandb_file
 from conftest import listing, metrics, start
 from hydra import initialize_config_dir
 
-from stn import config, errors, images, sweep_start, sweep_table, sweeps
+from stn import config, errors, images, run_directory, runs, sweep_start, sweep_table, sweeps
 
 AXES = ("seed=0,1", "image.size_px=32,2,36")  # 2 px are too few
 
@@ -41,26 +44,28 @@ def test_a_failed_cell_is_reported_and_sinks_nothing_and_the_rest_is_run_by_the_
     assert process.returncode == 2, err
     lines = [line for line in err.splitlines() if line.startswith("error: ")]
     assert [line.split(": content.path")[0] for line in lines] == [
-        "error: 2 (image.size_px=2 seed=0)",
-        "error: 3 (image.size_px=2 seed=1)",
+        "error: image.size_px=2,seed=0",
+        "error: image.size_px=2,seed=1",
     ]
     assert all("too few for relu3_1" in line for line in lines) and "Traceback" not in err
     assert (
         err.splitlines()[-1]
         == f"2 cells failed; the same command with hydra.sweep.dir={sweep_dir} runs what is missing"
     )
-    assert {path.name for path in sweep_dir.glob("*") if (path / "failed.json").exists()} == {"2", "3"}
-    assert {path.name for path in mtimes(sweep_dir)} == {"0", "1", "4", "5"}
-    failed = json.loads((sweep_dir / "2" / "failed.json").read_text())
+    failed_cells = {f"image.size_px=2,seed={seed}" for seed in (0, 1)}
+    assert {path.name for path in sweep_dir.glob("*") if (path / "failed.json").exists()} == failed_cells
+    kept = {f"image.size_px={size},seed={seed}" for size in (32, 36) for seed in (0, 1)}
+    assert {path.name for path in mtimes(sweep_dir)} == kept
+    failed = json.loads((sweep_dir / "image.size_px=2,seed=0" / "failed.json").read_text())
     assert "seed=0" in failed["overrides"] and "InputError" in failed["traceback"]
 
-    (sweep_dir / "0" / "summary.json").unlink()  # as if it had been killed at its end
+    (sweep_dir / "image.size_px=32,seed=0" / "summary.json").unlink()  # as if it had been killed at its end
     before = mtimes(sweep_dir)
     process = start(tmp_path, *(override.replace("32,2,36", "32,34,36") for override in command))
     _, err = process.communicate()
     assert process.returncode == 0, err
     assert len(mtimes(sweep_dir)) == 6 and before.items() < mtimes(sweep_dir).items()
-    assert not list(sweep_dir.rglob("failed.json"))
+    assert {path.parent.name for path in sweep_dir.rglob("failed.json")} == failed_cells  # not this command's
 
 
 def test_an_interrupt_ends_the_whole_sweep_and_the_same_command_goes_on(small: tuple[str, ...], tmp_path: Path) -> None:
@@ -73,9 +78,65 @@ def test_an_interrupt_ends_the_whole_sweep_and_the_same_command_goes_on(small: t
     _, err = process.communicate()
     assert process.returncode == 130, err
     assert "the same command with hydra.sweep.dir=sweep goes on" in err
-    assert not (tmp_path / "sweep" / "1").exists()
-    assert not (tmp_path / "sweep" / "0" / "failed.json").exists()
-    assert len(metrics(tmp_path / "sweep" / "0")["evaluation"]) < 100_000
+    assert not (tmp_path / "sweep" / "seed=1").exists()
+    assert not (tmp_path / "sweep" / "seed=0" / "failed.json").exists()
+    assert len(metrics(tmp_path / "sweep" / "seed=0")["evaluation"]) < 100_000
+
+
+def test_a_value_more_on_an_axis_is_one_cell_more_and_numbered_cells_go_on(command, tmp_path: Path) -> None:
+    """The directories of a sweep that an earlier version numbered hold what they held."""
+    shared = ("-m", "init=noise", "optimizer.max_evaluations=1", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert command(*shared, "seed=0,2", "hydra.sweep.subdir=${hydra.job.num}").code == 0
+    before = mtimes(tmp_path / "sweep")
+    assert {path.name for path in before} == {"0", "1"}
+    (tmp_path / "sweep" / "1" / "summary.json").unlink()  # as if it had been killed at its end
+    ended = command(*shared, "seed=0,1,2")
+    assert ended.code == 0, ended.err
+    after = mtimes(tmp_path / "sweep")
+    assert {path.name for path in after} == {"0", "1", "seed=1"}
+    assert after[tmp_path / "sweep" / "0"] == before[tmp_path / "sweep" / "0"]
+    seeds = {path.name: json.loads((path / "provenance.json").read_text())["seed"] for path in after}
+    assert seeds == {"0": 0, "1": 2, "seed=1": 1}
+    ended = command(*shared, "seed=1", "image.size_px=32,34")  # another axis: what was made at 32 px counts
+    assert ended.code == 0, ended.err
+    assert mtimes(tmp_path / "sweep").keys() - after.keys() == {tmp_path / "sweep" / "image.size_px=34"}
+
+
+def test_a_failure_after_the_end_is_said_and_the_run_is_finished(command, tmp_path: Path, monkeypatch) -> None:
+    write, copy = run_directory.write_picture, tmp_path / "copy.png"
+
+    def no_copy(path: Path, *given: Any) -> Path:
+        if path == copy:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(copy))
+        return write(path, *given)
+
+    typed = ("-m", "seed=0", f"output={copy}", "optimizer.max_evaluations=1", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    with monkeypatch.context() as patch:
+        patch.setattr(run_directory, "write_picture", no_copy)
+        ended = command(*typed)
+    assert ended.code == 2 and f"{copy}: No space left on device" in ended.err.splitlines()[-2]
+    [cell] = runs.below(tmp_path / "sweep")
+    assert cell.state == "finished" and not cell.failure
+    assert command(*typed).code == 0 and copy.exists()
+
+
+def test_only_a_commands_own_cells_are_its_errors(command, tmp_path: Path) -> None:
+    sweep_dir = tmp_path / "sweep"
+    shared = ("-m", "init=noise", "optimizer.max_evaluations=1", f"hydra.sweep.dir={sweep_dir}")
+    assert command(*shared, "seed=-1,0").code == 2
+    ended = command(*shared, "seed=0,1")
+    assert ended.code == 0 and "error" not in ended.err
+    assert (sweep_dir / "seed=-1" / "failed.json").exists()  # the report has it
+
+
+def test_a_cell_that_another_process_computes_is_not_marked_as_failed(command, tmp_path: Path) -> None:
+    run_dir = tmp_path / "sweep" / "seed=0"
+    run_dir.mkdir(parents=True)
+    with filelock.FileLock(run_dir / ".lock"):
+        ended = command("-m", "init=noise", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert ended.code == 2 and "another process is running in it" in ended.err
+    assert "error: seed=0 " in ended.err and not (run_dir / "failed.json").exists()
+    assert (tmp_path / "sweep" / "seed=1" / "summary.json").exists()
 
 
 @pytest.mark.parametrize("asked", ["SIGTERM to the command, while cells run", "Ctrl-C, while their processes start"])
@@ -141,16 +202,8 @@ def test_joblib_divides_the_cores(tmp_path: Path) -> None:
     assert counts == [max(1, joblib.cpu_count() // 2)] * 2
 
 
-def test_the_axes_of_a_cell_are_the_keys_that_the_sweep_varies(tmp_path: Path) -> None:
-    given = ["style=starry_night,the_scream", "seed=range(0,3)", "image.size_px=32", "init=noise"]
-    (tmp_path / "multirun.yaml").write_text(json.dumps({"hydra": {"overrides": {"task": given}}}))
-    overrides = ["style=the_scream", "seed=2", "image.size_px=32", "init=noise"]
-    assert sweeps.axes(tmp_path, overrides) == {"style": "the_scream", "seed": "2"}
-    assert sweeps.axes(tmp_path / "elsewhere", overrides).keys() == {"style", "seed", "image.size_px", "init"}
-
-
 def test_an_unforeseen_error_of_a_launcher_is_one_line(tmp_path: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(sweeps, "under_way", [tmp_path])
+    monkeypatch.setattr(sweeps, "under_way", [(tmp_path, None)])
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "provenance.json").write_text("{}")
     with pytest.raises(sweeps.errors.InputError, match=r"ended early \(RuntimeError: a node died\)") as caught:
@@ -172,21 +225,24 @@ def test_a_sweep_names_every_cell_that_is_not_whole(tmp_path: Path, monkeypatch,
         (tmp_path / name).mkdir()
         for file, text in texts.items():
             (tmp_path / name / file).write_text(text)
-    monkeypatch.setattr(sweeps, "under_way", [tmp_path])
+    monkeypatch.setattr(sweeps, "under_way", [(tmp_path, None)])
     with pytest.raises(SystemExit, match="2"):
         sweeps.end()
     unfinished = "did not finish: its process ended, or is still running"
     assert capsys.readouterr().err.splitlines() == [
         f"error: 2 {unfinished}",
         f"error: 3 {unfinished}",
-        "error: 4 (): no room for output=",
+        "error: 4: no room for output=",
         "error: 10 (seed=3): no such file",
         f"4 cells failed; the same command with hydra.sweep.dir={tmp_path} runs what is missing",
     ]
 
 
 def test_a_tracked_sweep_has_its_axes_in_each_configuration(sweep) -> None:
-    assert [wandb_file.config(sweep.run_dir / cell)["sweep"] for cell in ("0", "1")] == [{"seed": "0"}, {"seed": "1"}]
+    assert [wandb_file.config(sweep.run_dir / cell)["sweep"] for cell in ("seed=0", "seed=1")] == [
+        {"seed": "0"},
+        {"seed": "1"},
+    ]
 
 
 def test_the_report_gives_wandb_a_table_with_the_pictures(sweep, tmp_path: Path) -> None:
@@ -201,9 +257,9 @@ def test_the_report_gives_wandb_a_table_with_the_pictures(sweep, tmp_path: Path)
     [path] = (folder / "wandb").glob("offline-run-*/files/media/table/cells*.json")
     table = json.loads(path.read_text())
     assert table["columns"][:3] == ["cell", "seed", "picture/loss/total"] and table["columns"][-1] == "image"
-    summaries = [json.loads((folder / name / "summary.json").read_text()) for name in ("0", "1")]
-    for name, row, summary in zip(("0", "1"), table["data"], summaries, strict=True):
-        assert row[:3] == [name, int(name), summary["picture/loss/total"]]
+    summaries = [json.loads((folder / name / "summary.json").read_text()) for name in ("seed=0", "seed=1")]
+    for seed, row, summary in zip((0, 1), table["data"], summaries, strict=True):
+        assert row[:3] == [f"seed={seed}", seed, summary["picture/loss/total"]]
         for key in ("loss/total", "measures/content"):
             assert row[table["columns"].index(key)] == summary[key]
     assert wandb_file.config(folder) == {"sweep": {"seed": [0, 1]}}
@@ -212,14 +268,14 @@ def test_the_report_gives_wandb_a_table_with_the_pictures(sweep, tmp_path: Path)
         low, high = sorted(summary[key] for summary in summaries)
         assert found[key] == {"min": low, "max": high} and low < high
     staged = [file.read_bytes() for file in (folder / "wandb" / "artifacts" / "staging").iterdir()]
-    assert all((folder / name / "image.png").read_bytes() in staged for name in ("0", "1"))
+    assert all((folder / name / "image.png").read_bytes() in staged for name in ("seed=0", "seed=1"))
 
 
 def test_wandb_has_the_figures_of_a_sweep_once_however_often_it_is_told(sweep, tmp_path: Path) -> None:
     folder = shutil.copytree(sweep.run_dir, tmp_path / "noise", symlinks=True)
     sweep_table.log(folder)
     [first], [before] = wandb_file.of_kind(folder, "run"), wandb_file.history(folder).values()
-    (folder / "1" / "metrics.csv").write_text("damaged")
+    (folder / "seed=1" / "metrics.csv").write_text("damaged")
     sweep_table.log(folder)
     [second], [logged] = wandb_file.of_kind(folder, "run"), wandb_file.history(folder).values()
     assert second.run_id == first.run_id
@@ -230,16 +286,17 @@ def test_wandb_has_the_figures_of_a_sweep_once_however_often_it_is_told(sweep, t
         assert drawn.shape[:2] == (logged[f"figures/{name}.height"], logged[f"figures/{name}.width"])
         assert drawn.std() > 1  # something is drawn on it
     with pytest.raises(errors.InputError, match="is one run"):
-        sweep_table.log(folder / "0")
+        sweep_table.log(folder / "seed=0")
 
 
 def test_the_table_for_wandb_has_what_is_left_of_damaged_cells(sweep, tmp_path: Path) -> None:
     folder = shutil.copytree(sweep.run_dir, tmp_path / "noise", symlinks=True)
-    for name in ("2", "3"):
-        shutil.copytree(folder / "1", folder / name)
-    (folder / "0" / "image.png").write_bytes((folder / "0" / "image.png").read_bytes()[:200])
-    (folder / "2" / "provenance.json").write_text("{")
-    (folder / "3" / "summary.json").write_text("{")
+    for name in ("seed=2", "seed=3"):
+        shutil.copytree(folder / "seed=1", folder / name)
+    spoiled = folder / "seed=0" / "image.png"
+    spoiled.write_bytes(spoiled.read_bytes()[:200])
+    (folder / "seed=2" / "provenance.json").write_text("{")
+    (folder / "seed=3" / "summary.json").write_text("{")
     script = config.CONFIG_DIR.parent / "scripts" / "report.py"
     done = subprocess.run(
         [sys.executable, str(script), str(folder), "--wandb"], capture_output=True, check=False, text=True
@@ -247,7 +304,7 @@ def test_the_table_for_wandb_has_what_is_left_of_damaged_cells(sweep, tmp_path: 
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{folder / 'report.html'}\n", "")
     [path] = (folder / "wandb").glob("offline-run-*/files/media/table/cells*.json")
     rows = [(row[0], row[1], row[-1] is None) for row in json.loads(path.read_text())["data"]]
-    assert rows == [("0", 0, True), ("1", 1, False), ("2", None, False)]
+    assert rows == [("seed=0", 0, True), ("seed=1", 1, False), ("seed=2", None, False)]
 
 
 def test_the_agents_commands_of_the_wandb_sweep_compose(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,12 +339,12 @@ def test_one_output_for_several_cells_is_refused_before_the_first(command, tmp_p
 
 @pytest.mark.filterwarnings("error:Callback Begin")  # what Hydra makes of an error in it
 def test_an_output_that_names_its_cell_is_a_copy_each(command, tmp_path: Path) -> None:
-    output = f"output={tmp_path}/copies/${{hydra:job.num}}.png"  # as the refusal advises
+    output = f"output={tmp_path}/copies/${{hydra:sweep.subdir}}.png"  # as the refusal advises
     ended = command("-m", "init=noise", "seed=0,1", output, f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert ended.code == 0, ended.err
-    for name in ("0", "1"):
+    for name in ("seed=0", "seed=1"):
         copy = (tmp_path / "copies" / f"{name}.png").read_bytes()
-        assert copy == next((tmp_path / "sweep").glob(f"*{name}/image.png")).read_bytes()
+        assert copy == (tmp_path / "sweep" / name / "image.png").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -324,6 +381,6 @@ def test_the_command_warns_of_equal_seeds_before_its_first_cell(small: tuple[str
 
 def test_a_forced_sweep_goes_on_without_force(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["stylize.py", "-m", "seed=0,1"])
-    assert sweeps._again(Path("here")) == "with hydra.sweep.dir=here"
+    assert sweeps._again(Path("here")) == "the same command with hydra.sweep.dir=here"
     monkeypatch.setattr(sys, "argv", ["stylize.py", "-m", "seed=0,1", "force=True"])
-    assert sweeps._again(Path("here")) == "without force=true, with hydra.sweep.dir=here"
+    assert sweeps._again(Path("here")) == "the same command without force=true, with hydra.sweep.dir=here"

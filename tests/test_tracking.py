@@ -235,9 +235,9 @@ def test_a_run_of_wandbs_agent_is_the_one_that_the_agent_named(tmp_path: Path) -
 
 
 def test_the_runs_of_a_sweep_are_one_group(sweep: Ended) -> None:
-    runs = {name: wandb_file.of_kind(sweep.run_dir / name, "run")[0] for name in ("0", "1")}
+    runs = {name: wandb_file.of_kind(sweep.run_dir / name, "run")[0] for name in ("seed=0", "seed=1")}
     assert {run.run_group for run in runs.values()} == {"noise"}  # the sweep's directory
-    assert [run.display_name for run in runs.values()] == ["0", "1"]
+    assert [run.display_name for run in runs.values()] == ["seed=0", "seed=1"]
     assert len({run.run_id for run in runs.values()}) == 2
     assert [wandb_file.config(sweep.run_dir / name)["seed"] for name in runs] == [0, 1]
 

@@ -63,7 +63,7 @@ function drawRuns(runs) {
       const text = column === "run" ? element("button", {}, value) : shown(value, column);
       return element("td", { class: typeof value === "number" ? "number" : column === "state" && value !== "finished" ? "bad" : column === "reason" ? "reason" : "", title: value ?? "" }, text);
     }))));
-  get("count").textContent = `${runs.length} of ${page.runs.length} runs shown; ` + ["finished", "unfinished", "failed"].map(state => `${page.runs.filter(run => run.state === state).length} ${state}`).join(", ");
+  get("count").textContent = `${runs.length} of ${page.runs.length} runs shown; ` + ["finished", "unfinished", "failed", "missing"].filter(state => state !== "missing" || page.runs.some(run => run.state === state)).map(state => `${page.runs.filter(run => run.state === state).length} ${state}`).join(", ");
 }
 const ofKey = (run, key) => key === "run" ? run.name : setting(run.parameters[key]);
 const values = (runs, key) => key ? [...new Set(runs.map(run => ofKey(run, key)))].sort(natural) : [""];

@@ -67,7 +67,7 @@ class Sweep:
     def check_finished(self) -> None:
         """Every cell is there and whole, and none is marked as failed."""
         for seed in range(CELLS):
-            run_dir = self.dir / str(seed)
+            run_dir = self.dir / f"seed={seed}"
             summary = json.loads((run_dir / "summary.json").read_text())
             assert summary["evaluations"] == len(metrics(run_dir)["evaluation"]) == EVALUATIONS
             assert (run_dir / "image.png").is_file()
@@ -76,7 +76,7 @@ class Sweep:
     def check_same_bytes(self, run_dir: Path) -> None:
         """The cell that lost its process has the picture of a single run that nothing happened to."""
         other = self.dir.parent / "undisturbed"
-        overrides = (*self._small, *self.settings, f"seed={run_dir.name}", f"hydra.run.dir={other}")
+        overrides = (*self._small, *self.settings, run_dir.name, f"hydra.run.dir={other}")
         subprocess.run([sys.executable, str(SCRIPT), *overrides], check=True, capture_output=True, env=os.environ)
         assert (run_dir / "image.png").read_bytes() == (other / "image.png").read_bytes()
 

@@ -1,0 +1,49 @@
+"""What an experiment leaves besides its runs: figure, curves, table, caption; a copy of the last ones above them."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+from stn import figures, files, runs, tables
+
+
+def write(folder: Path, figure: plt.Figure, caption: str, finished: Mapping[str, runs.Run]) -> None:
+    """Write figure.png and .pdf, losses.png, runs.csv and caption.txt for runs by the names of their cells."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figures.save(figure, folder / "figure.png", folder / "figure.pdf")
+    figures.save(figures.curves(finished), folder / "losses.png")
+    files.write_text(folder / "runs.csv", tables.of_runs(finished, folder.parent.parent))
+    files.write_text(folder / "caption.txt", f"{caption}\n\n{_conditions(finished)}\n")
+
+
+def copy(folder: Path, above: Path) -> None:
+    """Copy the files of `folder`, each whole, over those of the last call."""
+    for path in folder.iterdir():
+        with files.atomic_write(above / path.name) as partial:
+            shutil.copyfile(path, partial)
+
+
+def _conditions(finished: Mapping[str, runs.Run]) -> str:
+    """What a reader must know to compare the figure with the paper's."""
+    every = [run.settings for run in finished.values()]
+
+    def values(*keys: str) -> str:
+        found: list[str] = []
+        for settings in every:
+            value: Any = settings
+            for key in keys:
+                value = value[key]
+            found.append(str(value))
+        return ", ".join(dict.fromkeys(found))
+
+    names, scaled = values("network", "name"), values("network", "rescale")
+    return (
+        f"Network {names}, {'plain' if scaled == 'None' else f'mean activations scaled to one ({scaled})'}; pooling "
+        f"{values('network', 'pooling')}; {values('image', 'size_px')} px; "
+        f"{values('optimizer', 'max_evaluations')} evaluations of {values('optimizer', 'name')}; "
+        f"first image {values('init', 'name')}; "
+        f"alpha {values('objective', 'content_weight')}, beta {values('objective', 'style_weight')}."
+    )
