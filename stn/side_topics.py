@@ -32,6 +32,7 @@ from stn.optimize import Evaluation, State, minimize
 from stn.optimize.search import ValueAndGrad
 from stn.run_directory import RunDirectory
 
+KEEPS_NOTHING = {"tracking": {"keep_checkpoint": False}}  # a search is short: one that is interrupted starts over
 SIDE, COUNT, LAYER = 96, 50, "pool4"  # of pictures, pictures a class, below the linear head (docs/side_topics.md)
 
 
@@ -120,7 +121,7 @@ def find(
     reason to end, if there is one. Raises InputError as `RunDirectory`.
     """
     chosen: config.Optimizer = settings["optimizer"]
-    plain, inputs = {**settings, "optimizer": dataclasses.asdict(chosen)}, dict(checksums)
+    plain, inputs = {**settings, "optimizer": dataclasses.asdict(chosen), **KEEPS_NOTHING}, dict(checksums)
     folder, name = place
     folder.mkdir(parents=True, exist_ok=True)
     directory = RunDirectory(folder / f"{name}-{files.digest([plain, inputs])}", plain, inputs)

@@ -277,7 +277,7 @@ def ended_well(ended: Ended, evaluations: int) -> None:
     """One warning that names W&B, and all that a run without W&B leaves."""
     assert ended.code == 0
     assert ended.out.endswith("run/image.png\n")
-    shown = ("evaluation ", "the picture's own loss is ")
+    shown = ("evaluation ", "the picture's own loss is ", "to see it: ")
     [warning] = (line for line in ended.err.splitlines() if not line.startswith(shown))
     assert warning.startswith("warning: W&B could not ")
     assert local_files(ended.run_dir) == LOCAL_FILES
