@@ -45,7 +45,8 @@ def cells(base: config.Config) -> list[experiments.Cell]:
             choice,
             (f"objective.content_layers=[{content}]", f"objective.style_layers=[{style or every}]"),
             seeds,
-            ablations.STYLE_WEIGHTS[:-1] if content == "relu2_2" else ablations.STYLE_WEIGHTS[1:],
+            # Features at relu2_2 are some ten times as far apart.
+            ablations.betas(-4 if content == "relu2_2" else -3, 7),
         )
     ]
 

@@ -14,10 +14,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from stn import ablations, config, experiments, figures, files, fronts, runs
-from stn.ablations import CONTENT, STYLE, STYLE_WEIGHTS, Measure
+from stn.ablations import CONTENT, STYLE, Measure
 
-# Between photograph and painting, where fronts are compared; what a change needs to be there is tried at 128 px.
-MIDDLE, EARLIER = STYLE_WEIGHTS[3:6], STYLE_WEIGHTS[2:5]
 SEEDS = (0, 1, 2)
 PRESET = "preset"
 GATYS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -28,11 +26,11 @@ SETTLED = 1.1  # of the last loss: evaluations count until there
 
 @dataclass(frozen=True)
 class Change:
-    """What a row says, what it sets, its sweep of β, and its seeds."""
+    """What a row says, what it sets, how many steps of β its sweep lies beside the preset's middle, its seeds."""
 
     label: str
     overrides: tuple[str, ...]
-    weights: tuple[float, ...] = MIDDLE
+    steps: int = 0  # until its pictures are between photograph and painting (tried at 128 px)
     seeds: tuple[int, ...] = (0,)
 
 
@@ -41,9 +39,9 @@ def changes(network: str, size_px: int) -> dict[str, Change]:
     every = ablations.rectifiers(network)
     taps = ",".join(GATYS).replace("relu", "conv")
     return {
-        PRESET: Change("gatys_released", (), STYLE_WEIGHTS[1:]),
+        PRESET: Change("gatys_released", ()),
         "average": Change("average pooling", ("network.pooling=avg",)),
-        "rescaled": Change("rescaled network", ("network.rescale=default",), tuple(5000 * beta for beta in MIDDLE)),
+        "rescaled": Change("rescaled network", ("network.rescale=default",), 6),
         "conv": Change(
             "before the rectifiers",
             (
@@ -51,13 +49,13 @@ def changes(network: str, size_px: int) -> dict[str, Change]:
                 f"objective.style_layers=[{taps}]",
             ),
         ),
-        "content2": Change("content relu2_2", ("objective.content_layers=[relu2_2]",), EARLIER),
-        "content5": Change("content relu5_2", ("objective.content_layers=[relu5_2]",), STYLE_WEIGHTS[:3]),
-        "three": Change("3 style layers", ("objective.style_layers=[relu1_1,relu2_1,relu3_1]",), STYLE_WEIGHTS[4:7]),
+        "content2": Change("content relu2_2", ("objective.content_layers=[relu2_2]",), -1),
+        "content5": Change("content relu5_2", ("objective.content_layers=[relu5_2]",), -4),
+        "three": Change("3 style layers", ("objective.style_layers=[relu1_1,relu2_1,relu3_1]",), 2),
         "every": Change(f"{len(every)} style layers", (f"objective.style_layers=[{','.join(every)}]",)),
-        "geometric": Change("style layers ½ the last", ("objective.layer_weighting=geometric",)),
-        "noise": Change("from noise", ("init=noise",), EARLIER, SEEDS),
-        "painting": Change("from the painting", ("init=style",), EARLIER),
+        "geometric": Change("geometric weights", ("objective.layer_weighting=geometric",)),
+        "noise": Change("from noise", ("init=noise",), -2, SEEDS),
+        "painting": Change("from the painting", ("init=style",), -1),
         "smooth": Change(
             "total variation",  # as neural-style has it, -tv_weight 1e-3 (configs/preset/neural_style_pt.yaml)
             ("objective.smoothness.form=absolute", "objective.smoothness.weight=1e-3"),
@@ -73,7 +71,12 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return [
         cell
         for name, each in changes(base.network.name, base.image.size_px or 0).items()
-        for cell in ablations.cells(name, each.overrides, each.seeds, each.weights)
+        for cell in ablations.cells(
+            name,
+            each.overrides,
+            each.seeds,
+            ablations.betas(-3, 7) if name == PRESET else ablations.betas(each.steps - 1, 3),
+        )
     ]
 
 
@@ -87,7 +90,7 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
         grid = figure.add_gridspec(
             *(len(found), len(pairs) + len(STYLE)),
             width_ratios=[*(0.64 for _ in pairs), *(1.15 for _ in STYLE)],
-            **{"left": 0.18, "right": 0.99, "bottom": 0.35 / height, "top": 1 - 0.25 / height},
+            **{"left": 0.19, "right": 0.99, "bottom": 0.35 / height, "top": 1 - 0.25 / height},
             **{"hspace": 0.06, "wspace": 0.1},
         )
         for column, pair in enumerate(pairs):
@@ -103,7 +106,7 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
             axis = figure.add_subplot(grid[:, len(pairs) + column])
             effects = [_effect(found, name, CONTENT[0], y) for name in found]
             ablations.draw_intervals(axis, effects)
-            axis.set(title=y.label, xlabel="% more than the preset", yticklabels=[])
+            axis.set(title=y.label, xlabel="% more", yticklabels=[])
     return figure
 
 

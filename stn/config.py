@@ -1,9 +1,10 @@
 """The configuration: how Hydra composes it from `configs/`, and its checks; what it holds is in `schema`."""
 
+import contextlib
 import copy
 import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,28 +48,36 @@ def compose_each(several: Iterable[Sequence[str]]) -> list[Config]:
         if groups not in loaded:
             loaded[groups] = _load(groups)
         composed = copy.deepcopy(loaded[groups])
-        ConfigLoaderImpl._apply_overrides_to_config(OverridesParser.create().parse_overrides(keys), composed)
+        with _input_errors():
+            ConfigLoaderImpl._apply_overrides_to_config(OverridesParser.create().parse_overrides(keys), composed)
         found.append(parse(composed, overrides))
     return found
 
 
 def _load(overrides: Sequence[str]) -> DictConfig:
     # Hydra's own `compose` would take the place of the program around it, if that is Hydra's too, and of other threads.
-    with _composing:
+    with _composing, _input_errors():
         before = version.getbase()
         version.setbase("1.3")
         try:
             loader = ConfigLoaderImpl(create_config_search_path(str(CONFIG_DIR)))
             composed = loader.load_configuration("config", list(overrides), RunMode.RUN, from_shell=False)
-        except Exception as error:
-            if of_hydra(error):
-                raise InputError(one_line(error)) from error
-            raise
         finally:
             version.VersionBase.instance().version_base = before  # which `setbase` would not take, were there none
     with open_dict(composed):
         del composed["hydra"]
     return composed
+
+
+@contextlib.contextmanager
+def _input_errors() -> Iterator[None]:
+    """What Hydra finds wrong is an InputError."""
+    try:
+        yield
+    except Exception as error:
+        if of_hydra(error):
+            raise InputError(one_line(error)) from error
+        raise
 
 
 def parse(config: DictConfig, overrides: Sequence[str] = ()) -> Config:

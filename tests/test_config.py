@@ -305,3 +305,15 @@ def test_a_program_of_hydras_own_may_compose(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HYDRA_PROGRAM, "+learning=7"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "3 7\n", "")
+
+
+def test_several_composed_together_are_those_composed_alone() -> None:
+    several = [
+        ("objective.style_weight=3", "preset=johnson2016", "optimizer=adam"),  # a key before the groups
+        ("preset=johnson2016", "optimizer=adam", "objective.style_layers=[relu1_1]", "seed=4"),
+        ("preset=johnson2016", "optimizer=adam"),
+    ]
+    assert config.compose_each(several) == [config.compose(*overrides) for overrides in several]
+    for wrong in ("objective.wieght=1", "objective.style_weight=-1", "optimizer.history=many", "seed.=="):
+        with pytest.raises(errors.InputError):
+            config.compose_each([(wrong,)])

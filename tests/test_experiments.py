@@ -115,13 +115,6 @@ def test_what_two_experiments_have_in_common_is_the_same_to_the_last_setting() -
     assert common == {"gatys", "johnson_content", "all_rectifiers"}
 
 
-def test_cells_composed_together_are_those_composed_alone() -> None:
-    experiment = load("what_matters")
-    cells = {cell.name: cell for cell in experiment.cells(config.compose(*experiment.base))}
-    for name in list(cells)[::25]:
-        assert config.compose(*experiment.base, *cells[name].overrides) == composed("what_matters")[name]
-
-
 def test_from_noise_every_choice_of_layers_has_three_seeds() -> None:
     experiment = load("gatys_vs_johnson")
     cells = experiment.cells(config.compose(*experiment.base, "init=noise"))
