@@ -29,8 +29,8 @@ check: .venv/test-installed
 # (docs/figures.md). A second call computes nothing. Anything else by FIGURES="image.size_px=512 network=vgg19" make figures.
 SIZE ?= 256
 FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150 tracking=off
-# These have hundreds of cells; their full setting (docs/ablations.md) is their own.
-COMPARED := gatys_vs_johnson what_matters
+# These have hundreds of cells, or an optimizer a cell; their full setting (docs/ablations.md) is their own.
+COMPARED := gatys_vs_johnson what_matters gallery
 COMPARISONS ?= image.size_px=128 optimizer.max_evaluations=60 tracking=off
 # Side topics minimize something else and have arguments of their own, at the size of docs/side_topics.md.
 SIDE := class_image adversarial filter_image linear_classifier
