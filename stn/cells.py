@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -15,9 +15,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
 
 from stn import config, runs
 from stn.errors import InputError
@@ -28,7 +26,7 @@ EXPERIMENTS = "cell"  # the group whose choices are an experiment's cells, which
 BY_NAME, BY_NUMBER = "stn.cell", "hydra.job.num"  # what hydra.sweep.subdir asks for: today, and in earlier versions
 
 
-def name(overrides: Sequence[str], fixed: Iterable[str] = (), length: int = LENGTH) -> str:
+def name(overrides: Sequence[str], fixed: Iterable[str] = ()) -> str:
     """What the directory of a cell with these overrides is called: `seed=0,style=the_scream`, in order of the keys.
 
     Of the keys in `fixed`, which all cells share, nothing is said. Only letters, digits and `.=,+_-` are in it; a value
@@ -38,7 +36,7 @@ def name(overrides: Sequence[str], fixed: Iterable[str] = (), length: int = LENG
     if EXPERIMENTS in varied:
         return varied[EXPERIMENTS]
     text = ",".join(f"{_short(key)}={_short(value)}" for key, value in varied.items())
-    return text if len(text) <= length else f"{text[: length - 7]}-{_checksum(text)}"
+    return text if len(text) <= LENGTH else f"{text[: LENGTH - 7]}-{_checksum(text)}"
 
 
 OmegaConf.register_new_resolver(BY_NAME, lambda given, fixed: name(as_typed(given), fixed), replace=True)
@@ -59,8 +57,7 @@ def axes(overrides: Sequence[str], fixed: Iterable[str]) -> dict[str, str]:
 
 def tell_fixed(master: DictConfig, loader: ConfigLoader) -> None:
     """Write into a multirun's configuration, for all its cells, which keys do not vary, where Hydra has a place."""
-    varies = {_key(each.get_key_element()): each.is_sweep_override() for each in _parsed(master.hydra, loader)}
-    keys = ",".join(f"'{key}'" for key, swept in varies.items() if not swept)
+    keys = ",".join(f"'{key}'" for key in _fixed(_parsed(master.hydra, loader)))
     with read_write(master), open_dict(master):
         master.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys=[{keys}]")
 
@@ -75,11 +72,9 @@ def planned(hydra: DictConfig, loader: ConfigLoader | None = None) -> dict[str, 
         return None
     parsed = _parsed(hydra, loader)
     [cells] = BasicSweeper.split_arguments(parsed, None)
-    varies = {_key(each.get_key_element()): each.is_sweep_override() for each in parsed}
-    fixed = [key for key, swept in varies.items() if not swept]
-    subdir = str(OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"])  # type: ignore[index,call-overload]
+    subdir = cast(dict[str, Any], OmegaConf.to_container(hydra.sweep, resolve=False))["subdir"]
     if BY_NAME in subdir:
-        named = [(name(cell, fixed), cell) for cell in cells]
+        named = [(name(cell, _fixed(parsed)), cell) for cell in cells]
     elif BY_NUMBER in subdir:
         named = [(str(number), cell) for number, cell in enumerate(cells)]
     else:
@@ -154,13 +149,19 @@ def _elsewhere(others: Sequence[runs.Run], overrides: Sequence[str]) -> runs.Run
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _with(config.to_dict(config.compose(*overrides)), others)
-    except (HydraException, OmegaConfBaseException, InputError):
+    except InputError:  # such a cell cannot be
         return None
 
 
 def _parsed(hydra: DictConfig, loader: ConfigLoader | None) -> list[Override]:
     words = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
     return OverridesParser.create(config_loader=loader).parse_overrides([*words, *as_typed(hydra.overrides.task)])
+
+
+def _fixed(parsed: Iterable[Override]) -> list[str]:
+    """The keys that have one value in all cells; of a key that stands there twice the last counts."""
+    varies = {_key(each.get_key_element()): each.is_sweep_override() for each in parsed}
+    return [key for key, swept in varies.items() if not swept]
 
 
 def _key(text: str) -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,7 +58,7 @@ def name_of(run: runs.Run, root: Path) -> str:
 def of_runs(named: Mapping[str, runs.Run], root: Path) -> str:
     """CSV, a row a run: its name, the parameters that differ, the summary (the picture's own first), the rest.
 
-    Where not every run finished there is also its state, and why it failed. `directory` is below `root`.
+    Where not every run finished there is also its state, and why it failed. `directory` is as seen from `root`.
     """
     flat = {name: runs.flat(run.settings) for name, run in named.items()}
     differing = runs.differing([run.settings for run in named.values() if run.settings])
@@ -71,7 +72,7 @@ def of_runs(named: Mapping[str, runs.Run], root: Path) -> str:
     for name, run in named.items():
         settings = {key: json.dumps(value) if isinstance(value, list) else value for key, value in flat[name].items()}
         state = {"state": run.state, "error": run.failure.get("error", "") if run.state == "failed" else ""}
-        place = {"run": name, "directory": str(run.path.relative_to(root))}
+        place = {"run": name, "directory": os.path.relpath(run.path, root)}
         writer.writerow(settings | dict(run.summary) | state | place)
     return text.getvalue()
 
