@@ -34,12 +34,13 @@ def draw(finished: Mapping[tuple[str, str], runs.Run]) -> plt.Figure:
     rows: dict[str, list[figures.Panel]] = {}
     for (name, column), run in finished.items():
         title = f"{column} {run.summary['picture/probability/class']:.3f}"
-        rows.setdefault(name, []).append(figures.Panel(run.rgb, title, "" if name in rows else name))
+        row = rows.setdefault(name, [])
+        row.append(figures.Panel(run.rgb, title, "" if row else name))
     return figures.panels(list(rows.values()))
 
 
-def curves(finished: Mapping[tuple[str, str], runs.Run]) -> plt.Figure:
-    """The lesson's loss over evaluations, an axis a class."""
+def curves(finished: Mapping[tuple[str, str], runs.Run], smoothness: float) -> plt.Figure:
+    """The loss over evaluations, an axis a class."""
     names = list(dict.fromkeys(name for name, _ in finished))
     with plt.rc_context(figures.STYLE):
         figure, axes = plt.subplots(
@@ -50,7 +51,7 @@ def curves(finished: Mapping[tuple[str, str], runs.Run]) -> plt.Figure:
                 if each == name and column != "no V":
                     axis.plot(np.fmin.accumulate(run.metrics["loss/total"]), label=column, linewidth=1)
             axis.set(title=name, xlabel="evaluation", yscale="log")
-        axes[0][0].set_ylabel("10 H + 0.005 V, best so far")
+        axes[0][0].set_ylabel(f"10 H + {smoothness:g} V, best so far")
         axes[0][0].legend()
     return figure
 
@@ -60,6 +61,9 @@ def main() -> None:
     made.add_argument("classes", nargs="*", help="names or numbers; default: the first three, or the lesson's")
     side_topics.add_head(made)
     side_topics.add_budget(made, 300)
+    made.add_argument(
+        "--smoothness", type=float, default=SMOOTHNESS, metavar="WEIGHT", help=f"of V; {SMOOTHNESS:g}, the lesson's"
+    )
     arguments = side_topics.parse(made)
     pictures = side_topics.read_labeled(arguments) if arguments.head == "linear" else None
     known = side_topics.read_classifier(arguments, pictures)
@@ -73,7 +77,7 @@ def main() -> None:
         name = known.classes[target]
         of_lesson = optimizers(arguments.evaluations)
         for column, optimizer in {"no V": of_lesson["descent"], **of_lesson}.items():
-            smoothness = 0.0 if column == "no V" else SMOOTHNESS
+            smoothness = 0.0 if column == "no V" else arguments.smoothness
             finished[name, column] = side_topics.find(
                 (folder, f"{target}-{column.replace(' ', '_')}"),
                 {**given, "class": name, "smoothness_weight": smoothness, "optimizer": optimizer},
@@ -83,16 +87,17 @@ def main() -> None:
                 mean_pixel,
             )
     caption = f"""
-The image that a class looks like: from N(0, 1) around the mean pixel to the least of 10 H + 0.005 V, H the
-cross-entropy of the softmax against the class, V the total variation (AI-For-Beginners, AdversarialCat_TF.ipynb).
-`no V` and `descent` are gradient descent with a step of 1 and free pixels; the others keep pixels in 0-255. Over each
-picture: the probability of its class for the picture as it is written, 8 bits.
+The image that a class looks like: from N(0, 1) around the mean pixel to the least of 10 H +
+{arguments.smoothness:g} V, H the cross-entropy of the softmax against the class, V the total variation
+(AI-For-Beginners, AdversarialCat_TF.ipynb, which has 10 and 0.005). `no V` and `descent` are gradient descent with a
+step of 1 and free pixels; the others keep pixels in 0-255. Over each picture: the probability of its class for the
+picture as it is written, 8 bits.
 
 {arguments.network}, {arguments.head} head{f" on {arguments.layer}, {arguments.pictures}" if pictures else ""};
 {arguments.size} px; {arguments.evaluations} evaluations; seed {arguments.seed}."""
     table = {f"{name}-{column}": run for (name, column), run in finished.items()}
     side_topics.leave(folder, draw(finished), caption, table)
-    figures.save(curves(finished), folder / "losses.png")
+    figures.save(curves(finished, arguments.smoothness), folder / "losses.png")
 
 
 if __name__ == "__main__":
