@@ -54,6 +54,7 @@ CELLS = {
     "textures": 3 * 5 + 2,  # sources, layers up to each pool; tiles
     "borders": 3 * 4,  # pairs, borders
     "loss_variants": 8,  # what is compared
+    "controls": 4,  # color, scale, styles, space
     "gallery": len(list((config.CONFIG_DIR / "preset").glob("*.yaml"))),
 }
 
