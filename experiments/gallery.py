@@ -19,8 +19,8 @@ def cells(base: config.Config) -> list[experiments.Cell]:
         network = config.compose(f"preset={name}").network.name
         exact = (f"preset={name}", f"network={'vgg16' if network == 'vgg16' else 'vgg19_q8'}", "style=starry_night")
         pictures = () if config.compose(f"preset={name}").content.path is None else ("content=tubingen",)
-        # The one preset that mixes its style of two paintings names none.
-        second = ("mix.fine=asset:the_scream.jpg",) if name == "gatys2017_scale" else ()
+        # The one preset that makes a picture first.
+        second = (f"mix.max_evaluations={base.optimizer.max_evaluations}",) if name == "gatys2017_scale" else ()
         found.append(experiments.Cell(name, (*exact, *pictures, *second)))
     return found
 

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from stn import assets, config, experiments, figures, images, mixing, runs
+from stn import assets, config, experiments, figures, images, runs
 
 SCALES = (0.5, 1, 2)
 
@@ -32,7 +32,7 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
         figures.Panel(run.rgb, f"painting × {scale:g}", inset=painting if scale == SCALES[0] else None)
         for scale, run in zip(SCALES, strokes, strict=True)
     ]
-    made = runs.Run(mixed.path / mixing.FOLDER).rgb
+    made = runs.Run(mixed.path / runs.MIXED).rgb
     lower = [
         figures.Panel(made, "coarse of one, fine of another", inset=fine),
         figures.Panel(mixed.rgb, "that, transferred"),

@@ -36,7 +36,7 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     pairs = pair * min(settings.optimizer.history, settings.optimizer.max_evaluations)
     height, width = pictures.shape_at(1.0)
     activations = ACTIVATION_FACTOR * sum(network.activation_bytes(network.deepest(layers), height * width))
-    _check_memory(f"image.size_px={settings.image.size_px}", activations + pairs * height * width, height, width)
+    _check_memory(_size_key(settings), activations + pairs * height * width, height, width)
     if settings.objective.style_layers:
         deepest = network.deepest([layer.layer for layer in settings.objective.style_layers])
         for key, shape in pictures.shapes_at(1.0).items():
@@ -50,8 +50,14 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     )
 
 
+def _size_key(settings: Config) -> str:
+    """What was given that sets the size of the result."""
+    shape, size_px = settings.image.shape, settings.image.size_px
+    return f"image.size_px={size_px}" if shape is None else f"image.shape={shape}"
+
+
 def _note_masks(pictures: Pictures) -> None:
-    """Warn where the places at which styles are painted overlap or leave gaps, and of a mask that covers nothing."""
+    """Warn where the places at which styles are painted overlap or leave gaps."""
     shape = pictures.shape_at(1.0)
     onto = {
         "style.onto" if number == 0 else f"more_styles[{number - 1}].onto": guides.resize(style.onto, *shape)

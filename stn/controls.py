@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stn import allowed
+from stn import allowed, layer_weights
 from stn.errors import InputError
 from stn.schema import Config, Style
 
@@ -14,11 +14,19 @@ def check(config: Config) -> None:
     config.more_styles = [_parse(number, item, config.style.size) for number, item in enumerate(config.more_styles)]
     if config.objective.style_layers:
         _check_styles(styles(config), [layer.layer for layer in config.objective.style_layers])
-    if config.objective.style_statistic == "chain" and guided(config):
+    statistic = config.objective.style_statistic
+    if statistic in ("chain", "gaussian") and guided(config):
+        why = "its layers differ in size" if statistic == "chain" else "it draws its positions"
         raise InputError(
-            "objective.style_statistic=chain: takes no masks, since its layers differ in size; leave style.mask and "
-            "style.onto out, or take style_statistic=gram"
+            f"objective.style_statistic={statistic}: takes no masks, since {why}; leave style.mask and style.onto out, "
+            "or take style_statistic=gram"
         )
+    if statistic == "chain" and len(config.objective.style_layers) == 1:
+        raise InputError("objective.style_statistic=chain: compares neighboring layers; list two or more style layers")
+    if config.mix.fine is not None:
+        shares = [1.0] * len(config.mix.layers)
+        if not layer_weights.parse("mix.layers", list(config.mix.layers), config.network.name, shares):
+            raise InputError("mix.layers=[]: nothing to take from mix.fine; list layers such as [relu1_1,relu2_1]")
     if config.content.path is None:
         _check_without_content(config)
 

@@ -27,9 +27,17 @@ def replace_names(objective: Objective, network: str) -> None:
         items = getattr(objective, f"{role}_layers")
         powers = [1.0] * len(items)
         if objective.layer_weighting == "geometric":
-            powers = [2.0**d for d in range(len(items))][:: 1 if role == "content" else -1]
+            order = [_depth(item, network) for item in items]
+            sign = 1 if role == "content" else -1
+            powers = [2.0 ** (sign * sorted(order).index(depth)) for depth in order]
         shares = [power / sum(powers) for power in powers]
         setattr(objective, f"{role}_layers", parse(f"objective.{role}_layers", items, network, shares))
+
+
+def _depth(item: Any, network: str) -> int:
+    known = VGG16 if network == "vgg16" else VGG19
+    name = item.get("layer") if isinstance(item, dict) else getattr(item, "layer", item)
+    return known.index(name) if name in known else -1
 
 
 def parse(key: str, items: list[Any], network: str, shares: Sequence[float]) -> list[LayerWeight]:

@@ -77,7 +77,8 @@ def features_of_gram(F: Any, name: str, shift: float = 0.0, T: Any = None) -> An
         flat -= _mean(flat, T)
     if name == "polynomial":
         flat = tf.concat([flat, tf.ones_like(flat[:, :1])], 1)
-    flat += shift
+    if name == "gram":
+        flat += shift
     return flat if T is None else flat * _flat(T)[:, None]
 
 
@@ -158,7 +159,7 @@ def gaussian_mmd(X: Any, Y: Any, gamma: Any = None) -> Any:
     `gamma` is None for 1 / the mean of |y−y'|² over the pairs of Y, which the generated image does not change.
     """
     if gamma is None:
-        gamma = 1 / tf.reduce_mean(_distances(Y, Y))
+        gamma = 1 / tf.maximum(tf.reduce_mean(_distances(Y, Y)), 1e-12)  # of a painting of one color it is zero
     same, cross, other = (tf.reduce_mean(tf.exp(-gamma * _distances(*pair))) for pair in ((X, X), (X, Y), (Y, Y)))
     return same + other - 2 * cross
 

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from stn import runs
 from stn.config import Config
 from stn.errors import Interrupted
 from stn.layer_weights import LayerWeight
 from stn.pictures import Pictures
 from stn.schema import Color, Content, Guidance, Init, Mix, Pyramid, Style
-
-FOLDER = "style"  # in the run directory
 
 
 def mixed(pictures: Pictures, settings: Config, run_dir: Path, run: Callable[..., Any]) -> Pictures:
@@ -30,12 +31,14 @@ def mixed(pictures: Pictures, settings: Config, run_dir: Path, run: Callable[...
     roles = {"style": "init", "mix.fine": "style"}  # of this run's pictures in that one
     arrays = {roles[key]: given for key, given in pictures.arrays.items() if key in roles}
     try:
-        made = run(settings_of(settings, pictures), run_dir / FOLDER, arrays=arrays)
+        made = run(settings_of(settings, pictures), run_dir / runs.MIXED, arrays=arrays)
     except Interrupted as error:
         again = f"interrupted while the style was mixed; the same command with hydra.run.dir={run_dir} goes on"
         raise Interrupted(again, error.exit_code) from None
     first, *others = pictures.styles
-    return dataclasses.replace(pictures, styles=(dataclasses.replace(first, rgb=made.rgb), *others))
+    # As it is written, so that a run which goes on has the same; its scale is in its size already.
+    mixture = dataclasses.replace(first, rgb=np.rint(made.rgb), as_it_is=True)
+    return dataclasses.replace(pictures, styles=(mixture, *others))
 
 
 def settings_of(settings: Config, pictures: Pictures) -> Config:
@@ -51,7 +54,7 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     objective.style_layers = [LayerWeight(layer, 1 / len(mix.layers)) for layer in mix.layers]
     # ScaleControl.ipynb: ptw / #layers · MSE(G/M − A/M), not divided by N² as in the transfer itself.
     objective.gram_divisor, objective.style_reduction, objective.style_weight = "m", "mean", mix.weight
-    objective.smoothness.form = "none"
+    objective.style_statistic, objective.activation_shift, objective.smoothness.form = "gram", 0.0, "none"
     inner.optimizer = dataclasses.replace(settings.optimizer, max_evaluations=mix.max_evaluations)
     inner.tracking.mode, inner.tracking.keep_checkpoint = "off", False
     return inner

@@ -24,6 +24,7 @@ class Style:
     mask: np.ndarray | None = None
     onto: np.ndarray | None = None
     layers: tuple[str, ...] | None = None  # at which it counts; None: at all
+    as_it_is: bool = False  # of the size at which it is used, whatever the size rule says
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Sized:
 
         Has a fourth channel, 0-255, where the photograph has one.
         """
+        if self.color.name == "histogram":
+            rgb = color.match_histogram(rgb, self.styles[0].rgb)
         if self.photograph is not None:
             if self.color.name == "luminance":
                 rgb = color.restore_chroma(rgb, self.photograph)
@@ -54,8 +57,6 @@ class Sized:
                 rgb = color.swap(rgb, self.photograph, self.color.space)
             if self.paint_only is not None:
                 rgb = self.photograph + self.paint_only[..., None] * (rgb - self.photograph)
-        if self.color.name == "histogram":
-            rgb = color.match_histogram(rgb, self.styles[0].rgb)
         return rgb if self.opacity is None else np.dstack([rgb, 255 * self.opacity])
 
     @property
@@ -124,6 +125,8 @@ class Pictures:
         return np.rint(resized) if self.image.eight_bit else resized
 
     def _style_shape(self, style: Style, scale: float) -> tuple[int, int]:
+        if style.as_it_is:
+            return _scaled((style.rgb.shape[0], style.rgb.shape[1]), scale)
         if self.style_size == "content":
             return _scaled(self.shape_at(scale), style.scale)
         if self.style_size == "content_width":

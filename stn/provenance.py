@@ -37,13 +37,13 @@ def describe(settings: dict[str, Any], checksums: dict[str, str]) -> dict[str, A
 
 
 def continued(earlier: Mapping[str, Any], now: Mapping[str, Any], evaluation: int) -> dict[str, Any]:
-    """The description of a run that goes on: that of its beginning, and in `later_sessions` one for each time since.
+    """The description of a run that goes on: that of its beginning, and in `continuations` one for each time since.
 
     Another commit or package than in the session before is a warning. The configuration is that of now.
     """
     session = {key: now[key] for key in ("versions", "commit", "command", "machine", "started")}
-    sessions = list(earlier.get("later_sessions", []))
-    before = sessions[-1] if sessions else earlier
+    continuations = list(earlier.get("continuations", []))
+    before = continuations[-1] if continuations else earlier
     old, new = ({"commit": each.get("commit"), **each.get("versions", {})} for each in (before, now))
     changed = [f"{name} {old.get(name)} → {new[name]}" for name in new if old.get(name) != new[name]]
     if changed:
@@ -52,8 +52,8 @@ def continued(earlier: Mapping[str, Any], now: Mapping[str, Any], evaluation: in
             "differently; provenance.json has both",
             stacklevel=2,
         )
-    sessions.append({"from_evaluation": evaluation, **session})
-    return {**earlier, "config": now["config"], "later_sessions": sessions}
+    continuations.append({"from_evaluation": evaluation, **session})
+    return {**earlier, "config": now["config"], "continuations": continuations}
 
 
 def peak_memory_mb() -> float:

@@ -172,11 +172,12 @@ class RunDirectory:
         if not present:
             return
         if force and not self._goes_on():
-            for name in (runs.SUMMARY, CHECKPOINT, runs.METRICS, runs.PICTURE, "comparison.png", "losses.png"):
+            for name in (*runs.FILES, CHECKPOINT, "comparison.png", "losses.png"):
                 (self.path / name).unlink(missing_ok=True)
             for picture in (self.path / "progress").glob("*.png"):
                 picture.unlink()
-            shutil.rmtree(self.path / "wandb", ignore_errors=True)
+            for folder in ("wandb", runs.MIXED):
+                shutil.rmtree(self.path / folder, ignore_errors=True)
             return
         self._compare(self._read(runs.read_json, runs.PROVENANCE))
 
@@ -194,7 +195,9 @@ class RunDirectory:
 
     def _compare(self, earlier: Mapping[str, Any]) -> None:
         """Raise InputError if the run that is here has other settings or other pictures."""
-        for found, now in ((earlier.get("config"), self._settings), (earlier.get("inputs_sha256"), self._inputs)):
+        settings = earlier.get("config")
+        before = runs.completed(settings) if isinstance(settings, dict) else {}
+        for found, now in ((before, self._settings), (earlier.get("inputs_sha256"), self._inputs)):
             difference = runs.difference(found if isinstance(found, dict) else {}, now)
             if difference:
                 raise InputError(f"{self.path}: holds a run with other settings ({difference}); {REMEDY}")

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from omegaconf import MISSING
 
 from stn import assets, config, images, pictures, resizing
 from stn.errors import InputError
 
 PROVENANCE, SUMMARY, METRICS, PICTURE = "provenance.json", "summary.json", "metrics.csv", "image.png"
+MIXED = "style"  # the run that made the style picture of two paintings, in the directory of its own
 UNCOLORED = "uncolored.png"  # the result before color= changed it
 BUDGET = "optimizer.max_evaluations"  # the one setting that a run may be given more of
+FILES = (SUMMARY, METRICS, PICTURE, UNCOLORED)  # what tells of a run that was made
 FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
 
 
@@ -54,7 +57,7 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """The whole configuration, as nested dictionaries."""
         settings = self.provenance.get("config")
-        return settings if isinstance(settings, dict) else {}
+        return completed(settings) if isinstance(settings, dict) else {}
 
     @property
     def state(self) -> Literal["finished", "failed", "unfinished"]:
@@ -76,12 +79,15 @@ class Run:
         """
         return images.read(self.path / PICTURE)
 
-    def picture(self, role: str) -> np.ndarray:
-        """The `content` or the `style` picture at the size that image.size_px gives it, `rgb`."""
+    def picture(self, role: str) -> Any:
+        """The `content` or the `style` picture at the size that the run gave it, `rgb`; None if it had none."""
+        if self.settings[role]["path"] is None:
+            return None
         rgb = images.read(assets.locate_image(self.settings[role]["path"]))
         known = {each.name for each in dataclasses.fields(config.Image)}
         image = config.Image(**{key: value for key, value in self.settings["image"].items() if key in known})
-        return resizing.resize(rgb, *pictures.shape_of(rgb, image), image.filter)
+        shape = image.shape if role == "content" and image.shape else pictures.shape_of(rgb, image)
+        return resizing.resize(rgb, shape[0], shape[1], image.filter)
 
     def check(self) -> "Run":
         """Give the run itself if it is finished and whole; else InputError, which names the missing or damaged file."""
@@ -95,13 +101,32 @@ class Run:
 
 
 def below(folder: Path) -> list[Run]:
-    """Every run in `folder` and below it, `folder` itself too, in natural order; what W&B keeps is passed over."""
+    """Every run in `folder` and below it, `folder` itself too, in natural order.
+
+    What W&B keeps is passed over, and the run that mixed another one's style.
+    """
     paths = {
         path.parent.relative_to(folder)
         for name in (PROVENANCE, FAILED)  # a cell refused at once leaves only the second
         for path in folder.rglob(name)
     }
-    return [Run(folder / path) for path in sorted(paths, key=natural) if "wandb" not in path.parts]
+    outer = [path for path in paths if "wandb" not in path.parts and not (path.name == MIXED and path.parent in paths)]
+    return [Run(folder / path) for path in sorted(outer, key=natural)]
+
+
+def completed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an earlier version with the keys that it did not know, which are off by default."""
+    return _completed(settings, config.to_dict(config.Config()))
+
+
+def _completed(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(settings)
+    for key, value in defaults.items():
+        if isinstance(value, Mapping) and isinstance(found.get(key, {}), Mapping):
+            found[key] = _completed(found.get(key, {}), value)
+        elif key not in found and value != MISSING:
+            found[key] = value
+    return found
 
 
 def natural(path: Path) -> list[list[int | str]]:

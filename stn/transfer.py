@@ -61,20 +61,8 @@ def run(
                 watch.shown = sized.shown
                 state = _at_level(number, state, settings, sized, network, directory)
                 outcome = _minimize(settings, level, loss, state, watch, network)
-                rgb = images.from_network(outcome.image, network.mean_pixel)
-                watch.stop_if_interrupted(sized.shown(rgb))
-            written = loss.value_and_grad(images.to_network(np.rint(rgb), network.mean_pixel))[0]
-            clipped = {"picture/clipped_share": images.clipped_share(outcome.image, network.mean_pixel)}
-            if sized.recolored:
-                directory.write_image(runs.UNCOLORED, rgb)
-            shown = sized.shown(rgb)
-            measured = clipped | measures.measure(
-                shown[..., :3], sized.photograph, sized.styles[0].rgb, network.plain()
-            )
-            summary = directory.summarize(outcome, shown, written, measured)
-            watch.finish(shown, summary)
-            directory.finish(summary)
-        return Result.of(shown, written, directory.path, settings)
+                watch.stop_if_interrupted(sized.shown(images.from_network(outcome.image, network.mean_pixel)))
+            return _finish(outcome, loss, settings, sized, network, directory, watch)
 
 
 def network_of(settings: config.Config) -> Network:
@@ -123,3 +111,26 @@ def _minimize(
         limits=(0 - network.mean_pixel, 255 - network.mean_pixel),
         unit=np.array(settings.image.pixel_unit),
     )
+
+
+def _finish(
+    outcome: optimize.Outcome,
+    loss: objective.Objective,
+    settings: config.Config,
+    sized: pictures.Sized,
+    network: Network,
+    directory: run_directory.RunDirectory,
+    watch: tracking.Watch,
+) -> Result:
+    """Measure the picture as it is shown and write what the run leaves; its losses are of the colors optimized."""
+    rgb = images.from_network(outcome.image, network.mean_pixel)
+    written = loss.value_and_grad(images.to_network(np.rint(rgb), network.mean_pixel))[0]
+    if sized.recolored:
+        directory.write_image(runs.UNCOLORED, rgb)
+    shown = sized.shown(rgb)
+    measured = measures.measure(shown[..., :3], sized.photograph, sized.styles[0].rgb, network.plain())
+    clipped = {"picture/clipped_share": images.clipped_share(outcome.image, network.mean_pixel)}
+    summary = directory.summarize(outcome, shown, written, clipped | measured)
+    watch.finish(shown, summary)
+    directory.finish(summary)
+    return Result.of(shown, written, directory.path, settings)

@@ -12,6 +12,8 @@ from stn.errors import InputError
 LBFGS = ("lbfgs", "torch_lbfgs", "spectral_lbfgs")
 # A key, the key that decides whether it counts, and the values of that one with which it does.
 NEEDS = {
+    "objective.gram_divisor": ("objective.style_statistic", ("gram", "covariance", "polynomial")),
+    "objective.style_reduction": ("objective.style_statistic", ("gram", "covariance", "polynomial", "chain")),
     "color.mode": ("color.name", ("match",)),
     "color.luma": ("color.name", ("luminance",)),
     "color.space": ("color.name", ("swap",)),
@@ -34,6 +36,9 @@ NEEDS_ANY: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     "objective.smoothness.form": ("objective.smoothness.weight", bool, "give a weight"),
     "objective.smoothness.counted": ("objective.smoothness.weight", bool, "give a weight"),
     **{f"mix.{key}": ("mix.fine", bool, "give mix.fine") for key in ("layers", "weight", "max_evaluations")},
+    "styles_blend": ("more_styles", bool, "give more_styles"),
+    "style.weight": ("more_styles", bool, "give more_styles"),
+    "style.layers": ("objective.style_layers", bool, "give style layers"),
     "image.side": ("image.size_px", bool, "give a size"),
 }
 

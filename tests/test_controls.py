@@ -1,5 +1,7 @@
 """Several styles, scale, color, guides, borders and loss variants: what each adds to a run, against float64 oracles."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from stn import (
     pictures,
     resizing,
     runs,
+    schema,
     transfer,
     vgg,
 )
@@ -366,6 +369,12 @@ def test_only_the_masked_part_is_painted(run, inputs, tmp_path):
         assert np.abs(written[:14] - photograph[:14]).max() > 5
 
 
+def test_colors_beyond_the_mask_stay(run, inputs, tmp_path):
+    result = run(tmp_path / "histogram", f"paint_only={UP}", "color=histogram")
+    photograph = resizing.resize(images.read(inputs["content"]), *result.rgb.shape[:2])
+    np.testing.assert_array_equal(images.to_bytes(result.rgb)[14:], images.to_bytes(photograph)[14:])
+
+
 def test_what_is_transparent_stays_transparent(run, files, tmp_path):
     result = run(tmp_path / "cut", f"content.path={files['cut']}", f"output={tmp_path / 'copy.tif'}")
     rgb, opacity = images.read_with_opacity(result.run_dir / "image.png")
@@ -415,6 +424,46 @@ def test_the_style_is_mixed_of_two_paintings(run, composed, files, tmp_path):
     assert np.abs(result.rgb - plain.rgb).max() > 1
 
 
+def test_a_mixed_style_has_the_size_that_its_scale_gives(run, files, tmp_path):
+    run(tmp_path / "half", f"mix.fine={files['rings']}", "mix.max_evaluations=2", "style.scale=0.7")
+    assert runs.Run(tmp_path / "half" / "style").rgb.shape[:2] == (19, 22)  # 32 px of 37 × 43, times 0.7
+    sized = pictures.Pictures(
+        None, (pictures.Style(np.zeros((19, 22, 3)), as_it_is=True),), None, {}, schema.Image(), "own"
+    )
+    assert sized.at(1.0).styles[0].rgb.shape == (19, 22, 3)
+    assert runs.below(tmp_path / "half") and len(runs.below(tmp_path / "half")) == 1
+
+
+GOING_ON = {
+    "mix": ("mix.fine=RINGS", "mix.max_evaluations=3"),
+    "guides": (f"style.onto={UP}", "guidance.propagation=inside", "color=luminance"),
+    "styles": ("more_styles=[{path: RINGS, weight: 2, scale: 0.8}]", f"paint_only={UP}", "color=match"),
+    "texture": ("content.path=null", "objective.content_layers=[]", "init=noise", "network.border=wrap"),
+}
+
+
+@pytest.mark.parametrize("name", GOING_ON)
+def test_a_run_with_controls_goes_on_to_the_same_bytes(run, files, tmp_path, name):
+    typed = [text.replace("RINGS", files["rings"]) for text in GOING_ON[name]] + ["optimizer=spectral_lbfgs"]
+    whole = run(tmp_path / "whole", *typed, "optimizer.max_evaluations=5")
+    run(tmp_path / "parts", *typed, "optimizer.max_evaluations=3")
+    parts = run(tmp_path / "parts", *typed, "optimizer.max_evaluations=5")
+    np.testing.assert_array_equal(whole.rgb, parts.rgb)
+    assert whole.terms == parts.terms
+
+
+def test_a_run_of_a_version_without_controls_is_given_back(run, tmp_path):
+    first = run(tmp_path / "old")
+    path = tmp_path / "old" / "provenance.json"
+    provenance = json.loads(path.read_text())
+    for key in ("more_styles", "styles_blend", "color", "guidance", "mix", "paint_only"):
+        del provenance["config"][key]
+    for key in ("weight", "scale", "mask", "onto", "layers"):
+        del provenance["config"]["style"][key]
+    path.write_text(json.dumps(provenance))
+    assert run(tmp_path / "old").terms == first.terms
+
+
 REFUSED = {
     "more_styles=[{path: PAINTING, weight: -1}]": ["more_styles[0].weight", "at least 0"],
     "style.weight=0": ["style.weight", "sum is zero"],
@@ -432,6 +481,10 @@ REFUSED = {
     "color.mode=chol": ["color.mode=chol", "no color="],
     "content.path=null": ["objective.content_layers", "content.path is null"],
     "image.shape=[3]": ["image.shape=[3]", "[height, width]"],
+    "objective.style_statistic=gaussian style.mask=polygon:0 0 1 0 1 1": ["gaussian", "takes no masks"],
+    "objective.style_statistic=chain objective.style_layers=[relu2_1]": ["chain", "two or more"],
+    "mix.fine=PAINTING mix.layers=[foo]": ["mix.layers", "foo"],
+    "mix.fine=PAINTING mix.layers=[]": ["mix.layers=[]"],
     "style.layers=[relu5_1]": ["style.layers", "relu5_1"],
     "style.layers=[relu1_1]": ["objective.style_layers", "relu2_1"],
 }
@@ -443,7 +496,7 @@ def test_controls_that_cannot_be_are_refused_in_one_line(run, files, inputs, tmp
     for name, path in {"PAINTING": files["rings"], "BLACK": files["black"], "WEIGHTS": inputs["vgg19"]}.items():
         given = given.replace(name, str(path))
     with pytest.raises(errors.InputError) as refusal:
-        run(tmp_path / "refused", given)
+        run(tmp_path / "refused", *re.split(r" (?=[a-z_]+\.)", given))
     for part in REFUSED[typed]:
         assert part in str(refusal.value)
     assert "\n" not in str(refusal.value)

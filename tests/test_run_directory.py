@@ -312,7 +312,7 @@ def test_a_run_that_goes_on_with_another_program_says_so_and_keeps_both(run, tmp
         warnings.simplefilter("always")
         run(tmp_path, *overrides)
     found = json.loads((tmp_path / "provenance.json").read_text())
-    [session] = found.pop("later_sessions")
+    [session] = found.pop("continuations")
     assert found == first and found["commit"] == "0123abc"
     assert (session["from_evaluation"], session["commit"], session["versions"]) == (4, commit, first["versions"])
     said = [str(warning.message) for warning in caught if "another program" in str(warning.message)]

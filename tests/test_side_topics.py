@@ -318,7 +318,6 @@ def test_grams_of_the_real_network_know_digits_better_than_pixels(vgg19_q8: Path
     accuracy = {
         key: np.mean(names["predicted"](X, pictures.labels, folds) == pictures.labels) for key, X in described.items()
     }
-    print(accuracy)
     assert accuracy["pool3", "Gram"] >= accuracy["pixels", ""] + 0.03
 
 

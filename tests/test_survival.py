@@ -125,7 +125,7 @@ def test_scipys_without_restarts_goes_on_from_its_end_as_from_a_restart(run, tmp
     run(tmp_path, *overrides, "optimizer.max_evaluations=20")
     np.testing.assert_array_equal(metrics(tmp_path)["loss/total"][:9], first["loss/total"])
     assert runs.Run(tmp_path).summary["evaluations"] == 20 and runs.Run(tmp_path).summary["loss/total"] < ended
-    assert [each["from_evaluation"] for each in runs.Run(tmp_path).provenance["later_sessions"]] == [9]
+    assert [each["from_evaluation"] for each in runs.Run(tmp_path).provenance["continuations"]] == [9]
 
 
 def test_a_run_that_kept_no_checkpoint_is_extended_from_its_start(run, tmp_path, capsys) -> None:
