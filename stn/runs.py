@@ -115,7 +115,9 @@ def below(folder: Path) -> list[Run]:
 
 
 def completed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of an earlier version with the keys that it did not know, which are off by default."""
+    """Settings of an earlier version with the keys that it did not know, which are off by default; others unchanged."""
+    if not {"network", "objective", "style", "image"} <= settings.keys():  # a side topic's, or damaged
+        return dict(settings)
     return _completed(settings, config.to_dict(config.Config()))
 
 
