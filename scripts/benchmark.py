@@ -36,6 +36,7 @@ PROGRAMS = {
 CONTENT_LAYER, STYLE_LAYERS, ALPHA, BETA = "relu4_2", ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0, 1e3
 CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}  # Simonyan & Zisserman 2015, table 1
 LARGEST_FOR_BOOKKEEPING = 1024 * 1024  # pixels; SciPy's takes minutes beyond, and its share is the same
+START = ("preset=gatys_released", "image.size_px=256", "optimizer.max_evaluations=1")
 LAST = "conv5_1"  # nothing above it is computed
 
 
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, default=3, help="of each program in a round")
     parser.add_argument("--programs", nargs="+", default=tuple(PROGRAMS), choices=PROGRAMS)
     parser.add_argument("--sweep-runs", type=int, default=16, help="0: no sweep is timed")
+    parser.add_argument("--starts", type=int, default=3, help="whole processes with one evaluation; 0: none is timed")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--worker", nargs=3, metavar=("PROGRAM", "SIZE", "WEIGHTS"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -89,6 +91,8 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             found["sizes"][size] = {program: worker.end() for program, worker in workers.items()}
     if arguments.sweep_runs:
         found["sweep"] = sweep(folder, arguments.sweep_runs)
+    if arguments.starts:
+        found["start_s"] = starts(folder, file, arguments.starts)
     return found
 
 
@@ -285,6 +289,22 @@ def sweep(folder: Path, runs: int) -> dict[str, float]:
     }
 
 
+def starts(folder: Path, file: Path, rounds: int) -> dict[str, list[float]]:
+    """CPU seconds of processes, user and system: TensorFlow's import alone, and a command that paints START."""
+    painting = [str(Path(__file__).with_name("stylize.py")), *START, f"network.weights={file}"]
+    painting += ["content=astronaut", "style.path=skimage:coffee.png"]
+    commands = {"import": ["-c", "import tensorflow"], "image": painting}
+    found: dict[str, list[float]] = {name: [] for name in commands}
+    for number in range(rounds):
+        for name, command in commands.items():
+            place = [f"hydra.run.dir={folder / f'start{number}'}"] if name == "image" else []
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, *command, *place], check=True, capture_output=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            found[name].append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    return found
+
+
 def random_vgg19(channels: dict[int, int] = CHANNELS) -> weights.Weights:
     """VGG-19's shapes up to LAST; random weights of He's scale, since an evaluation's cost does not depend on them."""
     rng = np.random.default_rng(0)
@@ -387,6 +407,17 @@ def report(found: dict[str, Any]) -> str:
             f"| a run of a {s['runs']}-cell sweep (64 px, narrow network, 10 evaluations) beside its evaluations "
             f"| {beside:.2f} | |"
         )
+    if s := found.get("start_s"):
+        alone, image = (statistics.median(s[name]) for name in ("import", "image"))
+        turns = len(s["image"])
+        lines += [
+            "",
+            "## Start",
+            "",
+            f"From `python scripts/stylize.py {' '.join(START)}` to image.png: {image:.1f} s of CPU,",
+            f"user and system, {image / alone:.1f} times those of `import tensorflow` alone, {alone:.1f} (medians of",
+            f"{turns} in turns).",
+        ]
     return "\n".join(lines) + "\n\n![seconds a megapixel and memory by size](benchmark.png)\n"
 
 

@@ -1,11 +1,28 @@
 """TensorFlow, imported without the lines it prints at start-up."""
 
+import contextlib
 import os
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# What TensorFlow imports last, for saved models alone; where it is not installed TensorFlow goes on without.
+KERAS = "keras.src.optimizers"
+
+
+@contextlib.contextmanager
+def _without_keras() -> Iterator[None]:
+    """Keras, and with it scikit-learn and matplotlib, a third of the time; `tf.keras` loads it when it is asked for."""
+    absent: Any = None  # as Python's import system spells it
+    sys.modules.setdefault(KERAS, absent)
+    try:
+        yield
+    finally:
+        if sys.modules[KERAS] is None:
+            del sys.modules[KERAS]
 
 
 def _import_quietly() -> None:
@@ -16,7 +33,8 @@ def _import_quietly() -> None:
     with tempfile.TemporaryFile() as hidden:
         os.dup2(hidden.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            with _without_keras():
+                import tensorflow  # noqa: F401
         except BaseException:
             hidden.seek(0)
             os.write(kept, hidden.read())

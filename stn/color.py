@@ -8,7 +8,6 @@ leongatys/NeuralImageSynthesis, ColourControl.ipynb.
 import warnings
 
 import numpy as np
-import scipy.stats
 import skimage.color
 
 from stn.errors import InputError
@@ -129,9 +128,16 @@ def match_histogram(source_rgb: np.ndarray, target_rgb: np.ndarray, bins: int = 
         density, edges = np.histogram(target_rgb[..., c], bins, density=True)
         # Not counts over their sum, which differ in the last digit: beside an empty bin that digit decides.
         cumulative = np.append(0, np.cumsum(density * np.diff(edges)))
-        ranks = scipy.stats.rankdata(source_rgb[..., c]).reshape(source_rgb.shape[:-1])
+        ranks = _ranks(source_rgb[..., c])
         matched[..., c] = np.interp(ranks / ranks.size, cumulative, edges)
     return matched
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """The rank of each of `values` [h, w] among them all, from one; equals share their mean."""
+    # As scipy.stats.rankdata, whose import takes longer than most pictures.
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place].reshape(values.shape)
 
 
 def _statistics(rgb: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:

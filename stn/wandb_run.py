@@ -1,10 +1,12 @@
 """One W&B run a directory, the same one when the directory's run goes on; whatever W&B meets, stn goes on."""
 
 import contextlib
+import functools
 import logging
 import netrc
 import os
 import shutil
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +29,7 @@ OF_ONE_RUN = (
 START_SECONDS = 8.0  # a server that is there answers within two; WANDB_INIT_TIMEOUT is for slow ones
 FINISH_SECONDS = 30.0  # for the last uploads: what they miss stays on disk, and no run waits for a network
 FLUSH_SECONDS = 1.0  # as metrics.csv: what a kill costs the offline file until the run goes on
+LAUNCH, ASKS_LAUNCH = "wandb.sdk.launch", "_detect_and_apply_job_inputs"  # W&B's names, of its 0.31
 FORMER_SERVER = "https://api.wandb.ai"  # whose keys W&B takes for its server of today too
 
 
@@ -111,6 +114,7 @@ def start(folder: Path, mode: str, name: str, group: str | None, tags: Sequence[
     tagged = [*tags, *filter(None, os.environ.get("WANDB_TAGS", "").split(","))]
     import wandb
 
+    _spare_launch()
     settings = wandb.Settings(
         silent=True,
         console="off",
@@ -153,6 +157,20 @@ def start(folder: Path, mode: str, name: str, group: str | None, tags: Sequence[
         if earlier.resolve() != Path(run.dir).parent.resolve():
             shutil.rmtree(earlier, ignore_errors=True)
     return run
+
+
+@functools.cache
+def _spare_launch() -> None:
+    """W&B imports its Launch at each start, a second beside TensorFlow, to ask what was staged: only if one has it."""
+    import wandb
+
+    asks = getattr(wandb.Run, ASKS_LAUNCH, None)
+
+    def asks_if_imported(run: Any) -> None:
+        if asks and LAUNCH in sys.modules:  # which staging takes
+            asks(run)
+
+    setattr(wandb.Run, ASKS_LAUNCH, asks_if_imported)
 
 
 def turned_down(mode: str) -> str:

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.stats
 import skimage.color
 
 from stn import color
@@ -194,6 +195,15 @@ def test_histogram_golden():
     matched = color.match_histogram(np.sin(0.37 * k), np.cos(0.21 * k))
     np.testing.assert_allclose(matched.ravel()[:3], [-0.139979855329, 0.28001272295, 0.640006361475], atol=1e-12)
     assert matched.sum() == pytest.approx(-0.6991394337771777, rel=1e-12)
+
+
+def test_equal_values_share_the_mean_of_their_ranks():
+    source = np.random.default_rng(0).integers(0, 7, (9, 8, 1)).astype(float)
+    ramp = np.arange(1000.0).reshape(10, 100, 1)  # no bin is empty
+    counts, edges = np.histogram(ramp, color.BINS)
+    ranks = scipy.stats.rankdata(source).reshape(source.shape)
+    expected = np.interp(ranks / source.size, np.append(0, np.cumsum(counts)) / ramp.size, edges)
+    np.testing.assert_allclose(color.match_histogram(source, ramp), expected, rtol=1e-12)
 
 
 def test_histograms_of_channels_are_matched_apart_and_order_is_kept():

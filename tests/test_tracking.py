@@ -192,6 +192,23 @@ def tracked(run_dir: Path, mode: str, group: str | None, environment: dict[str, 
     return done.stderr.splitlines()
 
 
+def test_wandbs_launch_is_imported_and_asked_only_if_someone_has_imported_it(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from stn import wandb_run
+for name in ("without", "with"):
+    run = wandb_run.WandB("offline", "stn", Path(sys.argv[1]), {"name": name}, None)
+    run.finish({})
+    if name == "without":
+        print("wandb.sdk.launch" in sys.modules)
+        from wandb.sdk.launch.inputs import internal
+        internal.StagedLaunchInputs.apply = lambda staged, run: print(run.config["name"])
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "with"]
+
+
 def test_online_without_a_network_goes_on_offline_and_says_so(tmp_path: Path) -> None:
     nowhere = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40, "WANDB_INIT_TIMEOUT": "1"}
     [line] = tracked(tmp_path, "online", None, nowhere)

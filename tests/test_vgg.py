@@ -1,5 +1,7 @@
 """The hand-built graph computes what Keras computes at every layer, upright, in RGB, and no deeper than asked."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -232,3 +234,15 @@ def test_every_layout_gives_the_same_features(tmp_path: Path, layout):
     found, expected = (features(picture(18, 25), source, VGG19, "avg") for source in (read, network))
     for name in VGG19:
         np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_tensorflow_comes_without_keras_which_is_there_when_asked_for() -> None:
+    program = """
+import sys
+from stn import transfer
+from stn.backend import tf
+print({"keras", "keras.src.optimizers", "sklearn", "scipy.stats", "matplotlib.pyplot"} & {*sys.modules})
+print(tf.keras.optimizers.Adam.__name__, tf.keras.layers.Dense(3).units)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["set()", "Adam", "3"]
