@@ -415,8 +415,8 @@ def report(found: dict[str, Any]) -> str:
             "## Start",
             "",
             f"From `python scripts/stylize.py {' '.join(START)}` to image.png: {image:.1f} s of CPU,",
-            f"user and system, {image / alone:.1f} times those of `import tensorflow` alone, {alone:.1f} (medians of {turns} "
-            "in turns).",
+            f"user and system, {image / alone:.1f} times those of `import tensorflow` alone, {alone:.1f} (medians of",
+            f"{turns} in turns).",
         ]
     return "\n".join(lines) + "\n\n![seconds a megapixel and memory by size](benchmark.png)\n"
 

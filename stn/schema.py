@@ -133,6 +133,7 @@ class Optimizer:
     history: int = number(10, above=0)
     ftol: float = number(0.0, least=0)  # relative; 0 switches the test off; both are of SciPy's L-BFGS
     gtol: float = number(0.0, least=0)
+    tolerance: float = number(0.0, least=0, below=1)  # least share that the best loss falls by over 50 evaluations
     bounds: bool = False  # keep pixels in 0-255: SciPy's L-BFGS-B by its bounds, the others by clipping each step
     restart_every: int | None = number(None, above=1)  # evaluations after which SciPy's L-BFGS forgets its pairs
     learning_rate: float = number(1.0, above=0)

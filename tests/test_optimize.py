@@ -257,6 +257,39 @@ def test_a_tolerance_ends_the_run_as_converged(tolerance):
     assert_outcome_is_the_best(outcome, trace)
 
 
+@pytest.mark.parametrize(("tolerance", "evaluations"), [(0.0, 120), (0.39, 120), (0.4, 51)])
+def test_a_loss_that_falls_by_a_hundredth_an_evaluation_falls_by_two_fifths_over_fifty(tolerance, evaluations):
+    losses = (0.99**number for number in itertools.count())  # 1 - .99^50 = .395
+    settings = dataclasses.replace(ADAM, max_evaluations=120, tolerance=tolerance)
+    outcome, _ = minimize(lambda image: (next(losses), np.ones(SHAPE)), START, settings)
+    assert outcome.evaluations == evaluations
+    assert outcome.stop_reason.startswith("max_evaluations" if evaluations == 120 else "tolerance: over 50 evaluations")
+
+
+@EVERY
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_tolerance_ends_every_level_where_the_best_has_fallen_by_less(settings, level):
+    settings = dataclasses.replace(settings, max_evaluations=500, restart_every=35)
+    state = State(START.copy())
+    if level:
+        outcome, _ = minimize(rosenbrock, state, dataclasses.replace(settings, max_evaluations=60, tolerance=0.9))
+        state = state.next_level(outcome.image + 0.3)
+    _, trace = minimize(rosenbrock, copy.deepcopy(state), settings)
+    best = np.minimum.accumulate(totals(trace))
+    expected = next(n for n in range(51, len(best)) if best[n - 51] - best[n - 1] < 0.3 * best[n - 51])
+    settings = dataclasses.replace(settings, tolerance=0.3)
+    states: list[State] = []
+    outcome, ended = minimize(
+        rosenbrock, copy.deepcopy(state), settings, on_checkpoint=lambda state: states.append(saved_and_read(state))
+    )
+    assert outcome.stop_reason.startswith("tolerance") and len(ended) == expected
+    assert [image.tobytes() for _, image in ended] == [image.tobytes() for _, image in trace[:expected]]
+    for begun in states[:: max(1, len(states) // 6)]:
+        resumed, rest = minimize(rosenbrock, copy.deepcopy(begun), settings)
+        assert (len(rest), resumed.stop_reason) == (expected - begun.evaluations, outcome.stop_reason)
+        assert resumed.image.tobytes() == outcome.image.tobytes()
+
+
 def test_a_minimum_at_the_start_is_found_with_one_evaluation():
     outcome, trace = minimize(quadratic, CENTER, LBFGS)
     assert len(trace) == outcome.evaluations == 1

@@ -45,9 +45,10 @@ def minimize(
     """Minimize over images from `state`: a new one, `State(image)`, or that of an earlier run.
 
     Exactly `settings.max_evaluations` evaluations are made at this level, the first at the image it starts from, unless
-    the run converges, stalls or is interrupted; each is reported to `on_evaluation`. Whenever the run could go on from
-    the State alone, `on_checkpoint` gets it; how often that is, `saved_only_at_restarts` says. With `settings.bounds`
-    pixels stay between the two `limits` [3], black and white as the network takes them: 0 and 255 less its mean pixel.
+    the run converges, stalls, is interrupted or falls by less than `settings.tolerance`; each is reported to
+    `on_evaluation`. Whenever the run could go on from the State alone, `on_checkpoint` gets it; how often that is,
+    `saved_only_at_restarts` says. With `settings.bounds` pixels stay between the two `limits` [3], black and white as
+    the network takes them: 0 and 255 less its mean pixel.
 
     The optimizer works on the image divided by `unit` [3], since a learning rate means a step in the pixels of its
     source: with pixels from 0 to 1 there, the unit is 255. Raises InputError if the first loss is not finite.

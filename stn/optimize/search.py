@@ -11,6 +11,8 @@ from stn.config import Optimizer
 from stn.objective import Terms
 from stn.optimize.state import Evaluation, State
 
+# Evaluations that `optimizer.tolerance` looks back; ours. Losses rise in between, so that ten would say little.
+LOOKS_BACK = 50
 ValueAndGrad = Callable[[np.ndarray], tuple[Terms, np.ndarray]]
 
 
@@ -44,12 +46,15 @@ class Search:
         self._began = time.perf_counter() - self.state.seconds
 
     def check(self) -> None:
-        """Raise Stop if the budget is spent or the user wants an end."""
+        """Raise Stop if the budget is spent, the user wants an end, or the loss hardly falls any more."""
         reason = self.interrupted()
         if reason and self.last is not None:  # not before there is an image to leave
             raise Stop(reason)
         if self.state.evaluations >= self.settings.max_evaluations:
             raise Stop("max_evaluations")
+        bests, tolerance = self.state.bests, self.settings.tolerance
+        if bests is not None and len(bests) > LOOKS_BACK and bests[0] - bests[-1] < tolerance * abs(bests[0]):
+            raise Stop(f"tolerance: over {LOOKS_BACK} evaluations the loss fell by less than {tolerance:g} of itself")
 
     def evaluate(self, image: np.ndarray) -> tuple[float, np.ndarray]:
         """Total and gradient at `image` [1, h, w, 3]; the best so far is kept in the state. Raises Stop, NotFinite."""
@@ -63,6 +68,9 @@ class Search:
         finite = math.isfinite(terms.total) and bool(np.isfinite(gradient).all())
         if finite and (state.best is None or terms.total < state.best.terms.total):
             state.best, state.best_image, state.best_gradient = evaluation, image.copy(), gradient.copy()
+        if self.settings.tolerance and state.best is not None:
+            bests = np.empty(0) if state.bests is None else state.bests
+            state.bests = np.append(bests, state.best.terms.total)[-LOOKS_BACK - 1 :]
         self.on_evaluation(evaluation, image)
         if not finite:
             raise NotFinite

@@ -42,6 +42,7 @@ class State:
     best: Evaluation | None = None
     best_image: np.ndarray | None = None
     best_gradient: np.ndarray | None = None
+    bests: np.ndarray | None = None  # totals of the best after each of the last evaluations, where a tolerance asks
     memory: dict[str, Any] = field(default_factory=dict)
 
     @property
