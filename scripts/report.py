@@ -2,6 +2,7 @@
 
 python scripts/report.py multirun/2026-01-31/12-00-00      all runs below it: DIRECTORY/report.html
 python scripts/report.py mine/seed=0 mine/seed=1             two runs: in what they differ, comparison.html
+python scripts/report.py multirun/mine --live              the same as a page that stays current while runs go on
 """
 
 import argparse
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stn import errors, report, runs, statistics, sweep_table, tables
+from stn import errors, live, report, runs, statistics, sweep_table, tables
 from stn.errors import InputError
 
 
@@ -42,6 +43,9 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--wandb", action="store_true", help="also log a table with the pictures to the sweep's W&B group"
     )
+    parser.add_argument("--live", action="store_true", help="serve the page and keep it current, on this machine only")
+    parser.add_argument("--host", help="with --live: also for others who have the address, on this name or number")
+    parser.add_argument("--port", type=int, help=f"with --live (default {live.PORT}, or one that is free)")
     return parser.parse_args(words)
 
 
@@ -49,7 +53,11 @@ def main() -> None:
     given = parse()
     if given.max_px < 1:
         raise InputError(f"--max-px {given.max_px}: must be at least 1")
-    if len(given.paths) == 1:
+    if given.live:
+        watch(given)
+    elif given.host or given.port is not None:
+        raise InputError("--host and --port go with --live")
+    elif len(given.paths) == 1:
         one_tree(given.paths[0], given)
     elif len(given.paths) == 2:
         two_runs(*given.paths, given)
@@ -58,6 +66,15 @@ def main() -> None:
             f"{len(given.paths)} directories given: one gives a report over all runs below it, two runs are compared; "
             "for more give the directory that holds them"
         )
+
+
+def watch(given: argparse.Namespace) -> None:
+    others = [given.output, *given.table, *given.front, given.wandb]
+    if len(given.paths) > 1 or any(others):
+        raise InputError(
+            "--live takes one directory, and writes nothing; leave out --output, --table, --front, --wandb"
+        )
+    live.serve(given.paths[0], given.host, given.port)
 
 
 def one_tree(directory: Path, given: argparse.Namespace) -> None:

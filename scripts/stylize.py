@@ -12,6 +12,7 @@ usage: python scripts/stylize.py content.path=PHOTO style.path=PAINTING [KEY=VAL
   init=noise                     the first image; content, style, noise, blend, file
   optimizer=adam                 or lbfgs, torch_lbfgs, spectral_lbfgs
   seed=1                         of the noise
+  view=true                      watch it in a browser while it goes
   hydra.run.dir=outputs/mine     where the run goes; typed again, it goes on there (-m: hydra.sweep.dir=)
 
 All keys: docs/configuration.md. Presets: docs/systems.md. Sweeps, clusters: docs/sweeps.md. Python: docs/api.md.
@@ -32,7 +33,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stn import cells, config, errors, interrupts, runs, sweeps, typed
+from stn import beside, cells, config, errors, interrupts, runs, sweeps, typed
 
 problems: list[Exception] = []
 
@@ -45,7 +46,10 @@ def stylize(overrides: DictConfig) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             cell(overrides, run_dir)
         else:
-            stylize_one(config.parse(overrides, HydraConfig.get().overrides.task), run_dir)
+            settings = config.parse(overrides, HydraConfig.get().overrides.task)
+            if settings.view:
+                beside.start(run_dir)
+            stylize_one(settings, run_dir)
             say_what_next(run_dir)
     except (errors.InputError, errors.Interrupted) as error:
         problems.append(error)  # Hydra would print a line of its own before ours
@@ -98,13 +102,14 @@ def say_what_next(run_dir: Path) -> None:
 
 def main() -> None:
     sys.argv[1:] = typed.quoted(sys.argv[1:])
-    try:
-        stylize()
-    except Exception as error:
-        sweeps.end(error)
-    sweeps.end()
-    if problems:
-        raise problems[0]
+    with beside.kept_up():
+        try:
+            stylize()
+        except Exception as error:
+            sweeps.end(error)
+        sweeps.end()
+        if problems:
+            raise problems[0]
 
 
 if __name__ == "__main__":

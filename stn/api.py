@@ -21,6 +21,7 @@ ELSEWHERE = {
     "content.path": "give the picture as the first argument",
     "style.path": "give the picture as the second argument",
     "output": "use save(FILE) of the result",
+    "view": "leave it out; `python scripts/report.py DIRECTORY --live` shows the run while it goes",
     "figures": "leave it out; `python scripts/report.py DIRECTORY` shows before, after and curves",
 }
 

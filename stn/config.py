@@ -24,7 +24,7 @@ from stn.schema import Color, Config, Image, Init, Level, Optimizer  # noqa: F40
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 
 # What names a run or shows it, but changes no pixel of its picture.
-INERT_KEYS = ("name", "tracking", "output", "figures", "force", "threads")
+INERT_KEYS = ("name", "tracking", "output", "view", "figures", "force", "threads")
 
 
 ConfigStore.instance().store(name="schema", node=Config)

@@ -1,6 +1,7 @@
 """One HTML page over any tree of run directories, or over two: pictures, groups over seeds, fronts, curves, table."""
 
 import base64
+import functools
 import io
 import json
 import re
@@ -22,6 +23,8 @@ SHOWN = (*statistics.RESULTS, "stop_reason")
 
 # Puts a picture where the page finds it, and gives its key among the page's pictures; None if it cannot be read.
 Keep = Callable[[Path], str | None]
+List = Callable[[str, runs.Run, Keep, int], dict[str, Any]]  # as `list_run`
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 def write(directory: Path, path: Path, max_px: int = 512) -> int:
@@ -66,14 +69,17 @@ def below(directory: Path) -> list[runs.Run]:
     return found
 
 
-def collect(title: str, named: Mapping[str, runs.Run], keep: Keep) -> dict[str, Any]:
-    """All that the page shows of these runs, as plain values, but for `pictures` by the keys that `keep` gave."""
+def collect(title: str, named: Mapping[str, runs.Run], keep: Keep, listed: List | None = None) -> dict[str, Any]:
+    """All that the page shows of these runs, as plain values, but for `pictures` by the keys that `keep` gave.
+
+    `listed` may give what it remembers of a run in place of calling `list_run`.
+    """
     found = list(named.values())
     points = min(CURVE_POINTS, max(50, ALL_POINTS // max(1, len(found))))
-    listed = [_listed(name, run, keep, points) for name, run in named.items()]
-    for run, chosen in zip(listed, runs.parameters(found), strict=True):
-        run["parameters"] = chosen
-    parameters = list(dict.fromkeys(key for run in listed for key in run["parameters"]))
+    chosen = runs.parameters(found)
+    shown = [(listed or list_run)(name, run, keep, points) for name, run in named.items()]
+    shown = [run | {"parameters": own} for run, own in zip(shown, chosen, strict=True)]
+    parameters = list(dict.fromkeys(key for own in chosen for key in own))
     results = statistics.results(found)
     return {
         "title": title,
@@ -82,18 +88,21 @@ def collect(title: str, named: Mapping[str, runs.Run], keep: Keep) -> dict[str, 
         "main": tables.main_results(found),
         "results": results + ["stop_reason"] * any(run.summary.get("stop_reason") for run in found),
         "headings": {key: tables.heading(key) for key in (*parameters, *results) if tables.heading(key) != key},
-        "runs": listed,
+        "runs": shown,
         **_grouped(named, [*results, *parameters]),
     }
 
 
-def html(page: Mapping[str, Any]) -> str:
-    """The page as one file that needs no other."""
+def html(page: Mapping[str, Any] | None, policy: str = POLICY) -> str:
+    """The page as one file that needs no other; without data it asks its server for them.
+
+    `policy`: what the browser may load, a Content-Security-Policy.
+    """
     data = json.dumps(page, allow_nan=False).replace(
         "<", "\\u003c"
     )  # inside a script element only `<` can end the data
-    script = "".join(_part(name) for name in ("runs.js", "charts.js"))
-    parts = {"style": _part("report.css"), "data": data, "script": script}
+    script = "".join(_part(name) for name in ("runs.js", "live.js", "charts.js"))
+    parts = {"style": _part("report.css"), "data": data, "script": script, "policy": policy}
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("report.html"))
 
 
@@ -114,13 +123,18 @@ class Embedded:
 
     def add(self, key: str, rgb: np.ndarray) -> str:
         """Embed `rgb` [h, w, 3] 0-255 and give its key."""
-        scale = min(1.0, self._max_px / max(rgb.shape[:2]))
-        if scale < 1:
-            rgb = resizing.resize(rgb, *(max(1, round(side * scale)) for side in rgb.shape[:2]))
-        data = io.BytesIO()
-        Image.fromarray(images.to_bytes(rgb)).save(data, "JPEG", quality=92, subsampling=0)
-        self.pictures[key] = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
+        self.pictures[key] = "data:image/jpeg;base64," + base64.b64encode(jpeg(rgb, self._max_px)).decode()
         return key
+
+
+def jpeg(rgb: np.ndarray, max_px: int) -> bytes:
+    """`rgb` [h, w, 3] 0-255 as the page has it: a JPEG, no side above `max_px`."""
+    scale = min(1.0, max_px / max(rgb.shape[:2]))
+    if scale < 1:
+        rgb = resizing.resize(rgb, *(max(1, round(side * scale)) for side in rgb.shape[:2]))
+    data = io.BytesIO()
+    Image.fromarray(images.to_bytes(rgb)).save(data, "JPEG", quality=92, subsampling=0)
+    return data.getvalue()
 
 
 def _part(name: str) -> str:
@@ -162,7 +176,7 @@ def _known(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _listed(name: str, run: runs.Run, keep: Keep, points: int) -> dict[str, Any]:
+def list_run(name: str, run: runs.Run, keep: Keep, points: int) -> dict[str, Any]:
     """One run as the page has it; curves have at most `points` points."""
     shown = {key: value for key, value in run.summary.items() if key in SHOWN or key.startswith("measures/")}
     return {
@@ -171,7 +185,7 @@ def _listed(name: str, run: runs.Run, keep: Keep, points: int) -> dict[str, Any]
         "reason": _reason(run),
         "results": {key: runs.finite(value) for key, value in shown.items()},
         **_curves(run.metrics, points),
-        "after": keep(run.path / runs.PICTURE),
+        "after": keep(run.latest),
         "before": _before(run, keep),
         "command": _again(run),
     }
@@ -199,7 +213,8 @@ def _reason(run: runs.Run) -> str:
         return ""
     if run.state == "failed":
         return str(run.failure.get("error", ""))
-    return f"{len(run.metrics.get('evaluation', ()))} of {_budget(run.settings)} evaluations"
+    budget = sum(evaluations for _, evaluations in runs.levels(run.settings))
+    return f"{len(run.metrics.get('evaluation', ()))} of {budget or '?'} evaluations"
 
 
 def _again(run: runs.Run) -> str:
@@ -211,11 +226,17 @@ def _again(run: runs.Run) -> str:
     return ""
 
 
+@functools.lru_cache(maxsize=100)
+def _sha256(path: Path, modified: int) -> str:
+    """The checksum of a picture that many runs share, as long as it is not modified."""
+    return files.sha256(path)
+
+
 def _before(run: runs.Run, keep: Keep) -> str | None:
     """The content picture, if it is at hand and unchanged; else the first progress picture."""
     try:
         path = assets.locate_image(run.settings["content"]["path"])
-        if path.is_file() and files.sha256(path) == run.provenance["inputs_sha256"]["content"]:
+        if path.is_file() and _sha256(path, path.stat().st_mtime_ns) == run.provenance["inputs_sha256"]["content"]:
             return keep(path)
     except (KeyError, TypeError, InputError, OSError):
         pass
@@ -242,11 +263,3 @@ def _curves(metrics: Mapping[str, np.ndarray], points: int) -> dict[str, Any]:
 def _rounded(column: np.ndarray) -> list[Any]:
     """Five digits, more than can be drawn."""
     return [runs.finite(float(f"{value:.5g}")) for value in column.tolist()]
-
-
-def _budget(settings: dict[str, Any]) -> Any:
-    try:
-        levels = settings["pyramid"]["levels"]
-        return settings["optimizer"]["max_evaluations"] + sum(level["max_evaluations"] for level in levels)
-    except (KeyError, TypeError):
-        return "?"

@@ -162,6 +162,7 @@ class Tracking:
     mode: str = one_of("offline", "offline", "online", "off")
     project: str = "${oc.env:WANDB_PROJECT,stn}"
     progress_every: int = number(100, least=0)  # evaluations between intermediate pictures; 0: none
+    view_seconds: float = number(2.0, least=0)  # between pictures for the live page, if one is open; 0: none
     checkpoint_seconds: float = number(30.0, least=0)  # between checkpoints; SciPy's L-BFGS: where it restarts
     keep_checkpoint: bool = True  # after the end, for a larger optimizer.max_evaluations to go on from
 
@@ -188,4 +189,5 @@ class Config:
     threads: int | None = number(None, above=0)  # of TensorFlow within an operation; null: one a core
     output: str | None = None  # a copy of the result; PNG, JPEG, WebP or TIFF by its name
     force: bool = False  # start a run directory anew that was made with other settings
+    view: bool = False  # show the run in a browser while it goes (stn/beside.py)
     figures: bool = False  # also draw comparison.png and losses.png

@@ -8,8 +8,13 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+<<<<<<< HEAD
 from stn import config, images, interrupts, optimize, run_directory, runs, wandb_run
 from stn.errors import Interrupted
+=======
+from stn import config, images, interrupts, optimize, run_directory, runs, viewers
+from stn.errors import InputError, Interrupted
+>>>>>>> ff2b6f6 (Live: a page that watches runs while they go on (work in progress))
 from stn.optimize import Evaluation, State
 
 # Plain lines a run leaves where there is no terminal.
@@ -35,6 +40,7 @@ class Watch:
         levels = config.levels(settings)
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings.tracking.progress_every
+        self._forming = viewers.Forming(directory.path / runs.VIEW, settings.tracking.view_seconds)
         # Where a State to save is rare, each is saved, however short ago the last one was.
         rare = optimize.saved_only_at_restarts(settings.optimizer.name)
         self._checkpoint_seconds = 0.0 if rare else settings.tracking.checkpoint_seconds
@@ -56,10 +62,15 @@ class Watch:
         self._progress.show(evaluation)
         self._wandb.log(row)
         every = self._progress_every
-        if every and evaluation.index and evaluation.index % every == 0 and np.isfinite(image).all():
-            rgb = self.shown(images.from_network(image, self._mean_pixel))
+        due = every and evaluation.index and evaluation.index % every == 0
+        if due and (rgb := self._rgb(image)) is not None:
             self._directory.write_image(f"progress/{evaluation.index:06d}.png", rgb)
             self._wandb.log_image("progress", rgb, evaluation.index)
+        self._forming.show(lambda: self._rgb(image))
+
+    def _rgb(self, image: np.ndarray) -> np.ndarray | None:
+        """The picture as it is saved, `rgb`; None if it is not finite."""
+        return self.shown(images.from_network(image, self._mean_pixel)) if np.isfinite(image).all() else None
 
     def on_checkpoint(self, state: State) -> None:
         """Save a State to go on from, every `tracking.checkpoint_seconds` and where the user or the budget ends it."""

@@ -93,14 +93,16 @@ const CHOICES = ["rows", "columns", "run", "against", "baseline", "x", "y", "alo
 function defaults() {
   const compared = page.comparison ? page.runs.map(run => run.name) : [];
   const first = (...keys) => keys.find(key => page.axes.includes(key)) ?? page.axes[0] ?? "";
-  return { sort: "run", desc: "", filter: "", rows: compared.length ? "" : page.parameters[0] ?? "", columns: compared.length ? "run" : page.parameters[1] ?? "",
-    run: compared[1] ?? (page.runs.find(run => run.after) ?? page.runs[0]).name, against: compared[0] ?? "", baseline: "0",
+  const [rows, columns] = page.parameters, places = [rows, columns].map(key => values(page.runs, key).length);
+  const sparse = places[0] * places[1] > 4 * page.runs.length; // a random search: no two runs share a row
+  return { sort: "run", desc: "", filter: "", rows: compared.length ? "" : rows ?? "", columns: compared.length ? "run" : sparse ? "" : columns ?? "",
+    run: compared[1] ?? (page.runs.find(run => run.after) ?? page.runs[0])?.name ?? "", against: compared[0] ?? "", baseline: "0",
     x: first("measures/features", "measures/content", "picture/loss/content"), y: first("measures/gram", "measures/style", "picture/loss/style"), along: page.along, logx: "", logy: "",
     term: "loss/total", over: "evaluation", best: "1", log: "1", every: "" };
 }
 function options(id, names, none) {
   const pairs = [...(none ? [["", none]] : []), ...names.map(name => Array.isArray(name) ? name : [name, name])];
-  get(id).replaceChildren(...pairs.map(([value, text]) => element("option", { value }, text)));
+  fill(get(id), ...pairs.map(([value, text]) => element("option", { value }, text)));
 }
 function set(changes) {
   Object.assign(chosen, changes);
@@ -112,7 +114,8 @@ function draw() {
   const runs = visible();
   for (const id of ["filter", ...CHOICES]) if (get(id).value !== view[id]) get(id).value = view[id];
   for (const id of SWITCHES) get(id).checked = view[id] === "1";
-  drawGrid(runs); drawDifferences(); drawSlider(); drawGroups(runs); drawFronts(runs); drawCurves(runs); drawRuns(runs); drawCommands(runs);
+  drawLive(); drawGrid(runs); drawDifferences(); drawSlider(); drawGroups(runs); drawFronts(runs); drawCurves(runs); drawRuns(runs); drawCommands(runs);
+  look();
 }
 function readAddress() {
   for (const key of Object.keys(chosen)) delete chosen[key];
@@ -122,7 +125,7 @@ function show(data) {
   page = data;
   columns = ["run", "state", ...(page.runs.some(run => run.reason) ? ["reason"] : []), ...page.parameters, ...page.results];
   document.title = get("title").textContent = page.title;
-  get("notes").replaceChildren(...page.notes.map(note => element("li", {}, note)));
+  fill(get("notes"), ...page.notes.map(note => element("li", {}, note)));
   options("rows", page.parameters, "(none)");
   options("columns", ["run", ...page.parameters], "(none)");
   options("run", page.runs.map(run => run.name));
@@ -138,6 +141,7 @@ for (const id of CHOICES) get(id).addEventListener("change", event => set({ [id]
 for (const id of SWITCHES) get(id).addEventListener("change", event => set({ [id]: event.target.checked ? "1" : "0" }));
 get("filter").addEventListener("input", event => set({ filter: event.target.value }));
 get("position").addEventListener("input", moveSplit);
-window.addEventListener("hashchange", () => { readAddress(); draw(); });
+window.addEventListener("hashchange", () => { readAddress(); if (page) draw(); });
 readAddress();
-show(JSON.parse(get("data").textContent));
+const given = JSON.parse(get("data").textContent);
+if (given) show(given); else follow();

@@ -7,9 +7,40 @@ const chosen = {}; // of the view, what the reader chose; the address keeps it
 // Everything from the data goes through textContent or an attribute, never through markup.
 function element(tag, attributes = {}, ...children) {
   const made = SVG.includes(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) name.startsWith("on") ? made.addEventListener(name.slice(2), value) : made.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) name.startsWith("on") ? made[name] = value : made.setAttribute(name, value);
   made.append(...children);
   return made;
+}
+// As parent.replaceChildren, but what is there already stays, and with it focus, scroll and pictures.
+function fill(parent, ...children) {
+  children.forEach((child, i) => {
+    const made = typeof child === "string" ? document.createTextNode(child) : child, old = parent.childNodes[i];
+    if (!old) parent.append(made);
+    else if (old.nodeName !== made.nodeName) old.replaceWith(made);
+    else if (made.nodeType === Node.ELEMENT_NODE) become(old, made);
+    else if (old.data !== made.data) old.data = made.data;
+  });
+  while (parent.childNodes.length > children.length) parent.lastChild.remove();
+}
+function become(old, made) {
+  for (const { name } of [...old.attributes]) if (!made.hasAttribute(name) && name !== "src") old.removeAttribute(name);
+  for (const { name, value } of made.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  old.onclick = made.onclick;
+  fill(old, ...made.childNodes);
+}
+// A picture that has an address is asked for when it is seen, not before; one inside the page is there.
+function picture(key, alt) {
+  const address = page.pictures[key];
+  return element("img", address.startsWith("data:") ? { src: address, alt } : { "data-src": address, alt });
+}
+const seen = new IntersectionObserver(entries => entries.forEach(({ isIntersecting, target }) => {
+  if (!isIntersecting) return;
+  seen.unobserve(target);
+  target.onerror = () => target.removeAttribute("src"); // the next look asks again
+  target.src = target.dataset.src;
+}));
+function look() {
+  for (const image of document.querySelectorAll("img[data-src]")) if (image.getAttribute("src") !== image.dataset.src) seen.observe(image);
 }
 const isResult = column => page.results.includes(column);
 const field = (run, column) => column === "run" ? run.name : ["state", "reason"].includes(column) ? run[column] : column in run.parameters ? run.parameters[column] : run.results[column];
@@ -54,16 +85,20 @@ const kept = column => view.every === "1" || !(column.startsWith("measures/") &&
 
 function drawRuns(runs) {
   const drawn = columns.filter(kept);
-  get("runs").tHead.replaceChildren(element("tr", {}, ...drawn.map(column => element("th", { title: column },
+  fill(get("runs").tHead, element("tr", {}, ...drawn.map(column => element("th", { title: column },
     element("button", { onclick: () => set({ sort: column, desc: view.sort === column && !view.desc ? "1" : "" }) },
       heading(column) + (view.sort === column ? (view.desc ? " ▾" : " ▴") : ""))))));
-  get("runs").tBodies[0].replaceChildren(...runs.map(run => element("tr", { class: run.name === view.run ? "chosen" : "", onclick: () => set({ run: run.name }) },
+  fill(get("runs").tBodies[0], ...runs.map(run => element("tr", { class: run.name === view.run ? "chosen" : "", onclick: () => set({ run: run.name }) },
     ...drawn.map(column => {
       const value = field(run, column);
       const text = column === "run" ? element("button", {}, value) : shown(value, column);
-      return element("td", { class: typeof value === "number" ? "number" : column === "state" && value !== "finished" ? "bad" : column === "reason" ? "reason" : "", title: value ?? "" }, text);
+      return element("td", { class: typeof value === "number" ? "number" : column === "state" && !["finished", "running"].includes(value) ? "bad" : column === "reason" ? "reason" : "", title: value ?? "" }, text);
     }))));
+<<<<<<< HEAD
   get("count").textContent = `${runs.length} of ${page.runs.length} runs shown; ` + ["finished", "unfinished", "failed", "missing"].filter(state => state !== "missing" || page.runs.some(run => run.state === state)).map(state => `${page.runs.filter(run => run.state === state).length} ${state}`).join(", ");
+=======
+  get("count").textContent = `${runs.length} of ${page.runs.length} runs shown; ` + [...new Set(["finished", "unfinished", "failed", ...page.runs.map(run => run.state)])].map(state => `${page.runs.filter(run => run.state === state).length} ${state}`).join(", ");
+>>>>>>> ff2b6f6 (Live: a page that watches runs while they go on (work in progress))
 }
 const ofKey = (run, key) => key === "run" ? run.name : setting(run.parameters[key]);
 const values = (runs, key) => key ? [...new Set(runs.map(run => ofKey(run, key)))].sort(natural) : [""];
@@ -71,13 +106,18 @@ function drawGrid(all) {
   const runs = all.filter(run => page.parameters.every(key => key in run.parameters)); // one refused at once has none
   const across = values(runs, view.columns), down = values(runs, view.rows);
   const others = page.parameters.filter(key => key !== view.rows && key !== view.columns && view.columns !== "run" && values(runs, key).length > 1);
+  const place = (row, column) => JSON.stringify([row, column]), cells = new Map();
+  for (const run of runs) {
+    const here = place(view.rows ? ofKey(run, view.rows) : "", view.columns ? ofKey(run, view.columns) : "");
+    cells.set(here, [...(cells.get(here) ?? []), run]);
+  }
   const cell = (row, column) => {
-    const here = runs.filter(run => (!view.rows || ofKey(run, view.rows) === row) && (!view.columns || ofKey(run, view.columns) === column));
+    const here = cells.get(place(row, column)) ?? [];
     return element("td", {}, ...(here.length ? here : [null]).map(run => {
       if (!run || !run.after) return element("div", { class: "none" }, run ? `${run.name}: ${run.state}` : "no run");
       const caption = others.map(key => `${brief(key)}=${setting(run.parameters[key])}`).join(", ");
       return element("button", { class: "picture", title: run.name, onclick: () => set({ run: run.name }) },
-        element("img", { src: page.pictures[run.after], alt: `result of ${run.name}`, loading: "lazy" }),
+        picture(run.after, `result of ${run.name}`),
         element("span", {}, caption + (run.state === "finished" ? "" : ` (${run.state})`)));
     }));
   };
@@ -86,21 +126,19 @@ function drawGrid(all) {
   get("difference").textContent = page.comparison?.note ?? "";
   if (page.comparison?.picture) {
     head.append(element("th", {}, "their difference"));
-    rows[0]?.append(element("td", {}, element("img", { src: page.pictures[page.comparison.picture], alt: "the difference of the two pictures" })));
+    rows[0]?.append(element("td", {}, picture(page.comparison.picture, "the difference of the two pictures")));
   }
-  get("grid").replaceChildren(head, ...rows);
+  fill(get("grid"), head, ...rows);
 }
 function drawSlider() {
   const named = name => page.runs.find(candidate => candidate.name === name);
   const run = named(view.run), other = named(view.against);
   const before = run && (other ? other.after : run.before);
-  get("slider").replaceChildren();
   get("position").hidden = !(run && run.after && before);
   get("note").textContent = !run || !run.after ? "This run has no picture." : before ? `Left of the line the result, right of it ${other ? other.name : "the content (or the first progress picture)"}.` : "";
-  if (!run || !run.after) return;
-  get("slider").append(element("img", { src: page.pictures[before || run.after], alt: "before" }));
-  if (!before) return;
-  get("slider").append(element("div", { class: "over" }, element("img", { src: page.pictures[run.after], alt: "after" })), element("div", { id: "split" }));
+  const under = run && run.after ? [picture(before || run.after, "before")] : [];
+  const over = under.length && before ? [element("div", { class: "over" }, picture(run.after, "after")), element("div", { id: "split" })] : [];
+  fill(get("slider"), ...under, ...over);
   moveSplit();
 }
 function moveSplit() {
@@ -113,7 +151,7 @@ function drawDifferences() {
   get("differences").hidden = !page.comparison;
   if (!page.comparison) return;
   const ratio = (kind, one, other) => kind === "result" && one > 0 && other > 0 ? `× ${result(other / one)}` : "";
-  get("changes").replaceChildren(element("tr", {}, ...["", "key", ...page.runs.map(run => run.name), ""].map(name => element("th", {}, name))),
+  fill(get("changes"), element("tr", {}, ...["", "key", ...page.runs.map(run => run.name), ""].map(name => element("th", {}, name))),
     ...page.comparison.rows.map(([kind, key, ...both]) => element("tr", {}, element("td", {}, kind), element("td", {}, heading(key)),
       ...both.map(value => element("td", { class: "long" }, kind === "result" ? result(value) : setting(value))), element("td", {}, ratio(kind, ...both)))));
 }
@@ -128,8 +166,8 @@ function drawGroups(runs) {
   const baseline = page.groups[view.baseline] ?? page.groups[0];
   get("seeds").hidden = !page.groups.length || Boolean(page.comparison);
   get("oneseed").textContent = page.groups.some(group => group.runs.length > 1) ? "" : "Here is one seed each, which tells nothing of noise: seed=0,1,2 would.";
-  get("groups").tHead.replaceChildren(element("tr", {}, ...[...keys, "seeds", ...drawn].map(column => element("th", { title: column }, heading(column)))));
-  get("groups").tBodies[0].replaceChildren(...page.groups.filter(group => group.runs.some(name => names.has(name))).map(group =>
+  fill(get("groups").tHead, element("tr", {}, ...[...keys, "seeds", ...drawn].map(column => element("th", { title: column }, heading(column)))));
+  fill(get("groups").tBodies[0], ...page.groups.filter(group => group.runs.some(name => names.has(name))).map(group =>
     element("tr", { class: group.runs.includes(view.run) ? "chosen" : "", onclick: () => set({ run: group.runs[0] }) },
       ...keys.map(key => element("td", {}, setting(group.parameters[key]))), element("td", { class: "number" }, String(group.runs.length)),
       ...drawn.map(column => {
@@ -140,5 +178,5 @@ function drawGroups(runs) {
       }))));
 }
 function drawCommands(runs) {
-  get("commands").replaceChildren(...runs.map(run => element("div", {}, element("b", {}, run.name), element("pre", {}, run.command || "not known"))));
+  fill(get("commands"), ...runs.map(run => element("div", {}, element("b", {}, run.name), element("pre", {}, run.command || "not known"))));
 }

@@ -1,0 +1,42 @@
+// Of the page that scripts/report.py --live serves: what goes on, what waits, and news from the server.
+const SECONDS = 2; // between two questions
+const TIMES = 10; // or so many times what an answer took, so that the runs keep the processor
+const duration = seconds => seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+function drawLive() {
+  get("live").hidden = !page.live;
+  if (!page.live) return;
+  const { going_on: running, waiting } = page.live;
+  fill(get("goingon"), ...running.map(run => element("div", { class: "bar" }, element("b", {}, run.name),
+    element("progress", { value: run.done, max: run.of, "aria-label": `evaluations of ${run.name}` }),
+    [`${run.done} of ${run.of} evaluations`, run.rate && `${result(run.rate)} a second`, run.left !== null && `${duration(run.left)} left`].filter(Boolean).join(", "))));
+  if (!page.runs.length) fill(get("goingon"), "No run is there yet.");
+  get("queue").hidden = !waiting.length;
+  fill(get("queue").querySelector("summary"), `${waiting.length} of the sweep not begun`);
+  fill(get("queue").querySelector("div"), ...waiting.map(([name, overrides]) => element("div", {}, `${name}: ${overrides}`)));
+}
+function tell(text) {
+  if (get("connection").textContent !== text) get("connection").textContent = text; // said aloud only when it changes
+  get("live").hidden = !text && !page?.live;
+}
+// Asks as long as the page is seen; a hidden one asks when it is seen again.
+async function follow() {
+  for (let tag = null; ;) {
+    const start = Date.now(), answer = document.hidden ? null : await news();
+    if (answer?.ok) {
+      tell("");
+      if (answer.tag !== tag) show(answer.data); else look();
+      tag = answer.tag;
+    } else if (answer) tell(answer.text);
+    const rest = Math.max(SECONDS * 1000, TIMES * (Date.now() - start));
+    await new Promise(wake => { setTimeout(wake, rest); document.addEventListener("visibilitychange", wake, { once: true }); });
+  }
+}
+async function news() {
+  try {
+    const answer = await fetch("data.json", { cache: "no-cache" });
+    if (!answer.ok) return { text: `The server says: ${await answer.text()}` };
+    return { ok: true, tag: answer.headers.get("ETag"), data: await answer.json() };
+  } catch {
+    return { text: "The server does not answer; the page goes on when it does." };
+  }
+}
