@@ -11,12 +11,14 @@ import secrets
 import socket
 import socketserver
 import sys
+import threading
+import webbrowser
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from stn import report
+from stn import errors, report
 from stn.errors import InputError
 from stn.tree import Tree
 
@@ -69,6 +71,9 @@ class Server(http.server.ThreadingHTTPServer):
         """Serve, behind the runs of this machine: their processor is theirs."""
         with contextlib.suppress(OSError):
             os.nice(NICENESS)
+        threading.Thread(
+            target=self.tree.data, daemon=True
+        ).start()  # so that the first page need not wait for all of it
         self.serve_forever()
 
     @property
@@ -155,5 +160,20 @@ def serve(root: Path, host: str | None = None, port: int | None = None) -> None:
             server.run()
 
 
+def serve_beside(root: Path) -> None:
+    """Serve in a process that a run started (stn/beside.py), until that closes the pipe between them; open a browser."""
+    with Server(root) as server:
+        print(f"live: {server.address}", file=sys.stderr, flush=True)
+        threading.Thread(target=server.run, daemon=True).start()
+        # Without a screen Python would open a browser that draws in the terminal, where there is such.
+        if sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))):
+            threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
+        sys.stdin.read()
+
+
 def _said(status: HTTPStatus, text: str) -> tuple[HTTPStatus, str, bytes, str]:
     return status, "text/plain; charset=utf-8", f"{text}\n".encode(), "no-store"
+
+
+if __name__ == "__main__":
+    errors.run_command(lambda: serve_beside(Path(sys.argv[1])))

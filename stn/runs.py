@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import functools
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -208,14 +209,14 @@ def short(value: Any) -> Any:
 
 def finite(value: Any) -> Any:
     """A value as JSON can hold it, which knows no NaN and no infinity: those become text."""
-    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings as {"objective.style_weight": …}; lists stay as they are."""
     found: dict[str, Any] = {}
     for key, value in settings.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return found
 
 

@@ -22,10 +22,11 @@ ASK_SECONDS = viewers.LASTING / 3
 
 
 class Known(NamedTuple):
-    """A run as it was read, and the stamps of its files then."""
+    """A run as it was read, the stamps of its files then, and whether they all lie in its tree."""
 
     run: runs.Run
     stamp: tuple[Any, ...]
+    inside: bool
 
 
 class Tree:
@@ -37,7 +38,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self._known: dict[str, Known] = {}
+        self._known: dict[Path, Known] = {}
         self._listed: dict[tuple[str, int], tuple[runs.Run, dict[str, Any]]] = {}
         self._pictures: dict[str, tuple[Path, int]] = {}
         self._reading, self._drawing = threading.Lock(), threading.Lock()
@@ -66,16 +67,17 @@ class Tree:
         return None
 
     def _collect(self) -> dict[str, Any]:
-        known = {tables.name_of(run, self.root): run for run in runs.below(self.root)}
-        left_out = [name for name, run in known.items() if not all(self._is_inside(run.path / each) for each in READ)]
-        named = {name: self._as_read(name, run) for name, run in known.items() if name not in left_out}
+        known = {tables.name_of(run, self.root): self._as_read(run) for run in runs.below(self.root)}
+        named = {name: each.run for name, each in known.items() if each.inside}
+        left_out = [name for name in known if name not in named]
         page = report.collect(self.root.name, named, self._keep, self._list)
         page["notes"] += [f"{name}: not read, since a file of it is a link that leads out of it" for name in left_out]
         going_on = {name: pace for name, run in named.items() if (pace := underway.pace(run, time.time()))}
         for run in page["runs"]:
             run["state"] = "running" if run["name"] in going_on else run["state"]
-        places = dict.fromkeys([self.root, *(run.path.parent for run in known.values() if run.path != self.root)])
-        waiting = {place / name: given for place in places for name, given in underway.waiting(place).items()}
+        places = dict.fromkeys([self.root, *(run.path.parent for run in named.values() if run.path != self.root)])
+        sweeps = [place for place in places if self._is_inside(place / underway.SWEEP)]
+        waiting = {place / name: given for place in sweeps for name, given in underway.waiting(place).items()}
         page["live"] = {
             "going_on": [{"name": name, **pace} for name, pace in going_on.items()],
             "waiting": [[str(path.relative_to(self.root)), " ".join(given)] for path, given in waiting.items()],
@@ -83,13 +85,14 @@ class Tree:
         keys = {key for run in page["runs"] for key in (run["before"], run["after"]) if key}
         return page | {"pictures": {key: f"picture/{key}.jpg?{self._pictures[key][1]}" for key in sorted(keys)}}
 
-    def _as_read(self, name: str, run: runs.Run) -> runs.Run:
-        """The run with what was read of it before, unless a file has changed."""
+    def _as_read(self, run: runs.Run) -> Known:
+        """What was read of the run before, unless a file has changed."""
         stamp = tuple(_stamp(run.path / each) for each in (*READ, *PICTURES))
-        known = self._known.get(name)
+        known = self._known.get(run.path)
         if known is None or known.stamp != stamp:
-            known = self._known[name] = Known(run, stamp)
-        return known.run
+            inside = all(self._is_inside(run.path / each) for each in READ)
+            known = self._known[run.path] = Known(run, stamp, inside)
+        return known
 
     def _list(self, name: str, run: runs.Run, keep: report.Keep, points: int) -> dict[str, Any]:
         known = self._listed.get((name, points))

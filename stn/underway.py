@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from stn import runs
 
+SWEEP = "multirun.yaml"  # what Hydra's sweeper leaves: the settings of the sweep
 ROWS = 20  # of metrics.csv, the last ones, over which the pace is taken
 # How long a run may write nothing: until its first evaluation, which waits for the network and its compilation; after
 # it, so many evaluations and seconds.
@@ -52,7 +53,7 @@ def waiting(sweep_dir: Path) -> dict[str, list[str]]:
 
     None where Hydra's own sweeper does not number them.
     """
-    planned = _planned(sweep_dir / "multirun.yaml", runs.modified(sweep_dir / "multirun.yaml"))
+    planned = _planned(sweep_dir / SWEEP, runs.modified(sweep_dir / SWEEP))
     left = (runs.PROVENANCE, runs.FAILED)
     return {
         name: given for name, given in planned.items() if not any((sweep_dir / name / each).exists() for each in left)

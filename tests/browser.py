@@ -46,8 +46,8 @@ class Browser:
         self._profile.cleanup()
 
     def open(self, address: str, width: int = 1200, height: int = 800) -> "Page":
-        """A new page at this address."""
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        """A new page at this address, in a window of its own: of the pages of one window only one is seen."""
+        target = self.call("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
         page = Page(self, self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         page.call("Emulation.setDeviceMetricsOverride", **metrics)
@@ -94,11 +94,10 @@ class Page:
 
     def until(self, expression: str, seconds: int = 60) -> Any:
         """The expression's value once it is true; fails with the page's text if that does not come to be."""
-        waiting = "new Promise(wake => setTimeout(wake, 50))"
-        loop = (
-            f"const end = Date.now() + {1000 * seconds}; while (!({expression}) && Date.now() < end) await {waiting};"
-        )
-        found = self.value(f"(async () => {{ {loop} return ({expression}); }})()")
+        look = f"const look = () => {{ try {{ return ({expression}); }} catch {{ return null; }} }};"
+        wait = f"const end = Date.now() + {1000 * seconds}; while (!look() && Date.now() < end)"
+        wait += " await new Promise(wake => setTimeout(wake, 50));"
+        found = self.value(f"(async () => {{ {look} {wait} return look(); }})()")
         assert found, f"{expression}: {found}; the page has: {self.text()}"
         return found
 

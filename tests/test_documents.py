@@ -143,7 +143,7 @@ def check_python(words: list[str], here: Path, run: Callable[..., Any], monkeypa
         check_stylize(given)
     elif words[0].startswith("experiments/") and "EXPERIMENT" in runpy.run_path(str(script)):
         check_experiment(script, given)
-    elif words[0] == "scripts/report.py":
+    elif words[0] == "scripts/report.py" and "--live" not in given:  # which would serve for ever
         compared = len(given) > 1 and not given[1].startswith("-")
         for run_dir in given[:2] if compared else [f"{given[0]}/0"]:
             run(here / run_dir)

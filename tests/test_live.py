@@ -5,23 +5,25 @@ import http.client
 import json
 import os
 import re
+import runpy
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from browser import Browser
-from conftest import at_evaluation, listing, start
+from conftest import Ended, at_evaluation, listing, start
 from made_runs import CHROMIUM, make_run
 from PIL import Image
 
-from stn import config, errors, images, live, runs, tree, underway, viewers
+from stn import beside, config, errors, images, live, runs, tree, underway, viewers
 
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
 SHOWN = "[...document.querySelectorAll('#grid img')].filter(image => image.complete && image.naturalWidth > 0).length"
@@ -30,7 +32,8 @@ COUNT = "document.getElementById('count').textContent"
 
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tree is read with every question, however busy the machine is."""
+    """The tree is read with every question, and a run that was made is not taken for dead, however slow the machine."""
+    monkeypatch.setattr(underway, "PATIENCE_SECONDS", 600.0)
     monkeypatch.setattr(tree, "SECOND", 0.0)
     monkeypatch.setattr(tree, "TIMES", 0)
 
@@ -49,14 +52,13 @@ def served(root: Path, host: str | None = None, port: int = 0) -> Iterator[live.
         server.shutdown()
 
 
-def ask(server: live.Server, path: str, host: str | None = "127.0.0.1", method: str = "GET", **headers: str) -> Any:
+def ask(server: live.Server, path: str, host: str | None = "127.0.0.1", method: str = "GET", tag: str = "") -> Any:
     """Status, headers and body; `path` goes as it is, `host` into the header of that name."""
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
-    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-    for name, value in (
-        ({"Host": host} if host else {} | headers).items() if not headers else {"Host": host, **headers}.items()
-    ):
-        connection.putheader(name.replace("_", "-"), str(value))
+    connection.putrequest(method, path, skip_host=True)
+    for name, value in (("Host", host), ("If-None-Match", tag or None)):
+        if value is not None:
+            connection.putheader(name, value)
     connection.endheaders()
     answer = connection.getresponse()
     body = answer.read()
@@ -85,6 +87,13 @@ def test_a_run_is_watched_from_before_its_start_to_its_end(browser: Browser, run
             assert re.search(r"watched\s+[1-4] of 6 evaluations", page.text())
             assert (root / runs.VIEW).is_file()
 
+        def die() -> None:
+            look()
+            raise RuntimeError("killed")
+
+        with pytest.raises(RuntimeError, match="killed"), at_evaluation(3, die):
+            run(root)
+        page.until(f"{COUNT}.includes('1 unfinished') && {SHOWN} === 1")
         with at_evaluation(4, look):
             run(root)
         page.until(f"{COUNT}.includes('1 finished') && {SHOWN} === 1")
@@ -108,6 +117,8 @@ def test_two_pages_watch_a_sweep_over_a_server_that_is_killed(browser: Browser, 
             page.until(f"{COUNT} === '3 of 3 runs shown; 1 finished, 0 unfinished, 1 failed, 1 running'")
             assert "1 50 of 500 evaluations, 2 a second, 4 min left" in page.text().replace("\n", " ")
             assert "2 of the sweep not begun" in page.text() and "a disk is full" in page.text()
+        wide = "each => each.getBoundingClientRect().right > 361 && !each.closest('.wide, .chart')"
+        assert pages[1].value(f"[...document.querySelectorAll('*')].filter({wide}).map(each => each.outerHTML)") == []
         assert pages[1].value("document.documentElement.scrollWidth") <= 360
         pages[1].value("document.querySelector('#queue').open = true")
         assert "3: seed=3" in pages[1].text()
@@ -138,7 +149,7 @@ def test_the_keyboard_is_enough_and_keeps_its_place_when_news_come(browser: Brow
         tab_to("at.title === '1' && at.className === 'picture'")
         page.press("Enter")
         assert page.value("location.hash.includes('run=1') && document.activeElement.title === '1'")
-        tab_to("at.textContent.startsWith('loss/total')")
+        tab_to("at.tagName === 'BUTTON' && at.textContent === 'loss/total'")
         page.press("Enter")
         make_run(tmp_path / "3", 10.0, "seed=3")
         page.until(f"{COUNT}.startsWith('4 of 4')")
@@ -312,9 +323,9 @@ def test_only_requests_that_name_this_server_are_answered_and_none_that_write(tm
         assert (status, body) == (200, b"") and int(headers["Content-Length"]) > 1000
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"] and "*" not in str(headers)
         tag = ask(server, "/data.json")[1]["ETag"]
-        assert ask(server, "/data.json", If_None_Match=tag)[0] == 304
+        assert ask(server, "/data.json", tag=tag)[0] == 304
         make_run(tmp_path / "b", 2.0)
-        assert ask(server, "/data.json", If_None_Match=tag)[0] == 200
+        assert ask(server, "/data.json", tag=tag)[0] == 200
 
 
 def test_others_need_the_token_that_the_address_has(tmp_path: Path) -> None:
@@ -357,7 +368,9 @@ def test_what_has_not_changed_is_not_read_again(tmp_path: Path, monkeypatch: pyt
     assert set(read) == {"b"}
 
 
-def test_the_command_serves_until_interrupted_and_refuses_what_does_not_go_together(tmp_path: Path) -> None:
+def test_the_command_serves_until_interrupted_and_refuses_what_does_not_go_together(
+    tmp_path: Path, monkeypatch
+) -> None:
     script = str(config.CONFIG_DIR.parent / "scripts" / "report.py")
     command = [sys.executable, script, str(tmp_path), "--live"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -370,29 +383,47 @@ def test_the_command_serves_until_interrupted_and_refuses_what_does_not_go_toget
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
         assert process.stderr.read() == "Ctrl-C ends it; it only reads, and the runs go on\n"
-    for words in (["--live", "--wandb"], ["--host", "x"]):
-        done = subprocess.run(
-            [sys.executable, script, str(tmp_path), *words], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 2 and done.stderr.startswith("error: --") and len(done.stderr.splitlines()) == 1
+    for words in (["--live", "--wandb"], ["--live", "more"], ["--host", "x"], ["--port", "1"]):
+        monkeypatch.setattr(sys, "argv", [script, str(tmp_path), *words])
+        with pytest.raises(errors.InputError, match="--live"):
+            runpy.run_path(script)["main"]()
 
 
-def test_view_shows_the_run_in_a_browser_and_stays_until_interrupted(small: tuple[str, ...], tmp_path: Path) -> None:
-    told = tmp_path / "told"
+def test_view_starts_the_page_beside_a_run(command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Path] = []
+    monkeypatch.setattr(beside, "start", started.append)
+    ended = command("view=true")
+    assert (ended.code, started) == (0, [ended.run_dir])
+
+
+def test_view_shows_a_sweep_in_a_browser_and_stays_until_interrupted(small: tuple[str, ...], tmp_path: Path) -> None:
+    told, folder = tmp_path / "told", tmp_path / "sweep"
     environment = os.environ | {"BROWSER": f'{sys.executable} -c \'open("{told}","w").write("%s")\''}
-    with start(tmp_path, *small, "view=true", "hydra.run.dir=run", env=environment, start_new_session=True) as process:
-        assert process.stdout and process.stderr
-        assert process.stdout.readline() == "run/image.png\n"
-        lines = []
-        while not lines or "the page stays until Ctrl-C" not in lines[-1]:
-            lines.append(process.stderr.readline())
-            assert lines[-1]
-        [address] = [line.removeprefix("live: ").strip() for line in lines if line.startswith("live: ")]
-        connection = http.client.HTTPConnection("127.0.0.1", int(address.split(":")[2].strip("/")), timeout=60)
-        connection.request("GET", "/data.json")
-        assert [run["state"] for run in json.loads(connection.getresponse().read())["runs"]] == ["finished"]
-        assert told.read_text() == address
+    words = ("-m", *small, "seed=0,1", "image.size_px=24,-1", "view=true", "hydra.sweep.dir=sweep")
+    with start(tmp_path, *words, env=environment, start_new_session=True) as process:
+        assert process.stderr
+        said = ""
+        while "the page stays until Ctrl-C" not in said:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        [port] = re.findall(r"^live: http://127.0.0.1:(\d+)/$", said, re.MULTILINE)
+        shutil.rmtree(folder / "2")
+
+        def data() -> dict[str, Any]:
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
+            connection.request("GET", "/data.json")
+            return json.loads(connection.getresponse().read())
+
+        page = data()
+        assert [(run["name"], run["state"]) for run in page["runs"]] == [
+            ("0", "finished"),
+            ("1", "failed"),
+            ("3", "failed"),
+        ]
+        assert [name for name, given in page["live"]["waiting"] if "seed=1 image.size_px=24" in given] == ["2"]
+        assert told.read_text() == f"http://127.0.0.1:{port}/"
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
-    with pytest.raises(OSError):
-        http.client.HTTPConnection("127.0.0.1", connection.port).connect()
+        assert process.wait(60) == 2  # as without the page: a cell failed
+        with pytest.raises(OSError):
+            data()

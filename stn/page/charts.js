@@ -124,6 +124,7 @@ function readAddress() {
 function show(data) {
   page = data;
   columns = ["run", "state", ...(page.runs.some(run => run.reason) ? ["reason"] : []), ...page.parameters, ...page.results];
+  document.body.className = page.runs.length ? "" : "empty";
   document.title = get("title").textContent = page.title;
   fill(get("notes"), ...page.notes.map(note => element("li", {}, note)));
   options("rows", page.parameters, "(none)");

@@ -21,7 +21,7 @@ function tell(text) {
 // Asks as long as the page is seen; a hidden one asks when it is seen again.
 async function follow() {
   for (let tag = null; ;) {
-    const start = Date.now(), answer = document.hidden ? null : await news();
+    const start = Date.now(), answer = document.hidden && tag ? null : await news();
     if (answer?.ok) {
       tell("");
       if (answer.tag !== tag) show(answer.data); else look();
