@@ -161,7 +161,7 @@ def serve(root: Path, host: str | None = None, port: int | None = None) -> None:
 
 
 def serve_beside(root: Path) -> None:
-    """Serve in a process that a run started (stn/beside.py), until that closes the pipe between them; open a browser."""
+    """Serve in a process that a run started (stn/beside.py), until the pipe between them closes; open a browser."""
     with Server(root) as server:
         print(f"live: {server.address}", file=sys.stderr, flush=True)
         threading.Thread(target=server.run, daemon=True).start()

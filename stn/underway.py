@@ -1,6 +1,7 @@
 """What goes on in a tree of runs, by what they have written: which run, how fast, for how long yet; and what waits."""
 
 import functools
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def _remaining(run: runs.Run, levels: list[tuple[float, int]]) -> float:
 
 
 def waiting(sweep_dir: Path) -> dict[str, list[str]]:
-    """The cells of the last sweep here of which nothing is there yet, by number, with their overrides.
+    """The cells of the last sweep here of which nothing is there yet, by number, with what the sweep varies.
 
     None where Hydra's own sweeper does not number them.
     """
@@ -62,15 +63,15 @@ def waiting(sweep_dir: Path) -> dict[str, list[str]]:
 
 @functools.lru_cache(maxsize=100)
 def _planned(path: Path, modified: float) -> dict[str, list[str]]:
-    """The overrides of all cells by number, by the file of Hydra's sweeper, as long as that is not modified."""
+    """What the sweep varies, of all cells by number, as long as the file of Hydra's sweeper is not modified."""
     try:
         hydra = OmegaConf.load(path).hydra
         plain: Any = OmegaConf.to_container(hydra, resolve=False)
         if plain["sweep"]["subdir"] != "${hydra.job.num}" or not plain["sweeper"]["_target_"].endswith(".BasicSweeper"):
             return {}
-        [cells] = BasicSweeper.split_arguments(
-            OverridesParser.create().parse_overrides(plain["overrides"]["task"]), None
-        )
+        parsed = OverridesParser.create().parse_overrides(plain["overrides"]["task"])
+        [cells] = BasicSweeper.split_arguments(parsed, None)
+        swept = [each.is_sweep_override() for each in parsed]
     except Exception:  # no sweep, or a file that is damaged or of another program
         return {}
-    return {str(number): cell for number, cell in enumerate(cells)}
+    return {str(number): list(itertools.compress(cell, swept)) for number, cell in enumerate(cells)}
