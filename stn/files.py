@@ -14,6 +14,8 @@ from typing import Any
 import filelock
 import pooch
 
+LOCK = ".lock"  # in a run's directory: held by the process that runs, and removed at its end unless that is kill -9
+
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:

@@ -105,7 +105,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     from a request."""
 
     server: Server
-    protocol_version = "HTTP/1.1"
     server_version, sys_version = "stn", ""
     timeout = 60  # seconds for a connection that says nothing
 

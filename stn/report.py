@@ -1,8 +1,6 @@
 """One HTML page over any tree of run directories, or over two: pictures, groups over seeds, fronts, curves, table."""
 
-import base64
 import functools
-import io
 import json
 import re
 import shlex
@@ -11,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from stn import assets, cells, commands, comparison, files, fronts, images, resizing, runs, statistics, tables
+from stn import assets, cells, commands, comparison, files, fronts, runs, statistics, tables, underway
+from stn.embedded import Embedded
 from stn.errors import InputError
 
 PAGE = Path(__file__).with_name("page")
@@ -38,11 +36,7 @@ def write(directory: Path, path: Path, max_px: int = 512) -> int:
     embedded = Embedded(max_px)
     named = {tables.name_of(run, directory): run for run in found}
     page = collect(directory.resolve().name, named, embedded.keep)
-    repeated = cells.twice(found)
-    for listed, run in zip(page["runs"], found, strict=True):
-        if run.path in repeated:
-            listed["reason"] = f"the same settings as {repeated[run.path].relative_to(directory)}"
-    page["runs"] += [_missing(name, overrides) for name, overrides in cells.missing(directory).items()]
+    add_cells(page, directory, found, cells.missing(directory))
     files.write_text(path, html(page | {"pictures": embedded.pictures}))
     return len(found)
 
@@ -93,6 +87,17 @@ def collect(title: str, named: Mapping[str, runs.Run], keep: Keep, listed: List 
     }
 
 
+def add_cells(
+    page: dict[str, Any], root: Path, found: Sequence[runs.Run], missing: Mapping[str, Sequence[str]]
+) -> None:
+    """Of the runs found below `root` say which are there twice, and add the cells of sweeps that are `missing`."""
+    repeated = cells.twice(found)
+    for listed, run in zip(page["runs"], found, strict=True):
+        if run.path in repeated:
+            listed["reason"] = f"the same settings as {repeated[run.path].relative_to(root)}"
+    page["runs"] += [_missing(name, overrides) for name, overrides in missing.items()]
+
+
 def html(page: Mapping[str, Any] | None, policy: str = POLICY) -> str:
     """The page as one file that needs no other; without data it asks its server for them.
 
@@ -104,37 +109,6 @@ def html(page: Mapping[str, Any] | None, policy: str = POLICY) -> str:
     script = "".join(_part(name) for name in ("runs.js", "live.js", "charts.js"))
     parts = {"style": _part("report.css"), "data": data, "script": script, "policy": policy}
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("report.html"))
-
-
-class Embedded:
-    """Pictures inside the page, as JPEG with no side above `max_px`; the same file only once."""
-
-    def __init__(self, max_px: int) -> None:
-        self.pictures: dict[str, str] = {}
-        self._max_px = max_px
-
-    def keep(self, path: Path) -> str | None:
-        """Embed a file, by its checksum."""
-        try:
-            key = files.sha256(path)[:16]
-            return key if key in self.pictures else self.add(key, images.read(path))
-        except (OSError, InputError):
-            return None
-
-    def add(self, key: str, rgb: np.ndarray) -> str:
-        """Embed `rgb` [h, w, 3] 0-255 and give its key."""
-        self.pictures[key] = "data:image/jpeg;base64," + base64.b64encode(jpeg(rgb, self._max_px)).decode()
-        return key
-
-
-def jpeg(rgb: np.ndarray, max_px: int) -> bytes:
-    """`rgb` [h, w, 3] 0-255 as the page has it: a JPEG, no side above `max_px`."""
-    scale = min(1.0, max_px / max(rgb.shape[:2]))
-    if scale < 1:
-        rgb = resizing.resize(rgb, *(max(1, round(side * scale)) for side in rgb.shape[:2]))
-    data = io.BytesIO()
-    Image.fromarray(images.to_bytes(rgb)).save(data, "JPEG", quality=92, subsampling=0)
-    return data.getvalue()
 
 
 def _part(name: str) -> str:
@@ -185,7 +159,7 @@ def list_run(name: str, run: runs.Run, keep: Keep, points: int) -> dict[str, Any
         "reason": _reason(run),
         "results": {key: runs.finite(value) for key, value in shown.items()},
         **_curves(run.metrics, points),
-        "after": keep(run.latest),
+        "after": keep(underway.latest(run)),
         "before": _before(run, keep),
         "command": _again(run),
     }
@@ -195,16 +169,8 @@ def _missing(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     """A cell of a sweep's last command that left nothing, as the page has it."""
     made_by = shlex.join(["python", "scripts/stylize.py", *overrides])
     said = {"state": "missing", "reason": "nothing is there yet", "command": made_by}
-    return {
-        "name": name,
-        **said,
-        "parameters": {},
-        "results": {},
-        "curve": {},
-        "best": {},
-        "after": None,
-        "before": None,
-    }
+    nothing: dict[str, Any] = {"parameters": {}, "results": {}, "curve": {}, "best": {}, "after": None, "before": None}
+    return {"name": name, **said, **nothing}
 
 
 def _reason(run: runs.Run) -> str:
@@ -213,7 +179,7 @@ def _reason(run: runs.Run) -> str:
         return ""
     if run.state == "failed":
         return str(run.failure.get("error", ""))
-    budget = sum(evaluations for _, evaluations in runs.levels(run.settings))
+    budget = sum(evaluations for _, evaluations in underway.levels(run.settings))
     return f"{len(run.metrics.get('evaluation', ()))} of {budget or '?'} evaluations"
 
 
@@ -262,4 +228,5 @@ def _curves(metrics: Mapping[str, np.ndarray], points: int) -> dict[str, Any]:
 
 def _rounded(column: np.ndarray) -> list[Any]:
     """Five digits, more than can be drawn."""
-    return [runs.finite(float(f"{value:.5g}")) for value in column.tolist()]
+    short = [float(f"{value:.5g}") for value in column.tolist()]
+    return short if np.isfinite(column).all() else [runs.finite(value) for value in short]

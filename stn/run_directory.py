@@ -15,7 +15,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from stn import config, files, images, inputs, provenance, runs
+from stn import config, files, images, inputs, provenance, runs, viewers
 from stn.errors import InputError, InUse
 from stn.network import Network
 from stn.objective import Terms
@@ -23,7 +23,7 @@ from stn.optimize import Evaluation, Outcome, State
 from stn.pictures import Pictures
 
 TERMS = ("total", "content", "style", "smoothness")
-LOCK, CHECKPOINT = runs.LOCK, "checkpoint.npz"
+LOCK, CHECKPOINT = files.LOCK, "checkpoint.npz"
 REMEDY = "give another hydra.run.dir, or force=true to start it anew"
 
 
@@ -157,7 +157,6 @@ class RunDirectory:
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write summary.json, which comes last, also after W&B's end, and says that the run is over."""
         files.write_json(self.path / runs.SUMMARY, summary)
-        (self.path / runs.VIEW).unlink(missing_ok=True)
         if not self._settings["tracking"]["keep_checkpoint"]:
             (self.path / CHECKPOINT).unlink(missing_ok=True)
 
@@ -173,19 +172,7 @@ class RunDirectory:
         if not present:
             return
         if force and not self._goes_on():
-<<<<<<< HEAD
-            for name in (*runs.FILES, CHECKPOINT, "comparison.png", "losses.png"):
-=======
-            for name in (
-                runs.SUMMARY,
-                CHECKPOINT,
-                runs.METRICS,
-                runs.PICTURE,
-                runs.VIEW,
-                "comparison.png",
-                "losses.png",
-            ):
->>>>>>> ff2b6f6 (Live: a page that watches runs while they go on (work in progress))
+            for name in (*runs.FILES, viewers.VIEW, CHECKPOINT, "comparison.png", "losses.png"):
                 (self.path / name).unlink(missing_ok=True)
             for picture in (self.path / "progress").glob("*.png"):
                 picture.unlink()

@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import functools
 import json
-import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -21,12 +20,7 @@ PROVENANCE, SUMMARY, METRICS, PICTURE = "provenance.json", "summary.json", "metr
 MIXED = "style"  # the run that made the style picture of two paintings, in the directory of its own
 UNCOLORED = "uncolored.png"  # the result before color= changed it
 BUDGET = "optimizer.max_evaluations"  # the one setting that a run may be given more of
-<<<<<<< HEAD
 FILES = (SUMMARY, METRICS, PICTURE, UNCOLORED)  # what tells of a run that was made
-=======
-VIEW = "view.jpg"  # the last picture of a run that someone watches, small; gone at its end
-LOCK = ".lock"  # held by the process that runs, and removed at its end unless that is kill -9
->>>>>>> ff2b6f6 (Live: a page that watches runs while they go on (work in progress))
 FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
 
 
@@ -86,22 +80,10 @@ class Run:
         """
         return images.read(self.path / PICTURE)
 
-<<<<<<< HEAD
     def picture(self, role: str) -> Any:
         """The `content` or the `style` picture at the size that the run gave it, `rgb`; None if it had none."""
         if self.settings[role]["path"] is None:
             return None
-=======
-    @property
-    def latest(self) -> Path:
-        """The file of the result, or of the newest picture that an unfinished run has left; it may not be there."""
-        if self.summary:
-            return self.path / PICTURE
-        return max(self.path / PICTURE, self.path / VIEW, *sorted(self.path.glob("progress/*.png"))[-1:], key=modified)
-
-    def picture(self, role: str) -> np.ndarray:
-        """The `content` or the `style` picture at the size that image.size_px gives it, `rgb`."""
->>>>>>> ff2b6f6 (Live: a page that watches runs while they go on (work in progress))
         rgb = images.read(assets.locate_image(self.settings[role]["path"]))
         known = {each.name for each in dataclasses.fields(config.Image)}
         image = config.Image(**{key: value for key, value in self.settings["image"].items() if key in known})
@@ -120,17 +102,13 @@ class Run:
 
 
 def below(folder: Path) -> list[Run]:
-<<<<<<< HEAD
-    """Every run in `folder` and below it, `folder` itself too, in natural order.
-
-    What W&B keeps is passed over, and the run that mixed another one's style.
-    """
-    paths = {
-        path.parent.relative_to(folder)
-        for name in (PROVENANCE, FAILED)  # a cell refused at once leaves only the second
-        for path in folder.rglob(name)
-    }
-    outer = [path for path in paths if "wandb" not in path.parts and not (path.name == MIXED and path.parent in paths)]
+    """Every run in `folder` and below, in natural order, but for what W&B keeps and what mixed another run's style."""
+    paths = set()
+    for path, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "wandb"]
+        if PROVENANCE in names or FAILED in names:  # a cell refused at once leaves only the second
+            paths.add(Path(path).relative_to(folder))
+    outer = [path for path in paths if not (path.name == MIXED and path.parent in paths)]
     return [Run(folder / path) for path in sorted(outer, key=natural)]
 
 
@@ -149,15 +127,6 @@ def _completed(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict
         elif key not in found and value != MISSING:
             found[key] = value
     return found
-=======
-    """Every run in `folder` and below it, `folder` itself too, in natural order; what W&B keeps is passed over."""
-    paths = []
-    for path, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name != "wandb"]
-        if PROVENANCE in names or FAILED in names:  # a cell refused at once leaves only the second
-            paths.append(Path(path).relative_to(folder))
-    return [Run(folder / path) for path in sorted(paths, key=natural)]
->>>>>>> ff2b6f6 (Live: a page that watches runs while they go on (work in progress))
 
 
 def natural(path: Path) -> list[list[int | str]]:
@@ -209,7 +178,7 @@ def short(value: Any) -> Any:
 
 def finite(value: Any) -> Any:
     """A value as JSON can hold it, which knows no NaN and no infinity: those become text."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -218,15 +187,6 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in settings.items():
         found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return found
-
-
-def levels(settings: Mapping[str, Any]) -> list[tuple[float, int]]:
-    """The scale of the sides and the evaluations of each level of a run, the full size last; none if unreadable."""
-    try:
-        coarse = [(float(each["scale"]), int(each["max_evaluations"])) for each in settings["pyramid"]["levels"]]
-        return [*coarse, (1.0, int(settings["optimizer"]["max_evaluations"]))]
-    except (KeyError, TypeError, ValueError):
-        return []
 
 
 def best_so_far(metrics: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -244,14 +204,6 @@ def best_so_far(metrics: Mapping[str, np.ndarray]) -> np.ndarray:
 def results(summary: Mapping[str, Any]) -> list[str]:
     """The keys of a summary, what was measured of the picture itself before what the optimizer saw."""
     return sorted(summary, key=lambda key: not key.startswith("picture/"))
-
-
-def modified(path: Path) -> float:
-    """When a file was last written, as of `time.time`; 0 if it is not there."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def read_json(path: Path) -> dict[str, Any]:

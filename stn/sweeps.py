@@ -14,11 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-<<<<<<< HEAD
-from stn import cells, errors, files, interrupts, runs, sweep_start
-=======
-from stn import beside, errors, files, interrupts, runs, sweep_start
->>>>>>> ff2b6f6 (Live: a page that watches runs while they go on (work in progress))
+from stn import beside, cells, errors, files, interrupts, runs, sweep_start
 
 # Of the sweep that this process started: its directory, and its cells if they are known (`cells.planned`).
 under_way: list[tuple[Path, Mapping[str, Sequence[str]] | None]] = []
@@ -38,13 +34,9 @@ class Begin(Callback):
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
         sweep_dir = Path(str(config.hydra.sweep.dir))
-<<<<<<< HEAD
         under_way.append((sweep_dir, planned))
-=======
-        under_way.append(sweep_dir)
         if config.view:
             beside.start(sweep_dir)
->>>>>>> ff2b6f6 (Live: a page that watches runs while they go on (work in progress))
         if config.hydra.launcher._target_.endswith("JoblibLauncher"):
             passed_on.append(interrupts.PassedOn())
         for run_dir in _directories(sweep_dir, planned):

@@ -8,13 +8,8 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-<<<<<<< HEAD
-from stn import config, images, interrupts, optimize, run_directory, runs, wandb_run
+from stn import config, images, interrupts, optimize, run_directory, runs, viewers, wandb_run
 from stn.errors import Interrupted
-=======
-from stn import config, images, interrupts, optimize, run_directory, runs, viewers
-from stn.errors import InputError, Interrupted
->>>>>>> ff2b6f6 (Live: a page that watches runs while they go on (work in progress))
 from stn.optimize import Evaluation, State
 
 # Plain lines a run leaves where there is no terminal.
@@ -40,7 +35,7 @@ class Watch:
         levels = config.levels(settings)
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings.tracking.progress_every
-        self._forming = viewers.Forming(directory.path / runs.VIEW, settings.tracking.view_seconds)
+        self._forming = viewers.Forming(directory.path / viewers.VIEW, settings.tracking.view_seconds)
         # Where a State to save is rare, each is saved, however short ago the last one was.
         rare = optimize.saved_only_at_restarts(settings.optimizer.name)
         self._checkpoint_seconds = 0.0 if rare else settings.tracking.checkpoint_seconds
@@ -111,6 +106,7 @@ class Watch:
         # Beside the last row: the step after it is the first of a larger budget.
         self._wandb.log_image("image", rgb, int(summary["evaluations"]) - 1)
         self._wandb.finish(summary)
+        self._forming.end()
 
     def __enter__(self) -> "Watch":
         self._interrupts.__enter__()

@@ -7,15 +7,16 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stn import images, report, runs, tables, underway, viewers
+from stn import embedded, images, report, runs, tables, underway, viewers
 from stn.errors import InputError
 
 MAX_PX = 512  # as in the report
 READ = (runs.PROVENANCE, runs.SUMMARY, runs.FAILED, runs.METRICS)
-PICTURES = (runs.PICTURE, runs.VIEW, "progress")
+PICTURES = (runs.PICTURE, viewers.VIEW, "progress")
 # The tree is read again after a second, or after so many times as long as it took, so that runs keep the processor.
 SECOND, TIMES, AT_MOST_SECONDS = 1.0, 10, 10.0
 ASK_SECONDS = viewers.LASTING / 3
@@ -75,15 +76,23 @@ class Tree:
         going_on = {name: pace for name, run in named.items() if (pace := underway.pace(run, time.time()))}
         for run in page["runs"]:
             run["state"] = "running" if run["name"] in going_on else run["state"]
-        places = dict.fromkeys([self.root, *(run.path.parent for run in named.values() if run.path != self.root)])
-        sweeps = [place for place in places if self._is_inside(place / underway.SWEEP)]
-        waiting = {place / name: given for place in sweeps for name, given in underway.waiting(place).items()}
-        page["live"] = {
-            "going_on": [{"name": name, **pace} for name, pace in going_on.items()],
-            "waiting": [[str(path.relative_to(self.root)), " ".join(given)] for path, given in waiting.items()],
-        }
+        waiting = self._waiting(named.values())
+        report.add_cells(page, self.root, list(named.values()), waiting)
+        for run in page["runs"][len(named) :] if going_on else ():
+            run["state"] = "waiting"
+        page["live"] = {"going_on": [{"name": name, **pace} for name, pace in going_on.items()], "waiting": [*waiting]}
         keys = {key for run in page["runs"] for key in (run["before"], run["after"]) if key}
         return page | {"pictures": {key: f"picture/{key}.jpg?{self._pictures[key][1]}" for key in sorted(keys)}}
+
+    def _waiting(self, found: Iterable[runs.Run]) -> dict[str, list[str]]:
+        """The cells of sweeps of which nothing is there, by their names in the tree."""
+        places = dict.fromkeys([self.root, *(run.path.parent for run in found if run.path != self.root)])
+        sweeps = [place for place in places if self._is_inside(place / underway.SWEEP)]
+        return {
+            str((place / name).relative_to(self.root)): given
+            for place in sweeps
+            for name, given in underway.waiting(place).items()
+        }
 
     def _as_read(self, run: runs.Run) -> Known:
         """What was read of the run before, unless a file has changed."""
@@ -124,4 +133,4 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 @functools.lru_cache(maxsize=500)
 def _jpeg(path: Path, modified: int) -> bytes:
-    return report.jpeg(images.read(path), MAX_PX)
+    return embedded.jpeg(images.read(path), MAX_PX)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from stn import files, images
 
+VIEW = "view.jpg"  # the picture in the run's directory
 LASTING = 15.0  # seconds that an asking holds; a page that is open asks again before
 SHARE = 0.01  # of a run's time that its picture for the page may cost
 LONG_PX = 512  # of that picture, as in the report
@@ -52,6 +53,10 @@ class Forming:
             if rgb is not None:
                 self._write(rgb)
         self._due = start + max(self._seconds, (time.monotonic() - start) / SHARE)
+
+    def end(self) -> None:
+        """The run has its result: its last picture for the page goes."""
+        self._path.unlink(missing_ok=True)
 
     def _write(self, rgb: np.ndarray) -> None:
         small = Image.fromarray(images.to_bytes(rgb[..., :3]))

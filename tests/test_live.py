@@ -23,7 +23,7 @@ from conftest import Ended, at_evaluation, listing, start
 from made_runs import CHROMIUM, make_run
 from PIL import Image
 
-from stn import beside, config, errors, images, live, runs, tree, underway, viewers
+from stn import beside, config, errors, files, images, live, runs, tree, underway, viewers
 
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
 SHOWN = "[...document.querySelectorAll('#grid img')].filter(image => image.complete && image.naturalWidth > 0).length"
@@ -71,7 +71,7 @@ def data_of(server: live.Server) -> dict[str, Any]:
 
 
 def going_on(run_dir: Path) -> None:
-    (run_dir / runs.LOCK).touch()
+    (run_dir / files.LOCK).touch()
 
 
 @NEEDS_CHROMIUM
@@ -85,7 +85,7 @@ def test_a_run_is_watched_from_before_its_start_to_its_end(browser: Browser, run
             page.until(f"{SHOWN} === 1 && document.querySelector('progress')?.max === 6")
             assert "0 finished, 0 unfinished, 0 failed, 1 running" in page.value(COUNT)
             assert re.search(r"watched\s+[1-4] of 6 evaluations", page.text())
-            assert (root / runs.VIEW).is_file()
+            assert (root / viewers.VIEW).is_file()
 
         def die() -> None:
             look()
@@ -114,20 +114,20 @@ def test_two_pages_watch_a_sweep_over_a_server_that_is_killed(browser: Browser, 
     with served(tmp_path) as server:
         pages = [browser.open(server.address), browser.open(server.address, width=360, height=640)]
         for page in pages:
-            page.until(f"{COUNT} === '3 of 3 runs shown; 1 finished, 0 unfinished, 1 failed, 1 running'")
+            page.until(f"{COUNT} === '5 of 5 runs shown; 1 finished, 0 unfinished, 1 failed, 1 running, 2 waiting'")
             assert "1 50 of 500 evaluations, 2 a second, 4 min left" in page.text().replace("\n", " ")
             assert "2 of the sweep not begun" in page.text() and "a disk is full" in page.text()
         wide = "each => each.getBoundingClientRect().right > 361 && !each.closest('.wide, .chart')"
         assert pages[1].value(f"[...document.querySelectorAll('*')].filter({wide}).map(each => each.outerHTML)") == []
         assert pages[1].value("document.documentElement.scrollWidth") <= 360
         pages[1].value("document.querySelector('#queue').open = true")
-        assert "3: seed=3" in pages[1].text()
+        assert re.search(r"not begun\s+3\s+4\s", pages[1].text())
     for page in pages:
         page.until("document.body.innerText.includes('The server does not answer')")
     make_run(tmp_path / "3", 70.0, "seed=3")
     with served(tmp_path, port=server.server_port):
         for page in pages:
-            page.until(f"{COUNT}.startsWith('4 of 4 runs shown; 2 finished')")
+            page.until(f"{COUNT}.startsWith('5 of 5 runs shown; 2 finished') && !{COUNT}.includes('failed, 2')")
             assert "does not answer" not in page.text()
 
 
@@ -191,9 +191,9 @@ def test_the_queue_is_what_nothing_is_there_of(tmp_path: Path) -> None:
     write_sweep(tmp_path, "preset=demo", "seed=0,1", "init=noise,content")
     make_run(tmp_path / "1", 1.0)
     assert underway.waiting(tmp_path) == {
-        "0": ["seed=0", "init=noise"],
-        "2": ["seed=1", "init=noise"],
-        "3": ["seed=1", "init=content"],
+        "0": ["preset=demo", "seed=0", "init=noise"],
+        "2": ["preset=demo", "seed=1", "init=noise"],
+        "3": ["preset=demo", "seed=1", "init=content"],
     }
     (tmp_path / "multirun.yaml").write_text("hydra: [")
     assert underway.waiting(tmp_path) == {}
@@ -220,14 +220,14 @@ def test_the_pace_of_a_run_and_of_a_pyramid_and_none_of_one_that_was_killed(tmp_
 def test_the_picture_of_an_unfinished_run_is_its_newest(tmp_path: Path) -> None:
     make_run(tmp_path / "a", 1.0)
     run_dir = tmp_path / "a"
-    Image.new("RGB", (8, 8)).save(run_dir / runs.VIEW)
-    for age, name in enumerate(("progress/000100.png", runs.VIEW, runs.PICTURE)):
+    Image.new("RGB", (8, 8)).save(run_dir / viewers.VIEW)
+    for age, name in enumerate(("progress/000100.png", viewers.VIEW, runs.PICTURE)):
         os.utime(run_dir / name, (0, 1000 - age))
-    assert runs.Run(run_dir).latest == run_dir / runs.PICTURE
+    assert underway.latest(runs.Run(run_dir)) == run_dir / runs.PICTURE
     (run_dir / runs.SUMMARY).unlink()
-    assert runs.Run(run_dir).latest == run_dir / "progress/000100.png"
-    os.utime(run_dir / runs.VIEW, (0, 2000))
-    assert runs.Run(run_dir).latest == run_dir / runs.VIEW
+    assert underway.latest(runs.Run(run_dir)) == run_dir / "progress/000100.png"
+    os.utime(run_dir / viewers.VIEW, (0, 2000))
+    assert underway.latest(runs.Run(run_dir)) == run_dir / viewers.VIEW
 
 
 def test_a_picture_forms_only_where_someone_asks_and_costs_its_share_at_most(tmp_path: Path, monkeypatch) -> None:
@@ -248,23 +248,23 @@ def test_a_picture_forms_only_where_someone_asks_and_costs_its_share_at_most(tmp
         clock[0] = seconds
         forming.show(make)
 
-    forming = viewers.Forming(run_dir / runs.VIEW, 2.0)
+    forming = viewers.Forming(run_dir / viewers.VIEW, 2.0)
     at(100)
     viewers.ask(tmp_path / "other")
     at(103)
-    assert not made and not (run_dir / runs.VIEW).exists()
+    assert not made and not (run_dir / viewers.VIEW).exists()
     viewers.ask(tmp_path / "sweep")
     for seconds in (106, 109, 110.9, 111.1):  # 0.05 s are 1 % of 5
         at(seconds)
     assert made == [106, 111.1]
-    assert Image.open(run_dir / runs.VIEW).size == (512, 256)
+    assert Image.open(run_dir / viewers.VIEW).size == (512, 256)
     for asking in (tmp_path / "cache" / "viewers").iterdir():
         os.utime(asking, (0, time.time() - viewers.LASTING - 1))
     at(200)
     assert len(made) == 2
     viewers.ask(tmp_path / "sweep")
-    viewers.Forming(run_dir / runs.VIEW, 0.0).show(make)
-    viewers.Forming(tmp_path / "gone" / runs.VIEW, 2.0).show(make)  # cannot be written, which ends nothing
+    viewers.Forming(run_dir / viewers.VIEW, 0.0).show(make)
+    viewers.Forming(tmp_path / "gone" / viewers.VIEW, 2.0).show(make)  # cannot be written, which ends nothing
     assert len(made) == 2
 
 
@@ -413,7 +413,7 @@ def test_view_shows_a_sweep_in_a_browser_and_stays_until_interrupted(small: tupl
             assert line, said
             said += line
         [port] = re.findall(r"^live: http://127.0.0.1:(\d+)/$", said, re.MULTILINE)
-        shutil.rmtree(folder / "2")
+        shutil.rmtree(folder / "init.amplitude=1,seed=0")
 
         def data() -> dict[str, Any]:
             connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
@@ -421,12 +421,11 @@ def test_view_shows_a_sweep_in_a_browser_and_stays_until_interrupted(small: tupl
             return json.loads(connection.getresponse().read())
 
         page = data()
-        assert [(run["name"], run["state"]) for run in page["runs"]] == [
-            ("0", "finished"),
-            ("1", "failed"),
-            ("3", "failed"),
-        ]
-        assert page["live"]["waiting"] == [["2", "seed=1 init.amplitude=1"]]
+        assert {run["name"]: run["state"] for run in page["runs"]} == {
+            **{f"init.amplitude=-1,seed={seed}": "failed" for seed in (0, 1)},
+            **{f"init.amplitude=1,seed={seed}": ("missing", "finished")[seed] for seed in (0, 1)},
+        }
+        assert page["live"]["waiting"] == ["init.amplitude=1,seed=0"]
         assert told.read_text() == f"http://127.0.0.1:{port}/"
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 2  # as without the page: a cell failed

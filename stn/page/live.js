@@ -12,7 +12,7 @@ function drawLive() {
   if (!page.runs.length) fill(get("goingon"), "No run is there yet.");
   get("queue").hidden = !waiting.length;
   fill(get("queue").querySelector("summary"), `${waiting.length} of the sweep not begun`);
-  fill(get("queue").querySelector("div"), ...waiting.map(([name, overrides]) => element("div", {}, `${name}: ${overrides}`)));
+  fill(get("queue").querySelector("div"), ...waiting.map(name => element("div", {}, name)));
 }
 function tell(text) {
   if (get("connection").textContent !== text) get("connection").textContent = text; // said aloud only when it changes

@@ -92,13 +92,9 @@ function drawRuns(runs) {
     ...drawn.map(column => {
       const value = field(run, column);
       const text = column === "run" ? element("button", {}, value) : shown(value, column);
-      return element("td", { class: typeof value === "number" ? "number" : column === "state" && !["finished", "running"].includes(value) ? "bad" : column === "reason" ? "reason" : "", title: value ?? "" }, text);
+      return element("td", { class: typeof value === "number" ? "number" : column === "state" && !["finished", "running", "waiting"].includes(value) ? "bad" : column === "reason" ? "reason" : "", title: value ?? "" }, text);
     }))));
-<<<<<<< HEAD
-  get("count").textContent = `${runs.length} of ${page.runs.length} runs shown; ` + ["finished", "unfinished", "failed", "missing"].filter(state => state !== "missing" || page.runs.some(run => run.state === state)).map(state => `${page.runs.filter(run => run.state === state).length} ${state}`).join(", ");
-=======
   get("count").textContent = `${runs.length} of ${page.runs.length} runs shown; ` + [...new Set(["finished", "unfinished", "failed", ...page.runs.map(run => run.state)])].map(state => `${page.runs.filter(run => run.state === state).length} ${state}`).join(", ");
->>>>>>> ff2b6f6 (Live: a page that watches runs while they go on (work in progress))
 }
 const ofKey = (run, key) => key === "run" ? run.name : setting(run.parameters[key]);
 const values = (runs, key) => key ? [...new Set(runs.map(run => ofKey(run, key)))].sort(natural) : [""];
