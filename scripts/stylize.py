@@ -81,10 +81,12 @@ def cell(overrides: DictConfig, run_dir: Path) -> None:
 def stylize_one(
     settings: config.Config, run_dir: Path, group: str | None = None, axes: dict[str, str] | None = None
 ) -> None:
-    from stn import figures, transfer  # after the checks: TensorFlow takes seconds to import
+    from stn import transfer  # after the checks: TensorFlow takes seconds to import
 
     result = transfer.run(settings, run_dir, group, axes)
     if settings.figures:
+        from stn import figures
+
         made = runs.Run(run_dir)
         figures.comparison(run_dir, made.picture("content"), made.picture("style"), result.rgb)
         figures.loss_curves(run_dir)

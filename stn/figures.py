@@ -86,10 +86,11 @@ def _draw(panel: Panel, axis: plt.Axes) -> None:
         place.spines[:].set(color="white", linewidth=1)
 
 
-def comparison(run_dir: Path, content_rgb: np.ndarray, style_rgb: np.ndarray, rgb: np.ndarray) -> Path:
-    """Draw content, style and result side by side as comparison.png."""
+def comparison(run_dir: Path, content_rgb: np.ndarray | None, style_rgb: np.ndarray, rgb: np.ndarray) -> Path:
+    """Draw content, style and result side by side as comparison.png; a texture has no content."""
     path = run_dir / "comparison.png"
-    save(panels([[Panel(content_rgb, "content"), Panel(style_rgb, "style"), Panel(rgb, "result")]]), path)
+    content = [] if content_rgb is None else [Panel(content_rgb, "content")]
+    save(panels([[*content, Panel(style_rgb, "style"), Panel(rgb, "result")]]), path)
     return path
 
 

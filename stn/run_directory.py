@@ -174,9 +174,7 @@ class RunDirectory:
         if force and not self._goes_on():
             for name in (*runs.FILES, viewers.VIEW, CHECKPOINT, "comparison.png", "losses.png"):
                 (self.path / name).unlink(missing_ok=True)
-            for picture in (self.path / "progress").glob("*.png"):
-                picture.unlink()
-            for folder in ("wandb", runs.MIXED):
+            for folder in ("progress", "wandb", runs.MIXED):
                 shutil.rmtree(self.path / folder, ignore_errors=True)
             return
         self._compare(self._read(runs.read_json, runs.PROVENANCE))
