@@ -1,5 +1,6 @@
 """What TensorFlow compiles: features and statistics of a picture; the terms of the loss and their gradient."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,8 @@ def statistics(
     kernels: vgg.Kernels, form: Form, name: str, image: Any, T: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """A statistic of a style image [1, h, w, 3], mean-subtracted, at the style layers, by guides T if given."""
+    # A painting does not go on at its other side; its edge against itself would become part of its style.
+    form = dataclasses.replace(form, border="replicate" if form.border == "wrap" else form.border)
     guides = {layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()}
     inputs = tf.constant(image, tf.float32), dict(kernels), guides
     found: dict[str, Any] = compiled.function(_found, (form, form.style_layers, name), *inputs)(*inputs)
