@@ -60,6 +60,8 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `errors.run_command` sets for its process is undone after each test."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:  # what W&B itself leaves there
+        monkeypatch.delenv(name)
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
 
 

@@ -83,7 +83,7 @@ def test_cells_are_found_by_name_and_under_other_names_by_their_settings(tmp_pat
     assert {name: run and run.path.name for name, run in found.items()} == {
         **{"seed=0": "seed=0", "seed=1": "1", "seed=2": "seed=2", "seed=3": None}
     }
-    assert cells.missing(tmp_path.parent) == {f"{tmp_path.name}/seed=3": ["seed=3"]}
+    assert cells.missing(tmp_path) == {"seed=3": ["seed=3"]}
     for seed, name in ((0, "seed=0"), (1, "1"), (3, "seed=3")):
         settings = config.to_dict(config.compose(f"seed={seed}", "tracking=off"))  # which changes no pixel
         assert cells.place(tmp_path / f"seed={seed}", tmp_path, settings) == tmp_path / name

@@ -169,7 +169,10 @@ TYPED = {
     "network.weights=my.mat": ("network.weights", "my.mat"),
     "image.size_px=77": ("image.size_px", 77),
     "objective.content_weight=0.125": ("objective.content_weight", 0.125),
-    "objective.style_layers=[relu3_2]": ("objective.style_layers", [{"layer": "relu3_2", "weight": 1.0}]),
+    "objective.style_layers=[{layer:relu3_2,weight:2},{layer:relu1_1,weight:3}]": (
+        "objective.style_layers",
+        [{"layer": "relu3_2", "weight": 2.0}, {"layer": "relu1_1", "weight": 3.0}],
+    ),
     "optimizer.max_evaluations=13": ("optimizer.max_evaluations", 13),
     "init.amplitude=5.5": ("init.amplitude", 5.5),
     "seed=17": ("seed", 17),

@@ -393,7 +393,7 @@ def test_the_command_serves_until_interrupted_and_refuses_what_does_not_go_toget
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
         assert process.stderr.read() == "Ctrl-C ends it; it only reads, and the runs go on\n"
-    for words in (["--live", "--wandb"], ["--live", "more"], ["--host", "x"], ["--port", "1"]):
+    for words in (["--live", "--wandb"], ["more", "--live"], ["--host", "x"], ["--port", "1"]):
         monkeypatch.setattr(sys, "argv", [script, str(tmp_path), *words])
         with pytest.raises(errors.InputError, match="--live"):
             runpy.run_path(script)["main"]()

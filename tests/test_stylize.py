@@ -35,7 +35,8 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_run_prints_where_its_picture_is_and_plain_lines_of_progress(offline: Ended) -> None:
     assert offline.code == 0
     assert offline.out == f"{offline.run_dir / 'image.png'}\n"
-    *lines, last = offline.err.splitlines()
+    ignored, *lines, last = offline.err.splitlines()
+    assert ignored.startswith("warning: WANDB_MODE=online is ignored")
     assert len(lines) == 6
     assert [line for line in lines if not re.fullmatch(PLAIN_LINE, line)] == []  # no bar, no chatter of libraries
     see, report = re.fullmatch(r"to see it: (.*); before, after and curves: (.*)", last).groups()
@@ -202,7 +203,7 @@ except SystemExit as end:
 def test_what_help_tells_to_type_can_be_typed() -> None:
     page = str(runpy.run_path(str(SCRIPT))["__doc__"])
     typed = re.findall(r"^  ([a-z_.]+=\S+)", page, re.MULTILINE)
-    assert len(typed) == 10
+    assert len(typed) == 11  # ten, and the page that shows it run
     settings = config.compose(*(text for text in typed if not text.startswith("hydra.")))
     assert (settings.network.name, settings.init.name, settings.image.size_px) == ("vgg19_q8", "noise", 512)
     assert all((config.CONFIG_DIR.parent / name).is_file() for name in re.findall(r"docs/\w+\.md", page))
