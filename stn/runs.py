@@ -27,8 +27,7 @@ FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and w
 class Run:
     """One run directory; each file is read when it is first asked for.
 
-    A file that is missing or damaged counts as empty, so that a report can list what is left of a run. `check` refuses
-    such a run instead.
+    A file that is missing or damaged counts as empty, so that a report can list what is left; `check` refuses the run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,7 +53,7 @@ class Run:
         """The columns of metrics.csv by name, a number an evaluation."""
         return _or_empty(read_metrics, self.path / METRICS)
 
-    @property
+    @functools.cached_property
     def settings(self) -> dict[str, Any]:
         """The whole configuration, as nested dictionaries."""
         settings = self.provenance.get("config")
@@ -116,7 +115,10 @@ def completed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of an earlier version with the keys that it did not know, which are off by default; others unchanged."""
     if not {"network", "objective", "style", "image"} <= settings.keys():  # a side topic's, or damaged
         return dict(settings)
-    return _completed(settings, config.to_dict(config.Config()))
+    return _completed(settings, _defaults())
+
+
+_defaults = functools.cache(lambda: config.to_dict(config.Config()))  # which takes long, for each run of hundreds
 
 
 def _completed(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,3 +125,15 @@ def test_the_best_so_far_is_of_its_level_and_is_no_number_that_is_none() -> None
     assert runs.best_so_far(metrics).tolist() == [0, 1, 1, 3, 3, 3, 6, 7, 7]
     assert runs.best_so_far({"loss/total": total}).tolist() == [0, 1, 1, 3, 3, 3, 3, 3, 3]
     assert runs.best_so_far({"loss/total": total[:0]}).tolist() == []
+
+
+def test_the_settings_of_hundreds_of_runs_are_completed_from_defaults_composed_once(whole: Path, monkeypatch) -> None:
+    composed: list[object] = []
+    to_dict = config.to_dict
+    monkeypatch.setattr(config, "to_dict", lambda settings: (composed.append(settings), to_dict(settings))[1])
+    settings = to_dict(config.compose())
+    del settings["tracking"]["view_seconds"]
+    (whole / "provenance.json").write_text(json.dumps({"config": settings}))
+    found = [runs.Run(whole) for _ in range(5)]
+    assert [run.settings["tracking"]["view_seconds"] for run in found for _ in range(3)] == [2.0] * 15
+    assert len(composed) <= 1
