@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stn import errors, images, runs
+from stn import config, errors, images, runs
 
 SETTINGS = {"name": "a", "seed": 0, "tracking": {"mode": "off"}, "objective": {"layers": [{"layer": "relu1_1"}]}}
 
