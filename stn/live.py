@@ -69,11 +69,10 @@ class Server(http.server.ThreadingHTTPServer):
 
     def run(self) -> None:
         """Serve, behind the runs of this machine: their processor is theirs."""
+        # Read at once, and with ordinary priority, so that the first page need not wait for a large tree.
+        threading.Thread(target=self.tree.data, daemon=True).start()
         with contextlib.suppress(OSError):
             os.nice(NICENESS)
-        threading.Thread(
-            target=self.tree.data, daemon=True
-        ).start()  # so that the first page need not wait for all of it
         self.serve_forever()
 
     @property
