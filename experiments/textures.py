@@ -51,8 +51,7 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     ]
     figures.save(figures.panels([tiles]), folder / "tiles.png")
     chosen = next(iter(finished.values())).settings["network"]
-    path = Path(chosen["weights"]) if chosen["weights"] else assets.locate_weights(chosen["name"])
-    loaded = network.load(path)
+    loaded = network.load(assets.locate_weights(chosen["name"], chosen["weights"]))
     lines = ["| up to | these layers | with 64 components each | every convolution and pooling |", "|---|---|---|---|"]
     for k, layer in enumerate(LAYERS, start=1):
         names = loaded.layer_names[: loaded.layer_names.index(layer) + 1]

@@ -16,7 +16,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     rgb = images.read(assets.locate_image(arguments.photograph))
-    network = matconvnet.load(arguments.weights or assets.locate_weights(arguments.network), head=True)
+    network = matconvnet.load(assets.locate_weights(arguments.network, arguments.weights), head=True)
     from stn import vgg  # after the checks: TensorFlow takes seconds to import
 
     # 224 × 224 without keeping the aspect, as normalization.imageSize says and Keras' examples do.

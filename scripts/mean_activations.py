@@ -20,7 +20,7 @@ def main() -> None:
         raise errors.InputError(f"{arguments.folder}: no pictures in it; give a folder of photographs")
     if arguments.out.is_dir():
         raise errors.InputError(f"--out {arguments.out}: is a directory; give the name of a file in it")
-    network = matconvnet.load(arguments.weights or assets.locate_weights(arguments.network))
+    network = matconvnet.load(assets.locate_weights(arguments.network, arguments.weights))
     from stn import rescale  # after the checks: TensorFlow takes seconds to import
 
     pictures = (images.read(path) for path in photographs)

@@ -115,8 +115,7 @@ def _measured(path: Path, size_px: int) -> dict[str, float]:
 
     run = _Resized(path, size_px)
     chosen = run.settings["network"]
-    file = Path(chosen["weights"]) if chosen["weights"] else assets.locate_weights(chosen["name"])
-    plain = network.load(file, chosen["convolution"])
+    plain = network.load(assets.locate_weights(chosen["name"], chosen["weights"]), chosen["convolution"])
     return measures.measure(run.rgb, run.picture("content"), run.picture("style"), plain)
 
 

@@ -17,11 +17,13 @@ def weights_path(name: str) -> Path:
     return files.cache_dir() / (f"{name}.mat" if name in wheels.WHEELS else catalog.WEIGHTS[name].file)
 
 
-def locate_weights(name: str) -> Path:
-    """The weight file of a network; InputError with the command that gets it.
+def locate_weights(name: str, given: str | Path | None = None) -> Path:
+    """The weight file of a network, `given` or where fetch puts it; InputError with the command that gets it.
 
     For vgg16, the file with the fully connected layers will do: its convolutions are the same.
     """
+    if given:
+        return files.expanded(str(given))
     path = weights_path(name)
     if name == "vgg16" and not path.is_file() and weights_path("vgg16_full").is_file():
         return weights_path("vgg16_full")

@@ -8,8 +8,7 @@ from stn.errors import InputError
 
 def weights(settings: config.Config) -> Path:
     """The network's; InputError with the command that gets it, if it is a known one and not there."""
-    network = settings.network
-    return files.expanded(network.weights) if network.weights else assets.locate_weights(network.name)
+    return assets.locate_weights(settings.network.name, settings.network.weights)
 
 
 def means(settings: config.Config) -> Path | None:

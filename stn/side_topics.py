@@ -83,7 +83,7 @@ def parse(made: argparse.ArgumentParser) -> argparse.Namespace:
 
 def trunk(arguments: argparse.Namespace) -> network.Network:
     """The network that the arguments name; InputError if its file is missing or damaged."""
-    return network.load(_weights(arguments), "winograd")
+    return network.load(assets.locate_weights(arguments.network, arguments.weights), "winograd")
 
 
 def read_labeled(arguments: argparse.Namespace) -> labeled.Labeled:
@@ -94,7 +94,7 @@ def read_labeled(arguments: argparse.Namespace) -> labeled.Labeled:
 def read_classifier(arguments: argparse.Namespace, pictures: labeled.Labeled | None) -> Classifier:
     """The classifier that the arguments name: `pictures` are those that a linear head is fitted to, None: its own."""
     if pictures is None:
-        return classifier.own(_weights(arguments))
+        return classifier.own(assets.locate_weights(arguments.network, arguments.weights))
     return classifier.linear(trunk(arguments), arguments.layer, pictures)
 
 
@@ -166,10 +166,6 @@ def leave(folder: Path, figure: plt.Figure, caption: str, finished: Mapping[str,
 def folder_of(name: str) -> Path:
     """Where a side topic leaves its figure."""
     return (experiments.OUTPUT / name).absolute()
-
-
-def _weights(arguments: argparse.Namespace) -> Path:
-    return arguments.weights or assets.locate_weights(arguments.network)
 
 
 def whole(text: str, least: int = 1) -> int:
