@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from stn import optimize
+from stn.config import Optimizer
+from stn.objective import Terms
 from stn.optimize.spectrum import Spectrum
 from stn.optimize.stepwise_lbfgs import Memory
 
@@ -34,11 +37,24 @@ def bands() -> np.ndarray:
     return np.array([hash(label) for label in labels])
 
 
+def gaussian(length: int, deviation: float = 4.0) -> np.ndarray:
+    """A Gaussian average along a line as a matrix; beyond its ends the line is mirrored, again and again."""
+    matrix = np.zeros((length, length))
+    for i in range(length):
+        for offset in range(-16, 17):
+            j = (i + offset) % (2 * length)
+            matrix[i, min(j, 2 * length - 1 - j)] += np.exp(-((offset / deviation) ** 2) / 2)
+    return matrix / matrix.sum(1, keepdims=True)
+
+
+AVERAGE = np.kron(gaussian(HEIGHT), gaussian(WIDTH))
+
+
 def test_coefficients_are_the_cosine_transform_of_opponent_colors():
-    spectrum, image = Spectrum(HEIGHT, WIDTH), RNG.normal(0, 50, (1, HEIGHT, WIDTH, 3))
+    spectrum, image = Spectrum(HEIGHT, WIDTH), RNG.normal(0, 50, N).astype(np.float32)
     np.testing.assert_allclose(T @ T.T, np.eye(N), atol=1e-12)
-    np.testing.assert_allclose(spectrum.coefficients(image), T @ image.ravel(), atol=1e-3)
-    np.testing.assert_allclose(spectrum.image(spectrum.coefficients(image)), image, atol=1e-3)
+    np.testing.assert_allclose(spectrum.coefficients(image), T @ image, atol=1e-3)
+    np.testing.assert_allclose(spectrum.image(spectrum.coefficients(image)).ravel(), image, atol=1e-3)
 
 
 def test_energy_is_the_sum_of_squares_of_each_band_and_color():
@@ -47,30 +63,71 @@ def test_energy_is_the_sum_of_squares_of_each_band_and_color():
     np.testing.assert_allclose(found, [np.sum(x[labels == label] ** 2) for label in labels], rtol=1e-5)
 
 
-@pytest.mark.parametrize("pairs", [1, 2, 3, 7])
+def first_guess(pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """H0 as a matrix, from the pairs by which it is measured: the first five, then every fourth of all."""
+    labels = bands()
+    in_bands, at_places = np.zeros((2, N)), np.zeros((2, HEIGHT * WIDTH))
+    for number, (s, y) in enumerate(pairs, 1):
+        if number > 5 and number % 4:
+            continue
+        of_s, of_y = T @ s, T @ y
+        in_bands *= 0.9
+        in_bands += [[np.sum(x[labels == label] ** 2) / (y @ y) for label in labels] for x in (of_s, of_y)]
+        root = (in_bands[0] / in_bands[1]) ** 0.25
+        at_places *= 0.9
+        for row, x in enumerate((of_s / root, of_y * root)):
+            at_places[row] += ((T.T @ x) ** 2).reshape(-1, 3).sum(1) / (y @ y)
+    B = T.T @ np.diag(np.sqrt(in_bands[0] / in_bands[1])) @ T
+    if len(pairs) < 5:
+        return B
+    s_there, y_there = at_places @ AVERAGE.T
+    root_R = np.diag(np.repeat((s_there / y_there) ** 0.25, 3))
+    return root_R @ B @ root_R
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 3, 5, 9])
 @pytest.mark.parametrize("spectral", [False, True])
 def test_the_direction_is_that_of_the_whole_matrix(pairs, spectral):
     """Nocedal & Wright 2006, equations (7.16) and (7.17), with a memory of three."""
-    history, spectrum, labels = 3, Spectrum(HEIGHT, WIDTH) if spectral else None, bands()
+    history, spectrum = 3, Spectrum(HEIGHT, WIDTH) if spectral else None
     curved = np.diag(RNG.uniform(1, 20, N)) + 0.1 * np.ones((N, N))  # a Hessian
     memory = Memory(np.zeros((1, HEIGHT, WIDTH, 3)), RNG.normal(size=N).astype(np.float32), 0.0, np.zeros(N))
-    seen, energies = [], np.zeros((2, N))
+    seen = []
     for _ in range(pairs):
         memory.step = RNG.normal(size=N).astype(np.float32)
         y = (curved @ memory.step).astype(np.float32)
         memory.remember(y, history, spectrum)
         seen.append((memory.step.astype(float), y.astype(float)))
-        summed = [[np.sum(x[labels == label] ** 2) for label in labels] for x in seen[-1]]
-        energies = 0.9 * energies + np.array(summed) / (y @ y)
     s, y = seen[-1]
-    H = (s @ y) / (y @ y) * np.eye(N)
-    if spectral:
-        H = np.diag(np.sqrt(energies[0] / energies[1]))
+    H = first_guess(seen) if spectral else (s @ y) / (y @ y) * np.eye(N)
     for s, y in seen[-history:]:
         V = np.eye(N) - np.outer(y, s) / (s @ y)
         H = V.T @ H @ V + np.outer(s, s) / (s @ y)
     expected = -H @ memory.gradient
     np.testing.assert_allclose(memory.direction(spectrum), expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_what_was_never_moved_or_never_curved_gets_a_number_within_bounds():
+    spectrum = Spectrum(HEIGHT, WIDTH)
+    s, y, q = (RNG.normal(size=(HEIGHT, WIDTH, 3)).astype(np.float32) for _ in range(3))
+    s[:, :4], y[:3] = 0, 0
+    flat = np.broadcast_to(np.array([1, 2, 3], np.float32), s.shape)  # the lowest band alone
+    for pair in ((s, y), (flat, flat)):
+        bands, places = spectrum.measured(*(x.ravel() for x in pair), None, None)
+        found = spectrum.scaled(q.ravel(), 0.5, bands, places)
+        assert np.isfinite(found).all() and 0 < found @ q.ravel() <= 0.5 * 100 * 10 * q.ravel() @ q.ravel()
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.5, 1.0, 1.8, 5.0])
+def test_damping_follows_how_far_steps_go_beyond_the_least_of_a_parabola(factor):
+    """Along a step that is `factor` times as long as it should be, on x² / 2."""
+    x = RNG.normal(size=N).astype(np.float32)
+    memory = Memory(np.zeros(1), x, 0.0, np.float32(-factor) * x, damping=0.5)
+    memory.learn_damping(np.float32(1 - factor) * x)
+    assert memory.damping == pytest.approx(min(1, 0.5 * np.clip(1 / factor, 0.25, 2) ** 0.3), rel=1e-5)
+    for _ in range(30):
+        memory.learn_damping(np.float32(1 - factor) * x)
+    assert memory.damping == pytest.approx(0.5 if factor == 1 else (1 if factor < 1 else 0.2), rel=1e-4)
 
 
 def test_a_pair_along_which_the_loss_curves_downwards_is_not_kept():
@@ -80,3 +137,18 @@ def test_a_pair_along_which_the_loss_curves_downwards_is_not_kept():
     assert memory.count == 0
     memory.remember(np.ones(N, np.float32), 3, None)
     assert memory.count == 1
+
+
+def test_what_an_earlier_version_had_learned_is_forgotten_and_the_run_goes_on():
+    """Its pairs were of frequencies."""
+    image = RNG.normal(size=(1, HEIGHT, WIDTH, 3))
+
+    def bowl(x: np.ndarray) -> tuple[Terms, np.ndarray]:
+        return Terms(0.5 * float(np.vdot(x, x)), 0.0, 0.0, 0.0, {}), x
+
+    settings = Optimizer("spectral_lbfgs", max_evaluations=12)
+    state = optimize.State(image.copy(), evaluations=4)
+    state.memory = {"image": image, "gradient": np.ones(N), "total": 1.0, "step": np.ones(N), "energies": np.ones(2)}
+    outcome = optimize.minimize(bowl, state, settings, lambda *_: None)
+    assert outcome.evaluations == 12
+    np.testing.assert_allclose(outcome.image, 0, atol=1e-2)

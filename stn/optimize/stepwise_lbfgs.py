@@ -1,30 +1,34 @@
 """L-BFGS without a line search, one evaluation a step: `optimizer.name=torch_lbfgs` and `spectral_lbfgs`."""
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from stn.optimize.search import Search, Stop
 from stn.optimize.spectrum import Spectrum
 
-# A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours: of
+# A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours, as all that follows: of
 # `spectral_lbfgs` alone.
-HIGHEST_RISE, SHORTER, GROWTH = 1.1, 0.25, 2.0
+HIGHEST_RISE, SHORTER = 1.1, 0.25
+GROWTH, GROWS_FOR = 2.0, 10  # no step is more than twice as long as the one before, until there are so many pairs
+# Steps of L-BFGS are too long here, by a half and more late in a run (docs/time_to_quality.md). Where the slope along
+# the last step would have ended, by a parabola, is a factor of it between these; this power of it is kept.
+SHORTEST_IDEAL, LONGEST_IDEAL, LEARNED = 0.25, 2.0, 0.3
+LEAST_DAMPING = 0.2
 # torch.optim.LBFGS skips pairs with s·y below 1e-10; here the cosine is meant, so that the loss' unit does not matter.
 LEAST_COSINE = 1e-10
-# The sums over all pairs from which H0 is made are multiplied by this before a new pair is added, so that old pairs,
-# which were measured far from here, count less: ten pairs ago, a third. Measured in docs/time_to_quality.md.
-DECAY = 0.9
-# The number in H0 of a band is at most this many times larger or smaller than the one that L-BFGS would use for all
-# (docs/time_to_quality.md).
-LARGEST_FACTOR = 100.0
+# H0 is measured from the first pairs, then from every fourth, which costs less time and no evaluations.
+MEASURED_FIRST, MEASURED_EVERY = 5, 4
 
 
 @dataclass
 class Memory:
     """What L-BFGS has learned: its last accepted image, and pairs of a step s and the change y of the gradient over it.
 
-    Arrays are in the space of its variables, [n] float32: pixels, or coefficients of a Spectrum.
+    Arrays are [n] float32, in the variables of the optimizer: pixels, divided by `unit`.
     """
 
     image: np.ndarray  # [1, h, w, 3], the last that was accepted; its gradient [n] and total
@@ -32,10 +36,12 @@ class Memory:
     total: float
     step: np.ndarray  # [n], from that image to the one that is evaluated next
     longest: float = 1.0  # that the next step of `spectral_lbfgs` may be: root mean square, in pixels of 255
+    damping: float = 1.0  # of its steps, at most 1
     pairs: np.ndarray | None = None  # [history, 2, n], s and y; when all places are taken the oldest is overwritten
     curvatures: np.ndarray | None = None  # [history], s·y
     count: int = 0  # pairs written so far, overwritten ones too
-    energies: np.ndarray | None = None  # [2, 3 · bands], sums over all pairs of s² / y·y and y² / y·y, see DECAY
+    bands: np.ndarray | None = None  # what `Spectrum` has measured
+    places: np.ndarray | None = None
 
     def remember(self, y: np.ndarray, history: int, spectrum: Spectrum | None) -> None:
         """Keep the step and the change y of the gradient along it, unless the loss curves downwards there."""
@@ -48,14 +54,13 @@ class Memory:
         place = self.count % history
         self.pairs[place, 0], self.pairs[place, 1], self.curvatures[place] = s, y, curvature
         self.count += 1
-        if spectrum:
-            energies = np.stack([spectrum.energy(s), spectrum.energy(y)]) / squared
-            self.energies = energies if self.energies is None else DECAY * self.energies + energies
+        if spectrum and (self.count <= MEASURED_FIRST or self.count % MEASURED_EVERY == 0):
+            self.bands, self.places = spectrum.measured(s, y, self.bands, self.places)
 
     def direction(self, spectrum: Spectrum | None) -> np.ndarray:
         """-H g [n] by the two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) over the pairs, at least one.
 
-        H0 is s·y / y·y of the newest pair (eq. 7.20); with a spectrum each band has its own, √(Σs² / Σy²).
+        H0 is s·y / y·y of the newest pair (eq. 7.20); with a spectrum, `Spectrum.scaled`.
         """
         assert self.pairs is not None and self.curvatures is not None
         history = len(self.pairs)
@@ -67,10 +72,9 @@ class Memory:
             q -= np.float32(factors[place]) * y
         y = self.pairs[oldest_first[-1], 1]
         scale = self.curvatures[oldest_first[-1]] / float(y @ y)
-        if spectrum and self.energies is not None:
-            of_s, of_y = self.energies
-            scales = np.sqrt(np.divide(of_s, of_y, out=np.full_like(of_s, scale**2), where=of_y > 0))
-            q *= spectrum.spread(np.clip(scales, scale / LARGEST_FACTOR, scale * LARGEST_FACTOR))
+        if spectrum and self.bands is not None and self.places is not None:
+            # The places are known well enough from a few pairs on only.
+            q = spectrum.scaled(q, scale, self.bands, self.places if self.count >= MEASURED_FIRST else None)
         else:
             q *= np.float32(scale)
         for place in oldest_first:
@@ -78,32 +82,34 @@ class Memory:
             q += np.float32(factors[place] - (y @ q) / self.curvatures[place]) * s
         return q
 
+    def learn_damping(self, gradient: np.ndarray) -> None:
+        """Adapt the damping to how far the step went beyond the least of a parabola along it."""
+        before, after = float(self.gradient @ self.step), float(gradient @ self.step)
+        ideal = before / (before - after) if after > before else LONGEST_IDEAL
+        factor = float(np.clip(ideal, SHORTEST_IDEAL, LONGEST_IDEAL)) ** LEARNED
+        self.damping = float(np.clip(self.damping * factor, LEAST_DAMPING, 1.0))
+
 
 def minimize(search: Search) -> None:
     """L-BFGS without a line search: the step is the direction itself. In float32.
 
     `torch_lbfgs` takes the steps of torch.optim.LBFGS at its learning rate of 1; the first is the gradient over the sum
-    of its absolute values, so short that it tells the curvature and moves nothing. `spectral_lbfgs` differs in its
-    variables and in H0, the first guess of the inverse Hessian; it takes a step back that raises the loss by a tenth,
-    and keeps steps short until its memory is full: the first has a root mean square of one pixel of 255, and none is
-    more than twice as long as the one before.
+    of its absolute values, so short that it tells the curvature and moves nothing. `spectral_lbfgs` differs in H0, the
+    first guess of the inverse Hessian, and in the length of its steps: one that raises the loss by a tenth is taken
+    back; the first has a root mean square of one pixel of 255, the next grow slowly, and later ones are damped.
     """
     state, settings, unit, shape = search.state, search.settings, search.unit, search.state.image.shape
     spectrum = Spectrum(*shape[1:3]) if settings.name == "spectral_lbfgs" else None
-
-    def variables(image: np.ndarray) -> np.ndarray:
-        return spectrum.coefficients(image) if spectrum else image.ravel().astype(np.float32)
-
-    def pixels(step: np.ndarray) -> np.ndarray:
-        return unit * (spectrum.image(step) if spectrum else step.reshape(shape))
-
-    memory = Memory(**state.memory) if state.memory else None
+    grows_for = min(GROWS_FOR, settings.history)
+    memory = _remembered(state.memory)
     while True:
         total, gradient = search.evaluate(state.image)
+        g = (gradient * unit).ravel().astype(np.float32)
+        if spectrum and memory is not None and memory.count >= grows_for:
+            memory.learn_damping(g)
         if spectrum and memory is not None and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total):
             memory.step, memory.longest = SHORTER * memory.step, memory.longest * SHORTER / GROWTH
         else:
-            g = variables(gradient * unit)
             if memory is None:
                 memory = Memory(state.image, g, total, g)
             else:
@@ -112,17 +118,23 @@ def minimize(search: Search) -> None:
             if not g.any():
                 raise Stop("converged (the gradient is zero)")
             if memory.count:
-                memory.step = memory.direction(spectrum)
+                memory.step = np.float32(memory.damping) * memory.direction(spectrum)
             else:
                 memory.step = g * np.float32(-min(1.0, 1 / np.abs(g).sum(dtype=np.float64)))
             state.iterations += 1
-        moved = pixels(memory.step)
-        if spectrum and memory.count < settings.history:
+        moved = unit * memory.step.reshape(shape)
+        if spectrum and memory.count < grows_for:
             length = float(np.sqrt(np.mean(moved**2)))
             factor = np.float32(memory.longest / length if memory.count == 0 else min(1.0, memory.longest / length))
             memory.step, moved, memory.longest = factor * memory.step, factor * moved, GROWTH * float(factor) * length
         state.image = search.clipped(memory.image + moved)
         if search.limits is not None:
-            memory.step = variables((state.image - memory.image) / unit)
+            memory.step = ((state.image - memory.image) / unit).ravel().astype(np.float32)
         state.memory = vars(memory)  # not a copy: saving is rare
         search.on_checkpoint(state)
+
+
+def _remembered(saved: Mapping[str, Any]) -> Memory | None:
+    """The memory of a run that goes on; earlier versions' was of frequencies, and is forgotten."""
+    known = {field.name for field in dataclasses.fields(Memory)}
+    return Memory(**saved) if saved and saved.keys() <= known else None
