@@ -5,6 +5,7 @@ objective ready, and they evaluate in turns, so that what else the machine does 
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -23,7 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
 
-from stn import config, errors, images, matconvnet, resizing, weights
+from stn import assets, config, errors, images, matconvnet, resizing, weights
 
 SIZES = ("256x256", "384x512", "512x512", "768x1024", "1024x1024", "1536x2048")  # height × width
 PROGRAMS = {
@@ -46,6 +47,9 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=3, help="rounds; medians are over all their evaluations")
     parser.add_argument("--evaluations", type=int, default=3, help="of each program in a round")
     parser.add_argument("--programs", nargs="+", default=tuple(PROGRAMS), choices=PROGRAMS)
+    parser.add_argument(
+        "--network", help="the network measured on, such as vgg19_q8 (scripts/fetch.py); without, VGG-19's shapes"
+    )
     parser.add_argument("--sweep-runs", type=int, default=16, help="0: no sweep is timed")
     parser.add_argument("--starts", type=int, default=3, help="whole processes with one evaluation; 0: none is timed")
     parser.add_argument("--out", type=Path, default=Path("docs"))
@@ -76,10 +80,15 @@ def main() -> None:
 
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Everything, as plain numbers."""
-    file = folder / "vgg19.mat"
-    matconvnet.write(file, random_vgg19())
+    if arguments.network:
+        file = assets.locate_weights(arguments.network)
+    else:
+        file = folder / "vgg19.mat"
+        matconvnet.write(file, random_vgg19())
     found: dict[str, Any] = {"command": " ".join(["python", "scripts/benchmark.py", *sys.argv[1:]]), **machine()}
+    found["network"] = f"`{arguments.network}`" if arguments.network else "VGG-19's shapes with random weights"
     found["load_s"] = [timed(lambda: matconvnet.load(file)) for _ in range(4)]
+    found["depth"] = matconvnet.load(file).depth
     found["sizes"] = {}
     with tqdm(total=len(arguments.sizes) * arguments.repetitions, unit="round", disable=None) as bar:
         for size in arguments.sizes:
@@ -191,18 +200,17 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
             return {"again_s": timed(lambda: build())}
         bookkeeping = {}
         limits = (-np.full(3, 130.0), np.full(3, 130.0))
-        for name, overrides in {
-            "lbfgs": {"name": "lbfgs"},
-            "lbfgs, bounds": {"name": "lbfgs", "bounds": True},
-            "torch_lbfgs": {"name": "torch_lbfgs"},
-            "spectral_lbfgs": {"name": "spectral_lbfgs"},
-            "adam": {"name": "adam"},
-        }.items():
-            settings = config.Optimizer(history=10, max_evaluations=30, **overrides)  # type: ignore[arg-type]
-            calls.clear()
-            optimize.minimize(bowl, optimize.State(image.astype(np.float64)), settings, lambda *_: None, limits=limits)
-            # From the end of an evaluation to the beginning of the next, with a full memory.
-            bookkeeping[name] = statistics.median(later - ended for (_, ended), (later, _) in pairwise(calls[12:]))
+        for name in ("lbfgs", "torch_lbfgs", "spectral_lbfgs", "adam"):
+            own = config.compose(f"optimizer={name}").optimizer
+            for bounds in (False, True) if name == "lbfgs" else (own.bounds,):
+                settings = dataclasses.replace(own, max_evaluations=own.history + 20, bounds=bounds)
+                calls.clear()
+                state = optimize.State(image.astype(np.float64))
+                optimize.minimize(bowl, state, settings, lambda *_: None, limits=limits)
+                # From the end of an evaluation to the beginning of the next, with a full memory.
+                between = [later - ended for (_, ended), (later, _) in pairwise(calls[own.history + 2 :])]
+                label = f"{name}{', bounds' * (bounds and name == 'lbfgs')}, history {own.history}"
+                bookkeeping[label if name != "adam" else name] = statistics.median(between)
         return {"bookkeeping_s": bookkeeping, "again_s": timed(lambda: build())}
 
     return evaluate, extra
@@ -231,6 +239,8 @@ def torch_program(program: str, network: weights.Weights, height: int, width: in
                 x = F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
             x = F.relu(F.conv2d(x, kernel, bias, padding=1))
             found[name.replace("conv", "relu")] = x
+            if name == LAST:
+                break
         return found
 
     def gram(f: Any) -> Any:
@@ -320,11 +330,11 @@ def random_vgg19(channels: dict[int, int] = CHANNELS) -> weights.Weights:
     raise AssertionError(LAST)
 
 
-def direct_flops(size: str) -> float:
+def direct_flops(size: str, depth: int) -> float:
     """Multiplications and additions of value and gradient by direct convolutions: each layer forward and backward."""
     height, width = map(int, size.split("x"))
     total, inputs = 0.0, 3
-    for block, count in enumerate(weights.CONVS_PER_BLOCK[19], 1):
+    for block, count in enumerate(weights.CONVS_PER_BLOCK[depth], 1):
         for index in range(1, count + 1):
             total += 2 * 2 * 9 * inputs * CHANNELS[block] * height * width
             inputs = CHANNELS[block]
@@ -353,8 +363,8 @@ def report(found: dict[str, Any]) -> str:
         "# Benchmark",
         "",
         f"`{found['command']}` on {found['cores']} cores of {found['processor']}.",
-        "Value and gradient of the objective of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1) on VGG-19's shapes with",
-        "random weights, float32. All programs of a size evaluated in turns in one run. Seconds are the median, then",
+        f"Value and gradient of the objective of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1) on {found['network']},",
+        "float32. All programs of a size evaluated in turns in one run. Seconds are the median, then",
         "the least and the most; memory is the peak of the process, libraries included. Direct limit: operations of",
         f"direct convolutions over {flops / 1e9:.0f} GFLOP/s, the best product of two 2048 × 2048 matrices in the run.",
         "",
@@ -369,7 +379,7 @@ def report(found: dict[str, Any]) -> str:
             ratios = [
                 f"{s / median[other]:.2f}" if other in median else "" for other in ("torch_nchw", "torch_channels_last")
             ]
-            limit = f"{direct_flops(size) / flops / s:.2f}" if flops else ""
+            limit = f"{direct_flops(size, found['depth']) / flops / s:.2f}" if flops else ""
             cells = [
                 size.replace("x", " × "),
                 PROGRAMS[program],
@@ -394,12 +404,12 @@ def report(found: dict[str, Any]) -> str:
         run = runs.get("ours", {})
         for name, s in run.get("bookkeeping_s", {}).items():
             share = s / statistics.median(run["seconds"])
-            lines.append(f"| {name}, history 10, {size.replace('x', ' × ')} | {s:.4f} | {share:.1%} |")
+            lines.append(f"| {name}, {size.replace('x', ' × ')} | {s:.4f} | {share:.1%} |")
         if run:
             shape = size.replace("x", " × ")
             lines.append(f"| a further run of the shape, to its first evaluation, {shape} | {run['again_s']:.2f} | |")
     first, *later = found["load_s"]
-    lines.append(f"| `.mat` (this one: the trunk up to {LAST}), first load | {first:.2f} | |")
+    lines.append(f"| `.mat` ({found['network']}), first load | {first:.2f} | |")
     lines.append(f"| `.mat`, later loads, median | {statistics.median(later):.2f} | |")
     if s := found.get("sweep"):
         beside = s["a_run_s"] - s["evaluations_s"]
