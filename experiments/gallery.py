@@ -1,53 +1,77 @@
-"""Every preset with the same two pictures: ours, a cell a preset. python experiments/gallery.py
+"""Every preset with the same two pictures, and six others: ours, a cell each. python experiments/gallery.py
 
-Each has its own network (VGG-16, or VGG-19 with 8 bits), losses, first image and optimizer, at one size; the budget is
-its own too, which takes hours, unless `optimizer.max_evaluations=150` gives all the same. gallery.md has the commands.
+Each preset has its own network (VGG-16, or VGG-19 with 8 bits), losses, first image and optimizer, at one size; the
+budget is its own too, which takes hours, unless `optimizer.max_evaluations=150` gives all the same. gallery.md has the
+commands, range.png the six.
 """
 
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from stn import commands, config, experiments, figures, files, runs
+from stn import commands, config, experiments, figures, files, runs, tables
 
 COLUMNS = 4
+# Photographs and paintings that may be shown; from the photograph, with the optimizer that gets there soonest.
+RANGE = {
+    "a portrait": ("preset=gatys_released", "content=astronaut", "style=the_scream"),
+    "the photograph's colors": ("preset=gatys2017_color", "content=chelsea", "style=composition_vii"),
+    "another painter": ("preset=gatys_released", "content=tubingen", "style=shipwreck"),
+    "strokes twice as large": ("preset=gatys_released", "content=coffee", "style=starry_night", "style.scale=2"),
+    "Johnson's layers": ("preset=johnson2016", "content=rocket", "style=starry_night"),
+    "a texture": ("preset=gatys2015_texture", "style=shipwreck"),
+}
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
     found = []
-    for name in sorted(path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")):
-        network = config.compose(f"preset={name}").network.name
-        exact = (f"preset={name}", f"network={'vgg16' if network == 'vgg16' else 'vgg19_q8'}", "style=starry_night")
-        pictures = () if config.compose(f"preset={name}").content.path is None else ("content=tubingen",)
-        # The one preset that makes a picture first.
-        second = (f"mix.max_evaluations={base.optimizer.max_evaluations}",) if name == "gatys2017_scale" else ()
-        found.append(experiments.Cell(name, (*exact, *pictures, *second)))
+    for name in _presets():
+        pictures = ["style=starry_night"]
+        if config.compose(f"preset={name}").content.path is not None:
+            pictures.append("content=tubingen")
+        if name == "gatys2017_scale":  # the one that makes a picture first
+            pictures.append(f"mix.max_evaluations={base.optimizer.max_evaluations}")
+        found.append(experiments.Cell(name, (f"preset={name}", _network(name), *pictures)))
+    for number, (preset, *others) in enumerate(RANGE.values(), 1):
+        network = _network(preset.removeprefix("preset="))
+        found.append(experiments.Cell(f"range{number}", (preset, network, *others, "optimizer=spectral_lbfgs")))
     return found
 
 
 def draw(finished: dict[str, runs.Run]) -> plt.Figure:
-    drawn = [figures.Panel(run.rgb, name) for name, run in finished.items()]
-    return figures.panels([drawn[first : first + COLUMNS] for first in range(0, len(drawn), COLUMNS)])
+    return _montage({name: finished[name] for name in _presets()}, COLUMNS)
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """A table with the command of each picture, its evaluations and seconds, and how far it is from both pictures."""
-    lines = [
-        "| preset | evaluations | seconds | feature distance | Gram distance | command |",
-        "|---|---:|---:|---:|---:|---|",
-    ]
-    for name, run in finished.items():
+    """The six, and a table with the command of each picture, its evaluations and seconds, and its distances."""
+    six = dict(zip(RANGE, (finished[f"range{number}"] for number in range(1, len(RANGE) + 1)), strict=True))
+    figures.save(_montage(six, 3), folder / "range.png")
+    rows = [["picture", "evaluations", "seconds", "feature distance", "Gram distance", "command"]]
+    for name, run in {**{name: finished[name] for name in _presets()}, **six}.items():
         content, style = (run.summary.get(f"measures/{key}") for key in ("features", "gram"))
         distances = ["" if value is None else f"{value:.2f}" for value in (content, style)]
         numbers = [str(run.summary["evaluations"]), f"{run.summary['seconds']:.0f}", *distances]
-        lines.append(f"| `{name}` | {' | '.join(numbers)} | `{commands.command(run.settings)}` |")
-    files.write_text(folder / "gallery.md", "\n".join(lines) + "\n")
+        rows.append([name, *numbers, f"`{commands.command(run.settings)}`"])
+    files.write_text(folder / "gallery.md", tables.markdown(rows))
+
+
+def _presets() -> list[str]:
+    return sorted(path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml"))
+
+
+def _network(preset: str) -> str:
+    return f"network={'vgg16' if config.compose(f'preset={preset}').network.name == 'vgg16' else 'vgg19_q8'}"
+
+
+def _montage(named: dict[str, runs.Run], columns: int) -> plt.Figure:
+    drawn = [figures.Panel(run.rgb, name) for name, run in named.items()]
+    return figures.panels([drawn[first : first + columns] for first in range(0, len(drawn), columns)])
 
 
 EXPERIMENT = experiments.Experiment(
     "gallery",
     "Ours: every preset on Neckarfront and The Starry Night, with its own network, losses, first image and optimizer. "
-    "gallery.md has the command of each.",
+    "range.png: six others. gallery.md has the command of each.",
     ("image.size_px=384",),
     cells,
     draw,
