@@ -1,7 +1,7 @@
-"""Kills a run at random instants until it is finished, and counts: python kill_many.py KILLS SECONDS RUN_DIR OVERRIDE …
+"""Kills runs at random instants until they are finished: python kill_many.py KILLS, for each run on standard input.
 
-TensorFlow is imported once and each try is a fork, so that a kill costs about a second. After every kill, each file
-left must be whole. Prints a line of JSON: kills, the finished runs' directories.
+That is JSON, {run directory: overrides}. TensorFlow is imported once and each try is a fork, so that a kill costs less
+than a run. After every kill, each file left must be whole. Prints JSON: {run directory: those of the finished runs}.
 """
 
 import csv
@@ -40,28 +40,29 @@ def check_whole(run_dir: Path) -> None:
             raise AssertionError(f"an unexpected file: {path}")
 
 
-def main() -> None:
-    kills, longest, run_dir = int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])
-    settings = config.compose(*sys.argv[4:])
-    generator = random.Random(0)
-    base, killed, finished = run_dir.name, 0, []
+def kill(kills: int, run_dir: Path, overrides: list[str]) -> list[str]:
+    """Kill a run so often; gives the directories of those that ended, the first of which was left alone."""
+    settings, generator = config.compose(*overrides), random.Random(0)
+    base, killed, finished, longest = run_dir, 0, [], 0.0
     while killed < kills or not (run_dir / "summary.json").exists():
         if (run_dir / "summary.json").exists():
             finished.append(str(run_dir))
-            run_dir = run_dir.with_name(f"{base}-{len(finished)}")
-        child = os.fork()
+            run_dir = base.with_name(f"{base.name}-{len(finished)}")
+        started, child = time.monotonic(), os.fork()
         if child == 0:
             transfer.run(settings, run_dir)
             os._exit(0)
-        if killed < kills:
+        if killed < kills and longest:
             time.sleep(generator.uniform(0, longest))
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         killed += os.WIFSIGNALED(status)
         assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
         check_whole(run_dir)
-    print(json.dumps({"killed": killed, "finished": [*finished, str(run_dir)]}))
+        longest = longest or time.monotonic() - started
+    assert killed == kills
+    return [*finished, str(run_dir)]
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps({path: kill(int(sys.argv[1]), Path(path), own) for path, own in json.load(sys.stdin).items()}))

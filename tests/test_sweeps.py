@@ -5,6 +5,7 @@ import errno
 import itertools
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -31,17 +32,24 @@ def mtimes(sweep_dir: Path) -> dict[Path, float]:
     return {path.parent: path.stat().st_mtime for path in sweep_dir.glob("*/summary.json")}
 
 
+def end_of_joblibs_processes() -> None:
+    """They wait for more work, which here would be another test's."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)
+
+
 @pytest.mark.parametrize("launcher", ["basic", "joblib_local"])
 def test_a_failed_cell_is_reported_and_sinks_nothing_and_the_rest_is_run_by_the_same_command(
-    launcher: str, small: tuple[str, ...], tmp_path: Path
+    launcher: str, command, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if launcher != "basic":
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs pip install -e '.[joblib]'")
+        request.addfinalizer(end_of_joblibs_processes)
     sweep_dir = tmp_path / "sweep"
-    command = ("-m", *small, *AXES, f"hydra/launcher={launcher}", f"hydra.sweep.dir={sweep_dir}")
-    process = start(tmp_path, *command)
-    _, err = process.communicate()
-    assert process.returncode == 2, err
+    typed = ("-m", *AXES, f"hydra/launcher={launcher}", f"hydra.sweep.dir={sweep_dir}")
+    code, _, err, _ = command(*typed)
+    assert code == 2, err
     lines = [line for line in err.splitlines() if line.startswith("error: ")]
     assert [line.split(": content.path")[0] for line in lines] == [
         "error: image.size_px=2,seed=0",
@@ -61,9 +69,8 @@ def test_a_failed_cell_is_reported_and_sinks_nothing_and_the_rest_is_run_by_the_
 
     (sweep_dir / "image.size_px=32,seed=0" / "summary.json").unlink()  # as if it had been killed at its end
     before = mtimes(sweep_dir)
-    process = start(tmp_path, *(override.replace("32,2,36", "32,34,36") for override in command))
-    _, err = process.communicate()
-    assert process.returncode == 0, err
+    code, _, err, _ = command(*(override.replace("32,2,36", "32,34,36") for override in typed))
+    assert code == 0, err
     assert len(mtimes(sweep_dir)) == 6 and before.items() < mtimes(sweep_dir).items()
     assert {path.parent.name for path in sweep_dir.rglob("failed.json")} == failed_cells  # not this command's
 
@@ -289,7 +296,7 @@ def test_wandb_has_the_figures_of_a_sweep_once_however_often_it_is_told(sweep, t
         sweep_table.log(folder / "seed=0")
 
 
-def test_the_table_for_wandb_has_what_is_left_of_damaged_cells(sweep, tmp_path: Path) -> None:
+def test_the_table_for_wandb_has_what_is_left_of_damaged_cells(sweep, tmp_path: Path, monkeypatch, capfd) -> None:
     folder = shutil.copytree(sweep.run_dir, tmp_path / "noise", symlinks=True)
     for name in ("seed=2", "seed=3"):
         shutil.copytree(folder / "seed=1", folder / name)
@@ -297,11 +304,9 @@ def test_the_table_for_wandb_has_what_is_left_of_damaged_cells(sweep, tmp_path: 
     spoiled.write_bytes(spoiled.read_bytes()[:200])
     (folder / "seed=2" / "provenance.json").write_text("{")
     (folder / "seed=3" / "summary.json").write_text("{")
-    script = config.CONFIG_DIR.parent / "scripts" / "report.py"
-    done = subprocess.run(
-        [sys.executable, str(script), str(folder), "--wandb"], capture_output=True, check=False, text=True
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{folder / 'report.html'}\n", "")
+    monkeypatch.setattr(sys, "argv", ["report.py", str(folder), "--wandb"])
+    runpy.run_path(str(config.CONFIG_DIR.parent / "scripts" / "report.py"))["main"]()
+    assert capfd.readouterr() == (f"{folder / 'report.html'}\n", "")
     [path] = (folder / "wandb").glob("offline-run-*/files/media/table/cells*.json")
     rows = [(row[0], row[1], row[-1] is None) for row in json.loads(path.read_text())["data"]]
     assert rows == [("seed=0", 0, True), ("seed=1", 1, False), ("seed=2", None, False)]
@@ -319,10 +324,11 @@ def test_the_agents_commands_of_the_wandb_sweep_compose(monkeypatch: pytest.Monk
     names = list(described["parameters"])
     cells = list(itertools.product(*(described["parameters"][name]["values"] for name in names)))
     assert len(cells) == 12
+    typed = []
     for values in cells:
         args = utils.create_sweep_command_args({"args": {n: {"value": v} for n, v in zip(names, values, strict=True)}})
-        overrides = [text for text in command[3:-1] if not text.startswith("hydra.")] + args["args_no_hyphens"]
-        settings = config.compose(*overrides)
+        typed.append([text for text in command[3:-1] if not text.startswith("hydra.")] + args["args_no_hyphens"])
+    for values, settings in zip(cells, config.compose_each(typed), strict=True):
         assert (settings.network.name, settings.tracking.mode) == ("vgg16", "online")
         assert settings.objective.style_weight == values[names.index("objective.style_weight")]
 
@@ -371,10 +377,13 @@ def test_a_sweep_over_seeds_where_nothing_is_random_is_told_so_once(typed: tuple
         assert line.startswith("seed=0,1: ") and f"init={named}, " in line and "init=noise" in line
 
 
-def test_the_command_warns_of_equal_seeds_before_its_first_cell(small: tuple[str, ...], tmp_path: Path) -> None:
-    process = start(tmp_path, "-m", *small, "seed=0,1", "optimizer.max_evaluations=1", "hydra.sweep.dir=sweep")
-    _, err = process.communicate()
-    assert process.returncode == 0, err
+def test_the_command_warns_of_equal_seeds_before_its_first_cell(command, tmp_path: Path, monkeypatch) -> None:
+    def shown(*told: Any) -> None:  # as without pytest, which keeps warnings for itself
+        sys.stderr.write(warnings.formatwarning(*told[:4]))
+
+    monkeypatch.setattr(warnings, "showwarning", shown)
+    code, _, err, _ = command("-m", "seed=0,1", "optimizer.max_evaluations=1", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert code == 0, err
     assert err.splitlines()[0].startswith("warning: seed=0,1: nothing is random with init=content")
     assert err.count("warning: ") == 1
 
