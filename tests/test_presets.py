@@ -98,6 +98,9 @@ def summed_style(F: Any, S: Any, parts: Any) -> Any:
     return tutorial_style(F, S) + sum(1e6 / len(parts) * mse(m, n) for m, n in both)
 
 
+drawn = functools.cache(guides.drawn)  # at 4 × the size of a mask, for every layer and style
+
+
 @functools.cache
 def masks() -> list[tuple[str, str]]:
     settings = config.compose("preset=gatys2017_guided")
@@ -109,7 +112,7 @@ def parts(margin: int) -> Callable[..., tuple[Any, ...]]:
 
     def found(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
         def at(path: str, features: Any) -> np.ndarray:
-            mask = guides.resize(guides.drawn(path, ""), *features["conv1_1"].shape[1:3])
+            mask = guides.resize(drawn(path, ""), *features["conv1_1"].shape[1:3])
             return guides.propagate(mask, [layer], weights.VGG19, "ceil", "inside", margin).layers[layer]
 
         return ([(at(onto, F), at(mask, S)) for onto, mask in masks()],)
@@ -277,6 +280,7 @@ CONTROLS = {
         more=pixels,
     ),
 }
+SYSTEMS_AND_CONTROLS = SYSTEMS | CONTROLS
 # These minimize what gatys_released does, of pictures that are recolored or mixed before.
 RECOLORED = ("gatys2017_color", "gatys2017_luminance", "gatys2017_scale")
 FORCED_TO_CONTENT = ("neural_style_tf", "d2l", "tf1_walkthrough", "vgg16_lbfgs_walkthrough", "mmd2017")  # style's size
@@ -304,6 +308,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return {depth: folder / f"{depth}.mat" for depth in (16, 19)}
 
 
+@functools.cache
 def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Content, style and a third picture, each a photograph of its own.
 
@@ -353,7 +358,16 @@ def scales(path: Path) -> dict[str, np.ndarray]:
     return found | {pool: found[relu] for pool, relu in list(last.items())[:-1]}
 
 
-def oracle(system: System, path: Path, rgb: tuple[np.ndarray, ...]) -> tuple[float, np.ndarray]:
+def of_one_size(name: str, odd_sides: bool) -> tuple[np.ndarray, ...]:
+    """Content, style and third picture of a system; the style has a size of its own where the system lets it."""
+    content, style, third = pictures(*(ODD[SYSTEMS_AND_CONTROLS[name].odd] if odd_sides else SMALL))
+    return content, style if name in FORCED_TO_CONTENT else style[:-11, :-6], third
+
+
+@functools.cache
+def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
+    """Loss and gradient, once for both of our convolutions."""
+    system, rgb = SYSTEMS_AND_CONTROLS[name], of_one_size(name, odd_sides)
     net = matconvnet.load(path)
     content, style, third = (tf.constant((p - np.array(system.mean_pixel))[None]) for p in rgb)
 
@@ -383,7 +397,7 @@ def oracle(system: System, path: Path, rgb: tuple[np.ndarray, ...]) -> tuple[flo
 def test_loss_and_gradient_are_those_of_the_source(
     name: str, odd_sides: bool, convolution: str, networks: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check(name, SYSTEMS[name], odd_sides, convolution, networks, monkeypatch)
+    check(name, odd_sides, convolution, networks, monkeypatch)
 
 
 @pytest.mark.filterwarnings("ignore:.*too narrow for")  # so small are the pictures
@@ -391,7 +405,7 @@ def test_loss_and_gradient_are_those_of_the_source(
 def test_loss_and_gradient_of_controls_are_those_of_the_source(
     name: str, networks: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check(name, CONTROLS[name], False, "winograd", networks, monkeypatch)
+    check(name, False, "winograd", networks, monkeypatch)
 
 
 @pytest.mark.parametrize("name", RECOLORED)
@@ -402,14 +416,9 @@ def test_recolored_pictures_have_the_loss_of_the_released_code(name: str) -> Non
 
 
 def check(
-    name: str,
-    system: System,
-    odd_sides: bool,
-    convolution: str,
-    networks: dict[int, Path],
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, odd_sides: bool, convolution: str, networks: dict[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = networks[system.depth]
+    path = networks[SYSTEMS_AND_CONTROLS[name].depth]
     # The networks are narrow: the same layers take Winograd's algorithm as in the real one, from the third block on.
     monkeypatch.setattr(rescale, "PHOTOGRAPHS", PHOTOGRAPHS)
     monkeypatch.setattr(vgg, "WINOGRAD_CHANNELS", matconvnet.load(path).layer("conv3_1").bias.size)
@@ -417,10 +426,8 @@ def check(
     settings = config.compose(*overrides)
     network = transfer.network_of(settings)
     assert len(network.kernels["conv3_2"][0].shape) == {"direct": 4, "winograd": 3}[convolution]
-    content, style, third = pictures(*(ODD[system.odd] if odd_sides else SMALL))
-    if name not in FORCED_TO_CONTENT:
-        style = style[:-11, :-6]  # another size than the content's
-    total, gradient = oracle(system, path, (content, style, third))
+    content, style, third = of_one_size(name, odd_sides)
+    total, gradient = oracle(name, odd_sides, path)
 
     loss = objective.build(settings, network, sized(content, style, settings))
     terms, ours = loss.value_and_grad(images.to_network(third, network.mean_pixel))
@@ -434,7 +441,7 @@ def sized(content: np.ndarray, style: np.ndarray, settings: config.Config) -> Si
     """Pictures of a run at these sizes, every style the same painting under its own masks."""
 
     def mask(path: str | None, rgb: np.ndarray) -> np.ndarray | None:
-        return None if path is None else guides.resize(guides.drawn(path, ""), *rgb.shape[:2])
+        return None if path is None else guides.resize(drawn(path, ""), *rgb.shape[:2])
 
     styles = tuple(
         Style(style, each.weight, mask=mask(each.mask, style), onto=mask(each.onto, content))
