@@ -126,7 +126,9 @@ def test_a_loss_variant_is_its_formula(composed, override):
 
 
 def test_the_polynomial_kernel_is_a_gram_matrix_with_a_constant_channel(composed):
-    settings = composed(*FORM, "objective.style_statistic=polynomial", "objective.style_reduction=sum")
+    settings = composed(
+        *FORM, "objective.style_statistic=polynomial", "objective.style_reduction=sum", "image.size_px=20"
+    )
     check(settings, lambda X, S, *_: oracle.polynomial_mmd(X, S[0]))
 
 

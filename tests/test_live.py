@@ -29,7 +29,7 @@ NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PAT
 SHOWN = "[...document.querySelectorAll('#grid img')].filter(image => image.complete && image.naturalWidth > 0).length"
 COUNT = "document.getElementById('count').textContent"
 
-# Half a minute each with a browser: with STN_LONG=1.
+# Three processes of a sweep and its page, half a minute: with STN_LONG=1.
 LONG = pytest.mark.skipif(os.environ.get("STN_LONG") != "1", reason="long: STN_LONG=1 runs it")
 
 
@@ -106,7 +106,6 @@ def test_a_run_is_watched_from_before_its_start_to_its_end(browser: Browser, run
     assert (root / runs.PICTURE).read_bytes() == (tmp_path / "alone" / runs.PICTURE).read_bytes()
 
 
-@LONG
 @NEEDS_CHROMIUM
 def test_two_pages_watch_a_sweep_over_a_server_that_is_killed(browser: Browser, tmp_path: Path) -> None:
     make_run(tmp_path / "0", 90.0, "seed=0")
@@ -135,7 +134,6 @@ def test_two_pages_watch_a_sweep_over_a_server_that_is_killed(browser: Browser, 
             assert "does not answer" not in page.text()
 
 
-@LONG
 @NEEDS_CHROMIUM
 def test_the_keyboard_is_enough_and_keeps_its_place_when_news_come(browser: Browser, tmp_path: Path) -> None:
     for seed in range(3):
@@ -162,7 +160,6 @@ def test_the_keyboard_is_enough_and_keeps_its_place_when_news_come(browser: Brow
         assert page.value("document.querySelector('#runs tbody button').textContent") == "3"
 
 
-@LONG
 @NEEDS_CHROMIUM
 def test_of_500_runs_only_the_pictures_that_are_seen_are_asked_for(browser: Browser, tmp_path: Path) -> None:
     make_run(tmp_path / "0", 1.0, "seed=0", rows=3)

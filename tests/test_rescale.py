@@ -1,6 +1,6 @@
 """The normalized network: means become one, outputs stay proportional, no weak filter owns its layer's Gram matrix."""
 
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from stn import assets, images, matconvnet, network, rescale, resizing, vgg
 from stn.errors import InputError
 from stn.weights import IMAGENET_MEAN, Layer, Weights
 
-ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "mean_activations.py"
 GATYS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 
@@ -86,6 +86,7 @@ def test_a_weak_filter_is_divided_by_a_fifth_of_its_layers_mean() -> None:
 
 
 def test_default_means_are_computed_once_and_kept_in_the_cache(narrow, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(rescale, "PHOTOGRAPHS", rescale.PHOTOGRAPHS[1:3])
     monkeypatch.setenv("STN_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "small.mat"
     matconvnet.write(path, narrow)
@@ -121,16 +122,18 @@ def test_unusable_means_are_refused(narrow, tmp_path, spoil) -> None:
 
 
 @pytest.mark.parametrize("name", ["means.npz", "means"])
-def test_the_script_averages_a_folder(narrow, photographs, tmp_path, name) -> None:
+def test_the_script_averages_a_folder(narrow, photographs, tmp_path, name, monkeypatch, capsys) -> None:
     matconvnet.write(tmp_path / "small.mat", narrow)
     folder = tmp_path / "photos"
     folder.mkdir()
     for i, rgb in enumerate(photographs):
         images.write(folder / f"{i}.png", rgb)
     (folder / "notes.txt").write_text("not a picture")
-    command = [sys.executable, ROOT / "scripts/mean_activations.py", folder, "--weights", tmp_path / "small.mat"]
-    done = subprocess.run([*command, "--out", tmp_path / name], capture_output=True, text=True, check=True)
-    assert "2 pictures" in done.stdout and f"network.rescale={tmp_path / name}" in done.stdout
+    words = [SCRIPT, folder, "--weights", tmp_path / "small.mat", "--out", tmp_path / name]
+    monkeypatch.setattr(sys, "argv", [*map(str, words)])
+    runpy.run_path(str(SCRIPT))["main"]()
+    out = capsys.readouterr().out
+    assert "2 pictures" in out and f"network.rescale={tmp_path / name}" in out
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["small.mat", "photos", name])
     expected = rescale.mean_activations(narrow, [np.rint(rgb) for rgb in photographs], "avg")
     for layer, mean in rescale.read_means(tmp_path / name).items():
