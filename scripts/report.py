@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stn import errors, live, report, runs, statistics, sweep_table, tables
+from stn import errors, grouped, live, report, runs, sweep_table, tables
 from stn.errors import InputError
 
 
@@ -102,12 +102,12 @@ def draw_front(path: Path, found: Sequence[runs.Run], x: str, y: str, along: str
 
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise InputError(f"--front {path}: must end in .png, .pdf or .svg")
-    groups = statistics.over_seeds(found)
+    groups = grouped.over_seeds(found)
     if not groups:
         raise InputError("--front: no finished run has readable settings, so there is nothing to draw")
     columns = [tables.column_of(name, groups) for name in (x, y)]
-    joined = statistics.fronts(groups, tables.setting_of(along, groups) if along else statistics.swept(groups))
-    figures.save(figures.fronts(joined, *columns, statistics.not_comparable(found)), path)
+    joined = grouped.joined(groups, tables.setting_of(along, groups) if along else grouped.swept(groups))
+    figures.save(figures.fronts(joined, *columns, grouped.not_comparable(found)), path)
 
 
 def two_runs(first: Path, second: Path, given: argparse.Namespace) -> None:

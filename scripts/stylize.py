@@ -88,7 +88,7 @@ def stylize_one(
         from stn import figures
 
         made = runs.Run(run_dir)
-        figures.comparison(run_dir, made.picture("content"), made.picture("style"), result.rgb)
+        figures.side_by_side(run_dir, made.picture("content"), made.picture("style"), result.rgb)
         figures.loss_curves(run_dir)
     if settings.output:
         result.save(settings.output)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stn import runs, statistics
+from stn import grouped, runs
 from stn.errors import InputError
 
 
@@ -23,7 +23,7 @@ def rows(first: runs.Run, second: runs.Run) -> list[tuple[str, str, Any, Any]]:
     )
     versions = [_part(run, "versions") | {"commit": run.provenance.get("commit")} for run in (first, second)]
     results = [
-        {key: run.summary[key] for key in statistics.results((first, second)) if key in run.summary}
+        {key: run.summary[key] for key in grouped.results((first, second)) if key in run.summary}
         for run in (first, second)
     ]
     return [

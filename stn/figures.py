@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from stn import files, images, runs, statistics, tables
+from stn import files, grouped, images, runs, tables
 from stn.fronts import FEWEST
 
 matplotlib.use("Agg")  # no window, no display
@@ -86,7 +86,7 @@ def _draw(panel: Panel, axis: plt.Axes) -> None:
         place.spines[:].set(color="white", linewidth=1)
 
 
-def comparison(run_dir: Path, content_rgb: np.ndarray | None, style_rgb: np.ndarray, rgb: np.ndarray) -> Path:
+def side_by_side(run_dir: Path, content_rgb: np.ndarray | None, style_rgb: np.ndarray, rgb: np.ndarray) -> Path:
     """Draw content, style and result side by side as comparison.png; a texture has no content."""
     path = run_dir / "comparison.png"
     content = [] if content_rgb is None else [Panel(content_rgb, "content")]
@@ -131,7 +131,7 @@ def curves(
     return figure
 
 
-def fronts(lines: Mapping[str, Sequence[statistics.Group]], x: str, y: str, notes: Sequence[str] = ()) -> plt.Figure:
+def fronts(lines: Mapping[str, Sequence[grouped.Group]], x: str, y: str, notes: Sequence[str] = ()) -> plt.Figure:
     """Result `y` over `x`, a line a front by its label: means over seeds, bars of one standard deviation.
 
     Fewer than three points make no front: they are dotted, and it is said. `notes` stand above the legend.

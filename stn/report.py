@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from stn import assets, cells, commands, comparison, files, fronts, runs, statistics, tables, underway
+from stn import assets, cells, commands, comparison, files, fronts, grouped, runs, tables, underway
 from stn.embedded import Embedded
 from stn.errors import InputError
 
 PAGE = Path(__file__).with_name("page")
 CURVE_POINTS = 300  # of one run; more cannot be told apart at the width of the page
 ALL_POINTS = 30_000  # of all runs together, so that a page of hundreds opens at once
-SHOWN = (*statistics.RESULTS, "stop_reason")
+SHOWN = (*grouped.RESULTS, "stop_reason")
 
 # Puts a picture where the page finds it, and gives its key among the page's pictures; None if it cannot be read.
 Keep = Callable[[Path], str | None]
@@ -74,10 +74,10 @@ def collect(title: str, named: Mapping[str, runs.Run], keep: Keep, listed: List 
     shown = [(listed or list_run)(name, run, keep, points) for name, run in named.items()]
     shown = [run | {"parameters": own} for run, own in zip(shown, chosen, strict=True)]
     parameters = list(dict.fromkeys(key for own in chosen for key in own))
-    results = statistics.results(found)
+    results = grouped.results(found)
     return {
         "title": title,
-        "notes": statistics.not_comparable(found),
+        "notes": grouped.not_comparable(found),
         "parameters": parameters,
         "main": tables.main_results(found),
         "results": results + ["stop_reason"] * any(run.summary.get("stop_reason") for run in found),
@@ -118,11 +118,11 @@ def _part(name: str) -> str:
 def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str, Any]:
     """The groups over seeds, with what the page may draw across and up, and how their points are joined."""
     names = {id(run): name for name, run in named.items()}
-    groups = statistics.over_seeds(named.values())
+    groups = grouped.over_seeds(named.values())
     place = {id(group): index for index, group in enumerate(groups)}
     estimates = [{key: known for key in columns if (known := group.estimate(key))} for group in groups]
     keys = dict.fromkeys(key for group in groups for key in group.parameters)
-    joined = {along: statistics.fronts(groups, along or None) for along in ("", *keys)}
+    joined = {along: grouped.joined(groups, along or None) for along in ("", *keys)}
     return {
         "groups": [
             {
@@ -137,7 +137,7 @@ def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str,
             for group, each in zip(groups, estimates, strict=True)
         ],
         "axes": [key for key in columns if any(key in each for each in estimates)],
-        "along": statistics.swept(groups) or "",
+        "along": grouped.swept(groups) or "",
         "fronts": {
             along: {label: [place[id(group)] for group in front] for label, front in lines.items()}
             for along, lines in joined.items()

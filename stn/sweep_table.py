@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from stn import figures, runs, statistics, tables, wandb_run
+from stn import figures, grouped, runs, tables, wandb_run
 from stn.errors import InputError, one_line
 
 SHOWN = ("picture/loss/", "picture/clipped_share", "loss/", "measures/")
@@ -66,7 +66,7 @@ def _log(sweep_dir: Path, cells: Sequence[runs.Run], mode: str, project: str, ta
     for figure in drawn.values():
         plt.close(figure)
     for key in _values(numbers):
-        found = [value for cell in cells if (value := statistics.number(cell, key)) is not None]
+        found = [value for cell in cells if (value := grouped.number(cell, key)) is not None]
         run.summary.update({key: {"min": min(found), "max": max(found)}} if found else {})
     run.summary.update({"finished_cells": len(cells)})
     run.finish()
@@ -76,10 +76,10 @@ def drawings(cells: Sequence[runs.Run], sweep_dir: Path) -> dict[str, plt.Figure
     """The figures of a sweep by their names in W&B: what is to be seen there besides is added here."""
     curves = {tables.name_of(cell, sweep_dir): cell for cell in cells if len(cell.metrics.get("loss/total", ()))}
     drawn = {"losses": figures.curves(curves)} if curves else {}
-    groups = statistics.over_seeds(cells)
+    groups = grouped.over_seeds(cells)
     if any(all(group.estimate(column) for column in FRONT) for group in groups):
-        joined = statistics.fronts(groups, statistics.swept(groups))
-        drawn["fronts"] = figures.fronts(joined, *FRONT, statistics.not_comparable(cells))
+        joined = grouped.joined(groups, grouped.swept(groups))
+        drawn["fronts"] = figures.fronts(joined, *FRONT, grouped.not_comparable(cells))
     return drawn
 
 

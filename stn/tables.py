@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stn import files, runs, statistics
+from stn import files, grouped, runs
 from stn.errors import InputError
-from stn.statistics import Estimate, Group
+from stn.grouped import Estimate, Group
 
 # Where the unit is not a part of the name; losses and measures have none.
 HEADINGS = {
@@ -39,13 +39,13 @@ def write(path: Path, several: Sequence[runs.Run], root: Path, columns: Sequence
     if path.suffix == ".csv":
         files.write_text(path, of_runs(named, root))
         return
-    groups = statistics.over_seeds(several)
+    groups = grouped.over_seeds(several)
     if not groups:
         raise InputError(f"{root}: holds no finished run with readable settings, so there is nothing to tabulate")
     chosen = [column_of(name, groups) for name in columns] or main_results(several)
     rows = of_groups(groups, chosen, _group_of(baseline, groups, root) if baseline else groups[0])
     left_out = [name for name, run in named.items() if run.state != "finished"]
-    notes = [LEGEND, *statistics.not_comparable(several)]
+    notes = [LEGEND, *grouped.not_comparable(several)]
     notes += [f"Left out, not finished: {', '.join(left_out)}."] if left_out else []
     files.write_text(path, (markdown if path.suffix == ".md" else latex)(rows, notes))
 
@@ -85,7 +85,7 @@ def of_groups(groups: Sequence[Group], columns: Sequence[str], baseline: Group) 
     keys = list(dict.fromkeys(key for group in groups for key in group.parameters))
     rows = [[*map(heading, keys), "seeds", *map(heading, columns)]]
     for group in groups:
-        settings = [statistics.written(group.parameters.get(key, "")) for key in keys]
+        settings = [grouped.written(group.parameters.get(key, "")) for key in keys]
         rows.append([*settings, str(len(group.runs)), *(_cell(group, column, baseline) for column in columns)])
     return rows
 
@@ -109,7 +109,7 @@ def latex(rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
 
 def main_results(several: Sequence[runs.Run]) -> list[str]:
     """The columns of a paper's table: the measures, but not those of one layer; else the losses; and the time."""
-    known = statistics.results(several)
+    known = grouped.results(several)
     measures = [key for key in known if key.startswith("measures/") and key.count("/") == 1]
     losses = [key for key in known if key.startswith("picture/loss/")] or [key for key in known if "loss/" in key]
     return [*(measures or losses), *(key for key in known if key == "seconds")]
@@ -119,7 +119,7 @@ def column_of(name: str, groups: Sequence[Group]) -> str:
     """The numeric column of this name, or the only one that ends in it after `/` or `.`; InputError without one."""
     every = [run for group in groups for run in group.runs]
     keys = dict.fromkeys(key for run in every for key in (*run.summary, *runs.flat(run.settings)))
-    return _only(name, [key for key in keys if any(statistics.number(run, key) is not None for run in every)], "column")
+    return _only(name, [key for key in keys if any(grouped.number(run, key) is not None for run in every)], "column")
 
 
 def setting_of(name: str, groups: Sequence[Group]) -> str:
@@ -157,7 +157,7 @@ def estimated(estimate: Estimate | None) -> str:
 def _cell(group: Group, column: str, baseline: Group) -> str:
     own, other = group.estimate(column), baseline.estimate(column)
     compares = own and other and group is not baseline and group.yardstick == baseline.yardstick
-    marked = compares and own and other and statistics.within_noise(own, other)
+    marked = compares and own and other and grouped.within_noise(own, other)
     return estimated(own) + (f" {NOISE}" if marked else "")
 
 

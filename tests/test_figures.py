@@ -9,7 +9,7 @@ from made_runs import make_run
 from matplotlib import colors
 from PIL import Image
 
-from stn import figures, runs, statistics
+from stn import figures, grouped, runs
 
 RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 160, 20), (20, 20, 230), (230, 220, 20)
 COLUMNS = "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/smoothness"
@@ -58,7 +58,7 @@ def test_panels_keep_rows_columns_and_proportions(tmp_path: Path) -> None:
 
 
 def test_a_comparison_is_content_style_result(tmp_path: Path) -> None:
-    path = figures.comparison(tmp_path, plain(RED), plain(GREEN, 40, 10), plain(BLUE))
+    path = figures.side_by_side(tmp_path, plain(RED), plain(GREEN, 40, 10), plain(BLUE))
     assert path == tmp_path / "comparison.png"
     across = [where(path, color).mean(axis=0)[1] for color in (RED, GREEN, BLUE)]
     assert across == sorted(across)
@@ -101,8 +101,8 @@ def test_a_front_has_means_deviations_and_says_what_is_too_short(tmp_path: Path)
                 overrides = (f"network.pooling={pooling}", f"objective.style_weight={weight}", f"seed={seed}")
                 measures = {"measures/content": weight + 0.0, "measures/style": 5.0 + seed}
                 make_run(tmp_path / f"{pooling}-{weight}-{seed}", 1.0, *overrides, rows=1, **measures)
-    groups = statistics.over_seeds(runs.below(tmp_path))
-    lines = statistics.fronts(groups, statistics.swept(groups))
+    groups = grouped.over_seeds(runs.below(tmp_path))
+    lines = grouped.joined(groups, grouped.swept(groups))
     figure = figures.fronts(lines, "measures/content", "measures/style", ["No comparison."])
     [axis] = figure.axes
     points = [container.lines[0].get_xydata().tolist() for container in axis.containers]

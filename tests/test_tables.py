@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from made_runs import make_run
 
-from stn import config, errors, runs, statistics, tables
-from stn.statistics import Estimate
+from stn import config, errors, grouped, runs, tables
+from stn.grouped import Estimate
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "report.py"
 STYLE = {  # of average pooling, of max pooling with a deviation of 2 and a difference of 1.5, of another difference
@@ -134,7 +134,7 @@ def test_groups_of_another_size_are_not_marked(tmp_path: Path) -> None:
         for seed in (0, 1):
             overrides = (f"image.size_px={size}", f"seed={seed}")
             make_run(tmp_path / f"{size}-{seed}", 1.0, *overrides, **{"measures/style": 1.0 + seed})
-    groups = statistics.over_seeds(runs.below(tmp_path))
+    groups = grouped.over_seeds(runs.below(tmp_path))
     cells = [row[-1] for row in tables.of_groups(groups, ["measures/style"], groups[0])[1:]]
     assert cells == ["1.50 ± 0.71", "1.50 ± 0.71"]
 

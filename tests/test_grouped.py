@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from made_runs import make_run
 
-from stn import runs, statistics
-from stn.statistics import Estimate
+from stn import grouped, runs
+from stn.grouped import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,11 @@ def test_an_estimate_has_the_sample_deviation() -> None:
     ],
 )
 def test_within_noise_is_a_difference_of_at_most_the_pooled_deviation(one, other, noise: bool) -> None:
-    assert statistics.within_noise(one, other) is noise is statistics.within_noise(other, one)
+    assert grouped.within_noise(one, other) is noise is grouped.within_noise(other, one)
 
 
 def test_runs_are_grouped_over_seeds(folder: Path) -> None:
-    groups = statistics.over_seeds(runs.below(folder))
+    groups = grouped.over_seeds(runs.below(folder))
     assert [len(group.runs) for group in groups] == [2] * 6
     assert [group.parameters for group in groups][:2] == [
         {"network.pooling": "avg", "objective.style_weight": weight} for weight in (9.0, 20.0)
@@ -74,48 +74,48 @@ def test_what_is_no_repetition_is_not_counted_as_one(tmp_path: Path) -> None:
             provenance["config"]["optimizer"]["max_evaluations"] = 3
         (tmp_path / name / "provenance.json").write_text(json.dumps(provenance))
     (tmp_path / "damaged" / "provenance.json").write_text("{")
-    groups = statistics.over_seeds(runs.below(tmp_path))
+    groups = grouped.over_seeds(runs.below(tmp_path))
     assert [[run.path.name for run in group.runs] for group in groups] == [["a"], ["cheaper"], ["other"]]
 
 
 def test_a_result_that_is_not_a_number_is_not_averaged(tmp_path: Path) -> None:
     for seed, value in enumerate((None, 4.0, float("nan"), 6.0)):
         make_run(tmp_path / str(seed), 1.0, f"seed={seed}", **{"measures/style": value})
-    [group] = statistics.over_seeds(runs.below(tmp_path))
+    [group] = grouped.over_seeds(runs.below(tmp_path))
     assert len(group.runs) == 4 and group.estimate("measures/style") == Estimate(5, math.sqrt(2), 2)
 
 
 def test_fronts_join_what_differs_in_one_setting_in_its_order(folder: Path) -> None:
-    groups = statistics.over_seeds(runs.below(folder))
-    assert statistics.swept(groups) == "objective.style_weight"
-    fronts = statistics.fronts(groups, "objective.style_weight")
+    groups = grouped.over_seeds(runs.below(folder))
+    assert grouped.swept(groups) == "objective.style_weight"
+    fronts = grouped.joined(groups, "objective.style_weight")
     assert list(fronts) == ["pooling=avg", "pooling=max"]
     means = [[group.estimate("measures/style").mean for group in front] for front in fronts.values()]
     assert means == [[91, 201, 1001], [191, 301, 1101]]
-    assert [len(front) for front in statistics.fronts(groups, "network.pooling").values()] == [2, 2, 2]
-    alone = statistics.fronts(groups, None)
+    assert [len(front) for front in grouped.joined(groups, "network.pooling").values()] == [2, 2, 2]
+    alone = grouped.joined(groups, None)
     assert [len(front) for front in alone.values()] == [1] * 6 and "pooling=max, style_weight=100" in alone
 
 
 def test_without_a_number_that_varies_there_is_nothing_to_join_along(tmp_path: Path) -> None:
     for pooling in ("avg", "max"):
         make_run(tmp_path / pooling, 1.0, f"network.pooling={pooling}")
-    assert statistics.swept(statistics.over_seeds(runs.below(tmp_path))) is None
+    assert grouped.swept(grouped.over_seeds(runs.below(tmp_path))) is None
 
 
 def test_fronts_of_pictures_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     for folder in ("one", "other"):
         make_run(tmp_path / folder, 1.0, f"style.path={folder}/waves.jpg")
-    groups = statistics.over_seeds(runs.below(tmp_path))
-    assert list(statistics.fronts(groups, "seed")) == ["style=waves", "style=waves (2)"]
+    groups = grouped.over_seeds(runs.below(tmp_path))
+    assert list(grouped.joined(groups, "seed")) == ["style=waves", "style=waves (2)"]
 
 
 def test_runs_of_several_networks_or_sizes_are_said_not_to_compare(tmp_path: Path) -> None:
     make_run(tmp_path / "a", 1.0, "network=vgg19_q8", "image.size_px=128")
     make_run(tmp_path / "b", 1.0, "network=vgg19_q8", "image.size_px=128", "seed=1")
-    assert statistics.not_comparable(runs.below(tmp_path)) == []
+    assert grouped.not_comparable(runs.below(tmp_path)) == []
     make_run(tmp_path / "c", 1.0, "network=vgg16", "image.size_px=128")
     make_run(tmp_path / "d", 1.0, "network=vgg16", "image.size_px=256")
-    networks, sizes = statistics.not_comparable(runs.below(tmp_path))
+    networks, sizes = grouped.not_comparable(runs.below(tmp_path))
     assert "different networks (vgg16; vgg19_q8)" in networks and "do not compare" in networks
     assert "different sizes" in sizes and "128 px" in sizes and "256 px" in sizes

@@ -1,4 +1,4 @@
-"""Runs over seeds: groups, the mean and deviation of each result, what is within noise, fronts of two results."""
+"""Runs over seeds: groups, the mean and deviation of each result, what is within noise, which make a front."""
 
 import json
 import math
@@ -83,7 +83,7 @@ def within_noise(one: Estimate, other: Estimate) -> bool:
     return abs(one.mean - other.mean) <= math.sqrt(squares / freedom)
 
 
-def fronts(groups: Sequence[Group], along: str | None) -> dict[str, list[Group]]:
+def joined(groups: Sequence[Group], along: str | None) -> dict[str, list[Group]]:
     """Groups that differ in the setting `along` only, joined in its order, by a label; each by itself if it is None."""
     found: dict[str, list[Group]] = {}
     for index, group in enumerate(groups):
