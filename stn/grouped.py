@@ -11,6 +11,12 @@ from typing import Any, NamedTuple, TypeGuard
 from stn import runs
 
 LOSSES = ("loss/total", "loss/content", "loss/style", "loss/smoothness")
+# The settings that choose an input, where its checksum (provenance.json) is not called as its setting or its path is.
+CHOSEN_BY = {
+    "weights": ("network.name", "network.weights"),
+    "rescale": ("network.rescale",),
+    "init": ("init.name", "init.path"),
+}
 # What is compared first: the picture's own losses, since the optimizer's are of an image that may leave 0-255.
 RESULTS = (*(f"picture/{key}" for key in LOSSES), "picture/clipped_share", *LOSSES, "evaluations", "seconds")
 
@@ -84,11 +90,19 @@ def within_noise(one: Estimate, other: Estimate) -> bool:
 
 
 def joined(groups: Sequence[Group], along: str | None) -> dict[str, list[Group]]:
-    """Groups that differ in the setting `along` only, joined in its order, by a label; each by itself if it is None."""
+    """Groups that differ in the setting `along` only, joined in its order, by a label; each by itself if it is None.
+
+    An input file that was exchanged under its name is a difference too.
+    """
     found: dict[str, list[Group]] = {}
     for index, group in enumerate(groups):
         rest = {key: value for key, value in group.settings.items() if key != along and not runs.inert(key)}
-        found.setdefault(json.dumps(rest, sort_keys=True) if along else str(index), []).append(group)
+        inputs = {
+            key: value
+            for key, value in _checksums(group.runs[0]).items()
+            if along not in CHOSEN_BY.get(key, (key, f"{key}.path"))
+        }
+        found.setdefault(json.dumps([rest, inputs], sort_keys=True) if along else str(index), []).append(group)
     labeled: dict[str, list[Group]] = {}
     for front in found.values():
         label = _label(front[0], along)
@@ -122,13 +136,19 @@ def number(run: runs.Run, column: str) -> float | None:
 def yardstick(run: runs.Run) -> tuple[str, str]:
     """The network and the size of a run in words; its measures compare with those of no other network or size."""
     flat = runs.flat(run.settings)
-    inputs = run.provenance.get("inputs_sha256")
-    weights = inputs.get("weights", "") if isinstance(inputs, dict) else ""
-    size, side = flat.get("image.size_px"), flat.get("image.side")
+    weights = _checksums(run).get("weights", "")
+    size, shape = flat.get("image.size_px"), flat.get("image.shape")
+    rule = "the pictures' own size" if size is None else f"{flat.get('image.side')} {size} px"
     return (
         f"{flat.get('network.name')}{f' ({str(weights)[:8]})' if weights else ''}",
-        "the pictures' own size" if size is None else f"{side} {size} px",
+        f"{rule}, result {' × '.join(map(str, reversed(shape)))} px" if isinstance(shape, list) else rule,
     )
+
+
+def _checksums(run: runs.Run) -> dict[str, Any]:
+    """The checksums of the run's input files; empty if they are missing or damaged."""
+    found = run.provenance.get("inputs_sha256")
+    return found if isinstance(found, dict) else {}
 
 
 def not_comparable(several: Iterable[runs.Run]) -> list[str]:

@@ -110,6 +110,33 @@ def test_fronts_of_pictures_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     assert list(grouped.joined(groups, "seed")) == ["style=waves", "style=waves (2)"]
 
 
+def test_a_front_does_not_join_runs_of_a_photograph_that_was_exchanged_under_its_name(tmp_path: Path) -> None:
+    for name, weight, style, checksums in (
+        ("a", 1, "waves", {"content": "1", "style": "2"}),
+        ("b", 2, "waves", {"content": "1", "style": "2"}),
+        ("c", 3, "waves", {"content": "exchanged", "style": "2"}),
+        ("d", 3, "dunes", {"content": "exchanged", "style": "4"}),
+    ):
+        make_run(tmp_path / name, 1.0, f"objective.style_weight={weight}", f"style.path={style}.jpg")
+        provenance = json.loads((tmp_path / name / "provenance.json").read_text())
+        (tmp_path / name / "provenance.json").write_text(json.dumps(provenance | {"inputs_sha256": checksums}))
+    groups = grouped.over_seeds(runs.below(tmp_path))
+
+    def names(along: str) -> list[list[str]]:
+        return [[group.runs[0].path.name for group in front] for front in grouped.joined(groups, along).values()]
+
+    assert names("objective.style_weight") == [["a", "b"], ["c"], ["d"]]
+    assert names("style.path") == [["a"], ["b"], ["d", "c"]]  # another painting has another checksum
+
+
+def test_measures_of_results_of_other_shapes_do_not_compare(tmp_path: Path) -> None:
+    for name, shape in (("a", "null"), ("b", "[30,40]"), ("c", "[40,30]")):
+        make_run(tmp_path / name, 1.0, "image.size_px=128", f"image.shape={shape}")
+    assert len({grouped.yardstick(run) for run in runs.below(tmp_path)}) == 3
+    [sizes] = grouped.not_comparable(runs.below(tmp_path))
+    assert "long 128 px, result 40 × 30 px" in sizes
+
+
 def test_runs_of_several_networks_or_sizes_are_said_not_to_compare(tmp_path: Path) -> None:
     make_run(tmp_path / "a", 1.0, "network=vgg19_q8", "image.size_px=128")
     make_run(tmp_path / "b", 1.0, "network=vgg19_q8", "image.size_px=128", "seed=1")
