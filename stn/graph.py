@@ -29,20 +29,24 @@ class Form:
 
 def content_features(kernels: vgg.Kernels, form: Form, image: Any) -> dict[str, Any]:
     """P [1, h, w, N] of a content image [1, h, w, 3], mean-subtracted, at the content layers."""
-    inputs: Any = tf.constant(image, tf.float32), dict(kernels), {}
-    found: dict[str, Any] = compiled.function(_found, (form, form.content_layers, None), *inputs)(*inputs)
-    return found
+    inputs: Any = tf.constant(image, tf.float32), dict(kernels), [{}]
+    [found] = compiled.function(_found, (form, form.content_layers, (None,)), *inputs)(*inputs)
+    return dict(found)
 
 
 def statistics(
-    kernels: vgg.Kernels, form: Form, name: str, image: Any, T: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """A statistic of a style image [1, h, w, 3], mean-subtracted, at the style layers, by guides T if given."""
+    kernels: vgg.Kernels, form: Form, image: Any, asked: Sequence[tuple[str, Mapping[str, Any] | None]]
+) -> list[dict[str, Any]]:
+    """Statistics of a style image [1, h, w, 3], mean-subtracted, at the style layers, in one pass.
+
+    Each that is `asked` for is a name and guides T {layer: [h, w]}, None for the whole image.
+    """
     # A painting does not go on at its other side; its edge against itself would become part of its style.
     form = dataclasses.replace(form, border="replicate" if form.border == "wrap" else form.border)
-    guides = {layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()}
+    guides = [{layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()} for _, T in asked]
+    names = tuple(name for name, _ in asked)
     inputs = tf.constant(image, tf.float32), dict(kernels), guides
-    found: dict[str, Any] = compiled.function(_found, (form, form.style_layers, name), *inputs)(*inputs)
+    found: list[dict[str, Any]] = compiled.function(_found, (form, form.style_layers, names), *inputs)(*inputs)
     return found
 
 
@@ -56,20 +60,19 @@ def value_and_grad(form: Form, *inputs: Any) -> Any:
     return compiled.function(_value_and_grad, (form,), *inputs)
 
 
-def _found(form: Form, layers: tuple[str, ...], statistic: str | None) -> Any:
-    """Features at the layers, or a statistic of them, in which case no features are kept."""
+def _found(form: Form, layers: tuple[str, ...], names: tuple[str | None, ...]) -> Any:
+    """Statistics of the features at the layers, one a name, in which case no features are kept; None: the features."""
 
-    def function(image: Any, kernels: vgg.Kernels, T: Mapping[str, Any]) -> dict[str, Any]:
-        found = {}
+    def function(image: Any, kernels: vgg.Kernels, guides: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = [{} for _ in names]
         before: list[Any] = []
 
         def hook(layer: str, F: Any) -> Any:
-            kept = F if statistic is None else _statistic(form, statistic, F, T.get(layer), before)
-            before[:] = [F] if statistic == "chain" else []
-            if kept is None:
-                return F
-            found[layer] = kept
-            with tf.control_dependencies([kept]):
+            for name, T, kept in zip(names, guides, found, strict=True):
+                each = F if name is None else _statistic(form, name, F, T.get(layer), before)
+                kept |= {} if each is None else {layer: each}
+            before[:] = [F] if "chain" in names else []
+            with tf.control_dependencies([kept[layer] for kept in found if layer in kept]):
                 return tf.identity(F)
 
         vgg.features(image, kernels, layers, form.pooling, hook, form.odd, form.border)

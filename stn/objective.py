@@ -54,7 +54,7 @@ class Terms:
 
 def targets(kernels: vgg.Kernels, form: Form, content_image: Any, style_image: Any) -> Targets:
     """Targets from one content and one style image, each [1, h, w, 3], mean-subtracted; sizes may differ."""
-    A = graph.statistics(kernels, form, form.statistics[0], style_image)
+    [A] = graph.statistics(kernels, form, style_image, [(form.statistics[0], None)])
     plain = {layer: {"A": each, "share": tf.ones(())} for layer, each in A.items()}
     return Targets(graph.content_features(kernels, form, content_image), [plain])
 
@@ -139,8 +139,8 @@ def build(settings: Config, network: Network, sized: Sized) -> Objective:
         unit=(red, green, blue),
     )
 
-    def statistics_of(rgb: np.ndarray, name: str, T: Mapping[str, Any] | None) -> dict[str, Any]:
-        return graph.statistics(network.kernels, form, name, images.to_network(rgb, network.mean_pixel), T)
+    def statistics_of(rgb: np.ndarray, asked: Sequence[style_targets.Asked]) -> list[dict[str, Any]]:
+        return graph.statistics(network.kernels, form, images.to_network(rgb, network.mean_pixel), asked)
 
     names, style = style_targets.build(settings, network.layer_names, sized, statistics_of)
     form = dataclasses.replace(form, statistics=names)

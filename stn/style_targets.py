@@ -1,5 +1,6 @@
 """What the style of each part of the picture is to become: the statistics of the paintings, weighed and guided."""
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from stn.backend import tf
 from stn.config import Config
 from stn.pictures import Sized, Style
 
-# The statistic `name` of a painting `rgb` at every style layer, weighed by guides {layer: T} or by none.
-StatisticsOf = Callable[[np.ndarray, str, Mapping[str, Any] | None], dict[str, Any]]
 Guides = Mapping[str, Any] | None
+# A statistic's name, and the guides {layer: T} that weigh it.
+Asked = tuple[str, Guides]
+# What is asked of a painting `rgb` at every style layer, each {layer: A}; the painting passes the network once.
+StatisticsOf = Callable[[np.ndarray, Sequence[Asked]], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -79,25 +82,43 @@ def _parts(
             )
         return T
 
-    whole: list[Part] = []
-    masked: list[Part] = []
+    wholes: list[tuple[np.ndarray, Guides, Part]] = []  # painting, its guides, and a part without targets
+    inside: list[tuple[np.ndarray, Guides, Part]] = []
     for number, style in enumerate(sized.styles):
         shares = {layer: share for layer in layers if (share := _share(sized.styles, number, layer))}
         key = "style" if number == 0 else f"more_styles[{number - 1}]"
         if not shares:
             continue
         if not guided or guidance.name == "sums" or guidance.global_weight:
-            whole.append(Part(statistic, statistics_of(style.rgb, statistic, None), shares, None, None))
+            wholes.append((style.rgb, None, Part(statistic, {}, shares, None, None)))
         if guided:
             name = "guided_mean" if guidance.name == "sums" else statistic
             T, onto = propagated(style.mask, f"{key}.mask"), propagated(style.onto, f"{key}.onto")
             where = None if style.onto is None else style.onto.tobytes()
-            masked.append(Part(name, statistics_of(style.rgb, name, T), shares, onto, where))
+            inside.append((style.rgb, T, Part(name, {}, shares, onto, where)))
+    parts = _with_targets([*wholes, *inside], statistics_of)
+    whole, masked = parts[: len(wholes)], parts[len(wholes) :]
     if not guided:
         return whole
     if guidance.name == "sums":
         return [*whole, *(_times(part, guidance.sums_weight) for part in masked)]
     return [*masked, *(_times(part, guidance.global_weight) for part in whole)]
+
+
+def _with_targets(wanted: Sequence[tuple[np.ndarray, Guides, Part]], statistics_of: StatisticsOf) -> list[Part]:
+    """The parts with their targets; a painting that several of them have passes the network once."""
+    found: dict[int, Part] = {}
+    for number, (rgb, _, _) in enumerate(wanted):
+        if number not in found:
+            same = [other for other, (its, _, _) in enumerate(wanted) if its is rgb or np.array_equal(its, rgb)]
+            asked = {other: (wanted[other][2].statistic, wanted[other][1]) for other in same}
+            once = {(name, id(T)): (name, T) for name, T in asked.values()}
+            targets = dict(zip(once, statistics_of(rgb, list(once.values())), strict=True))
+            found |= {
+                other: dataclasses.replace(wanted[other][2], A=targets[name, id(T)])
+                for other, (name, T) in asked.items()
+            }
+    return [found[number] for number in range(len(wanted))]
 
 
 def _share(styles: Sequence[Style], number: int, layer: str) -> float:

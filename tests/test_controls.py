@@ -14,11 +14,13 @@ from stn import (
     color,
     config,
     errors,
+    graph,
     guides,
     images,
     initialize,
     losses,
     objective,
+    overrides,
     pictures,
     resizing,
     runs,
@@ -130,6 +132,22 @@ def test_the_polynomial_kernel_is_a_gram_matrix_with_a_constant_channel(composed
         *FORM, "objective.style_statistic=polynomial", "objective.style_reduction=sum", "image.size_px=20"
     )
     check(settings, lambda X, S, *_: oracle.polynomial_mmd(X, S[0]))
+
+
+def test_a_painting_under_two_masks_passes_the_network_once(composed, inputs, files, monkeypatch):
+    """Also where it is asked for the statistics of the whole picture; another painting has a pass of its own."""
+    statistics, passed = graph.statistics, []
+
+    def noted(kernels, form, image, asked):
+        passed.append([(name, T is not None) for name, T in asked])
+        return statistics(kernels, form, image, asked)
+
+    monkeypatch.setattr(graph, "statistics", noted)
+    more = [{"path": str(inputs["style"]), "mask": DOWN, "onto": DOWN}, {"path": files["rings"], "onto": DOWN}]
+    settings = composed(f"style.mask='{UP}'", f"style.onto='{UP}'", f"more_styles={overrides.text(more)}")
+    settings.guidance.global_weight = 0.5
+    objective.build(settings, transfer.network_of(settings), pictures.read(settings).at(1.0))
+    assert passed == [[("gram", False), ("gram", True), ("gram", True)], [("gram", False)]]
 
 
 def test_the_gaussian_kernel_compares_drawn_positions(composed):
