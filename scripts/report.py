@@ -29,7 +29,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="FILE",
         help="also a table: .csv has every run, .md and .tex (booktabs) the groups over seeds; may be repeated",
     )
-    parser.add_argument("--columns", default="", help="results in .md and .tex, by comma; default: the measures")
+    parser.add_argument("--columns", default="", help="results in .md and .tex tables, by comma; default: the measures")
     parser.add_argument("--baseline", default="", metavar="RUN", help="what their ≈ compare with; default: the first")
     parser.add_argument(
         "--front",
@@ -53,6 +53,7 @@ def main() -> None:
     given = parse()
     if given.max_px < 1:
         raise InputError(f"--max-px {given.max_px}: must be at least 1")
+    refuse_idle(given)
     if given.live:
         watch(given)
     elif given.host or given.port is not None:
@@ -66,6 +67,16 @@ def main() -> None:
             f"{len(given.paths)} directories given: one gives a report over all runs below it, two runs are compared; "
             "for more give the directory that holds them"
         )
+
+
+def refuse_idle(given: argparse.Namespace) -> None:
+    """InputError for an option of something that is not asked for."""
+    grouped_tables = [path for path in given.table if path.suffix != ".csv"]
+    for option, value in (("--columns", given.columns), ("--baseline", given.baseline)):
+        if value and not grouped_tables:
+            raise InputError(f"{option} {value}: is of a table of groups; give --table FILE.md or FILE.tex with it")
+    if given.along and not given.front:
+        raise InputError(f"--along {given.along}: is of a figure of two columns; give --front X Y FILE with it")
 
 
 def watch(given: argparse.Namespace) -> None:

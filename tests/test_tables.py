@@ -163,6 +163,10 @@ def test_a_latex_table_has_booktabs_rules_and_escapes_its_text(folder: Path, rep
         (["--front", "style", "content", "front.doc"], r"--front front\.doc: must end in \.png, \.pdf or \.svg"),
         (["--front", "style", "content", "f.png", "--along", "seed"], "seed: no setting in which the runs differ"),
         (["--max-px", "0"], "--max-px 0: must be at least 1"),
+        (["--columns", "style"], r"--columns style: .* give --table FILE\.md or FILE\.tex"),
+        (["--baseline", "avg-0", "--table", "runs.csv"], r"--baseline avg-0: .* give --table FILE\.md or FILE\.tex"),
+        (["--baseline", "avg-0", "--live"], r"--baseline avg-0: .* give --table FILE\.md or FILE\.tex"),
+        (["--along", "seed", "--table", "t.md"], "--along seed: .* give --front X Y FILE"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line(folder: Path, report, tmp_path: Path, monkeypatch, words, complaint) -> None:
@@ -182,6 +186,8 @@ def test_more_paths_than_two_or_a_pair_that_are_no_runs_are_explained(folder: Pa
         report(folder / "avg-0", folder)
     with pytest.raises(errors.InputError, match="take one directory"):
         report(folder / "avg-0", folder / "avg-1", "--table", "x.csv")
+    with pytest.raises(errors.InputError, match="--along seed"):
+        report(folder / "avg-0", folder / "avg-1", "--along", "seed")
 
 
 def test_a_sweep_without_a_finished_run_has_no_table(tmp_path: Path, report) -> None:
