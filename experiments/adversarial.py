@@ -9,8 +9,9 @@ import csv
 import io
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from sklearn.model_selection import train_test_split
 
 from stn import assets, catalog, errors, figures, files, images, labeled, resizing, runs, side_topics
@@ -81,7 +82,7 @@ def search(
     )
 
 
-def draw(rgb: np.ndarray, noisy: np.ndarray, run: runs.Run, bound: int) -> plt.Figure:
+def draw(rgb: np.ndarray, noisy: np.ndarray, run: runs.Run, bound: int) -> Figure:
     """Photograph, random changes, the result and its difference, enlarged so that the bound is black and white."""
     origin, target = run.settings["from"], run.settings["target"]
     enlarged = 127.5 + (run.rgb - rgb) * (127.5 / bound)
@@ -97,10 +98,10 @@ def draw(rgb: np.ndarray, noisy: np.ndarray, run: runs.Run, bound: int) -> plt.F
     )
 
 
-def curves(run: runs.Run) -> plt.Figure:
+def curves(run: runs.Run) -> Figure:
     """Both probabilities over the evaluations."""
-    with plt.rc_context(figures.STYLE):
-        figure, axis = plt.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.2), layout="constrained")
+    with matplotlib.rc_context(figures.STYLE):
+        figure, axis = figures.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.2))
         for key, role in (("origin", "from"), ("target", "target")):
             axis.plot(run.metrics["evaluation"], run.metrics[f"probability/{key}"], ".-", label=run.settings[role])
         axis.set(xlabel="evaluation", ylabel="probability", ylim=(-0.05, 1.05))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -26,7 +26,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     photograph = figures.Panel(next(iter(finished.values())).picture("content"), "A")
     drawn = [photograph, *_panels(finished)]
     return figures.panels([drawn[:2], drawn[2:4], drawn[4:]])

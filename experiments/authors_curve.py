@@ -6,8 +6,9 @@ The PyTorch notebook (total alone) and NeuralImageSynthesis (every term): plain 
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, files, runs
 
@@ -59,9 +60,11 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
-    with plt.rc_context(figures.STYLE):
-        figure, axes = plt.subplots(2, 2, figsize=(figures.TEXT_WIDTH, 3.6), sharex=True, height_ratios=(2, 1))
+def draw(finished: dict[str, runs.Run]) -> Figure:
+    with matplotlib.rc_context(figures.STYLE):
+        figure, axes = figures.subplots(
+            2, 2, figsize=(figures.TEXT_WIDTH, 3.6), layout=None, sharex=True, height_ratios=(2, 1)
+        )
         for (name, run), (curve, ratio) in zip(finished.items(), axes.T, strict=True):
             theirs = {n: terms["loss/total"] for n, terms in PRINTED[name].items()}
             curve.plot(run.metrics["evaluation"] + 1, run.metrics["loss/total"], label="ours", linewidth=1)

@@ -1,6 +1,6 @@
 """Two paintings in five shares: ours, five cells. python experiments/blend.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -18,7 +18,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     return figures.panels([[figures.Panel(run.rgb, f"{name} %") for name, run in finished.items()]])
 
 

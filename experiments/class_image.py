@@ -5,8 +5,9 @@ From noise, by plain gradient descent as in the lesson and by our optimizers: th
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 from stn import config, errors, figures, initialize, runs, side_topics
 from stn.classifier import ClassLoss
@@ -29,7 +30,7 @@ def optimizers(evaluations: int) -> dict[str, config.Optimizer]:
     }
 
 
-def draw(finished: Mapping[tuple[str, str], runs.Run]) -> plt.Figure:
+def draw(finished: Mapping[tuple[str, str], runs.Run]) -> Figure:
     """A row a class, a column an optimizer; the number is the picture's own probability of its class."""
     rows: dict[str, list[figures.Panel]] = {}
     for (name, column), run in finished.items():
@@ -39,13 +40,11 @@ def draw(finished: Mapping[tuple[str, str], runs.Run]) -> plt.Figure:
     return figures.panels(list(rows.values()))
 
 
-def curves(finished: Mapping[tuple[str, str], runs.Run], smoothness: float) -> plt.Figure:
+def curves(finished: Mapping[tuple[str, str], runs.Run], smoothness: float) -> Figure:
     """The loss over evaluations, an axis a class."""
     names = list(dict.fromkeys(name for name, _ in finished))
-    with plt.rc_context(figures.STYLE):
-        figure, axes = plt.subplots(
-            1, len(names), figsize=(figures.TEXT_WIDTH, 2.4), squeeze=False, sharey=True, layout="constrained"
-        )
+    with matplotlib.rc_context(figures.STYLE):
+        figure, axes = figures.subplots(1, len(names), figsize=(figures.TEXT_WIDTH, 2.4), squeeze=False, sharey=True)
         for axis, name in zip(axes[0], names, strict=True):
             for (each, column), run in finished.items():
                 if each == name and column != "no V":

@@ -1,6 +1,6 @@
 """Whose colors: figure 3 of Gatys et al. 2017, four cells. python experiments/color.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -16,7 +16,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell(name, (f"color={name}",)) for name in COLORS]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     plain = finished["none"]
     drawn = [figures.Panel(plain.picture("content"), "content"), figures.Panel(plain.picture("style"), "style")]
     drawn += [figures.Panel(run.rgb, COLORS[name]) for name, run in finished.items()]

@@ -1,6 +1,6 @@
 """Which layer holds the content: figure 5 of Gatys et al. 2016, two cells. python experiments/content_layer.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -11,7 +11,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell(f"conv{layer}", (f"objective.content_layers=[relu{layer}]",)) for layer in LAYERS]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     low, high = finished.values()
     content = figures.Panel(low.picture("content"), "content", inset=low.picture("style"))
     return figures.panels([[content, figures.Panel(low.rgb, "conv2_2"), figures.Panel(high.rgb, "conv4_2")]])

@@ -1,6 +1,6 @@
 """Four controls, as README shows them: ours, four cells, all of them others' too. python experiments/controls.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -21,7 +21,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell(name, overrides) for name, overrides in zip(names, CONTROLS.values(), strict=True)]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     drawn = [figures.Panel(run.rgb, title) for title, run in zip(CONTROLS, finished.values(), strict=True)]
     return figures.panels([drawn])
 

@@ -1,6 +1,6 @@
 """Winograd's algorithm against the direct sum over a whole run: ours, two cells. python experiments/convolution.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -9,7 +9,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell(method, (f"network.convolution={method}",)) for method in ("winograd", "direct")]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     winograd, direct = finished.values()
     content = figures.Panel(direct.picture("content"), "content", inset=direct.picture("style"))
     return figures.panels([[content, figures.Panel(winograd.rgb, "Winograd"), figures.Panel(direct.rgb, "direct")]])

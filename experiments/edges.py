@@ -7,8 +7,8 @@ import csv
 import io
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from scipy.fft import dctn
 from scipy.ndimage import correlate1d
 
@@ -53,7 +53,7 @@ def _pictures(finished: dict[str, runs.Run]) -> dict[str, np.ndarray]:
     return {"content": smooth.picture("content"), "without smoothness": without.rgb, "with smoothness": smooth.rgb}
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     """A column a picture; as in the tutorial clip(2 Δ + 0.5) and, of Sobel's, clip(s / 4 + 0.5), pixels in 0-1."""
     rows: list[list[figures.Panel]] = [[], [], [], [], []]
     for name, rgb in _pictures(finished).items():

@@ -6,8 +6,8 @@ Each image maximizes the mean of one channel, before the rectifier, from noise. 
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from stn import compiled, errors, figures, initialize, losses, runs, side_topics, vgg
 from stn.backend import tf
@@ -61,7 +61,7 @@ class ChannelLoss:
         return terms, gradient.numpy().astype(np.float64) / self._scale
 
 
-def draw(finished: Mapping[str, runs.Run], layers: list[str]) -> plt.Figure:
+def draw(finished: Mapping[str, runs.Run], layers: list[str]) -> Figure:
     """A row a layer; over each picture how often s its channel's mean is, for the picture itself."""
     found = list(finished.values())
     rows = [found[i : i + CHANNELS] for i in range(0, len(found), CHANNELS)]

@@ -8,8 +8,10 @@ evaluations, as `make figures` has it, about 10.
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from stn import ablations, config, experiments, figures, files, runs
 from stn.ablations import CONTENT, STYLE
@@ -51,12 +53,12 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     """Fronts of two style measures, a column a pair of pictures, and below the pictures at equal content."""
     found = ablations.sweeps(finished)
     pairs = list(next(iter(found.values())))
-    with plt.rc_context(figures.STYLE):
-        figure = plt.figure(figsize=(figures.TEXT_WIDTH, 6), layout="constrained")
+    with matplotlib.rc_context(figures.STYLE):
+        figure = Figure(figsize=(figures.TEXT_WIDTH, 6), layout="constrained")
         grid = figure.add_gridspec(4, 3 * len(pairs), height_ratios=(3, 3, 0.8, 0.8))
         for column, pair in enumerate(pairs):
             first = [next(iter(sweep[pair].values())) for sweep in found.values()]
@@ -85,7 +87,7 @@ def draw(finished: dict[str, runs.Run]) -> plt.Figure:
     return figure
 
 
-def _draw_front(axis: plt.Axes, sweep: list[runs.Run], y: ablations.Measure, color: str, label: str) -> None:
+def _draw_front(axis: Axes, sweep: list[runs.Run], y: ablations.Measure, color: str, label: str) -> None:
     front = ablations.front(sweep, CONTENT[0], y)
     x = np.linspace(front.x[0], front.x[-1], 200)
     axis.plot(x, front.at(x), color=color, linewidth=1, label=label or None)
@@ -111,7 +113,7 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     files.write_text(folder / "table.md", "\n".join(lines) + "\n")
 
 
-def _montage(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> plt.Figure:
+def _montage(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> Figure:
     """Two rows a pair: photograph, painting, and each choice at equal content, whose measure stands above it."""
     rows: list[list[figures.Panel | None]] = []
     for pair in next(iter(found.values())):
@@ -129,11 +131,11 @@ def _montage(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> plt.Figu
     return figures.panels(rows)
 
 
-def _gaps(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> plt.Figure:
+def _gaps(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> Figure:
     """Each choice's distance from the painting over Gatys', at equal content by three measures."""
     baseline, *others = found
-    with plt.rc_context(figures.STYLE):
-        figure, axes = plt.subplots(1, len(STYLE), figsize=(figures.TEXT_WIDTH, 2.6), layout="constrained", sharey=True)
+    with matplotlib.rc_context(figures.STYLE):
+        figure, axes = figures.subplots(1, len(STYLE), figsize=(figures.TEXT_WIDTH, 2.6), sharey=True)
         for axis, y in zip(axes, STYLE, strict=True):
             for number, x in enumerate(CONTENT):
                 effects = [ablations.effect(found[choice], found[baseline], x, y) for choice in others]

@@ -1,6 +1,6 @@
 """Where the run starts: figure 6 of Gatys et al. 2016, six cells. python experiments/initialization.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -14,7 +14,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     drawn = [figures.Panel(run.rgb, name.replace("-", ", seed ")) for name, run in finished.items()]
     drawn[0] = figures.Panel(drawn[0].rgb, "A  content", inset=finished["content"].picture("style"))
     drawn[1] = figures.Panel(drawn[1].rgb, "B  style")

@@ -9,8 +9,9 @@ best is wrong. After Gatys, Ecker and Bethge 2015 (NIPS, arXiv:1505.07376), figu
 import csv
 import io
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from sklearn.decomposition import KernelPCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
@@ -52,11 +53,11 @@ def predicted(X: np.ndarray, labels: np.ndarray, folds: StratifiedKFold) -> np.n
 
 def draw(
     accuracies: dict[tuple[str, str], np.ndarray], best: tuple[str, str], confused: np.ndarray, names: tuple[str, ...]
-) -> plt.Figure:
+) -> Figure:
     """Accuracy over depth, means of the folds with their least and most; the confusion matrix of the best."""
     layers = list(dict.fromkeys(layer for layer, kind in accuracies if kind))
-    with plt.rc_context(figures.STYLE):
-        figure, (curve, matrix) = plt.subplots(1, 2, figsize=(figures.TEXT_WIDTH, 3), layout="constrained")
+    with matplotlib.rc_context(figures.STYLE):
+        figure, (curve, matrix) = figures.subplots(1, 2, figsize=(figures.TEXT_WIDTH, 3))
         curve.axhline(accuracies["pixels", ""].mean(), color="0.5", linestyle="--", label="pixels")
         for kind in ("mean", "Gram"):
             values = np.array([accuracies[layer, kind] for layer in layers])

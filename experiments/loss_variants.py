@@ -5,7 +5,7 @@ The forms are those of docs/controls.md, "Other losses"; the style weights are o
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, files, runs
 
@@ -30,7 +30,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     drawn = [figures.Panel(run.rgb, name.replace("_", ", ")) for name, run in finished.items()]
     drawn[0] = figures.Panel(drawn[0].rgb, "gram", inset=finished["gram"].picture("style"))
     return figures.panels([drawn[:4], drawn[4:]])

@@ -3,8 +3,9 @@
 Three sizes, image.size_px being the largest, and three pairs: the median and, shaded, the least and the most of them.
 """
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -23,10 +24,10 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     found = list(finished.values())
-    with plt.rc_context(figures.STYLE):
-        figure, axis = plt.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.6), layout="constrained")
+    with matplotlib.rc_context(figures.STYLE):
+        figure, axis = figures.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.6))
         for i in range(0, len(found), len(experiments.PAIRS)):
             group = found[i : i + len(experiments.PAIRS)]
             best = [np.fmin.accumulate(run.metrics["loss/total"]) for run in group]

@@ -6,8 +6,9 @@ the loss of the pictures that the others end with (docs/time_to_quality.md).
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, files, runs
 
@@ -32,9 +33,9 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
-    with plt.rc_context(figures.STYLE):
-        figure, axes = plt.subplots(3, 3, figsize=(figures.TEXT_WIDTH, 6), sharex=True, layout="constrained")
+def draw(finished: dict[str, runs.Run]) -> Figure:
+    with matplotlib.rc_context(figures.STYLE):
+        figure, axes = figures.subplots(3, 3, figsize=(figures.TEXT_WIDTH, 6), sharex=True)
         for row, (content, style) in enumerate(experiments.PAIRS):
             for column, preset in enumerate(OBJECTIVES):
                 axis = axes[row][column]

@@ -1,6 +1,6 @@
 """A photograph as the style: figure 7 of Gatys et al. 2016, one cell. python experiments/photorealism.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -11,7 +11,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]  # α/β = 1e-2
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     (run,) = finished.values()
     pictures = {"A  style": run.picture("style"), "B  content": run.picture("content"), "C  result": run.rgb}
     return figures.panels([[figures.Panel(rgb, title) for title, rgb in pictures.items()]])

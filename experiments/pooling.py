@@ -1,6 +1,6 @@
 """Average against max pooling: section 2 of Gatys et al. 2016, two cells. python experiments/pooling.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -9,7 +9,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return [experiments.Cell(pooling, (f"network.pooling={pooling}",)) for pooling in ("avg", "max")]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     average, maximum = finished.values()
     content = figures.Panel(average.picture("content"), "content", inset=average.picture("style"))
     return figures.panels(

@@ -3,7 +3,7 @@
 CVPR figure 4 has the same four ratios; only one of the two rows can be it.
 """
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -26,7 +26,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     return figures.panels(
         [
             [

@@ -1,6 +1,6 @@
 """Content against style: figure 4 of Gatys et al. 2016, four cells. python experiments/ratio.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -16,7 +16,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     drawn = [
         figures.Panel(run.rgb, f"$10^{{{exponent}}}$")
         for exponent, run in zip(EXPONENTS, finished.values(), strict=True)

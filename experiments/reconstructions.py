@@ -3,7 +3,7 @@
 Upper row: the photograph from one layer's features. Lower row: the painting from growing subsets of Gram matrices.
 """
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -30,7 +30,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return content + style
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     first, *rest = finished.values()
     found = [first, *rest]
     content = [figures.Panel(first.picture("content"), "content")]

@@ -1,6 +1,6 @@
 """Larger strokes, two scales mixed: figure 4 of Gatys et al. 2017, five cells. python experiments/scale.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import assets, config, experiments, figures, images, runs
 
@@ -24,7 +24,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     *strokes, mixed, naive = finished.values()
     painting = mixed.picture("style")
     fine = images.read(assets.locate_image(mixed.settings["mix"]["fine"]))

@@ -1,6 +1,6 @@
 """Sky to sky and ground to ground: figure 2 of Gatys et al. 2017, four cells. python experiments/spatial.py"""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import assets, config, experiments, figures, images, runs
 
@@ -27,7 +27,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     plain, one, other_ground, other_sky = finished.values()
     upper = {
         "content": plain.picture("content"),

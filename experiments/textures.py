@@ -5,8 +5,8 @@ The last two are tiles of one texture, drawn two by two: with zeros around the p
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from stn import assets, config, experiments, figures, files, network, runs
 
@@ -32,7 +32,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return textures + tiles
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     found = list(finished.values())
     rows = []
     for row in range(len(PAINTINGS)):

@@ -3,7 +3,7 @@
 Rows: style from growing subsets of layers. Columns: α/β. The painting is Composition VII.
 """
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import config, experiments, figures, runs
 
@@ -25,7 +25,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     pictures = iter(finished.values())
     return figures.panels(
         [

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 from stn import ablations, config, experiments, figures, files, fronts, runs
 from stn.ablations import CONTENT, STYLE, Measure
@@ -80,13 +81,13 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     """A row a change: its name, a picture a pair at equal content, and what it does to three style measures."""
     found, labels = _sweeps(finished), _labels(finished)
     pairs = list(found[PRESET])
-    with plt.rc_context(figures.STYLE):
+    with matplotlib.rc_context(figures.STYLE):
         height = 0.5 * len(found) + 0.6
-        figure = plt.figure(figsize=(figures.TEXT_WIDTH, height))
+        figure = Figure(figsize=(figures.TEXT_WIDTH, height))
         grid = figure.add_gridspec(
             *(len(found), len(pairs) + len(STYLE)),
             width_ratios=[*(0.64 for _ in pairs), *(1.15 for _ in STYLE)],

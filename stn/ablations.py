@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 
 from stn import assets, experiments, fronts, resizing, runs, weights
 from stn.errors import InputError
@@ -177,7 +177,7 @@ def shown(found: fronts.Interval | None, factor: bool, pairs: int) -> str:
 
 
 def draw_intervals(
-    axis: plt.Axes, rows: Sequence[fronts.Interval | None], label: str = "", color: str = "C0", shift: float = 0.0
+    axis: Axes, rows: Sequence[fronts.Interval | None], label: str = "", color: str = "C0", shift: float = 0.0
 ) -> None:
     """Factors as dots with their intervals, in percent, row 0 on top; none where there is no effect to show."""
     for row, found in enumerate(rows):

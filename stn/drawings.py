@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import figures, files, runs, tables
 
 
-def write(folder: Path, figure: plt.Figure, caption: str, finished: Mapping[str, runs.Run]) -> None:
+def write(folder: Path, figure: Figure, caption: str, finished: Mapping[str, runs.Run]) -> None:
     """Write figure.png and .pdf, losses.png, runs.csv and caption.txt for runs by the names of their cells."""
     folder.mkdir(parents=True, exist_ok=True)
     figures.save(figure, folder / "figure.png", folder / "figure.pdf")

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from matplotlib.figure import Figure
 
 from stn import cells, config, drawings, errors, files, inputs, runs, typed
 from stn.errors import InputError
@@ -63,7 +63,7 @@ class Experiment:
     caption: str
     base: tuple[str, ...]
     cells: Callable[[config.Config], Sequence[Cell]]
-    draw: Callable[[dict[str, runs.Run]], plt.Figure]  # of the finished runs by the names of their cells, in order
+    draw: Callable[[dict[str, runs.Run]], Figure]  # of the finished runs by the names of their cells, in order
     write: Callable[[Path, dict[str, runs.Run]], None] | None = None  # more files than figure, table and curves
 
 

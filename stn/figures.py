@@ -8,13 +8,11 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from stn import files, grouped, images, runs, tables
 from stn.fronts import FEWEST
-
-matplotlib.use("Agg")  # no window, no display
-
-import matplotlib.pyplot as plt
 
 TEXT_WIDTH = 6.875  # inches, of CVPR's two columns
 FONT_PT = 8  # of the papers' figures, near enough
@@ -39,7 +37,15 @@ class Panel:
     inset: np.ndarray | None = None
 
 
-def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) -> plt.Figure:
+def subplots(
+    rows: int = 1, columns: int = 1, *, figsize: tuple[float, float], layout: Any = "constrained", **how: Any
+) -> tuple[Figure, Any]:
+    """A figure and its axes, as pyplot gives them, but of no window and no backend: those are the caller's."""
+    figure = Figure(figsize=figsize, layout=layout)
+    return figure, figure.subplots(rows, columns, **how)
+
+
+def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) -> Figure:
     """A figure of pictures, `width` inches wide, its type in the size of a caption; None leaves a place empty."""
     # All in inches, from the upper left. A row is as high as its median picture; a higher one is made to fit.
     gap, line = 0.04, 0.17
@@ -49,8 +55,8 @@ def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) ->
     heights = [side * aspect[len(aspect) // 2] for aspect in aspects]
     titles = [line if any(panel and panel.title for panel in row) else gap for row in rows]
     total = sum(heights) + sum(titles)
-    with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(width, total))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, total))
         top = 0.0
         for row, height, title in zip(rows, heights, titles, strict=True):
             top += title
@@ -64,7 +70,7 @@ def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) ->
     return figure
 
 
-def _draw(panel: Panel, axis: plt.Axes) -> None:
+def _draw(panel: Panel, axis: Axes) -> None:
     axis.imshow(images.to_bytes(panel.rgb), interpolation="none", aspect="auto")
     axis.set_axis_off()
     axis.set_title(panel.title, pad=2)
@@ -97,7 +103,7 @@ def side_by_side(run_dir: Path, content_rgb: np.ndarray | None, style_rgb: np.nd
 def loss_curves(run_dir: Path) -> Path:
     """Draw the loss terms of metrics.csv over the evaluations as losses.png."""
     metrics = runs.read_metrics(run_dir / runs.METRICS)
-    figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
+    figure, axis = subplots(figsize=(6, 4))
     for term in ("total", "content", "style", "smoothness"):
         values = metrics[f"loss/{term}"]
         if (values > 0).any():  # no maximum: an evaluation may have been NaN
@@ -116,10 +122,10 @@ def loss_curves(run_dir: Path) -> Path:
 
 def curves(
     finished: Mapping[str, runs.Run], across: Sequence[str] = ("evaluation",), term: str = "loss/total"
-) -> plt.Figure:
+) -> Figure:
     """One term of every run's best image so far over each of the columns named in `across`, on a log scale."""
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(across), figsize=(TEXT_WIDTH, 3), squeeze=False, layout="constrained")
+    with matplotlib.rc_context(STYLE):
+        figure, axes = subplots(1, len(across), figsize=(TEXT_WIDTH, 3), squeeze=False)
         for axis, column in zip(axes[0], across, strict=True):
             for label, run in finished.items():
                 best = runs.best_so_far(run.metrics)
@@ -131,13 +137,13 @@ def curves(
     return figure
 
 
-def fronts(lines: Mapping[str, Sequence[grouped.Group]], x: str, y: str, notes: Sequence[str] = ()) -> plt.Figure:
+def fronts(lines: Mapping[str, Sequence[grouped.Group]], x: str, y: str, notes: Sequence[str] = ()) -> Figure:
     """Result `y` over `x`, a line a front by its label: means over seeds, bars of one standard deviation.
 
     Fewer than three points make no front: they are dotted, and it is said. `notes` stand above the legend.
     """
-    with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(TEXT_WIDTH, 3.2), layout="constrained")
+    with matplotlib.rc_context(STYLE):
+        figure, axis = subplots(figsize=(TEXT_WIDTH, 3.2))
         any_few = False
         for label, groups in lines.items():
             estimates = [(group.estimate(x), group.estimate(y)) for group in groups]
@@ -170,10 +176,9 @@ def fronts(lines: Mapping[str, Sequence[grouped.Group]], x: str, y: str, notes: 
     return figure
 
 
-def save(figure: plt.Figure, *paths: Path) -> None:
+def save(figure: Figure, *paths: Path) -> None:
     """Write a figure in the formats of the names, each file whole or not there; the same figure, the same bytes."""
     for path in paths:
         with files.atomic_write(path) as partial:
             dated = {"CreationDate": None} if path.suffix == ".pdf" else {}
             figure.savefig(partial, dpi=300, metadata=dated)
-    plt.close(figure)

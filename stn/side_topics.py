@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from stn import (
     assets,
@@ -152,7 +152,7 @@ def find(
     return runs.Run(directory.path).check()
 
 
-def leave(folder: Path, figure: plt.Figure, caption: str, finished: Mapping[str, runs.Run] | None = None) -> None:
+def leave(folder: Path, figure: Figure, caption: str, finished: Mapping[str, runs.Run] | None = None) -> None:
     """Write figure.png and .pdf, caption.txt, its paragraphs filled, and, of finished runs by name, runs.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     figures.save(figure, folder / "figure.png", folder / "figure.pdf")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import figures, grouped, runs, tables, wandb_run
 from stn.errors import InputError, one_line
@@ -63,8 +63,6 @@ def _log(sweep_dir: Path, cells: Sequence[runs.Run], mode: str, project: str, ta
         table.add_data(*(row.get(column) for column in columns), picture)
     drawn = drawings(cells, sweep_dir)
     run.log({"cells": table, **{f"figures/{key}": wandb.Image(figure) for key, figure in drawn.items()}})
-    for figure in drawn.values():
-        plt.close(figure)
     for key in _values(numbers):
         found = [value for cell in cells if (value := grouped.number(cell, key)) is not None]
         run.summary.update({key: {"min": min(found), "max": max(found)}} if found else {})
@@ -72,7 +70,7 @@ def _log(sweep_dir: Path, cells: Sequence[runs.Run], mode: str, project: str, ta
     run.finish()
 
 
-def drawings(cells: Sequence[runs.Run], sweep_dir: Path) -> dict[str, plt.Figure]:
+def drawings(cells: Sequence[runs.Run], sweep_dir: Path) -> dict[str, Figure]:
     """The figures of a sweep by their names in W&B: what is to be seen there besides is added here."""
     curves = {tables.name_of(cell, sweep_dir): cell for cell in cells if len(cell.metrics.get("loss/total", ()))}
     drawn = {"losses": figures.curves(curves)} if curves else {}

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import skimage.io
 import yaml
+from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from stn import config, errors, experiments, figures
@@ -177,7 +177,7 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path
         experiment,
         name="other",
         cells=lambda base: [experiments.Cell("a", ("network.pooling=max",))],
-        draw=lambda finished: drawn.append(finished["a"].path) or plt.figure(),
+        draw=lambda finished: drawn.append(finished["a"].path) or Figure(),
     )
     experiments.run(other, overrides)
     assert drawn == [folder / rows[1]["directory"]]

@@ -1,5 +1,7 @@
 """Montages and curves: what is drawn, and where."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -9,7 +11,7 @@ from made_runs import make_run
 from matplotlib import colors
 from PIL import Image
 
-from stn import figures, grouped, runs
+from stn import figures, grouped, images, runs
 
 RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 160, 20), (20, 20, 230), (230, 220, 20)
 COLUMNS = "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/smoothness"
@@ -115,4 +117,21 @@ def test_a_front_has_means_deviations_and_says_what_is_too_short(tmp_path: Path)
     assert [text.get_text() for text in legend.get_texts()] == ["pooling=avg", "pooling=max"]
     assert "No comparison." in legend.get_title().get_text() and "Dotted: fewer than" in legend.get_title().get_text()
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("measures/content", "measures/style")
-    plt.close(figure)
+
+
+NOTEBOOK = """
+import sys
+from pathlib import Path
+import matplotlib
+matplotlib.use("svg")  # as a notebook chooses one that shows figures
+import numpy as np
+from stn import figures
+figures.save(figures.panels([[figures.Panel(np.full((4, 6, 3), 99.0))]]), Path(sys.argv[1]))
+print(matplotlib.get_backend())
+"""
+
+
+def test_a_notebook_keeps_its_backend(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", NOTEBOOK, str(tmp_path / "a.png")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "svg\n"
+    assert (images.read(tmp_path / "a.png") == 99).any()
