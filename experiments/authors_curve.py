@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, files, runs
+from stn import config, experiments, figures, files, runs, tables
 
 # leongatys/PytorchNeuralStyleTransfer, NeuralStyleTransfer.ipynb: it prints n + 1 where n % 50 == 49, n from 1.
 NOTEBOOK = {
@@ -80,13 +80,13 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    lines = ["| run | evaluation | term | ours | printed | ratio |", "|---|---|---|---|---|---|"]
+    rows = [["run", "evaluation", "term", "ours", "printed", "ratio"]]
     for name, run in finished.items():
-        lines += [
-            f"| {TITLES[name]} | {n} | {term} | {ours:.6g} | {printed:.6g} | {ours / printed:.3f} |"
+        rows += [
+            [TITLES[name], str(n), term, f"{ours:.6g}", f"{printed:.6g}", f"{ours / printed:.3f}"]
             for n, term, ours, printed in _ratios(run.metrics, PRINTED[name], every=True)
         ]
-    files.write_text(folder / "table.md", "\n".join(lines) + "\n")
+    files.write_text(folder / "table.md", tables.markdown(rows))
 
 
 def _ratios(

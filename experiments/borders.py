@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import color, config, experiments, figures, files, runs
+from stn import color, config, experiments, figures, files, runs, tables
 
 BORDERS = ("zero", "reflect", "replicate", "wrap")
 CORNER = 0.25  # of the sides, enlarged in the lower row
@@ -47,13 +47,13 @@ def rim(rgb: np.ndarray) -> tuple[float, float]:
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     """table.md: brightness and contrast of the rim over those of the ring inside it, of photograph and results."""
-    lines = ["| pictures | border | brightness | contrast |", "|---|---|---|---|"]
+    rows = [["pictures", "border", "brightness", "contrast"]]
     for content, style in experiments.PAIRS:
         found = {border: finished[f"{content}-{style}-{border}"] for border in BORDERS}
         rims = {"photograph": rim(found["zero"].picture("content"))}
         rims |= {border: rim(run.rgb) for border, run in found.items()}
-        lines += [f"| {content}, {style} | {name} | {mean:.3f} | {std:.3f} |" for name, (mean, std) in rims.items()]
-    files.write_text(folder / "table.md", "\n".join(lines) + "\n")
+        rows += [[f"{content}, {style}", name, f"{mean:.3f}", f"{std:.3f}"] for name, (mean, std) in rims.items()]
+    files.write_text(folder / "table.md", tables.markdown(rows))
 
 
 EXPERIMENT = experiments.Experiment(

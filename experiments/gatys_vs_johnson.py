@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stn import ablations, config, experiments, figures, files, runs
+from stn import ablations, config, experiments, figures, files, runs, tables
 from stn.ablations import CONTENT, STYLE
 
 GATYS, JOHNSON = "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1", "relu1_2,relu2_2,relu3_3,relu4_3"
@@ -98,10 +98,7 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     found = ablations.sweeps(finished)
     figures.save(_montage(found), folder / "montage.png")
     figures.save(_gaps(found), folder / "gaps.png")
-    lines = [
-        f"| layers | at equal | {' | '.join(y.label for y in STYLE)} |",
-        f"|---|---|{'---|' * len(STYLE)}",
-    ]
+    rows = [["layers", "at equal", *(y.label for y in STYLE)]]
     baseline, *others = found
     for choice in others:
         for x in CONTENT:
@@ -109,8 +106,8 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
             texts = [
                 ablations.shown(each, y.factor, len(experiments.PAIRS)) for each, y in zip(effects, STYLE, strict=True)
             ]
-            lines.append(f"| {LABELS[choice]} | {x.label} | {' | '.join(texts)} |")
-    files.write_text(folder / "table.md", "\n".join(lines) + "\n")
+            rows.append([LABELS[choice], x.label, *texts])
+    files.write_text(folder / "table.md", tables.markdown(rows))
 
 
 def _montage(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> Figure:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, files, runs
+from stn import config, experiments, figures, files, runs, tables
 
 # Name: style weight, which was found at 96 px and 40 evaluations, and what is set beside it.
 VARIANTS = {
@@ -37,11 +37,11 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    lines = [f"| variant | {' | '.join(MEASURES)} |", f"|---|{'---|' * len(MEASURES)}"]
+    rows = [["variant", *MEASURES]]
     for name, run in finished.items():
         values = (run.summary.get(f"measures/{measure}", float("nan")) for measure in MEASURES)
-        lines.append(f"| {name} | {' | '.join(f'{value:.4g}' for value in values)} |")
-    files.write_text(folder / "table.md", "\n".join(lines) + "\n")
+        rows.append([name, *(f"{value:.4g}" for value in values)])
+    files.write_text(folder / "table.md", tables.markdown(rows))
 
 
 EXPERIMENT = experiments.Experiment(

@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, files, runs
+from stn import config, experiments, figures, files, runs, tables
 
 OBJECTIVES = {"gatys_released": "vgg19_q8", "gatys2016": "vgg19_q8", "johnson2016": "vgg16"}  # preset: its network
 OPTIMIZERS = {
@@ -50,10 +50,7 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     """The last totals, the optimizer's and the picture's own, and how soon ours is as low as each other picture."""
-    lines = [
-        "| pictures | objective | optimizer | last total | picture's own | ours as low after | share |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    rows = [["pictures", "objective", "optimizer", "last total", "picture's own", "ours as low after", "share"]]
     shares: dict[str, list[float]] = {"SciPy-10": [], "Torch-100": []}
     for content, style in experiments.PAIRS:
         for preset in OBJECTIVES:
@@ -61,14 +58,14 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
             for name in OPTIMIZERS:
                 run = finished[f"{content}-{style}-{preset}-{name}"]
                 last, own = run.summary["loss/total"], run.summary["picture/loss/total"]
-                when = " | "
+                when = ["", ""]
                 if name in shares:
                     reached = np.flatnonzero(ours <= own)  # ours stays in 0-255, so that its totals are its pictures'
                     shares[name].append((reached[0] + 1) / len(run.metrics["evaluation"]) if len(reached) else np.inf)
-                    when = f"{reached[0] + 1 if len(reached) else 'not reached'} | {shares[name][-1]:.2f}"
-                lines.append(f"| {content}, {style} | {preset} | {name} | {last:.4g} | {own:.4g} | {when} |")
-    lines += [f"| median | | {name} | | | | {np.median(found):.2f} |" for name, found in shares.items()]
-    files.write_text(folder / "table.md", "\n".join(lines) + "\n")
+                    when = [str(reached[0] + 1) if len(reached) else "not reached", f"{shares[name][-1]:.2f}"]
+                rows.append([f"{content}, {style}", preset, name, f"{last:.4g}", f"{own:.4g}", *when])
+    rows += [["median", "", name, "", "", "", f"{np.median(found):.2f}"] for name, found in shares.items()]
+    files.write_text(folder / "table.md", tables.markdown(rows))
 
 
 EXPERIMENT = experiments.Experiment(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import assets, config, experiments, figures, files, network, runs
+from stn import assets, config, experiments, figures, files, network, runs, tables
 
 PAINTINGS = ("starry_night", "composition_vii", "shipwreck")
 LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
@@ -52,14 +52,14 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     figures.save(figures.panels([tiles]), folder / "tiles.png")
     chosen = next(iter(finished.values())).settings["network"]
     loaded = network.load(assets.locate_weights(chosen["name"], chosen["weights"]))
-    lines = ["| up to | these layers | with 64 components each | every convolution and pooling |", "|---|---|---|---|"]
+    rows = [["up to", "these layers", "with 64 components each", "every convolution and pooling"]]
     for k, layer in enumerate(LAYERS, start=1):
         names = loaded.layer_names[: loaded.layer_names.index(layer) + 1]
         every = [name for name in names if name.startswith(("relu", "pool"))]
         counts = (loaded.gram_parameters(LAYERS[:k], n) for n in (None, 64))
         numbers = (*counts, loaded.gram_parameters(every))
-        lines.append(f"| {layer} | {' | '.join(f'{number:,}' for number in numbers)} |")
-    files.write_text(folder / "parameters.md", "\n".join(lines) + "\n")
+        rows.append([layer, *(f"{number:,}" for number in numbers)])
+    files.write_text(folder / "parameters.md", tables.markdown(rows))
 
 
 EXPERIMENT = experiments.Experiment(

@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import ablations, config, experiments, figures, files, fronts, runs
+from stn import ablations, config, experiments, figures, files, fronts, runs, tables
 from stn.ablations import CONTENT, STYLE, Measure
 
 SEEDS = (0, 1, 2)
@@ -114,15 +114,15 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     found, labels = _sweeps(finished), _labels(finished)
     heads = [f"{y.label}, at equal {x.label}" for x, y in COLUMNS]
-    lines = [f"| change | {' | '.join(heads)} | seconds | evaluations |", f"|---|{'---|' * (len(COLUMNS) + 2)}"]
+    rows = [["change", *heads, "seconds", "evaluations"]]
     for name, sweep in found.items():
         if name == PRESET:
             continue
         effects = [_effect(found, name, x, y) for x, y in COLUMNS]
         effects += [_cost(sweep, found[PRESET], each) for each in (_seconds, _settled)]
         texts = [ablations.shown(each, factor=True, pairs=len(experiments.PAIRS)) for each in effects]
-        lines.append(f"| {labels[name]} | {' | '.join(texts)} |")
-    files.write_text(folder / "table.md", "\n".join(lines) + "\n")
+        rows.append([labels[name], *texts])
+    files.write_text(folder / "table.md", tables.markdown(rows))
 
 
 def _effect(found: dict[str, ablations.Sweep], name: str, x: Measure, y: Measure) -> fronts.Interval | None:

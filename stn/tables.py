@@ -91,17 +91,17 @@ def of_groups(groups: Sequence[Group], columns: Sequence[str], baseline: Group) 
 
 
 def markdown(rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
-    """A Markdown table with notes below it; `rows` as of `of_groups`."""
+    """A Markdown table with notes below it; `rows` of cells, the headings first. Columns of numbers stand right."""
     head, *body = [[cell.replace("|", r"\|") for cell in row] for row in rows]
-    alignment = ["---:" if _is_numeric(column) else "---" for column in zip(*rows[1:], strict=True)]
+    alignment = ["---:" if _is_numeric(column[1:]) else "---" for column in zip(*rows, strict=True)]
     lines = [f"| {' | '.join(row)} |" for row in (head, alignment, *body)]
-    return "\n".join([*lines, "", *notes]) + "\n"
+    return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
 
 
 def latex(rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
     """A LaTeX `tabular` with the rules of the package booktabs, notes as comments; `rows` as of `of_groups`."""
     head, *body = [" & ".join(map(_latex, row)) + r" \\" for row in rows]
-    alignment = "".join("r" if _is_numeric(column) else "l" for column in zip(*rows[1:], strict=True))
+    alignment = "".join("r" if _is_numeric(column[1:]) else "l" for column in zip(*rows, strict=True))
     comments = [r"% \usepackage{booktabs}", *(f"% {' '.join(note.split())}" for note in notes)]
     lines = [*comments, rf"\begin{{tabular}}{{{alignment}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
     return "\n".join([*lines, r"\end{tabular}"]) + "\n"

@@ -129,6 +129,12 @@ def test_what_is_noise_depends_on_the_baseline(folder: Path, report, tmp_path: P
     assert "| 12 ± 2 ≈ |" in path.read_text()
 
 
+def test_a_markdown_table_without_notes_ends_with_its_last_row() -> None:
+    rows = [["change", "share"], ["a | b", "1.50 ± 0.02"], ["c", ""]]
+    expected = ["| change | share |", "| --- | ---: |", r"| a \| b | 1.50 ± 0.02 |", "| c |  |"]
+    assert tables.markdown(rows) == "\n".join(expected) + "\n"
+
+
 def test_groups_of_another_size_are_not_marked(tmp_path: Path) -> None:
     for size in (64, 128):
         for seed in (0, 1):
