@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.model_selection import train_test_split
 
-from stn import assets, catalog, errors, figures, files, images, labeled, resizing, runs, side_topics
+from stn import assets, catalog, drawings, errors, figures, files, images, labeled, resizing, runs, side_topics
 from stn.classifier import Classifier, ClassLoss
 from stn.objective import Terms
 
@@ -160,7 +160,8 @@ cross-entropy of that class, in the box around the photograph, until {arguments.
 
 {arguments.head} head{f" on {arguments.layer}, {arguments.pictures}" if seen else ""}; {arguments.size} px; seed
 {arguments.seed}; {len(run.metrics["evaluation"])} evaluations ({run.summary["stop_reason"]})."""
-    side_topics.leave(folder, draw(rgb, noisy, run, arguments.bound), caption, {"adversarial": run})
+    figure = draw(rgb, noisy, run, arguments.bound)
+    print(drawings.write(folder, figure, drawings.filled(caption), {"adversarial": run}))
     files.write_text(folder / "numbers.csv", table)
     figures.save(curves(run), folder / "probabilities.png")
 

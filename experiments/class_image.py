@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import config, errors, figures, initialize, runs, side_topics
+from stn import config, drawings, errors, figures, initialize, runs, side_topics
 from stn.classifier import ClassLoss
 
 EXAMPLE = "python experiments/class_image.py cat flower --network vgg19_q8"
@@ -95,7 +95,7 @@ picture as it is written, 8 bits.
 {arguments.network}, {arguments.head} head{f" on {arguments.layer}, {arguments.pictures}" if pictures else ""};
 {arguments.size} px; {arguments.evaluations} evaluations; seed {arguments.seed}."""
     table = {f"{name}-{column}": run for (name, column), run in finished.items()}
-    side_topics.leave(folder, draw(finished), caption, table)
+    print(drawings.write(folder, draw(finished), drawings.filled(caption), table))
     figures.save(curves(finished, arguments.smoothness), folder / "losses.png")
 
 

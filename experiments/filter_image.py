@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import compiled, errors, figures, initialize, losses, runs, side_topics, vgg
+from stn import compiled, drawings, errors, figures, initialize, losses, runs, side_topics, vgg
 from stn.backend import tf
 from stn.network import Network
 from stn.objective import Terms
@@ -109,7 +109,7 @@ each picture: that mean, in standard deviations of the layer's features at the f
 
 {arguments.network}, max pooling; {arguments.size} px; {arguments.evaluations} evaluations of Adam at {LEARNING_RATE:g};
 seed {arguments.seed}."""
-    side_topics.leave(folder, draw(finished, arguments.layers), caption, finished)
+    print(drawings.write(folder, draw(finished, arguments.layers), drawings.filled(caption), finished))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stn import classifier, errors, figures, files, labeled, losses, side_topics
+from stn import classifier, drawings, errors, figures, files, labeled, losses, side_topics
 from stn.network import Network
 
 EXAMPLE = "python experiments/linear_classifier.py --network vgg19_q8 --pictures digits"
@@ -111,7 +111,7 @@ with C = 1 on standardized features. After Gatys, Ecker and Bethge 2015 (arXiv:1
 {arguments.network}, max pooling; {len(pictures.labels)} pictures ({arguments.pictures}) of {arguments.size} px in
 {len(pictures.names)} classes; seed {arguments.seed}."""
     confused = confusion_matrix(pictures.labels, said[best])
-    side_topics.leave(folder, draw(accuracies, best, confused, pictures.names), caption)
+    print(drawings.write(folder, draw(accuracies, best, confused, pictures.names), drawings.filled(caption)))
     files.write_text(folder / "numbers.csv", text.getvalue())
 
 

@@ -1,6 +1,7 @@
-"""What an experiment leaves besides its runs: figure, curves, table, caption; a copy of the last ones above them."""
+"""What an experiment leaves besides its runs: figure, table, caption; a copy of the last ones above them."""
 
 import shutil
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,20 @@ from matplotlib.figure import Figure
 from stn import figures, files, runs, tables
 
 
-def write(folder: Path, figure: Figure, caption: str, finished: Mapping[str, runs.Run]) -> None:
-    """Write figure.png and .pdf, losses.png, runs.csv and caption.txt for runs by the names of their cells."""
+def write(
+    folder: Path, figure: Figure, caption: str, finished: Mapping[str, runs.Run] | None = None, root: Path | None = None
+) -> Path:
+    """Write figure.png and .pdf, caption.txt and, of finished runs by name, runs.csv; gives the path of figure.png.
+
+    In runs.csv directories are as seen from `root`, `folder` unless given.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    figures.save(figure, folder / "figure.png", folder / "figure.pdf")
-    figures.save(figures.curves(finished), folder / "losses.png")
-    files.write_text(folder / "runs.csv", tables.of_runs(finished, folder.parent.parent))
-    files.write_text(folder / "caption.txt", f"{caption}\n\n{_conditions(finished)}\n")
+    path = folder / "figure.png"
+    figures.save(figure, path, folder / "figure.pdf")
+    files.write_text(folder / "caption.txt", f"{caption}\n")
+    if finished:
+        files.write_text(folder / "runs.csv", tables.of_runs(finished, root or folder))
+    return path
 
 
 def copy(folder: Path, above: Path) -> None:
@@ -26,7 +34,12 @@ def copy(folder: Path, above: Path) -> None:
             shutil.copyfile(path, partial)
 
 
-def _conditions(finished: Mapping[str, runs.Run]) -> str:
+def filled(caption: str) -> str:
+    """The paragraphs of a caption, each in lines of at most 120 letters."""
+    return "\n\n".join(textwrap.fill(" ".join(each.split()), 120) for each in caption.split("\n\n"))
+
+
+def conditions(finished: Mapping[str, runs.Run]) -> str:
     """What a reader must know to compare the figure with the paper's."""
     every = [run.settings for run in finished.values()]
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from matplotlib.figure import Figure
 
-from stn import cells, config, drawings, errors, files, inputs, runs, typed
+from stn import cells, config, drawings, errors, figures, files, inputs, runs, typed
 from stn.errors import InputError
 from stn.overrides import quote
 
@@ -106,7 +106,9 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
         except InputError as error:
             again = "remove that run's directory, and the same command computes it again"
             raise InputError(f"{error}; {again}") from None
-        drawings.write(drawn, experiment.draw(finished), experiment.caption, finished)
+        caption = f"{experiment.caption}\n\n{drawings.conditions(finished)}"
+        drawings.write(drawn, experiment.draw(finished), caption, finished, folder)
+        figures.save(figures.curves(finished), drawn / "losses.png")
         if experiment.write:
             experiment.write(drawn, finished)
     with files.alone(folder / CELLS / "last.lock"):

@@ -1,14 +1,12 @@
-"""What the side topics in experiments/ share: their arguments, an image found in a run directory, what they leave."""
+"""What the side topics in experiments/ share: their arguments, an image found in a run directory."""
 
 import argparse
 import dataclasses
-import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from stn import (
     assets,
@@ -17,13 +15,11 @@ from stn import (
     classifier,
     config,
     experiments,
-    figures,
     files,
     images,
     labeled,
     network,
     runs,
-    tables,
 )
 from stn.classifier import Classifier
 from stn.errors import InputError
@@ -150,17 +146,6 @@ def find(
     finally:
         directory.release()
     return runs.Run(directory.path).check()
-
-
-def leave(folder: Path, figure: Figure, caption: str, finished: Mapping[str, runs.Run] | None = None) -> None:
-    """Write figure.png and .pdf, caption.txt, its paragraphs filled, and, of finished runs by name, runs.csv."""
-    folder.mkdir(parents=True, exist_ok=True)
-    figures.save(figure, folder / "figure.png", folder / "figure.pdf")
-    paragraphs = (textwrap.fill(" ".join(each.split()), 120) for each in caption.split("\n\n"))
-    files.write_text(folder / "caption.txt", "\n\n".join(paragraphs) + "\n")
-    if finished:
-        files.write_text(folder / "runs.csv", tables.of_runs(finished, folder))
-    print(folder / "figure.png")
 
 
 def folder_of(name: str) -> Path:
