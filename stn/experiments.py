@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ OUTPUT = Path("outputs/experiments")
 PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
 KEEP_NO_CHECKPOINT = "tracking.keep_checkpoint=false"  # with another budget a cell is another cell
 CELLS = ".cells"  # the composed settings of the cells, in the experiment's directory, where Hydra finds them
+LOOK_SECONDS = 0.2  # between two looks at the runs of another call
 FIGURES = "figures"  # figure and tables of each choice of overrides, in the experiment's directory
 # Overrides that an experiment gives itself, or that its cells cannot share.
 REFUSED = ("hydra.sweep", "hydra.run", "hydra.searchpath", "hydra.mode", "output")
@@ -120,15 +122,34 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
 def _compute(
     experiment: str, folder: Path, settings: Mapping[str, config.Config], shared: Sequence[str], hydras: Sequence[str]
 ) -> None:
-    """Compute those of the cells, by their directories, that are missing."""
-    missing = [each for each in settings if runs.Run(folder / each).state != "finished"]
+    """Compute those of the cells, by their directories, that are missing; wait for those that another call computes."""
+    missing = _unfinished(folder, settings)
     others = sum(Path(each).is_absolute() for each in settings)
     there = f"{len(settings) - len(missing)} of {len(settings)} runs are there"
     print(f"{experiment}: {there}{f', {others} from other experiments' * bool(others)}", file=sys.stderr)
-    if missing:
-        for directory in missing:
-            _write_cell(folder / CELLS / cells.EXPERIMENTS / f"{directory}.yaml", settings[directory], shared)
-        _multirun(folder, missing, hydras)
+    for directory in missing:
+        _write_cell(folder / CELLS / cells.EXPERIMENTS / f"{directory}.yaml", settings[directory], shared)
+    in_use = _in_use(folder, missing)
+    try:
+        if own := [each for each in missing if each not in in_use]:
+            _multirun(folder, own, hydras)
+    except errors.InUse:  # another call has begun some of them meanwhile
+        in_use = missing
+    if in_use:
+        print(f"{experiment}: another call computes the rest: waiting for its end", file=sys.stderr)
+        while _in_use(folder, in_use):
+            time.sleep(LOOK_SECONDS)
+        if _unfinished(folder, in_use):  # it was interrupted
+            _compute(experiment, folder, settings, shared, hydras)
+
+
+def _unfinished(folder: Path, directories: Iterable[str]) -> list[str]:
+    return [each for each in directories if runs.Run(folder / each).state != "finished"]
+
+
+def _in_use(folder: Path, directories: Iterable[str]) -> list[str]:
+    """Those that a process works in."""
+    return [each for each in directories if files.held(folder / each / files.LOCK)]
 
 
 def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[str, config.Config]:
@@ -179,7 +200,10 @@ def _write_cell(path: Path, settings: config.Config, shared: Sequence[str]) -> N
 
 
 def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
-    """One multirun over the cells; a signal is left to it, so that the run that is going on is kept."""
+    """One multirun over the cells; a signal is left to it, so that the run that is going on is kept.
+
+    Raises Interrupted; InUse if all that is not finished is another process's; else InputError if some did not finish.
+    """
     command = [
         *(sys.executable, str(SCRIPT), "-m"),
         f"hydra.searchpath=[{quote(f'file://{folder / CELLS}')}]",
@@ -189,9 +213,11 @@ def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -
     ]
     with subprocess.Popen(command) as process, _signals_left_to(process):
         code = process.wait()
-    unfinished = [name for name in directories if runs.Run(folder / name).state != "finished"]
+    unfinished = _unfinished(folder, directories)
     if unfinished and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         raise errors.Interrupted("interrupted; the same command goes on from there", code)
+    if unfinished and set(unfinished) == set(_in_use(folder, unfinished)):
+        raise errors.InUse(f"{folder / unfinished[0]}: another call computes it")
     if unfinished:
         raise InputError(
             f"{len(unfinished)} of {len(directories)} runs did not finish ({', '.join(unfinished[:3])}"

@@ -60,6 +60,19 @@ def alone(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def held(path: Path) -> bool:
+    """Whether a process holds the lock `path`."""
+    if not path.exists():
+        return False
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a small text file, whole or not at all."""
     with atomic_write(path) as partial:

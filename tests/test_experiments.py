@@ -307,6 +307,49 @@ def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
     assert "2 of 2 runs are there" in capsys.readouterr().err
 
 
+def test_calls_of_other_settings_that_share_a_cell_compute_it_once(
+    small, computed, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    """The second call comes while the cell is computed that it has too."""
+    from stn import objective
+
+    experiment, overrides = load("pooling"), [*small, "network.rescale=null", "optimizer.max_evaluations=1"]
+    one = dataclasses.replace(experiment, cells=lambda base: [experiments.Cell("avg", ("network.pooling=avg",))])
+    one = dataclasses.replace(one, draw=lambda finished: Figure())
+    second = threading.Thread(target=experiments.run, args=(one, overrides, tmp_path))
+    evaluate, said = objective.Objective.value_and_grad, ""
+
+    def while_another_begins(*given: Any) -> Any:
+        nonlocal said
+        if not second.ident:
+            second.start()
+            while second.is_alive() and "waiting for its end" not in said:
+                said += capsys.readouterr().err
+                second.join(0.05)
+        return evaluate(*given)
+
+    monkeypatch.setattr(objective.Objective, "value_and_grad", while_another_begins)
+    experiments.run(experiment, overrides, tmp_path)
+    second.join()
+    assert "another call computes the rest: waiting for its end" in said
+    assert [name.partition("-")[0] for name in computed] == ["avg", "max"]
+    assert len(list((tmp_path / "pooling" / "figures").iterdir())) == 2  # the second call drew its own
+
+
+def test_a_cell_that_another_call_began_meanwhile_is_not_an_error(small, computed, tmp_path: Path, monkeypatch) -> None:
+    experiment, overrides = load("pooling"), [*small, "network.rescale=null", "optimizer.max_evaluations=1"]
+    multirun = experiments._multirun
+
+    def too_late(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
+        multirun(folder, directories[:1], hydras)
+        monkeypatch.setattr(experiments, "_multirun", multirun)
+        raise errors.InUse(directories[1])
+
+    monkeypatch.setattr(experiments, "_multirun", too_late)
+    assert (experiments.run(experiment, overrides, tmp_path) / "figure.png").is_file()
+    assert len(computed) == len(set(computed)) == 2
+
+
 def test_panels_keep_the_width_of_a_page() -> None:
     rgb = np.full((20, 30, 3), 200.0)
     figure = figures.panels(
