@@ -7,7 +7,7 @@ import json
 import runpy
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,19 @@ def cell_files(folder: Path) -> dict[str, int]:
     }
 
 
+def here(made: list[str]) -> Callable[..., None]:
+    """In place of a multirun: cells are computed in this process, and their directories added to `made`."""
+    from stn import transfer  # TensorFlow takes seconds to import
+
+    def multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
+        for name in directories:
+            made.append(name)
+            cell = (folder / ".cells" / "cell" / f"{name}.yaml").read_text()
+            transfer.run(config.parse(OmegaConf.merge(config.Config, yaml.safe_load(cell))), folder / name)
+
+    return multirun
+
+
 def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path: Path, monkeypatch, capfd) -> None:
     monkeypatch.chdir(tmp_path)
     experiment = load("pooling")
@@ -188,7 +201,10 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path
     lost, kept = (folder / row["directory"] for row in rows)
     picture = (lost / "image.png").read_bytes()
     shutil.rmtree(lost)  # as if it had been interrupted
+    made: list[str] = []
+    monkeypatch.setattr(experiments, "_multirun", here(made))
     experiments.run(experiment, overrides)
+    assert made == [lost.name]
     assert (lost / "image.png").read_bytes() == picture
     after = cell_files(folder)
     assert all(after[name] == time for name, time in before.items() if name.startswith(kept.name))
@@ -250,17 +266,8 @@ def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The directories of the cells, in the order in which they were computed: in this process, an evaluation each."""
-    from stn import transfer  # TensorFlow takes seconds to import
-
     made: list[str] = []
-
-    def multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
-        for name in directories:
-            made.append(name)
-            cell = (folder / ".cells" / "cell" / f"{name}.yaml").read_text()
-            transfer.run(config.parse(OmegaConf.merge(config.Config, yaml.safe_load(cell))), folder / name)
-
-    monkeypatch.setattr(experiments, "_multirun", multirun)
+    monkeypatch.setattr(experiments, "_multirun", here(made))
     return made
 
 
