@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot  # noqa: F401  (which W&B asks for when it is given a figure, and takes for imported)
 from matplotlib.figure import Figure
 
 from stn import figures, grouped, runs, tables, wandb_run
