@@ -5,9 +5,10 @@ budget is its own too, which takes hours, unless `optimizer.max_evaluations=150`
 commands, range.png the six.
 """
 
+import functools
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from stn import commands, config, experiments, figures, files, runs, tables
 
@@ -27,7 +28,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     found = []
     for name in _presets():
         pictures = ["style=starry_night"]
-        if config.compose(f"preset={name}").content.path is not None:
+        if _settings(name).content.path is not None:
             pictures.append("content=tubingen")
         if name == "gatys2017_scale":  # the one that makes a picture first
             pictures.append(f"mix.max_evaluations={base.optimizer.max_evaluations}")
@@ -38,7 +39,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     return found
 
 
-def draw(finished: dict[str, runs.Run]) -> plt.Figure:
+def draw(finished: dict[str, runs.Run]) -> Figure:
     return _montage({name: finished[name] for name in _presets()}, COLUMNS)
 
 
@@ -59,11 +60,14 @@ def _presets() -> list[str]:
     return sorted(path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml"))
 
 
+_settings = functools.cache(lambda preset: config.compose(f"preset={preset}"))
+
+
 def _network(preset: str) -> str:
-    return f"network={'vgg16' if config.compose(f'preset={preset}').network.name == 'vgg16' else 'vgg19_q8'}"
+    return f"network={'vgg16' if _settings(preset).network.name == 'vgg16' else 'vgg19_q8'}"
 
 
-def _montage(named: dict[str, runs.Run], columns: int) -> plt.Figure:
+def _montage(named: dict[str, runs.Run], columns: int) -> Figure:
     drawn = [figures.Panel(run.rgb, name) for name, run in named.items()]
     return figures.panels([drawn[first : first + columns] for first in range(0, len(drawn), columns)])
 
