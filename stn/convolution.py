@@ -44,6 +44,16 @@ _FORWARD = _transforms(_POINTS)
 _BACKWARD = _transforms([(q, p) for p, q in _POINTS])
 
 
+def chosen(method: str) -> str:
+    """`method` itself, and for "auto" what suits the device: winograd on processors, direct where there is a GPU.
+
+    The second is not measured: there was no GPU to run on.
+    """
+    if method != "auto":
+        return method
+    return "direct" if tf.config.list_physical_devices("GPU") else "winograd"
+
+
 def transform_kernel(kernel: np.ndarray) -> Any:
     """G g Gᵀ [36, in, out] of a kernel g [3, 3, in, out], float32."""
     G = _powers(_POINTS, _TAPS)
