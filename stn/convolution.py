@@ -118,16 +118,13 @@ def _tiles(x: Any, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool = False
 
     blocks = block(0, tf.TensorArray(x.dtype, count, infer_shape=False, element_shape=(None, 4 * columns, out)))
     inner = max(1, (H - 3) // (4 * at_once))  # the first number, from 1, of those that meet the lower border
-    blocks = (
-        tf.while_loop(
+    if inner > 1:
+        _, blocks = tf.while_loop(
             lambda number, _: number < inner,
             lambda number, blocks: (number + 1, block(number, blocks)),
             (tf.constant(1), blocks),
             parallel_iterations=1,
-        )[1]
-        if inner > 1
-        else blocks
-    )
+        )
     for number in range(inner, count):
         blocks = block(number, blocks)
     return tf.ensure_shape(blocks.concat(), (4 * rows, 4 * columns, out))[None, :H, :W]
