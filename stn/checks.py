@@ -18,9 +18,10 @@ from stn.pictures import Pictures
 # Measured on VGG-19 (docs/benchmark.md): the kernels take 0.25 GB, value and gradient 1.0 to 1.2 times the bytes of the
 # convolutions' outputs.
 KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.3
-# With network.recompute, of a large block: what leaves it and that value's gradient, and four times what a band's
-# convolutions give; of a layer that has to be whole its features, their gradient and the target (docs/benchmark.md).
-PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 2, 4, 3
+# With network.recompute, of a large block: what leaves it, that value's gradient and a copy where bands are joined; four
+# times what a band's convolutions give; of a layer that has to be whole its features, their gradient and the target.
+# Measured at 2048 × 1536 and 4096 × 3072 (docs/benchmark.md): 0.8 and 1.0 times the sum.
+PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
 # The targets' forward pass keeps nothing: measured on VGG-19 at 1024 × 1024 and 1600 × 1600 pixels, 2.8 to 2.9 times
 # the bytes of the largest output.
 FORWARD_FACTOR = 3.3
@@ -51,7 +52,7 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
         if recompute:
             warnings.warn(
                 f"{_size_key(settings)}: {max(need.bytes for need in whole) / 1e9:.1f} GB of features are computed in "
-                "bands and again for the gradient, for want of memory; it takes about half as long again "
+                "bands and again for the gradient, for want of memory; an evaluation takes nearly twice as long "
                 "(network.recompute)",
                 stacklevel=2,
             )
