@@ -18,7 +18,7 @@ from stn.pictures import Pictures
 # Measured on VGG-19 (docs/benchmark.md): the kernels take 0.25 GB, value and gradient 1.0 to 1.2 times the bytes of the
 # convolutions' outputs.
 KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.3
-# With network.recompute, of a large block: what leaves it, that value's gradient and a copy where bands are joined; four
+# With network.recompute, of a large block: what leaves it, its gradient and a copy where bands are joined; four
 # times what a band's convolutions give; of a layer that has to be whole its features, their gradient and the target.
 # Measured at 2048 × 1536 and 4096 × 3072 (docs/benchmark.md): 0.8 and 1.0 times the sum.
 PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
