@@ -136,6 +136,11 @@ def _check_values(config: Config) -> None:
         allowed.check_color("network.mean_pixel", config.network.mean_pixel)
 
 
+def meaning(key: str, value: Any) -> Any:
+    """What runs are compared by: auto is, on processors, what earlier versions had by the name winograd."""
+    return "winograd" if (key, value) == ("network.convolution", "auto") else value
+
+
 def levels(config: Config) -> list[Level]:
     """The levels of a run, coarse ones first; the last is the full size."""
     return [*config.pyramid.levels, Level(1.0, config.optimizer.max_evaluations)]

@@ -44,6 +44,16 @@ _FORWARD = _transforms(_POINTS)
 _BACKWARD = _transforms([(q, p) for p, q in _POINTS])
 
 
+def chosen(method: str) -> str:
+    """`method` itself, and for "auto" what suits the device: winograd on processors, direct where there is a GPU.
+
+    The second is not measured: there was no GPU to run on.
+    """
+    if method != "auto":
+        return method
+    return "direct" if tf.config.list_physical_devices("GPU") else "winograd"
+
+
 def transform_kernel(kernel: np.ndarray) -> Any:
     """G g Gᵀ [36, in, out] of a kernel g [3, 3, in, out], float32."""
     G = _powers(_POINTS, _TAPS)
@@ -89,24 +99,40 @@ def _winograd(x: Any, U: Any) -> Any:
 
 
 def _tiles(x: Any, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool = False) -> Any:
-    """The algorithm, a few rows of tiles after another."""
+    """The algorithm, a few rows of tiles after another; those that meet no border are a loop in a graph."""
     _, H, W, _ = x.shape
-    rows, columns = -(-H // 4), -(-W // 4)
+    rows, columns, out = -(-H // 4), -(-W // 4), U.shape[2 - transpose]
     at_once = max(1, _BLOCK_BYTES // (36 * columns * 4 * max(U.shape[1:])))
-    blocks: list[Any] = []
-    for first in range(0, rows, at_once):
-        last = min(first + at_once, rows)
+    count = -(-rows // at_once)
+
+    def block(number: Any, blocks: Any) -> Any:
+        first = number * at_once
+        last = min(first + at_once, rows) if isinstance(number, int) else first + at_once
         top, bottom = 4 * first - 1, 4 * last + 3  # with the border of one pixel, and whole tiles
-        with tf.control_dependencies(blocks[-1:]):  # one after another, or their memory would add up
-            block = x[0, max(top, 0) : min(bottom, H)]
-            block = tf.pad(block, [[max(-top, 0), max(bottom - H, 0)], [1, 4 * columns + 3 - W], [0, 0]])
-        blocks.append(_rows_of_tiles(block, last - first, columns, U, B, A, transpose))
-    return tf.concat(blocks, 0)[None, :H, :W]
+        above, below = (max(-top, 0), max(bottom - H, 0)) if isinstance(number, int) else (0, 0)
+        with tf.control_dependencies([blocks.flow]):  # one after another, or their memory would add up
+            part = x[0, top + above : bottom - below]
+            part = tf.pad(part, [[above, below], [1, 4 * columns + 3 - W], [0, 0]])
+        height = last - first if isinstance(number, int) else at_once
+        return blocks.write(number, _rows_of_tiles(part, height, columns, U, B, A, transpose))
+
+    blocks = block(0, tf.TensorArray(x.dtype, count, infer_shape=False, element_shape=(None, 4 * columns, out)))
+    inner = max(1, (H - 3) // (4 * at_once))  # the first number, from 1, of those that meet the lower border
+    if inner > 1:
+        _, blocks = tf.while_loop(
+            lambda number, _: number < inner,
+            lambda number, blocks: (number + 1, block(number, blocks)),
+            (tf.constant(1), blocks),
+            parallel_iterations=1,
+        )
+    for number in range(inner, count):
+        blocks = block(number, blocks)
+    return tf.ensure_shape(blocks.concat(), (4 * rows, 4 * columns, out))[None, :H, :W]
 
 
 def _rows_of_tiles(x: Any, rows: int, columns: int, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool) -> Any:
     """Cut into overlapping tiles, transform, multiply, transform back, put together: [4 rows, 4 columns, out]."""
-    N = x.shape[-1]
+    N = U.shape[1 + transpose]
     # [4, 4, rows + 1, columns + 1, N]: pixels by their place in the tile; the tile's fifth and sixth row are the first
     # two of the tile below.
     x = tf.transpose(tf.reshape(x, (rows + 1, 4, columns + 1, 4, N)), (1, 3, 0, 2, 4))

@@ -1,11 +1,11 @@
 """What TensorFlow compiles: features and statistics of a picture; the terms of the loss and their gradient."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stn import compiled, losses, vgg
+from stn import bands, compiled, losses, vgg
 from stn.backend import tf
 
 
@@ -25,6 +25,7 @@ class Form:
     border: str = "zero"
     statistics: tuple[str, ...] = ("gram",)  # one a style target: losses.statistic
     shift: float = 0.0
+    recompute: bool = False  # in bands, forgotten and computed again for the gradient: bands.features
 
 
 def content_features(kernels: vgg.Kernels, form: Form, image: Any) -> dict[str, Any]:
@@ -75,10 +76,50 @@ def _found(form: Form, layers: tuple[str, ...], names: tuple[str | None, ...]) -
             with tf.control_dependencies([kept[layer] for kept in found if layer in kept]):
                 return tf.identity(F)
 
-        vgg.features(image, kernels, layers, form.pooling, hook, form.odd, form.border)
-        return found
+        shares = {}
+        if statistic in losses.GRAMS_OF_ROWS:
+            shares = {layer: _share(form, [(statistic, T.get(layer))]) for layer in layers}
+        sums = _features(form, image, kernels, layers, hook, shares)
+        return found | {layer: G for layer, [G] in sums.items()}
 
     return function
+
+
+def _features(
+    form: Form,
+    image: Any,
+    kernels: vgg.Kernels,
+    layers: Iterable[str],
+    hook: Callable[[str, Any], Any],
+    shares: Mapping[str, bands.Share],
+) -> dict[str, list[Any]]:
+    """Calls `hook` at each of the layers, or gives the sums of its `shares` where it is never whole."""
+    if form.recompute:
+        return bands.features(image, kernels, layers, form.pooling, hook, form.odd, form.border, shares)
+    vgg.features(image, kernels, layers, form.pooling, hook, form.odd, form.border)
+    return {}
+
+
+def _share(form: Form, aims: Sequence[tuple[str, Any]]) -> bands.Share:
+    """What some rows of a layer add to statistics that are sums over positions, each a name and its guide or None."""
+
+    def share(F: Any, first: int, height: int) -> list[Any]:
+        return [_gram_of_rows(form, name, F, T, first, height) for name, T in aims]
+
+    return share
+
+
+def _gram_of_rows(form: Form, name: str, F: Any, T: Any, first: int, height: int) -> Any:
+    _, rows, width, _ = F.shape
+    guided, M = T is not None, height * width
+
+    @tf.custom_gradient
+    def gram(X: Any) -> tuple[Any, Any]:
+        G = losses.gram(X, form.gram_divisor, guided, M)
+        return G, lambda dG: losses.gram_gradient(X, dG, form.gram_divisor, guided, M)
+
+    T = tf.slice(T, (first, 0), (rows, width)) if guided else None
+    return gram(losses.features_of_gram(F, name, form.shift, T))
 
 
 def _statistic(form: Form, name: str, F: Any, T: Any, before: Sequence[Any]) -> Any:
@@ -103,17 +144,25 @@ def _value_and_grad(form: Form) -> Any:
         content: dict[str, Any] = {}
         style: dict[str, Any] = {}
         before: list[Any] = []
+        layers = {*form.content_layers, *form.style_layers}
+        aims_at = {
+            layer: [(name, each[layer]) for name, each in zip(form.statistics, S, strict=True) if layer in each]
+            for layer in layers
+        }
+
+        def style_loss(found: Sequence[Any], aims: Sequence[tuple[str, Mapping[str, Any]]]) -> Any:
+            each = [
+                aim["share"] * losses.style(G, aim["A"], form.style_reduction, positions, name)
+                for G, (name, aim) in zip(found, aims, strict=True)
+            ]
+            return tf.add_n(each) if each else tf.zeros(())
 
         def hook(layer: str, F: Any) -> Any:
-            aims = [(name, each[layer]) for name, each in zip(form.statistics, S, strict=True) if layer in each]
+            aims = aims_at[layer]
 
             def losses_of(F: Any, found: Sequence[Any]) -> tuple[Any, Any]:
                 C = losses.content(F, P[layer], form.content_reduction) if layer in P else tf.zeros(())
-                each = [
-                    aim["share"] * losses.style(G, aim["A"], form.style_reduction, positions, name)
-                    for G, (name, aim) in zip(found, aims, strict=True)
-                ]
-                return C, tf.add_n(each) if each else tf.zeros(())
+                return C, style_loss(found, aims)
 
             @tf.custom_gradient
             def noted(F: Any, *before: Any) -> tuple[Any, Any]:
@@ -141,10 +190,16 @@ def _value_and_grad(form: Form) -> Any:
                 before[:] = [F]
             return F
 
+        shares = {
+            layer: _share(form, [(name, aim.get("T")) for name, aim in aims])
+            for layer, aims in aims_at.items()
+            if layer not in P and {*form.statistics} <= {*losses.GRAMS_OF_ROWS}
+        }
         with tf.GradientTape() as tape:
             tape.watch(image)
-            layers = {*form.content_layers, *form.style_layers}
-            vgg.features(image, kernels, layers, form.pooling, hook, form.odd, form.border)
+            sums = _features(form, image, kernels, layers, hook, shares)
+            for layer, found in sums.items():
+                content[layer], style[layer] = tf.zeros(()), style_loss(found, aims_at[layer])
             C = _stack(content[layer] for layer in form.content_layers)
             E = _stack(style[layer] for layer in form.style_layers)
             smoothness = losses.smoothness(image / unit, form.smoothness)

@@ -66,6 +66,8 @@ def statistic(F: Any, name: str = "gram", divisor: str = "one", shift: float = 0
 
 # The statistics that are a Gram matrix of features changed beforehand.
 GRAMS = ("gram", "covariance", "polynomial")
+# Those in which each position counts by itself, so that the matrices of some rows and of the others add up.
+GRAMS_OF_ROWS = ("gram", "polynomial")
 
 
 def features_of_gram(F: Any, name: str, shift: float = 0.0, T: Any = None) -> Any:
@@ -94,27 +96,31 @@ def chain(F: Any, before: Any, shift: float = 0.0) -> Any:
     return tf.matmul(flat_before, flat, transpose_a=True) / tf.cast(height * width, F.dtype)
 
 
-def gram(F: Any, divisor: str = "one", guided: bool = False) -> Any:
+def gram(F: Any, divisor: str = "one", guided: bool = False, positions: int | None = None) -> Any:
     """Gram matrix [N, N] of features [1, h, w, N] or [M, N]: G_ij = Σ_k F_ik F_jk, eq. (3), over its `gram_divisor`.
 
-    Features that carry a guide, `guided`, have been divided by M already.
+    Features that carry a guide, `guided`, have been divided by M already. Of features that are some rows of a picture's
+    M = `positions`, what those rows add to its matrix.
     """
     F = tf.reshape(F, (-1, F.shape[-1]))  # [M, N]
-    return tf.matmul(F, F, transpose_a=True) / gram_divisor(F, divisor, guided)
+    return tf.matmul(F, F, transpose_a=True) / gram_divisor(F, divisor, guided, positions)
 
 
-def gram_gradient(F: Any, dG: Any, divisor: str = "one", guided: bool = False) -> Any:
+def gram_gradient(F: Any, dG: Any, divisor: str = "one", guided: bool = False, positions: int | None = None) -> Any:
     """What a gradient dG [N, N] with respect to `gram(F, divisor)` is with respect to F: F (dG + dGᵀ)."""
     flat = tf.reshape(F, (-1, F.shape[-1]))
-    return tf.reshape(tf.matmul(flat, (dG + tf.transpose(dG)) / gram_divisor(flat, divisor, guided)), tf.shape(F))
+    slope = (dG + tf.transpose(dG)) / gram_divisor(flat, divisor, guided, positions)
+    return tf.reshape(tf.matmul(flat, slope), tf.shape(F))
 
 
-def gram_divisor(F: Any, divisor: str, guided: bool = False) -> Any:
+def gram_divisor(F: Any, divisor: str, guided: bool = False, positions: int | None = None) -> Any:
     """What the Gram matrix of `F` [M, N] is divided by.
 
     one: nothing, as printed. m: M, which lets painting and photograph differ in size. nm: NM.
     """
     M, N = tf.unstack(tf.cast(tf.shape(F), F.dtype))
+    if positions is not None:
+        M = tf.constant(positions, F.dtype)
     if divisor not in ("one", "m", "nm"):
         raise ValueError(f"unknown Gram divisor {divisor!r}")
     if divisor == "one":

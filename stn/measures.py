@@ -20,6 +20,8 @@ Equations are those of Gatys, Ecker & Bethge 2016 (CVPR); letters as in losses.p
 its key out, and a mean is then over the layers that are there.
 """
 
+import collections
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +29,7 @@ import numpy as np
 from skimage import color, filters
 from skimage.metrics import structural_similarity
 
-from stn import images, losses, patches, vgg
+from stn import bands, images, losses, patches
 from stn.backend import tf
 from stn.network import Network
 
@@ -105,31 +107,40 @@ def _network_measures(
 ) -> dict[str, float]:
     layers = [layer.replace("conv", "relu") for layer in network.kernels]
 
-    def walk(picture: np.ndarray) -> Iterator[tuple[str, Any]]:
-        return vgg.walk(images.to_network(picture, network.mean_pixel), network.kernels, layers, POOLING)
+    def walk(picture: np.ndarray) -> Iterator[tuple[str, Any, int]]:
+        image = images.to_network(picture, network.mean_pixel)
+        return bands.walk(image, network.kernels, layers, POOLING, network.recompute)
 
-    A = {layer: losses.gram(S, "m") for layer, S in walk(style_rgb)}
-    E: dict[str, float] = {}
-    found: dict[str, float] = {}
+    # By layer, summed over its bands: Gram matrices, Σ(F−P)², ΣP², NM.
+    A, G, off, length, size = (collections.defaultdict[str, Any](float) for _ in range(5))
+    for layer, S, M in walk(style_rgb):
+        A[layer] += losses.gram(S, "m", positions=M)
+    # Result and content side by side, so that never more than a layer of both is in memory.
+    contents = walk(content_rgb) if content_rgb is not None else itertools.repeat((None, None, None))
+    for (layer, F, M), (_, P, _) in zip(walk(rgb), contents, strict=False):
+        G[layer] += losses.gram(F, "m", positions=M)
+        if P is not None:
+            off[layer] += tf.reduce_sum(tf.square(F - P))
+            length[layer] += tf.reduce_sum(tf.square(P))
+            size[layer] = M * F.shape[-1]
+    found = {"content": 0.5 * float(off[CONTENT_LAYER] / size[CONTENT_LAYER])} if CONTENT_LAYER in off else {}
+    E = {
+        f"style/{layer}": float(losses.style(G[layer], A[layer], "sum_over_4n2"))
+        for layer in STYLE_LAYERS
+        if layer in G
+    }
     gram: dict[str, float] = {}
     features: dict[str, float] = {}
-    # Result and content side by side, so that never more than a layer of both is in memory.
-    contents = walk(content_rgb) if content_rgb is not None else ((layer, None) for layer in layers)
-    for (layer, F), (_, P) in zip(walk(rgb), contents, strict=True):
-        G = losses.gram(F, "m")
-        if layer == CONTENT_LAYER and P is not None:
-            found["content"] = 0.5 * float(losses.content(F, P, "mean"))
-        if layer in STYLE_LAYERS:
-            E[f"style/{layer}"] = float(losses.style(G, A[layer], "sum_over_4n2"))
-        gram |= _relative(f"gram/{layer}", G, A[layer])
-        features |= _relative(f"features/{layer}", F, P) if P is not None else {}
+    for layer in G:
+        gram |= _relative(f"gram/{layer}", tf.norm(G[layer] - A[layer]), tf.norm(A[layer]))
+    for layer in off:
+        features |= _relative(f"features/{layer}", tf.sqrt(off[layer]), tf.sqrt(length[layer]))
     found["style"] = sum(E.values()) / len(E)
     for name, each in (("gram", gram), ("features", features)):
         found |= {name: float(np.mean(list(each.values())))} if each else {}
     return found | E | gram | features
 
 
-def _relative(name: str, x: Any, reference: Any) -> dict[str, float]:
-    """‖x − reference‖ / ‖reference‖ under its name; nothing if the reference is zero."""
-    length = float(tf.norm(reference))
-    return {name: float(tf.norm(x - reference)) / length} if length else {}
+def _relative(name: str, difference: Any, length: Any) -> dict[str, float]:
+    """One norm over the other under its name; nothing if that is zero."""
+    return {name: float(difference) / float(length)} if float(length) else {}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stn import convolution as algorithm
 from stn import matconvnet, rescale, vgg
 
 
@@ -24,12 +25,15 @@ class Network:
     depth: int
     sha256: str
     path: Path
-    convolution: str
+    convolution: str  # winograd or direct
     changed: bool  # rescaled, or with another mean pixel than the file's
+    recompute: bool = False  # in bands of rows, where those of a whole picture are large (stn/bands.py)
 
     def plain(self) -> "Network":
         """The same network as its file has it: not rescaled, with the file's own mean pixel."""
-        return load(self.path, self.convolution) if self.changed else self
+        if not self.changed:
+            return self
+        return dataclasses.replace(load(self.path, self.convolution), recompute=self.recompute)
 
     def activation_bytes(self, deepest: str, pixels: float) -> list[float]:
         """Bytes of each convolution's float32 output up to the layer `deepest`, for an image of that many pixels."""
@@ -72,7 +76,7 @@ def load(
     `rescaling` is None, `default` or a file of mean activations (`stn/rescale.py`), which are those with `pooling`.
     Raises InputError if a file is missing, damaged, or not a VGG's.
     """
-    loaded = matconvnet.load(path)
+    loaded, method = matconvnet.load(path), algorithm.chosen(convolution)
     if rescaling == "default":
         loaded = rescale.rescaled(loaded, rescale.default_means(loaded, path, pooling))
     elif rescaling is not None:
@@ -80,13 +84,13 @@ def load(
     if mean_pixel is not None:  # after the rescaling, whose means are those of the file's own mean pixel
         loaded = dataclasses.replace(loaded, mean_pixel=np.array(mean_pixel, np.float32))
     return Network(
-        vgg.kernels(loaded, convolution),
+        vgg.kernels(loaded, method),
         loaded.mean_pixel,
         loaded.layer_names,
         {layer.name: layer.bias.size for layer in loaded.layers},
         loaded.depth,
         loaded.sha256,
         path,
-        convolution,
+        method,
         changed=rescaling is not None or mean_pixel is not None,
     )

@@ -128,6 +128,7 @@ def build(settings: Config, network: Network, sized: Sized) -> Objective:
         odd=settings.network.odd,
         border=settings.network.border,
         shift=chosen.activation_shift,
+        recompute=network.recompute,
     )
     red, green, blue = settings.image.pixel_unit
     scale = Scale(

@@ -17,8 +17,11 @@ import psutil
 PACKAGES = ("stn", "tensorflow", "numpy", "scipy", "scikit-image", "imageio", "pillow", "hydra-core", "wandb")
 
 
-def describe(settings: dict[str, Any], checksums: dict[str, str]) -> dict[str, Any]:
-    """What provenance.json says of a run that starts now; `checksums` are those of the weights and the pictures."""
+def describe(settings: dict[str, Any], checksums: dict[str, str], computed: Mapping[str, Any]) -> dict[str, Any]:
+    """What provenance.json says of a run that starts now; `checksums` are those of the weights and the pictures.
+
+    `computed` is what the settings left to the machine, and how it was decided.
+    """
     return {
         "config": settings,
         "inputs_sha256": checksums,
@@ -30,6 +33,7 @@ def describe(settings: dict[str, Any], checksums: dict[str, str]) -> dict[str, A
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
             "memory_mb": psutil.virtual_memory().total // 2**20,
+            **computed,
         },
         "seed": settings["seed"],
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

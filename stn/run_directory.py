@@ -38,8 +38,8 @@ class RunDirectory:
         self.path = path
         self.resumes_at = 0  # the evaluation that the same command would make next, were this process to end now
         self.rows: list[dict[str, float]] = []
-        self._settings, self._inputs = settings, inputs
-        self._written = 0.0
+        self.computed: dict[str, Any] = {}  # what the settings left to the machine, and how that was decided
+        self._settings, self._inputs, self._written = settings, inputs, 0.0
         try:
             self._lock = filelock.FileLock(path / LOCK, timeout=0)
             path.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ class RunDirectory:
 
     def begin(self) -> State | None:
         """Write provenance.json and give the State to go on from, None for the beginning."""
-        earlier, described = runs.Run(self.path), provenance.describe(self._settings, self._inputs)
+        earlier, described = runs.Run(self.path), provenance.describe(self._settings, self._inputs, self.computed)
         state = self._read_checkpoint()
         if state is not None:
             columns = {name: column.tolist() for name, column in self._read(runs.read_metrics, runs.METRICS).items()}
@@ -222,9 +222,9 @@ def opened(path: Path, settings: config.Config, network: Network, pictures: Pict
     """The run directory, held for the time of the block."""
     checksums = {"weights": network.sha256} | pictures.checksums()
     means = inputs.means(settings)
-    if means:
-        checksums["rescale"] = files.sha256(means)
+    checksums |= {"rescale": files.sha256(means)} if means else {}
     directory = RunDirectory(path, config.to_dict(settings), checksums, settings.force)
+    directory.computed = {"convolution": network.convolution, "recompute": network.recompute}
     try:
         yield directory
     finally:

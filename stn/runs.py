@@ -144,7 +144,7 @@ def inert(key: str) -> bool:
 
 def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:
     """The keys of settings, as in "objective.style_weight", of which not all have the same value; no inert ones."""
-    flats = [flat(settings) for settings in several]
+    flats = [{key: config.meaning(key, value) for key, value in flat(settings).items()} for settings in several]
     keys = dict.fromkeys(key for each in flats for key in each)
     return [key for key in keys if not inert(key) and any(each.get(key) != flats[0].get(key) for each in flats)]
 

@@ -14,10 +14,11 @@ class Network:
     weights: str | None = None  # path of a .mat; null: where scripts/fetch.py puts it
     pooling: str = one_of("max", "avg", "max")
     odd: str = one_of("ceil", "ceil", "floor")  # what 2 × 2 pooling makes of an odd side n: ceil(n / 2) or floor(n / 2)
-    convolution: str = one_of("winograd", "winograd", "direct")  # equal up to rounding; direct is the plain sum
+    convolution: str = one_of("auto", "auto", "winograd", "direct")  # equal up to rounding; auto: by the device
     rescale: str | None = None  # mean activations: a file, or `default` for packaged photographs; null: plain
     mean_pixel: list[float] | None = None  # RGB, 0-255, subtracted from every picture; null: the weight file's
     border: str = one_of("zero", "zero", "reflect", "replicate", "wrap")  # what a convolution sees beyond the picture
+    recompute: bool | None = None  # features in bands of rows, again for the gradient; null: where memory is short
 
 
 @dataclass

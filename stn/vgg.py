@@ -1,6 +1,6 @@
 """The VGG graph, built by hand: a tuple of layer names and a loop."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stn import convolution
@@ -35,6 +35,7 @@ def features(
     hook: Callable[[str, Any], Any] = lambda name, x: x,
     odd: str = "ceil",
     border: str = "zero",
+    names: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Features {layer: [1, h, w, N]} of `image` [1, H, W, 3] (RGB, mean-subtracted) at the named layers.
 
@@ -44,10 +45,11 @@ def features(
     and averages over real pixels only; an odd side n becomes ceil(n / 2), as in MatConvNet's and Caffe's imports, or
     with `odd="floor"` floor(n / 2), as in PyTorch and Keras. `border` is what convolutions see beyond the picture
     (`convolution.convolve`); all published systems here have zeros. Computes nothing above the deepest layer asked for.
-    Raises KeyError for a layer that these weights do not reach.
+    With `names`, layers that follow each other, `image` is what reaches the first of them. Raises KeyError for a layer
+    that these weights do not reach.
     """
     wanted = set(layers)
-    found = dict(walk(image, weights, wanted, pooling, hook, odd, border))
+    found = dict(walk(image, weights, wanted, pooling, hook, odd, border, names))
     missing = wanted - found.keys()
     if missing:
         raise KeyError(f"these weights do not reach {', '.join(sorted(missing))}")
@@ -62,12 +64,13 @@ def walk(
     hook: Callable[[str, Any], Any] = lambda name, x: x,
     odd: str = "ceil",
     border: str = "zero",
+    names: Sequence[str] = (),
 ) -> Iterator[tuple[str, Any]]:
     """Each of the `layers` that these weights reach and its features, one after the other: nothing else is kept."""
     convolutions = kernels(weights) if isinstance(weights, Weights) else weights
     wanted = set(layers)
     x = tf.convert_to_tensor(image, tf.float32)
-    for name in VGG19 if any(name.endswith("_4") for name in convolutions) else VGG16:
+    for name in names or _trunk(convolutions):
         if not wanted:
             return
         if name.startswith("conv"):
@@ -78,12 +81,32 @@ def walk(
         elif name.startswith("relu"):
             x = tf.nn.relu(x) if name in wanted else _relu(x)
         else:
-            pool = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
-            x = pool(x, ksize=2, strides=2, padding={"ceil": "SAME", "floor": "VALID"}[odd])
+            x = pool(x, pooling, odd)
         if name in wanted:
             wanted.remove(name)
             x = hook(name, x)
             yield name, x
+
+
+def blocks(convolutions: Kernels, layers: Iterable[str]) -> list[list[str]]:
+    """The names up to the deepest of `layers`, each list but the last ending with a pooling."""
+    names = list(_trunk(convolutions))
+    found: list[list[str]] = [[]]
+    for name in names[: max((names.index(layer) + 1 for layer in layers), default=0)]:
+        if found[-1] and found[-1][-1].startswith("pool"):
+            found.append([])
+        found[-1].append(name)
+    return found if found[0] else []
+
+
+def pool(x: Any, pooling: str, odd: str) -> Any:
+    """2 × 2 pooling with stride 2, as `features` describes it."""
+    function = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
+    return function(x, ksize=2, strides=2, padding={"ceil": "SAME", "floor": "VALID"}[odd])
+
+
+def _trunk(convolutions: Kernels) -> tuple[str, ...]:
+    return VGG19 if any(name.endswith("_4") for name in convolutions) else VGG16
 
 
 @tf.custom_gradient

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stn import network
+from stn.backend import tf
 from stn.network import Network
 from stn.weights import VGG19
 
@@ -36,3 +38,10 @@ def test_parameters_of_a_texture_up_to_each_layer(last, expected):  # Gatys, Eck
 def test_parameters_of_five_layers_and_of_their_principal_components(components, expected):  # figure 3
     layers = ["relu1_1", "pool1", "pool2", "pool3", "pool4"]
     assert NETWORK.gram_parameters(layers, components) == expected
+
+
+@pytest.mark.parametrize("devices, expected", [([], "winograd"), (["GPU:0"], "direct")])
+def test_the_convolution_suits_the_device(devices, expected, inputs, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices)
+    assert network.load(inputs["vgg19"], "auto").convolution == expected
+    assert network.load(inputs["vgg19"], "direct").convolution == "direct"

@@ -100,6 +100,12 @@ def test_what_differs_is_named_by_its_key_and_what_changes_no_pixel_is_left_out(
     assert runs.differing([first, json.loads(json.dumps(first))]) == runs.differing([first]) == runs.differing([]) == []
 
 
+def test_what_is_now_automatic_is_what_it_was_by_name() -> None:
+    named, automatic, direct = ({"network": {"convolution": name}} for name in ("winograd", "auto", "direct"))
+    assert runs.differing([named, automatic]) == [] and runs.difference(named, automatic) is None
+    assert runs.differing([automatic, direct]) == ["network.convolution"]
+
+
 def test_settings_are_named_by_dotted_keys_and_lists_stay_whole() -> None:
     assert runs.flat(SETTINGS) == {
         "name": "a",

@@ -1,0 +1,162 @@
+"""Features in bands of rows, computed again for the gradient: equal to those of the whole picture, in less memory."""
+
+import dataclasses
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+
+from stn import bands, checks, errors, files, measures, objective, pictures, runs, transfer, vgg
+from stn.backend import tf
+from stn.network import Network
+from stn.objective import Form, Scale
+
+H, W = 45, 38  # odd at one block or another, so that pooling and the last band meet a border
+LAYERS = ("relu1_1", "conv2_2", "pool2", "relu3_1")
+PAPER = Form(("relu3_1",), LAYERS, "avg", "mean", "nm", "mean", "squared")
+CASES = {
+    "average pooling": PAPER,
+    "maximum pooling, sides rounded down, shifted": dataclasses.replace(PAPER, pooling="max", odd="floor", shift=-0.5),
+    "polynomial, beyond the border its own pixels": dataclasses.replace(
+        PAPER, statistics=("polynomial",), border="replicate"
+    ),
+    "covariance, mirrored, content in a large block": dataclasses.replace(
+        PAPER, statistics=("covariance",), border="reflect", content_layers=("relu1_2",)
+    ),
+    "a chain": dataclasses.replace(PAPER, statistics=("chain",)),
+    "Gram matrices that go on at the other side": dataclasses.replace(PAPER, border="wrap"),
+}
+NETWORK = synthetic.vgg(19, channels=3, last="conv3_1")
+
+
+@pytest.fixture(autouse=True)
+def many_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks 1 and 2 are large, and a band has four rows of its own: eleven bands and five."""
+    monkeypatch.setattr(bands, "BLOCK_BYTES", 4000)
+    monkeypatch.setattr(bands, "ROWS_OVER_MARGIN", 2)
+
+
+def picture(kind: int, height: int = H, width: int = W) -> np.ndarray:
+    y, x, c = np.mgrid[0:height, 0:width, 0:3].astype(np.float32)
+    waves = (60 * np.sin(0.9 * x + 0.4 * y + c), 90 * np.sin(0.05 * x * y / (1 + c)), 50 * np.cos(x - 0.8 * c * y))
+    return waves[kind][None]
+
+
+def value_and_grad(form: Form, guide: np.ndarray | None = None) -> tuple[objective.Terms, np.ndarray]:
+    kernels = vgg.kernels(NETWORK)
+    scale = Scale(1.0, 1e3, (1.0,), (0.25,) * len(LAYERS), 1e-3)
+    goal = objective.targets(kernels, form, picture(0), picture(1, 29, 50))
+    if guide is not None:
+        shapes = {layer: F.shape[1:3] for layer, F in vgg.features(picture(0), kernels, LAYERS, form.pooling).items()}
+        T = {layer: np.resize(guide, shape).astype(np.float32) for layer, shape in shapes.items()}
+        goal = dataclasses.replace(
+            goal,
+            style=[{k: each | {"T": tf.constant(T[k] / np.linalg.norm(T[k]))} for k, each in goal.style[0].items()}],
+        )
+    return objective.Objective(kernels, form, scale, goal).value_and_grad(picture(2))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_value_and_gradient_are_those_of_the_whole_picture(name: str) -> None:
+    assert_equal(CASES[name])
+
+
+def test_guided_matrices_are_those_of_the_whole_picture() -> None:
+    assert_equal(PAPER, np.random.default_rng(0).uniform(0.1, 1, 1000))
+
+
+def assert_equal(form: Form, guide: np.ndarray | None = None) -> None:
+    (expected, slope), (found, gradient) = (
+        value_and_grad(dataclasses.replace(form, recompute=recompute), guide) for recompute in (False, True)
+    )
+    assert found.per_layer == pytest.approx(dict(expected.per_layer), rel=1e-5)
+    assert np.linalg.norm(gradient - slope) < 1e-5 * np.linalg.norm(slope)
+    assert np.abs(gradient - slope).max() < 1e-4 * np.abs(slope).max()
+
+
+def test_small_blocks_are_computed_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bands, "BLOCK_BYTES", 2**20)
+    form = dataclasses.replace(PAPER, content_reduction="sum")  # none that was compiled in bands
+    (expected, slope), (found, gradient) = (
+        value_and_grad(dataclasses.replace(form, recompute=recompute)) for recompute in (False, True)
+    )
+    assert found == expected
+    np.testing.assert_array_equal(gradient, slope)
+
+
+def test_measures_are_those_of_the_whole_picture() -> None:
+    widths = {layer.name: layer.bias.size for layer in NETWORK.layers}
+    three = [picture(kind)[0] + 128 for kind in range(3)]
+    found = []
+    for recompute in (False, True):
+        kernels, mean = vgg.kernels(NETWORK), NETWORK.mean_pixel
+        network = Network(kernels, mean, NETWORK.layer_names, widths, 19, "", None, "direct", False, recompute)
+        found.append(measures.measure(*three, network))
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
+def test_a_picture_that_fits_only_in_bands_is_computed_in_bands(composed, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(checks, "KERNEL_BYTES", 0)
+    settings = composed("optimizer=adam", "image.size_px=96")
+    network, originals = transfer.network_of(settings), pictures.read(settings)
+
+    def decided(recompute: bool | None, free: float, run_dir: Path = tmp_path) -> bool | None:
+        """What is computed again with so many bytes free; None if the run is refused."""
+        monkeypatch.setattr(checks.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free))
+        settings.network.recompute = recompute
+        try:
+            return checks.before_run(settings, network, originals, run_dir)
+        except errors.InputError as error:
+            assert "would fit" in str(error)
+            return None
+
+    sizes = np.geomspace(1e3, 1e7, 60)
+    whole, in_bands = (next(size for size in sizes if decided(each, size) is not None) for each in (False, True))
+    assert in_bands < 0.8 * whole
+    with pytest.warns(UserWarning, match="network.recompute"):
+        assert decided(None, in_bands) is True
+    assert decided(None, whole) is False
+    with pytest.warns(UserWarning, match="network.recompute"):
+        assert decided(None, 0.8 * in_bands) is None
+    # A run that began in bands goes on in bands.
+    files.write_json(tmp_path / runs.PROVENANCE, {"machine": {"recompute": True}})
+    with pytest.warns(UserWarning, match="network.recompute"):
+        assert decided(None, whole) is True
+
+
+def test_a_run_in_bands_says_so(run, tmp_path) -> None:
+    found = [run(tmp_path / name, f"network.recompute={name}") for name in ("true", "false")]
+    machines = [runs.Run(tmp_path / name).provenance["machine"] for name in ("true", "false")]
+    assert [each["recompute"] for each in machines] == [True, False]
+    assert {each["convolution"] for each in machines} == {"winograd"}
+    assert found[0].terms.total == pytest.approx(found[1].terms.total, rel=1e-3)
+
+
+PEAK = """
+import sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+import synthetic
+from stn import bands, objective, provenance, vgg
+bands.BLOCK_BYTES = 2**20
+kernels = vgg.kernels(synthetic.vgg(19, channels=32, last="conv2_1"))
+image = np.random.default_rng(0).normal(0, 50, (1, 1500, 400, 3)).astype(np.float32)
+small = image[:, :64, :64]
+def peak(image, recompute):
+    form = objective.Form((), ("relu1_1", "relu2_1"), "avg", "mean", "nm", "mean", "none", recompute=recompute)
+    goal = objective.targets(kernels, form, small, small)
+    objective.Objective(kernels, form, objective.Scale(0.0, 1.0, (), (0.5, 0.5)), goal).value_and_grad(image)
+    return provenance.peak_memory_mb()
+print(peak(small, True), peak(image, True), peak(image, False))
+"""
+
+
+def test_the_peak_is_that_of_a_few_bands() -> None:
+    """Of 0.6 million pixels and 32 channels one layer is 73 MB: whole, value and gradient take several of them."""
+    command = [sys.executable, "-c", PEAK, str(Path(__file__).parent)]
+    before, in_bands, whole = map(float, subprocess.check_output(command, text=True).split())
+    assert whole - before > 150 and in_bands - before < 0.6 * (whole - before)
