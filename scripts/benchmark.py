@@ -30,9 +30,11 @@ SIZES = ("256x256", "384x512", "512x512", "768x1024", "1024x1024", "1536x2048") 
 PROGRAMS = {
     "ours": "stn, `network.convolution=winograd` (default)",
     "ours_direct": "stn, `network.convolution=direct`",
+    "ours_recompute": "stn, `network.recompute=true`",
     "torch_nchw": "PyTorch, NCHW (as neural-style-pt)",
     "torch_channels_last": "PyTorch, channels last",
 }
+DEFAULT = ("ours", "ours_direct", "torch_nchw", "torch_channels_last")
 # Gatys et al. 2016, sections 2 and 3, at α/β = 1e-3: the layers of every figure there.
 CONTENT_LAYER, STYLE_LAYERS, ALPHA, BETA = "relu4_2", ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0, 1e3
 CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}  # Simonyan & Zisserman 2015, table 1
@@ -46,7 +48,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="height x width, such as 384x512")
     parser.add_argument("--repetitions", type=int, default=3, help="rounds; medians are over all their evaluations")
     parser.add_argument("--evaluations", type=int, default=3, help="of each program in a round")
-    parser.add_argument("--programs", nargs="+", default=tuple(PROGRAMS), choices=PROGRAMS)
+    parser.add_argument("--programs", nargs="+", default=DEFAULT, choices=PROGRAMS)
     parser.add_argument(
         "--network", help="the network measured on, such as vgg19_q8 (scripts/fetch.py); without, VGG-19's shapes"
     )
@@ -172,6 +174,7 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
 
     kernels = vgg.kernels(network, "direct" if program == "ours_direct" else "winograd")
     form = objective.Form((CONTENT_LAYER,), STYLE_LAYERS, "avg", "half_sum", "m", "sum_over_4n2", "none")
+    form = dataclasses.replace(form, recompute=program == "ours_recompute")
     share = 1 / len(STYLE_LAYERS)
     scale = objective.Scale(ALPHA, BETA, (1.0,), (share,) * len(STYLE_LAYERS))
 

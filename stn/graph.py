@@ -76,11 +76,14 @@ def _found(form: Form, layers: tuple[str, ...], names: tuple[str | None, ...]) -
             with tf.control_dependencies([kept[layer] for kept in found if layer in kept]):
                 return tf.identity(F)
 
+        asked = [(name, T) for name, T in zip(names, guides, strict=True) if name is not None]
         shares = {}
-        if statistic in losses.GRAMS_OF_ROWS:
-            shares = {layer: _share(form, [(statistic, T.get(layer))]) for layer in layers}
-        sums = _features(form, image, kernels, layers, hook, shares)
-        return found | {layer: G for layer, [G] in sums.items()}
+        if asked and {name for name, _ in asked} <= {*losses.GRAMS_OF_ROWS}:
+            shares = {layer: _share(form, [(name, T.get(layer)) for name, T in asked]) for layer in layers}
+        for layer, sums in _features(form, image, kernels, layers, hook, shares).items():
+            for kept, G in zip(found, sums, strict=True):
+                kept[layer] = G
+        return found
 
     return function
 
