@@ -20,7 +20,7 @@ from stn.pictures import Pictures
 KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.3
 # With network.recompute, of a large block: what leaves it, its gradient and a copy where bands are joined; four
 # times what a band's convolutions give; of a layer that has to be whole its features, their gradient and the target.
-# Measured at 2048 × 1536 and 4096 × 3072 (docs/memory.md): 0.8 and 1.0 times the sum.
+# Measured at 2048 × 1536 and 4096 × 3072 (docs/speed.md): 0.8 and 1.0 times the sum.
 PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
 # The targets' forward pass keeps nothing: measured on VGG-19 at 1024 × 1024 and 1600 × 1600 pixels, 2.8 to 2.9 times
 # the bytes of the largest output.
