@@ -1,5 +1,7 @@
 """L-BFGS' memory against whole matrices, and its spectrum against cosines summed by hand."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -139,6 +141,33 @@ def test_a_pair_along_which_the_loss_curves_downwards_is_not_kept():
     assert memory.count == 1
 
 
+def test_steps_grow_slowly_at_first_and_are_damped_later():
+    curved = RNG.uniform(1, 200, (1, HEIGHT, WIDTH, 3))
+
+    def bowl(x: np.ndarray) -> tuple[Terms, np.ndarray]:
+        """The more curved the nearer to its least, so that steps are too long."""
+        root = np.sqrt(1 + x**2)
+        return Terms(float(np.sum(curved * root)), 0.0, 0.0, 0.0, {}), curved * x / root
+
+    steps, found = [], []
+
+    def on_checkpoint(state: optimize.State) -> None:
+        memory = Memory(**{key: np.copy(value) if key == "step" else value for key, value in state.memory.items()})
+        steps.append(float(np.sqrt(np.mean(memory.step**2))))
+        taken_back = bool(found) and state.iterations == found[-1][0]
+        if memory.count > 10 and not taken_back:
+            damping = memory.step / memory.direction(Spectrum(HEIGHT, WIDTH))
+            np.testing.assert_allclose(damping, memory.damping, rtol=1e-2)
+            found.append((state.iterations, memory.damping))
+
+    start = optimize.State(RNG.normal(0, 50, (1, HEIGHT, WIDTH, 3)))
+    settings = Optimizer("spectral_lbfgs", max_evaluations=40, history=20)
+    optimize.minimize(bowl, start, settings, lambda *_: None, on_checkpoint)
+    assert steps[0] == pytest.approx(1, rel=1e-5)
+    assert all(later <= 2.001 * earlier for earlier, later in pairwise(steps[:10]))
+    assert len(found) > 20 and len({damping for _, damping in found}) > 10
+
+
 def test_what_an_earlier_version_had_learned_is_forgotten_and_the_run_goes_on():
     """Its pairs were of frequencies."""
     image = RNG.normal(size=(1, HEIGHT, WIDTH, 3))
@@ -148,7 +177,7 @@ def test_what_an_earlier_version_had_learned_is_forgotten_and_the_run_goes_on():
 
     settings = Optimizer("spectral_lbfgs", max_evaluations=12)
     state = optimize.State(image.copy(), evaluations=4)
-    state.memory = {"image": image, "gradient": np.ones(N), "total": 1.0, "step": np.ones(N), "energies": np.ones(2)}
+    state.memory = {"image": image, "gradient": np.ones(N), "total": 1.0, "step": np.ones(N)}
     outcome = optimize.minimize(bowl, state, settings, lambda *_: None)
     assert outcome.evaluations == 12
     np.testing.assert_allclose(outcome.image, 0, atol=1e-2)

@@ -7,8 +7,8 @@ from scipy.ndimage import gaussian_filter
 # Frequencies up to 1/256 of a cycle a pixel are in the first band; from there on there are 1.5 bands an octave.
 # Measured in docs/time_to_quality.md.
 BANDS_PER_OCTAVE, LOWEST_FREQUENCY = 1.5, 1 / 256
-# The sums over pairs are multiplied by this before a new pair is added, so that old pairs, which were measured far from
-# here, count less. Measured there, as all numbers here.
+# The sums over measured pairs are multiplied by this before a new one is added, so that old pairs, which were
+# measured far from here, count less. Measured there, as all numbers here.
 DECAY = 0.9
 # A band's number is at most this many times larger or smaller than the one that L-BFGS would use for all; a place's
 # than one.
@@ -27,6 +27,7 @@ class Spectrum:
         octaves = np.log2(np.maximum(np.hypot(vertical, horizontal), LOWEST_FREQUENCY) / LOWEST_FREQUENCY)
         band = (BANDS_PER_OCTAVE * octaves).astype(np.intp)
         self._band = (3 * band[:, :, None] + np.arange(3)).ravel()  # [n], one number a band and color
+        self._places, self._root = np.empty(0), np.empty(0)
         self._to, self._from = OPPONENT.T.astype(np.float32), OPPONENT.astype(np.float32)
 
     def measured(
@@ -56,10 +57,17 @@ class Spectrum:
         B = self.spread(np.clip(np.sqrt(ratio), scale / LARGEST_BAND, scale * LARGEST_BAND))
         if places is None:
             return self.image(B * self.coefficients(q)).ravel()
-        of_s, of_y = (gaussian_filter(each, NEIGHBORHOOD) for each in places)
-        R = np.sqrt(np.divide(of_s, of_y, out=np.ones_like(of_s), where=of_y > 0))
-        root = np.sqrt(np.clip(R, 1 / LARGEST_PLACE, LARGEST_PLACE))[:, :, None]
+        root = self._root_of_places(places)
         return (root * self.image(B * self.coefficients((root * q.reshape(self._shape)).ravel()))).ravel()
+
+    def _root_of_places(self, places: np.ndarray) -> np.ndarray:
+        """R^½ [h, w, 1]; kept, since several evaluations follow with the same sums."""
+        if self._places is not places:
+            of_s, of_y = (gaussian_filter(each, NEIGHBORHOOD) for each in places)
+            R = np.sqrt(np.divide(of_s, of_y, out=np.ones_like(of_s), where=of_y > 0))
+            self._root = np.sqrt(np.clip(R, 1 / LARGEST_PLACE, LARGEST_PLACE))[:, :, None]
+            self._places = places
+        return self._root
 
     def coefficients(self, image: np.ndarray) -> np.ndarray:
         """The coefficients [n] of an image [n]."""
