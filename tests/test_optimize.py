@@ -447,7 +447,7 @@ def dense_lbfgs(function: Function, evaluations: int, history: int) -> list[np.n
                 H = V.T @ H @ V + np.outer(s, s) / (s @ y)
             step = -H @ g
         else:
-            step = -g * min(1, 1 / np.abs(g).sum())  # torch.optim.LBFGS' first
+            step = -g * (1 if len(images) > 1 else min(1, 1 / np.abs(g).sum()))  # torch.optim.LBFGS' first
         _, g_then = evaluate(x + step)
         if step @ (g_then - g) > 0:
             pairs = [*pairs, (step, g_then - g)][-history:]
@@ -470,22 +470,30 @@ def test_torch_lbfgs_takes_the_steps_of_the_whole_matrix(function, evaluations, 
     np.testing.assert_allclose([image for _, image in trace], expected, rtol=1e-3, atol=1e-3)
 
 
-def test_torch_lbfgs_takes_torchs_steps():
+def round_bowl(image: np.ndarray) -> tuple[float, np.ndarray]:
+    curvature = 1 + 0.1 * CURVATURE
+    return 0.5 * np.sum(curvature * (image - CENTER) ** 2), curvature * (image - CENTER)
+
+
+def cone(image: np.ndarray) -> tuple[float, np.ndarray]:
+    """Straight but near its least: the first step changes no gradient, so that it is no pair."""
+    away = (image - CENTER) / 8
+    gradient = np.clip(away, -0.5, 0.5)
+    return 8 * np.sum(gradient * (away - gradient / 2)), gradient
+
+
+@pytest.mark.parametrize("function", [round_bowl, cone])
+def test_torch_lbfgs_takes_torchs_steps(function):
     """torch.optim.LBFGS itself, in float32 as there."""
     torch = pytest.importorskip("torch")
-
-    def round_bowl(image: np.ndarray) -> tuple[float, np.ndarray]:
-        curvature = 1 + 0.1 * CURVATURE
-        return 0.5 * np.sum(curvature * (image - CENTER) ** 2), curvature * (image - CENTER)
-
-    _, trace = minimize(round_bowl, START, Optimizer("torch_lbfgs", max_evaluations=10, history=6))
+    _, trace = minimize(function, START, Optimizer("torch_lbfgs", max_evaluations=10, history=6))
     x = torch.tensor(START, dtype=torch.float32, requires_grad=True)
     optimizer = torch.optim.LBFGS([x], max_iter=10, history_size=6, tolerance_grad=0, tolerance_change=0)
     images = []
 
     def closure():
         images.append(x.detach().numpy().astype(np.float64))
-        value, gradient = round_bowl(images[-1])
+        value, gradient = function(images[-1])
         x.grad = torch.tensor(gradient, dtype=torch.float32)
         return torch.tensor(value)
 

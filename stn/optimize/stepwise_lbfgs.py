@@ -93,7 +93,8 @@ def minimize(search: Search) -> None:
     """L-BFGS without a line search: the step is the direction itself. In float32.
 
     `torch_lbfgs` takes the steps of torch.optim.LBFGS at its learning rate of 1; the first is the gradient over the sum
-    of its absolute values, so short that it tells the curvature and moves nothing. `spectral_lbfgs` differs in H0, the
+    of its absolute values, so short that it tells the curvature and moves nothing; if it tells none, the second is the
+    gradient. `spectral_lbfgs` differs in H0, the
     first guess of the inverse Hessian, and in the length of its steps: one that raises the loss by a tenth is taken
     back; the first has a root mean square of one pixel of 255, the next grow slowly, and later ones are damped.
     """
@@ -109,17 +110,16 @@ def minimize(search: Search) -> None:
         if spectrum and memory is not None and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total):
             memory.step, memory.longest = SHORTER * memory.step, memory.longest * SHORTER / GROWTH
         else:
+            if not g.any():
+                raise Stop("converged (the gradient is zero)")
             if memory is None:
-                memory = Memory(state.image, g, total, g)
+                first = g * np.float32(-min(1.0, 1 / np.abs(g).sum(dtype=np.float64)))
+                memory = Memory(state.image, g, total, first)
             else:
                 memory.remember(g - memory.gradient, settings.history, spectrum)
                 memory.image, memory.gradient, memory.total = state.image, g, total
-            if not g.any():
-                raise Stop("converged (the gradient is zero)")
-            if memory.count:
-                memory.step = np.float32(memory.damping) * memory.direction(spectrum)
-            else:
-                memory.step = g * np.float32(-min(1.0, 1 / np.abs(g).sum(dtype=np.float64)))
+                # Without a pair H is one: where the first step is too short for the gradient to change, all of it.
+                memory.step = np.float32(memory.damping) * memory.direction(spectrum) if memory.count else -g
             state.iterations += 1
         moved = unit * memory.step.reshape(shape)
         if spectrum and memory.count < grows_for:
