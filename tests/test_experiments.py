@@ -231,6 +231,38 @@ def test_a_cell_is_another_when_its_picture_is(small, inputs, tmp_path: Path) ->
     assert experiments._digest(settings) != first
 
 
+# The keys that have no default, of a cell whose files are three words.
+WORDS = {
+    "network": {"name": "vgg19", "weights": "weights"},
+    "objective": {
+        **{"content_weight": 1.0, "content_layers": [{"layer": "relu4_2", "weight": 1.0}]},
+        **{"style_weight": 1e3, "style_layers": [{"layer": f"relu{i}_1", "weight": 0.5} for i in (1, 2)]},
+    },
+    **{"content": {"path": "content"}, "style": {"path": "style"}},
+    **{"init": {"name": "content"}, "optimizer": {"name": "lbfgs"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("digest", "typed"),
+    [
+        ("4c596130a1", ()),  # those of commit 2b7dddf
+        ("4c596130a1", ("network.convolution=winograd",)),
+        ("138dda491a", ("network.convolution=direct",)),
+        ("4f91d89cf5", ("seed=1", "threads=3")),
+    ],
+)
+def test_the_cells_of_earlier_versions_keep_their_names(digest: str, typed, tmp_path: Path, monkeypatch) -> None:
+    """Else what a user has computed would be computed again, though a new key leaves pictures as they are."""
+    monkeypatch.chdir(tmp_path)
+    for word in ("weights", "content", "style"):
+        Path(word).write_text(word)
+    settings = OmegaConf.merge(config.Config, WORDS, OmegaConf.from_dotlist(list(typed)))
+    assert experiments._digest(config.parse(settings)) == digest
+    settings.network.recompute = True
+    assert experiments._digest(config.parse(settings)) != digest
+
+
 def test_the_files_that_feed_a_run_are_named_by_their_keys(small, inputs, tmp_path: Path) -> None:
     fed = {"content.path": inputs["content"], "style.path": inputs["style"], "network.weights": inputs["vgg19"]}
     idle = config.compose(*small, "network.rescale=null", "init=content", "init.path=nowhere.png")
