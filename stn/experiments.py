@@ -219,10 +219,11 @@ def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -
     ]
     with subprocess.Popen(command) as process, _signals_left_to(process):
         code = process.wait()
+    busy = set(_in_use(folder, directories))  # first: a run that ends between the two looks is finished in the second
     unfinished = _unfinished(folder, directories)
     if unfinished and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         raise errors.Interrupted("interrupted; the same command goes on from there", code)
-    if unfinished and set(unfinished) == set(_in_use(folder, unfinished)):
+    if unfinished and busy.issuperset(unfinished):
         raise errors.InUse(f"{folder / unfinished[0]}: another call computes it")
     if unfinished:
         raise InputError(
