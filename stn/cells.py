@@ -121,8 +121,7 @@ def twice(several: Iterable[runs.Run]) -> dict[Path, Path]:
     repeated = {}
     for run in several:
         if run.settings:
-            counted = {key: value for key, value in runs.flat(run.settings).items() if not runs.inert(key)}
-            known = json.dumps([counted, run.provenance.get("inputs_sha256")], sort_keys=True)
+            known = json.dumps([runs.counted(run.settings), run.provenance.get("inputs_sha256")], sort_keys=True)
             if first.setdefault(known, run.path) != run.path:
                 repeated[run.path] = first[known]
     return repeated

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from matplotlib.figure import Figure
@@ -37,6 +38,7 @@ LOOK_SECONDS = 0.2  # between two looks at the runs of another call
 FIGURES = "figures"  # figure and tables of each choice of overrides, in the experiment's directory
 # Overrides that an experiment gives itself, or that its cells cannot share.
 REFUSED = ("hydra.sweep", "hydra.run", "hydra.searchpath", "hydra.mode", "output")
+LATER = (("network.recompute", None),)  # as the first cells ran, which did not know the key: their digests stay
 
 HELP = """\
 usage: python experiments/{name}.py [KEY=VALUE ...]
@@ -185,7 +187,11 @@ def _directory(folder: Path, name: str, digest: str) -> str:
 
 def _digest(settings: config.Config) -> str:
     """Ten letters that change with every setting and every input file that could change a pixel."""
-    counted = {key: value for key, value in config.to_dict(settings).items() if not runs.inert(key)}
+    counted: dict[str, Any] = {}
+    for key, value in runs.counted(config.to_dict(settings)).items():
+        if (key, value) not in LATER:
+            *sections, name = key.split(".")
+            functools.reduce(lambda place, section: place.setdefault(section, {}), sections, counted)[name] = value
     return files.digest([counted, [_checksum(path.absolute()) for path in inputs.every(settings).values()]])
 
 
@@ -213,10 +219,11 @@ def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -
     ]
     with subprocess.Popen(command) as process, _signals_left_to(process):
         code = process.wait()
+    busy = set(_in_use(folder, directories))  # first: a run that ends between the two looks is finished in the second
     unfinished = _unfinished(folder, directories)
     if unfinished and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         raise errors.Interrupted("interrupted; the same command goes on from there", code)
-    if unfinished and set(unfinished) == set(_in_use(folder, unfinished)):
+    if unfinished and busy.issuperset(unfinished):
         raise errors.InUse(f"{folder / unfinished[0]}: another call computes it")
     if unfinished:
         raise InputError(

@@ -1,6 +1,8 @@
 """A file appears whole or not at all: written beside its place, then renamed into it; a lock; where the cache is."""
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import math
@@ -61,15 +63,17 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def held(path: Path) -> bool:
-    """Whether a process holds the lock `path`."""
-    if not path.exists():
-        return False
-    lock = filelock.FileLock(path)
+    """Whether a process holds the lock `path`; no file is made, and others who look see no lock in that."""
     try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # until it is closed
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        # On a file system without flock the file itself is filelock's lock.
+        if error.errno not in (errno.EWOULDBLOCK, errno.ENOSYS):
+            raise
         return True
-    lock.release()
     return False
 
 

@@ -65,7 +65,7 @@ def over_seeds(several: Iterable[runs.Run]) -> list[Group]:
     found: dict[str, dict[Any, runs.Run]] = {}
     for run in several:
         if run.state == "finished" and run.settings:
-            kept = {key: value for key, value in runs.flat(run.settings).items() if not runs.inert(key)}
+            kept = runs.counted(run.settings)
             seed = kept.pop("seed", None)
             inputs = run.provenance.get("inputs_sha256")
             found.setdefault(json.dumps([kept, inputs], sort_keys=True), {}).setdefault(seed, run)
@@ -96,7 +96,7 @@ def joined(groups: Sequence[Group], along: str | None) -> dict[str, list[Group]]
     """
     found: dict[str, list[Group]] = {}
     for index, group in enumerate(groups):
-        rest = {key: value for key, value in group.settings.items() if key != along and not runs.inert(key)}
+        rest = {key: value for key, value in runs.counted(group.settings).items() if key != along}
         inputs = {
             key: value
             for key, value in _checksums(group.runs[0]).items()

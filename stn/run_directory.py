@@ -41,7 +41,7 @@ class RunDirectory:
         self.computed: dict[str, Any] = {}  # what the settings left to the machine, and how that was decided
         self._settings, self._inputs, self._written = settings, inputs, 0.0
         try:
-            self._lock = filelock.FileLock(path / LOCK, timeout=0)
+            self._lock = filelock.FileLock(path / LOCK, timeout=0.5)  # seconds: `files.held` has it for an instant
             path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except filelock.Timeout as error:

@@ -142,19 +142,22 @@ def inert(key: str) -> bool:
     return key.partition(".")[0] in config.INERT_KEYS
 
 
+def counted(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that could change a pixel, as {"objective.style_weight": …}; what means the same is the same."""
+    return {key: config.meaning(key, value) for key, value in flat(settings).items() if not inert(key)}
+
+
 def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:
     """The keys of settings, as in "objective.style_weight", of which not all have the same value; no inert ones."""
-    flats = [{key: config.meaning(key, value) for key, value in flat(settings).items()} for settings in several]
+    flats = [counted(settings) for settings in several]
     keys = dict.fromkeys(key for each in flats for key in each)
-    return [key for key in keys if not inert(key) and any(each.get(key) != flats[0].get(key) for each in flats)]
+    return [key for key in keys if any(each.get(key) != flats[0].get(key) for each in flats)]
 
 
 def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """The first setting that makes it another run, as `key: earlier → now`; a larger budget does not."""
     keys = [key for key in differing([earlier, now]) if key != BUDGET or not _raised(earlier, now)]
-    if not keys:
-        return None
-    return f"{min(keys)}: {flat(earlier).get(min(keys))} → {flat(now).get(min(keys))}"
+    return f"{min(keys)}: {flat(earlier).get(min(keys))} → {flat(now).get(min(keys))}" if keys else None
 
 
 def parameters(several: Sequence[Run]) -> list[dict[str, Any]]:
@@ -201,11 +204,6 @@ def best_so_far(metrics: Mapping[str, np.ndarray]) -> np.ndarray:
             best = row
         rows[row] = best
     return rows
-
-
-def results(summary: Mapping[str, Any]) -> list[str]:
-    """The keys of a summary, what was measured of the picture itself before what the optimizer saw."""
-    return sorted(summary, key=lambda key: not key.startswith("picture/"))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -48,7 +48,8 @@ def _log(sweep_dir: Path, cells: Sequence[runs.Run], mode: str, project: str, ta
 
     chosen = _typed(runs.parameters(cells))
     numbers = [
-        {key: cell.summary[key] for key in runs.results(cell.summary) if key.startswith(SHOWN)} for cell in cells
+        {key: cell.summary[key] for key in tables.picture_first(cell.summary) if key.startswith(SHOWN)}
+        for cell in cells
     ]
     swept = {"sweep": _values(chosen)}
     name = sweep_dir.resolve().name

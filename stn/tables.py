@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from stn import files, grouped, runs
 from stn.errors import InputError
@@ -63,7 +64,7 @@ def of_runs(named: Mapping[str, runs.Run], root: Path) -> str:
     flat = {name: runs.flat(run.settings) for name, run in named.items()}
     differing = runs.differing([run.settings for run in named.values() if run.settings])
     states = [] if all(run.state == "finished" for run in named.values()) else ["state", "error"]
-    results = [key for run in named.values() for key in runs.results(run.summary)]
+    results = [key for run in named.values() for key in picture_first(run.summary)]
     rest = [key for settings in flat.values() for key in settings]
     text = io.StringIO()
     columns = list(dict.fromkeys(["run", *states, *differing, *results, *rest, "directory"]))
@@ -75,6 +76,11 @@ def of_runs(named: Mapping[str, runs.Run], root: Path) -> str:
         place = {"run": name, "directory": os.path.relpath(run.path, root)}
         writer.writerow(settings | dict(run.summary) | state | place)
     return text.getvalue()
+
+
+def picture_first(summary: Mapping[str, Any]) -> list[str]:
+    """The keys of a summary, what was measured of the picture itself before what the optimizer saw."""
+    return sorted(summary, key=lambda key: not key.startswith("picture/"))
 
 
 def of_groups(groups: Sequence[Group], columns: Sequence[str], baseline: Group) -> list[list[str]]:

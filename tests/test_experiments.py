@@ -1,16 +1,18 @@
 """Every experiment composes with as many cells as its caption has pictures; one runs, is repeated and is changed."""
 
+import concurrent.futures
 import csv
 import dataclasses
 import functools
 import json
 import runpy
 import shutil
-import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 import pytest
 import skimage.io
@@ -18,7 +20,7 @@ import yaml
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from stn import config, errors, experiments, figures
+from stn import config, errors, experiments, figures, files
 from stn import inputs as stn_inputs
 
 FOLDER = config.CONFIG_DIR.parent / "experiments"
@@ -231,6 +233,38 @@ def test_a_cell_is_another_when_its_picture_is(small, inputs, tmp_path: Path) ->
     assert experiments._digest(settings) != first
 
 
+# The keys that have no default, of a cell whose files are three words.
+WORDS = {
+    "network": {"name": "vgg19", "weights": "weights"},
+    "objective": {
+        **{"content_weight": 1.0, "content_layers": [{"layer": "relu4_2", "weight": 1.0}]},
+        **{"style_weight": 1e3, "style_layers": [{"layer": f"relu{i}_1", "weight": 0.5} for i in (1, 2)]},
+    },
+    **{"content": {"path": "content"}, "style": {"path": "style"}},
+    **{"init": {"name": "content"}, "optimizer": {"name": "lbfgs"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("digest", "typed"),
+    [
+        ("4c596130a1", ()),  # those of commit 2b7dddf
+        ("4c596130a1", ("network.convolution=winograd",)),
+        ("138dda491a", ("network.convolution=direct",)),
+        ("4f91d89cf5", ("seed=1", "threads=3")),
+    ],
+)
+def test_the_cells_of_earlier_versions_keep_their_names(digest: str, typed, tmp_path: Path, monkeypatch) -> None:
+    """Else what a user has computed would be computed again, though a new key leaves pictures as they are."""
+    monkeypatch.chdir(tmp_path)
+    for word in ("weights", "content", "style"):
+        Path(word).write_text(word)
+    settings = OmegaConf.merge(config.Config, WORDS, OmegaConf.from_dotlist(list(typed)))
+    assert experiments._digest(config.parse(settings)) == digest
+    settings.network.recompute = True
+    assert experiments._digest(config.parse(settings)) != digest
+
+
 def test_the_files_that_feed_a_run_are_named_by_their_keys(small, inputs, tmp_path: Path) -> None:
     fed = {"content.path": inputs["content"], "style.path": inputs["style"], "network.weights": inputs["vgg19"]}
     idle = config.compose(*small, "network.rescale=null", "init=content", "init.path=nowhere.png")
@@ -264,6 +298,13 @@ def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def another_call() -> Iterator[Callable[..., concurrent.futures.Future[Path]]]:
+    """`another_call(experiment, overrides, output)`, in another thread; its `result` raises what went wrong there."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        yield functools.partial(pool.submit, experiments.run)
+
+
+@pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The directories of the cells, in the order in which they were computed: in this process, an evaluation each."""
     made: list[str] = []
@@ -292,30 +333,29 @@ def test_other_settings_leave_the_earlier_figure_and_tables(small, computed, tmp
 
 
 def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
-    small, computed, tmp_path: Path, monkeypatch, capsys
+    small, computed, another_call, tmp_path: Path, monkeypatch, capsys
 ) -> None:
     experiment, overrides = load("pooling"), [*small, "network.rescale=null", "optimizer.max_evaluations=1"]
-    second = threading.Thread(target=experiments.run, args=(experiment, overrides, tmp_path))
-    multirun, said = experiments._multirun, ""
+    multirun, second, said = experiments._multirun, None, ""
 
     def while_another_begins(*given: Any) -> None:
-        nonlocal said
-        if not second.ident:
-            second.start()
-            while second.is_alive() and "waiting for its end" not in said:
+        nonlocal second, said
+        if not second:
+            second = another_call(experiment, overrides, tmp_path)
+            while not second.done() and "waiting for its end" not in said:
                 said += capsys.readouterr().err
-                second.join(0.05)
+                time.sleep(0.05)
         multirun(*given)
 
     monkeypatch.setattr(experiments, "_multirun", while_another_begins)
     experiments.run(experiment, overrides, tmp_path)
-    second.join()
+    second.result()
     assert "waiting for its end" in said and len(computed) == len(set(computed)) == 2
     assert "2 of 2 runs are there" in capsys.readouterr().err
 
 
 def test_calls_of_other_settings_that_share_a_cell_compute_it_once(
-    small, computed, tmp_path: Path, monkeypatch, capsys
+    small, computed, another_call, tmp_path: Path, monkeypatch, capsys
 ) -> None:
     """The second call comes while the cell is computed that it has too."""
     from stn import objective
@@ -323,21 +363,20 @@ def test_calls_of_other_settings_that_share_a_cell_compute_it_once(
     experiment, overrides = load("pooling"), [*small, "network.rescale=null", "optimizer.max_evaluations=1"]
     one = dataclasses.replace(experiment, cells=lambda base: [experiments.Cell("avg", ("network.pooling=avg",))])
     one = dataclasses.replace(one, draw=lambda finished: Figure())
-    second = threading.Thread(target=experiments.run, args=(one, overrides, tmp_path))
-    evaluate, said = objective.Objective.value_and_grad, ""
+    evaluate, second, said = objective.Objective.value_and_grad, None, ""
 
     def while_another_begins(*given: Any) -> Any:
-        nonlocal said
-        if not second.ident:
-            second.start()
-            while second.is_alive() and "waiting for its end" not in said:
+        nonlocal second, said
+        if not second:
+            second = another_call(one, overrides, tmp_path)
+            while not second.done() and "waiting for its end" not in said:
                 said += capsys.readouterr().err
-                second.join(0.05)
+                time.sleep(0.05)
         return evaluate(*given)
 
     monkeypatch.setattr(objective.Objective, "value_and_grad", while_another_begins)
     experiments.run(experiment, overrides, tmp_path)
-    second.join()
+    second.result()
     assert "another call computes the rest: waiting for its end" in said
     assert [name.partition("-")[0] for name in computed] == ["avg", "max"]
     assert len(list((tmp_path / "pooling" / "figures").iterdir())) == 2  # the second call drew its own
@@ -355,6 +394,36 @@ def test_a_cell_that_another_call_began_meanwhile_is_not_an_error(small, compute
     monkeypatch.setattr(experiments, "_multirun", too_late)
     assert (experiments.run(experiment, overrides, tmp_path) / "figure.png").is_file()
     assert len(computed) == len(set(computed)) == 2
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_run_of_another_call_is_no_failure_of_the_multirun(tmp_path: Path, monkeypatch, ends: bool) -> None:
+    """Whether that call is in it still, or ends it between two looks at it."""
+    script = tmp_path / "no_cell.py"
+    script.write_text("raise SystemExit(2)")
+    monkeypatch.setattr(experiments, "SCRIPT", script)
+    (tmp_path / "a").mkdir()
+    others = filelock.FileLock(tmp_path / "a" / files.LOCK)
+
+    def then_it_ends(look: Callable[..., list[str]]) -> Callable[..., list[str]]:
+        def looked(*given: Any) -> list[str]:
+            seen = look(*given)
+            (tmp_path / "a" / "summary.json").write_text('{"loss/total": 1}')
+            others.release()
+            return seen
+
+        return looked
+
+    with others:
+        if ends:
+            for name in ("_in_use", "_unfinished"):
+                monkeypatch.setattr(experiments, name, then_it_ends(getattr(experiments, name)))
+            experiments._multirun(tmp_path, ["a"], [])
+        else:
+            with pytest.raises(errors.InUse, match="another call computes it"):
+                experiments._multirun(tmp_path, ["a"], [])
+            with pytest.raises(errors.InputError, match=r"2 of 2 runs did not finish \(a, b\)"):
+                experiments._multirun(tmp_path, ["a", "b"], [])  # b is nobody's
 
 
 def test_panels_keep_the_width_of_a_page() -> None:

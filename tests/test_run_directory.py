@@ -1,6 +1,7 @@
 """What a run leaves behind: each file, each column and each number of it, and nothing anywhere else."""
 
 import errno
+import fcntl
 import hashlib
 import importlib.metadata
 import io
@@ -12,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +25,7 @@ import pytest
 from conftest import at_evaluation, listing, metrics
 from PIL import Image
 
-from stn import config, images, measures, provenance, run_directory, runs
+from stn import config, files, images, measures, provenance, run_directory, runs
 from stn.errors import InputError, Interrupted, one_line
 
 LAYERS = ["content/relu3_1", "style/relu1_1", "style/relu2_1"]
@@ -298,6 +300,19 @@ def test_a_directory_that_another_process_holds_is_refused(run, tmp_path: Path) 
         assert not (tmp_path / "provenance.json").exists()
         other.communicate(b"\n")
     assert run(tmp_path) is not None
+
+
+def test_who_looks_whether_a_directory_is_in_use_keeps_nobody_out_of_it(tmp_path: Path) -> None:
+    lock = tmp_path / run_directory.LOCK
+    assert not files.held(lock) and not lock.exists()
+    with filelock.FileLock(lock):
+        assert files.held(lock)
+    lock.touch()  # as a killed process leaves it
+    with lock.open() as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        assert not files.held(lock)  # two who look
+        threading.Timer(0.1, look.close).start()
+        run_directory.RunDirectory(tmp_path, {}, {}).release()
 
 
 @pytest.mark.parametrize("commit", ["0123abc", "4567def"])
