@@ -40,16 +40,18 @@ def features(
 
     for names in vgg.blocks(kernels, wanted):
         inner = [name for name in names if not name.startswith("pool")]
-        if _output_bytes(x, kernels, inner) <= BLOCK_BYTES:
+        bands = of_block(x.shape[1:3], kernels, inner, wraps=border == "wrap")
+        if bands is None:
             x = vgg.features(x, kernels, {*wanted, names[-1]} & {*names}, pooling, at, odd, border, names)[names[-1]]
             continue
         whole = [name for name in inner if name in wanted - shares.keys()]
         summed = {name: shares[name] for name in inner if name in wanted & shares.keys()}
-        found, of_block = _block(x, kernels, inner, whole, summed, border, lambda F: vgg.pool(F, pooling, odd))
-        sums |= of_block
+        pool = (pooling, odd) if names != inner else None  # nothing follows the last block
+        found, in_block = _block(x, kernels, inner, bands, whole, summed, border, pool)
+        sums |= in_block
         for layer in whole:
             hook(layer, found[layer])
-        if names != inner:
+        if pool:
             x = at(names[-1], found["pool"])
     return sums
 
@@ -64,7 +66,8 @@ def walk(
     x = tf.convert_to_tensor(image, tf.float32)
     for names in vgg.blocks(kernels, layers):
         inner, positions = [name for name in names if not name.startswith("pool")], x.shape[1] * x.shape[2]
-        bands = _bands(x, kernels, inner) if recompute else Bands(x.shape[1], x.shape[1], 1, 0, 0)
+        bands = of_block(x.shape[1:3], kernels, inner) if recompute else None
+        bands = bands or Bands(x.shape[1], x.shape[1], 1, 0, 0)
         pooled = []
         for number in range(bands.count):
             start, length = bands.read(number)
@@ -72,15 +75,18 @@ def walk(
             for layer, F in vgg.walk(part, kernels, {*inner} & {*layers}, pooling, names=inner):
                 F = F if bands.count == 1 else F[:, bands.own(number)]
                 yield layer, F, positions
-            pooled.append(vgg.pool(F, pooling, "ceil"))
-        x = tf.concat(pooled, 1) if bands.count > 1 else pooled[0]
+            if names != inner:
+                pooled.append(vgg.pool(F, pooling, "ceil"))
+        x = tf.concat(pooled, 1) if len(pooled) > 1 else pooled[0] if pooled else None
 
 
-def _bands(x: Any, kernels: vgg.Kernels, names: Sequence[str], wraps: bool = False) -> "Bands":
-    """Those of a block's input `x`, one if its outputs are small."""
-    margin, height = sum(name.startswith("conv") for name in names), x.shape[1]
-    # Whole tiles of Winograd's, four rows, and no less than a margin.
-    rows = 4 * max(1, ROWS_OVER_MARGIN * margin // 4) if _output_bytes(x, kernels, names) > BLOCK_BYTES else height
+def of_block(shape: Sequence[int], kernels: vgg.Kernels, names: Iterable[str], wraps: bool = False) -> "Bands | None":
+    """The bands of a block [height, width], which goes on at its other side if it `wraps`; None if it is not large."""
+    channels = [int(kernels[name][1].shape[0]) for name in names if name.startswith("conv")]
+    height, width, margin = *shape, len(channels)
+    if 4 * height * width * sum(channels) <= BLOCK_BYTES:
+        return None
+    rows = 4 * max(1, ROWS_OVER_MARGIN * margin // 4)  # whole tiles of Winograd's, and no less than a margin
     return Bands(height, rows, max(1, height // rows), margin, margin if wraps else 0)
 
 
@@ -88,13 +94,13 @@ def _block(
     x: Any,
     kernels: vgg.Kernels,
     names: Sequence[str],
+    bands: "Bands",
     whole: Sequence[str],
     shares: Mapping[str, Share],
     border: str,
-    pool: Callable[[Any], Any],
+    pool: tuple[str, str] | None,
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
-    """Features at the layers `whole` and, as "pool", behind the block; and the sums of `shares`."""
-    bands = _bands(x, kernels, names, wraps=border == "wrap")
+    """Features at the layers `whole` and, as "pool", behind a block that is pooled; and the sums of `shares`."""
     if bands.beyond:
         x = tf.concat([x[:, -bands.beyond :], x, x[:, : bands.beyond]], 1)
 
@@ -102,15 +108,10 @@ def _block(
         found = vgg.features(part, kernels, {*whole, *shares, names[-1]}, border=border, names=names)
         F = {layer: each[:, own] for layer, each in found.items()}
         sums = {layer: list(share(F[layer], first, bands.height)) for layer, share in shares.items()}
-        return {layer: F[layer] for layer in whole} | {"pool": pool(F[names[-1]])}, sums
+        pooled = {"pool": vgg.pool(F[names[-1]], *pool)} if pool else {}
+        return {layer: F[layer] for layer in whole} | pooled, sums
 
     return recomputed(of_band, x, bands)
-
-
-def _output_bytes(x: Any, kernels: vgg.Kernels, names: Sequence[str]) -> int:
-    """Bytes of the outputs of a block's convolutions, of an input [1, h, w, N]."""
-    channels = sum(int(kernels[name][1].shape[0]) for name in names if name.startswith("conv"))
-    return 4 * x.shape[1] * x.shape[2] * channels
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,11 @@ class Bands:
             return start, self.rows + 2 * self.margin
         stop = self.first_after(number) + self.beyond + self.margin
         return max(0, start), min(self.height + 2 * self.beyond, stop) - max(0, start)
+
+    @property
+    def longest(self) -> int:
+        """The most rows that a band reads."""
+        return max(self.read(number)[1] for number in range(self.count))
 
     def first_after(self, number: int) -> int:
         """The row after the last of its own."""

@@ -3,73 +3,65 @@
 import shutil
 import tempfile
 import warnings
-from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from stn import bands, config, guides, images, losses, optimize, runs
+from stn import config, guides, images, memory, optimize, runs
 from stn.config import Config
 from stn.errors import InputError
 from stn.network import Network
 from stn.pictures import Pictures
-
-# Measured on VGG-19 (docs/benchmark.md): the kernels take 0.25 GB, value and gradient 1.0 to 1.2 times the bytes of the
-# convolutions' outputs.
-KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.3
-# With network.recompute, of a large block: what leaves it, its gradient and a copy where bands are joined; four
-# times what a band's convolutions give; of a layer that has to be whole its features, their gradient and the target.
-# Measured at 2048 × 1536 and 4096 × 3072 (docs/speed.md): 0.8 and 1.0 times the sum.
-PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
-# The targets' forward pass keeps nothing: measured on VGG-19 at 1024 × 1024 and 1600 × 1600 pixels, 2.8 to 2.9 times
-# the bytes of the largest output.
-FORWARD_FACTOR = 3.3
-# A pair of images an evaluation that L-BFGS remembers: of float64 in SciPy's memory, of float32 in ours; Adam has none.
-PAIR_BYTES = {"lbfgs": 16, "torch_lbfgs": 8, "spectral_lbfgs": 8, "adam": 0}
+from stn.run_directory import CHECKPOINT
 
 
-def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> bool:
-    """Raise InputError, which says what to change, for a run that cannot come to its end.
+def recomputes(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> bool:
+    """Whether features are to be computed again for the gradient: as `network.recompute` says.
 
-    Gives whether features are to be computed again for the gradient: as `network.recompute` says, or where it says
-    nothing as the run began, or if less than the whole features need is free, of which it then warns.
+    Where it says nothing, as the run began that is gone on with, or else if less than the whole features need is free,
+    of which it then warns. Raises InputError for layers that the network lacks.
     """
+    check_layers(settings, network)
+    if settings.network.recompute is not None:
+        return settings.network.recompute
+    if runs.Run(run_dir).suffices(config.to_dict(settings)):
+        return False
+    began = _began_in_bands(settings, run_dir)
+    if began is not None:
+        return began
+    whole, in_bands = (memory.needs(settings, network, pictures, recompute) for recompute in (False, True))
+    if all(need.fits() for need in whole):
+        return False
+    if all(need.fits() for need in in_bands):
+        warnings.warn(
+            f"{memory.size_key(settings)}: {max(need.bytes for need in whole) / 1e9:.1f} GB of features are computed "
+            "in bands and again for the gradient, for want of memory; an evaluation takes nearly twice as long "
+            "(network.recompute)",
+            stacklevel=2,
+        )
+    return True
+
+
+def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> None:
+    """Raise InputError, which says what to change, for a run of this network that cannot come to its end."""
     layers = check_layers(settings, network)
     _check_sizes(settings, network, pictures, network.deepest(layers))
     _note_masks(pictures)
     if settings.output:
         check_output(Path(settings.output), pictures)
+    if runs.Run(run_dir).suffices(config.to_dict(settings)):
+        return  # what follows is about the work, and there is none
+    _check_memory(settings, network, pictures)
+    _check_disk(settings, *pictures.shape_at(1.0), run_dir)
+
+
+def _began_in_bands(settings: Config, run_dir: Path) -> bool | None:
+    """Whether the run that these settings go on with began in bands; None if there is none or it does not say."""
     earlier = runs.Run(run_dir)
-    if earlier.suffices(config.to_dict(settings)):
-        return False  # what follows is about the work, and there is none
-    pair = PAIR_BYTES[settings.optimizer.name] * 3
-    pairs = pair * min(settings.optimizer.history, settings.optimizer.max_evaluations)
-    recompute = settings.network.recompute
-    if recompute is None:
-        whole = _memory(settings, network, pictures, pairs, recompute=False)
-        recompute = bool(earlier.provenance.get("machine", {}).get("recompute")) or not all(map(_fits, whole))
-        if recompute:
-            warnings.warn(
-                f"{_size_key(settings)}: {max(need.bytes for need in whole) / 1e9:.1f} GB of features are computed in "
-                "bands and again for the gradient, for want of memory; an evaluation takes nearly twice as long "
-                "(network.recompute)",
-                stacklevel=2,
-            )
-    for need in _memory(settings, network, pictures, pairs, recompute):
-        _check_memory(need)
-    height, width = pictures.shape_at(1.0)
-    # What is saved only at restarts is saved without its pairs.
-    _check_disk(
-        settings, 0 if optimize.saved_only_at_restarts(settings.optimizer.name) else pairs, height, width, run_dir
-    )
-    return recompute
-
-
-def _size_key(settings: Config) -> str:
-    """What was given that sets the size of the result."""
-    shape, size_px = settings.image.shape, settings.image.size_px
-    return f"image.size_px={size_px}" if shape is None else f"image.shape={shape}"
+    anew = settings.force and (earlier.state == "finished" or not earlier.settings.get("force"))
+    if anew or not (run_dir / CHECKPOINT).is_file() or runs.difference(earlier.settings, config.to_dict(settings)):
+        return None
+    machine = earlier.provenance.get("machine")
+    began = machine.get("recompute", False) if isinstance(machine, dict) else None  # earlier versions knew no bands
+    return began if isinstance(began, bool) else None
 
 
 def _note_masks(pictures: Pictures) -> None:
@@ -153,75 +145,21 @@ def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest
         )
 
 
-@dataclass(frozen=True)
-class _Need:
-    """The bytes beside the kernels that a picture [height, width] needs, brought by `key`, made smaller by `how`."""
-
-    key: str
-    bytes: float
-    height: int
-    width: int
-    how: str = ""
-
-
-def _memory(settings: Config, network: Network, pictures: Pictures, pairs: float, recompute: bool) -> list[_Need]:
-    """What the result needs, and what each painting."""
-    chosen = settings.objective
-    content, style = ([layer.layer for layer in layers] for layers in (chosen.content_layers, chosen.style_layers))
-    whole = {*content} if chosen.style_statistic in losses.GRAMS_OF_ROWS else {*content, *style}
-    deepest = network.deepest([*content, *style])
-    height, width = pictures.shape_at(1.0)
-    if recompute:
-        features = _in_bands(network, deepest, whole, height, width)
-    else:
-        features = ACTIVATION_FACTOR * sum(network.activation_bytes(deepest, height * width))
-    found = [_Need(_size_key(settings), features + pairs * height * width, height, width)]
-    for key, shape in pictures.shapes_at(1.0).items() if style else ():
-        if key != "content":
-            deepest = network.deepest(style)
-            features = FORWARD_FACTOR * max(network.activation_bytes(deepest, shape[0] * shape[1]))
-            if recompute:
-                features = min(features, _in_bands(network, deepest, whole.intersection(style), *shape))
-            what = f"{key}.path={pictures.paths[key]}"
-            found.append(_Need(what, features, *shape, f" by image.size_px or {key}.scale"))
-    return found
-
-
-def _in_bands(network: Network, deepest: str, whole: Collection[str], height: int, width: int) -> float:
-    """Bytes for value and gradient with `network.recompute`; the layers `whole` are not summed up band by band."""
-    needed, largest, pixels = 0.0, 0.0, float(height * width)
-    names = network.layer_names[: network.layer_names.index(deepest) + 1]
-    for block in dict.fromkeys(name[4] for name in names):  # conv1_1, relu1_1, pool1: the digit is the block's
-        convolutions = [name for name in names if name.startswith(f"conv{block}")]
-        layers = [4 * network.widths[name] * pixels for name in convolutions]
-        if sum(layers) > bands.BLOCK_BYTES:
-            rows = min(1.0, bands.ROWS_OVER_MARGIN * len(layers) / (height / 2 ** (int(block) - 1)))
-            largest = max(largest, rows * sum(layers))
-            needed += PASSED_FACTOR * layers[-1] / 4
-            kept = [name.replace("relu", "conv") for name in whole if name[4] == block]
-            needed += WHOLE_FACTOR * sum(4 * network.widths[name] * pixels for name in kept if name in convolutions)
-        else:
-            needed += ACTIVATION_FACTOR * sum(layers)
-        pixels /= 4
-    return needed + BAND_FACTOR * largest
-
-
-def _fits(need: _Need) -> bool:
-    return bool(KERNEL_BYTES + need.bytes <= psutil.virtual_memory().available)
-
-
-def _check_memory(need: _Need) -> None:
+def _check_memory(settings: Config, network: Network, pictures: Pictures) -> None:
     """Raise InputError, which begins with the key, if a picture needs more bytes than are free."""
-    if not _fits(need):
-        available = psutil.virtual_memory().available
-        fits = int(max(need.height, need.width) * (max(0.0, available - KERNEL_BYTES) / need.bytes) ** 0.5)
-        raise InputError(
-            f"{need.key}: {need.width} × {need.height} pixels need about {(KERNEL_BYTES + need.bytes) / 1e9:.1f} GB of "
-            f"memory and {available / 1e9:.1f} GB are free; a long side of {fits} px would fit{need.how}"
-        )
+    why = remedy = ""
+    if not network.recompute:
+        if settings.network.recompute is None:
+            why = " without bands, as the run began,"
+        if all(need.fits() for need in memory.needs(settings, network, pictures, recompute=True)):
+            remedy = ", or network.recompute=true"
+    for need in memory.needs(settings, network, pictures, network.recompute):
+        need.check(why, remedy)
 
 
-def _check_disk(settings: Config, pairs: float, height: int, width: int, run_dir: Path) -> None:
+def _check_disk(settings: Config, height: int, width: int, run_dir: Path) -> None:
+    # What is saved only at restarts is saved without its pairs.
+    pairs = 0 if optimize.saved_only_at_restarts(settings.optimizer.name) else memory.pair_bytes(settings)
     every = settings.tracking.progress_every
     progress = 3 + (2 * settings.optimizer.max_evaluations // every if every else 0)  # W&B keeps a copy of each
     # A checkpoint has four arrays of 8 bytes a channel and our pairs, and stands beside the one before for a moment.

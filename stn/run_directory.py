@@ -22,6 +22,7 @@ from stn.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
 from stn.pictures import Pictures
 
+Plain = dict[str, Any]  # as JSON holds it
 TERMS = ("total", "content", "style", "smoothness")
 LOCK, CHECKPOINT = files.LOCK, "checkpoint.npz"
 REMEDY = "give another hydra.run.dir, or force=true to start it anew"
@@ -31,15 +32,16 @@ class RunDirectory:
     """One run's directory, held by one process at a time.
 
     Raises InputError if the directory cannot be written, holds something else, is in use, or was made with other
-    settings (`force` then starts it anew).
+    settings (`force` then starts it anew). `computed` is what the settings left to the machine, and how it was decided.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any], inputs: dict[str, str], force: bool = False) -> None:
+    def __init__(
+        self, path: Path, settings: Plain, inputs: dict[str, str], force: bool = False, computed: Mapping[str, Any] = {}
+    ) -> None:
         self.path = path
         self.resumes_at = 0  # the evaluation that the same command would make next, were this process to end now
         self.rows: list[dict[str, float]] = []
-        self.computed: dict[str, Any] = {}  # what the settings left to the machine, and how that was decided
-        self._settings, self._inputs, self._written = settings, inputs, 0.0
+        self._settings, self._inputs, self._computed, self._written = settings, inputs, computed, 0.0
         try:
             self._lock = filelock.FileLock(path / LOCK, timeout=0.5)  # seconds: `files.held` has it for an instant
             path.mkdir(parents=True, exist_ok=True)
@@ -70,7 +72,7 @@ class RunDirectory:
 
     def begin(self) -> State | None:
         """Write provenance.json and give the State to go on from, None for the beginning."""
-        earlier, described = runs.Run(self.path), provenance.describe(self._settings, self._inputs, self.computed)
+        earlier, described = runs.Run(self.path), provenance.describe(self._settings, self._inputs, self._computed)
         state = self._read_checkpoint()
         if state is not None:
             columns = {name: column.tolist() for name, column in self._read(runs.read_metrics, runs.METRICS).items()}
@@ -101,10 +103,10 @@ class RunDirectory:
             writer = csv.DictWriter(text, self.rows[0].keys(), lineterminator="\n")
             writer.writeheader()
             for values in self.rows:
-                whole: dict[str, Any] = {
-                    key: int(values[key]) for key in ("evaluation", "iteration", "level") if key in values
+                whole = {
+                    key: int(value) for key, value in values.items() if key in ("evaluation", "iteration", "level")
                 }
-                writer.writerow({**values, **whole, "seconds": f"{values['seconds']:.3f}"})
+                writer.writerow(values | whole | {"seconds": f"{values['seconds']:.3f}"})
         files.write_text(self.path / runs.METRICS, text.getvalue())
         self._written = time.monotonic()
 
@@ -132,9 +134,7 @@ class RunDirectory:
         rgb, opacity = images.read_with_opacity(self.path / runs.PICTURE)
         return rgb if opacity is None else np.dstack([rgb, 255 * opacity]), Terms(**terms, per_layer=kept)
 
-    def summarize(
-        self, outcome: Outcome, rgb: np.ndarray, written: Terms, measured: dict[str, float]
-    ) -> dict[str, Any]:
+    def summarize(self, outcome: Outcome, rgb: np.ndarray, written: Terms, measured: dict[str, float]) -> Plain:
         """Write the result, `rgb` 0-255, and give the summary of the run.
 
         `written` are the loss terms of that picture, 8 bits and nothing outside 0-255, kept as `picture/…` beside the
@@ -221,10 +221,9 @@ class RunDirectory:
 def opened(path: Path, settings: config.Config, network: Network, pictures: Pictures) -> Iterator[RunDirectory]:
     """The run directory, held for the time of the block."""
     checksums = {"weights": network.sha256} | pictures.checksums()
-    means = inputs.means(settings)
-    checksums |= {"rescale": files.sha256(means)} if means else {}
-    directory = RunDirectory(path, config.to_dict(settings), checksums, settings.force)
-    directory.computed = {"convolution": network.convolution, "recompute": network.recompute}
+    checksums |= {"rescale": files.sha256(means)} if (means := inputs.means(settings)) else {}
+    computed = {"convolution": network.convolution, "recompute": network.recompute}
+    directory = RunDirectory(path, config.to_dict(settings), checksums, settings.force, computed)
     try:
         yield directory
     finally:

@@ -45,8 +45,9 @@ def run(
     wandb_run.check_credentials(settings.tracking.mode)
     backend.use_threads(settings.threads)
     originals, network = pictures.read(settings, arrays), network_of(settings)
-    recompute = checks.before_run(settings, network, originals, Path(run_dir))
+    recompute = checks.recomputes(settings, network, originals, Path(run_dir))
     network = dataclasses.replace(network, recompute=recompute)
+    checks.before_run(settings, network, originals, Path(run_dir))
     with run_directory.opened(Path(run_dir), settings, network, originals) as directory:
         if directory.finished:
             print(f"finished before: {directory.path / runs.PICTURE}")

@@ -3,14 +3,13 @@
 import dataclasses
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 import synthetic
 
-from stn import bands, checks, errors, files, measures, objective, pictures, runs, transfer, vgg
+from stn import bands, measures, objective, runs, vgg
 from stn.backend import tf
 from stn.network import Network
 from stn.objective import Form, Scale
@@ -97,35 +96,6 @@ def test_measures_are_those_of_the_whole_picture() -> None:
         network = Network(kernels, mean, NETWORK.layer_names, widths, 19, "", None, "direct", False, recompute)
         found.append(measures.measure(*three, network))
     assert found[1] == pytest.approx(found[0], rel=1e-4)
-
-
-def test_a_picture_that_fits_only_in_bands_is_computed_in_bands(composed, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(checks, "KERNEL_BYTES", 0)
-    settings = composed("optimizer=adam", "image.size_px=96")
-    network, originals = transfer.network_of(settings), pictures.read(settings)
-
-    def decided(recompute: bool | None, free: float, run_dir: Path = tmp_path) -> bool | None:
-        """What is computed again with so many bytes free; None if the run is refused."""
-        monkeypatch.setattr(checks.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free))
-        settings.network.recompute = recompute
-        try:
-            return checks.before_run(settings, network, originals, run_dir)
-        except errors.InputError as error:
-            assert "would fit" in str(error)
-            return None
-
-    sizes = np.geomspace(1e3, 1e7, 60)
-    whole, in_bands = (next(size for size in sizes if decided(each, size) is not None) for each in (False, True))
-    assert in_bands < 0.8 * whole
-    with pytest.warns(UserWarning, match="network.recompute"):
-        assert decided(None, in_bands) is True
-    assert decided(None, whole) is False
-    with pytest.warns(UserWarning, match="network.recompute"):
-        assert decided(None, 0.8 * in_bands) is None
-    # A run that began in bands goes on in bands.
-    files.write_json(tmp_path / runs.PROVENANCE, {"machine": {"recompute": True}})
-    with pytest.warns(UserWarning, match="network.recompute"):
-        assert decided(None, whole) is True
 
 
 def test_a_run_in_bands_says_so(run, tmp_path) -> None:

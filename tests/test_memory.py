@@ -1,0 +1,142 @@
+"""What memory a run needs, and what is computed in bands for want of it."""
+
+import dataclasses
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import synthetic
+
+from stn import bands, checks, config, errors, files, memory, pictures, run_directory, runs, transfer, vgg
+from stn.network import Network
+
+
+@pytest.fixture(autouse=True)
+def small_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the smallest blocks are large, and a margin counts twice in a band."""
+    monkeypatch.setattr(memory, "KERNEL_BYTES", 0)
+    monkeypatch.setattr(bands, "BLOCK_BYTES", 4000)
+    monkeypatch.setattr(bands, "ROWS_OVER_MARGIN", 2)
+
+
+@pytest.fixture
+def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A run of `settings`: `need(recompute)` gives its bytes, `decided(free)` how it is computed with so many free.
+
+    That is whether in bands, or the message with which it is refused.
+    """
+    settings = composed("optimizer=adam", "image.size_px=96")
+    network, originals = transfer.network_of(settings), pictures.read(settings)
+
+    def need(recompute: bool) -> float:
+        return max(each.bytes for each in memory.needs(settings, network, originals, recompute))
+
+    def decided(free: float) -> bool | str:
+        monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free))
+        try:
+            recompute = checks.recomputes(settings, network, originals, tmp_path)
+            checks.before_run(settings, dataclasses.replace(network, recompute=recompute), originals, tmp_path)
+        except errors.InputError as error:
+            return str(error)
+        return recompute
+
+    def began(machine: Any) -> None:
+        """As if an earlier session on such a machine had left a checkpoint."""
+        described = {"config": config.to_dict(settings), "machine": machine}
+        files.write_json(tmp_path / runs.PROVENANCE, described)
+        (tmp_path / run_directory.CHECKPOINT).touch()
+
+    return types.SimpleNamespace(settings=settings, need=need, decided=decided, began=began, run_dir=tmp_path)
+
+
+def silently(case: Any, free: float) -> bool | str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return case.decided(free)
+
+
+def test_a_picture_that_fits_only_in_bands_is_computed_in_bands(case) -> None:
+    whole, in_bands = case.need(False), case.need(True)
+    assert in_bands < 0.8 * whole
+    with pytest.warns(UserWarning, match=r"for want of memory.*network\.recompute"):
+        assert case.decided(in_bands) is True
+    assert silently(case, whole) is False
+    assert "would fit" in silently(case, 0.8 * in_bands)
+
+
+def test_what_was_asked_for_is_refused_where_it_does_not_fit(case) -> None:
+    whole, in_bands = case.need(False), case.need(True)
+    case.settings.network.recompute = True
+    assert silently(case, whole) is True
+    assert "network.recompute=true" not in silently(case, 0.8 * in_bands)
+    case.settings.network.recompute = False
+    assert silently(case, whole) is False
+    assert "px would fit, or network.recompute=true" in silently(case, in_bands)
+    assert "network.recompute=true" not in silently(case, 0.8 * in_bands)
+
+
+def test_a_run_goes_on_as_it_began(case) -> None:
+    whole, in_bands = case.need(False), case.need(True)
+    case.began({"recompute": True})
+    assert silently(case, whole) is True
+    case.began({"recompute": False})
+    assert silently(case, whole) is False
+    refused = silently(case, in_bands)
+    assert "as the run began" in refused and refused.endswith("or network.recompute=true")
+    case.began({})  # by a version that knew no bands
+    assert "as the run began" in silently(case, in_bands)
+
+
+def test_what_starts_anew_is_computed_as_the_memory_is_now(case) -> None:
+    whole = case.need(False)
+    for machine in (None, ["recompute"], {"recompute": None}):  # damaged
+        case.began(machine)
+        assert silently(case, whole) is False
+    case.began({"recompute": True})
+    case.settings.seed += 1  # another run's
+    assert silently(case, whole) is False
+    case.settings.seed -= 1
+    case.settings.force = True
+    assert silently(case, whole) is False
+    case.began({"recompute": True})  # a forced run, interrupted
+    assert silently(case, whole) is True
+    (case.run_dir / run_directory.CHECKPOINT).unlink()
+    assert silently(case, whole) is False
+
+
+def test_guided_sums_keep_every_layer_whole(case) -> None:
+    summed = case.need(True)
+    case.settings.guidance.name = "sums"
+    assert case.need(True) == summed  # nothing is guided
+    case.settings.style.mask = "left"
+    guided = case.need(True)
+    case.settings.objective.style_statistic = "covariance"
+    assert case.need(True) == guided > summed
+
+
+@pytest.mark.parametrize("height", [7, 8, 15, 16, 31, 33])
+@pytest.mark.parametrize("border", ["zero", "wrap"])
+def test_the_longest_band_is_the_one_that_is_computed(height: int, border: str, monkeypatch) -> None:
+    weights, width, channels = synthetic.vgg(19, channels=20, last="conv1_2"), 30, 20
+    network = Network(
+        vgg.kernels(weights),
+        weights.mean_pixel,
+        weights.layer_names,
+        {layer.name: layer.bias.size for layer in weights.layers},
+        *(19, "", None, "direct", False, True),
+    )
+    lengths, features = [], vgg.features
+
+    def noting(part: Any, *others: Any, **named: Any) -> Any:
+        lengths.append(part.shape[1])
+        return features(part, *others, **named)
+
+    monkeypatch.setattr(vgg, "features", noting)
+    image = np.zeros((1, height, width, 3), np.float32)
+    shares = {"relu1_2": lambda F, first, height: [F[0, 0, 0]]}
+    bands.features(image, network.kernels, ["relu1_2"], "avg", lambda _, F: F, "ceil", border, shares)
+    found = memory.in_bands(network, "relu1_2", (), height, width, border == "wrap")
+    assert found == pytest.approx(memory.BAND_FACTOR * max(lengths) * width * 2 * channels * 4)
