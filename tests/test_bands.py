@@ -14,11 +14,10 @@ from stn.backend import tf
 from stn.network import Network
 from stn.objective import Form, Scale
 
-H, W = 45, 38  # odd at one block or another, so that pooling and the last band meet a border
+H, W = 21, 18  # odd at one block or another, so that pooling and the last band meet a border
 LAYERS = ("relu1_1", "conv2_2", "pool2", "relu3_1")
 PAPER = Form(("relu3_1",), LAYERS, "avg", "mean", "nm", "mean", "squared")
 CASES = {
-    "average pooling": PAPER,
     "maximum pooling, sides rounded down, shifted": dataclasses.replace(PAPER, pooling="max", odd="floor", shift=-0.5),
     "polynomial, beyond the border its own pixels": dataclasses.replace(
         PAPER, statistics=("polynomial",), border="replicate"
@@ -27,15 +26,17 @@ CASES = {
         PAPER, statistics=("covariance",), border="reflect", content_layers=("relu1_2",)
     ),
     "a chain": dataclasses.replace(PAPER, statistics=("chain",)),
-    "Gram matrices that go on at the other side": dataclasses.replace(PAPER, border="wrap"),
+    "Gram matrices that go on at the other side, to the end of a large block": dataclasses.replace(
+        PAPER, border="wrap", content_layers=("relu2_1",), style_layers=("relu1_1", "conv2_2")
+    ),
 }
 NETWORK = synthetic.vgg(19, channels=3, last="conv3_1")
 
 
 @pytest.fixture(autouse=True)
 def many_bands(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks 1 and 2 are large, and a band has four rows of its own: eleven bands and five."""
-    monkeypatch.setattr(bands, "BLOCK_BYTES", 4000)
+    """Blocks 1 and 2 are large, and a band has four rows of its own: five bands, of which three are a loop, and two."""
+    monkeypatch.setattr(bands, "BLOCK_BYTES", 2000)
     monkeypatch.setattr(bands, "ROWS_OVER_MARGIN", 2)
 
 
@@ -47,8 +48,8 @@ def picture(kind: int, height: int = H, width: int = W) -> np.ndarray:
 
 def value_and_grad(form: Form, guide: np.ndarray | None = None) -> tuple[objective.Terms, np.ndarray]:
     kernels = vgg.kernels(NETWORK)
-    scale = Scale(1.0, 1e3, (1.0,), (0.25,) * len(LAYERS), 1e-3)
-    goal = objective.targets(kernels, form, picture(0), picture(1, 29, 50))
+    scale = Scale(1.0, 1e3, (1.0,), (0.25,) * len(form.style_layers), 1e-3)
+    goal = objective.targets(kernels, form, picture(0), picture(1, 17, 24))
     if guide is not None:
         shapes = {layer: F.shape[1:3] for layer, F in vgg.features(picture(0), kernels, LAYERS, form.pooling).items()}
         T = {layer: np.resize(guide, shape).astype(np.float32) for layer, shape in shapes.items()}
@@ -99,7 +100,8 @@ def test_measures_are_those_of_the_whole_picture() -> None:
 
 
 def test_a_run_in_bands_says_so(run, tmp_path) -> None:
-    found = [run(tmp_path / name, f"network.recompute={name}") for name in ("true", "false")]
+    layers = ("objective.content_layers=[relu2_1]", "objective.style_layers=[relu1_1]", "optimizer.max_evaluations=2")
+    found = [run(tmp_path / name, f"network.recompute={name}", *layers) for name in ("true", "false")]
     machines = [runs.Run(tmp_path / name).provenance["machine"] for name in ("true", "false")]
     assert [each["recompute"] for each in machines] == [True, False]
     assert {each["convolution"] for each in machines} == {"winograd"}
@@ -107,6 +109,7 @@ def test_a_run_in_bands_says_so(run, tmp_path) -> None:
 
 
 PEAK = """
+import dataclasses
 import sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
@@ -114,19 +117,20 @@ import synthetic
 from stn import bands, objective, provenance, vgg
 bands.BLOCK_BYTES = 2**20
 kernels = vgg.kernels(synthetic.vgg(19, channels=32, last="conv2_1"))
-image = np.random.default_rng(0).normal(0, 50, (1, 1500, 400, 3)).astype(np.float32)
+image = np.random.default_rng(0).normal(0, 50, (1, 1000, 300, 3)).astype(np.float32)
 small = image[:, :64, :64]
+form = objective.Form((), ("relu1_1", "relu2_1"), "avg", "mean", "nm", "mean", "none")
+goal = objective.targets(kernels, form, small, small)
 def peak(image, recompute):
-    form = objective.Form((), ("relu1_1", "relu2_1"), "avg", "mean", "nm", "mean", "none", recompute=recompute)
-    goal = objective.targets(kernels, form, small, small)
-    objective.Objective(kernels, form, objective.Scale(0.0, 1.0, (), (0.5, 0.5)), goal).value_and_grad(image)
+    chosen = dataclasses.replace(form, recompute=recompute)
+    objective.Objective(kernels, chosen, objective.Scale(0.0, 1.0, (), (0.5, 0.5)), goal).value_and_grad(image)
     return provenance.peak_memory_mb()
-print(peak(small, True), peak(image, True), peak(image, False))
+print(provenance.peak_memory_mb(), peak(image, True), peak(image, False))
 """
 
 
 def test_the_peak_is_that_of_a_few_bands() -> None:
-    """Of 0.6 million pixels and 32 channels one layer is 73 MB: whole, value and gradient take several of them."""
+    """Of 0.3 million pixels and 32 channels one layer is 38 MB: whole, value and gradient take several of them."""
     command = [sys.executable, "-c", PEAK, str(Path(__file__).parent)]
     before, in_bands, whole = map(float, subprocess.check_output(command, text=True).split())
-    assert whole - before > 150 and in_bands - before < 0.6 * (whole - before)
+    assert whole - before > 75 and in_bands - before < 0.6 * (whole - before)
