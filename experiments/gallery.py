@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from stn import commands, config, experiments, figures, files, runs, tables
 
 COLUMNS = 4
-# Photographs and paintings that may be shown; from the photograph, with the optimizer that gets there soonest.
+# Photographs and paintings that may be shown, with the optimizer that gets there soonest.
 RANGE = {
     "a portrait": ("preset=gatys_released", "content=astronaut", "style=the_scream"),
     "the photograph's colors": ("preset=gatys2017_color", "content=chelsea", "style=composition_vii"),
