@@ -22,6 +22,8 @@ PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
 # The targets' forward pass keeps nothing: measured on VGG-19 at 1024 × 1024 and 1600 × 1600 pixels, 2.8 to 2.9 times
 # the bytes of the largest output.
 FORWARD_FACTOR = 3.3
+# A pixel of a picture itself: float64 as it was resized and without its mean, float32 in the network.
+PICTURE_BYTES = 3 * (8 + 8 + 4)
 # A pair of images an evaluation that L-BFGS remembers: of float64 in SciPy's memory, of float32 in ours; Adam has none.
 PAIR_BYTES = {"lbfgs": 16, "torch_lbfgs": 8, "spectral_lbfgs": 8, "adam": 0}
 
@@ -71,8 +73,8 @@ def needs(settings: Config, network: Network, pictures: Pictures, recompute: boo
         features = in_bands(network, deepest, whole, height, width, wraps)
     else:
         features = ACTIVATION_FACTOR * sum(network.activation_bytes(deepest, height * width))
-    pairs = pair_bytes(settings) * height * width
-    found = [Need(size_key(settings), features + pairs, height, width)]
+    images = (PICTURE_BYTES + pair_bytes(settings)) * height * width
+    found = [Need(size_key(settings), features + images, height, width)]
     for key, shape in pictures.shapes_at(1.0).items() if style else ():
         if key != "content":
             deepest = network.deepest(style)
@@ -80,6 +82,7 @@ def needs(settings: Config, network: Network, pictures: Pictures, recompute: boo
             if recompute:
                 features = min(features, in_bands(network, deepest, whole.intersection(style), *shape))
             what = f"{key}.path={pictures.paths[key]}"
+            features += PICTURE_BYTES * shape[0] * shape[1]
             found.append(Need(what, features, *shape, f" by image.size_px or {key}.scale"))
     return found
 

@@ -31,8 +31,11 @@ def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.M
     settings = composed("optimizer=adam", "image.size_px=96")
     network, originals = transfer.network_of(settings), pictures.read(settings)
 
+    def needs(recompute: bool) -> list[memory.Need]:
+        return memory.needs(settings, network, originals, recompute)
+
     def need(recompute: bool) -> float:
-        return max(each.bytes for each in memory.needs(settings, network, originals, recompute))
+        return max(each.bytes for each in needs(recompute))
 
     def decided(free: float) -> bool | str:
         monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free))
@@ -49,7 +52,9 @@ def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.M
         files.write_json(tmp_path / runs.PROVENANCE, described)
         (tmp_path / run_directory.CHECKPOINT).touch()
 
-    return types.SimpleNamespace(settings=settings, need=need, decided=decided, began=began, run_dir=tmp_path)
+    return types.SimpleNamespace(
+        settings=settings, needs=needs, need=need, decided=decided, began=began, run_dir=tmp_path
+    )
 
 
 def silently(case: Any, free: float) -> bool | str:
@@ -117,18 +122,24 @@ def test_guided_sums_keep_every_layer_whole(case) -> None:
     assert case.need(True) == guided > summed
 
 
+def test_a_picture_needs_memory_itself(case) -> None:
+    """However few features are there at a time, its numbers are of 8 bytes, with its mean and without."""
+    assert all(each.bytes > 2 * 8 * 3 * each.height * each.width for each in case.needs(True))
+
+
+@pytest.fixture
+def network() -> Network:
+    """One block of two convolutions with 20 filters each."""
+    weights = synthetic.vgg(19, channels=20, last="conv1_2")
+    widths = {layer.name: layer.bias.size for layer in weights.layers}
+    names, mean = weights.layer_names, weights.mean_pixel
+    return Network(vgg.kernels(weights), mean, names, widths, 19, "", None, "direct", False, True)
+
+
 @pytest.mark.parametrize("height", [7, 8, 15, 16, 31, 33])
 @pytest.mark.parametrize("border", ["zero", "wrap"])
-def test_the_longest_band_is_the_one_that_is_computed(height: int, border: str, monkeypatch) -> None:
-    weights, width, channels = synthetic.vgg(19, channels=20, last="conv1_2"), 30, 20
-    network = Network(
-        vgg.kernels(weights),
-        weights.mean_pixel,
-        weights.layer_names,
-        {layer.name: layer.bias.size for layer in weights.layers},
-        *(19, "", None, "direct", False, True),
-    )
-    lengths, features = [], vgg.features
+def test_the_longest_band_is_the_one_that_is_computed(height: int, border: str, network: Network, monkeypatch) -> None:
+    width, lengths, features = 30, [], vgg.features
 
     def noting(part: Any, *others: Any, **named: Any) -> Any:
         lengths.append(part.shape[1])
@@ -139,4 +150,5 @@ def test_the_longest_band_is_the_one_that_is_computed(height: int, border: str, 
     shares = {"relu1_2": lambda F, first, height: [F[0, 0, 0]]}
     bands.features(image, network.kernels, ["relu1_2"], "avg", lambda _, F: F, "ceil", border, shares)
     found = memory.in_bands(network, "relu1_2", (), height, width, border == "wrap")
-    assert found == pytest.approx(memory.BAND_FACTOR * max(lengths) * width * 2 * channels * 4)
+    band = max(lengths) * width * 2 * 20 * 4
+    assert found == pytest.approx(memory.BAND_FACTOR * band)
