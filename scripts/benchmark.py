@@ -28,7 +28,7 @@ from stn import assets, config, errors, images, matconvnet, resizing, weights
 
 SIZES = ("256x256", "384x512", "512x512", "768x1024", "1024x1024", "1536x2048")  # height × width
 PROGRAMS = {
-    "ours": "stn, `network.convolution=winograd` (default)",
+    "ours": "stn, Winograd (`auto` on processors)",
     "ours_direct": "stn, `network.convolution=direct`",
     "ours_recompute": "stn, `network.recompute=true`",
     "torch_nchw": "PyTorch, NCHW (as neural-style-pt)",
