@@ -47,7 +47,7 @@ def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.M
         return recompute
 
     def began(machine: Any) -> None:
-        """As if an earlier session on such a machine had left a checkpoint."""
+        """As if a run on such a machine had left a checkpoint."""
         described = {"config": config.to_dict(settings), "machine": machine}
         files.write_json(tmp_path / runs.PROVENANCE, described)
         (tmp_path / run_directory.CHECKPOINT).touch()
