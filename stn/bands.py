@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stn import vgg
+from stn import compiled, vgg
 from stn.backend import tf
 
 # A block whose convolutions' outputs take no more is computed as without bands. A band's own rows are so many times
@@ -160,21 +160,6 @@ class Bands:
         start = whole.shape[1] - rows if self.is_last(number) else number * rows
         return tf.slice(whole, (0, start, 0, 0), part.shape)
 
-    def each(self, step: Callable[[Any, Any], Any]) -> Any:
-        """`step(number, what the step before gave)` for one band after the other, None for the first.
-
-        All but the first and the last are one loop of the graph: unrolled, a thousand operations take 20 MB.
-        """
-        carried = step(0, None)
-        if self.count > 2:
-            carried = tf.while_loop(
-                lambda number, _: number < self.count - 1,
-                lambda number, carried: (number + 1, step(number, carried)),
-                (tf.constant(1), carried),
-                parallel_iterations=1,
-            )[1]
-        return step(self.count - 1, carried) if self.count > 1 else carried
-
 
 def recomputed(compute: Callable[[Any, slice, Any], tuple[Any, Any]], x: Any, bands: Bands) -> Any:
     """`compute` of each band of `x`, joined, with its gradient, for which each band is computed once more.
@@ -203,7 +188,7 @@ def recomputed(compute: Callable[[Any, slice, Any], tuple[Any, Any]], x: Any, ba
             sums = [one + other for one, other in zip(carried[1], sums, strict=True)] if carried else sums
             return [array.write(number, each[0]) for array, each in zip(arrays, rows, strict=True)], sums
 
-        arrays, sums = bands.each(forward)
+        arrays, sums = compiled.in_turn(forward, bands.count, bands.count - 1)
         last = [each.shape[1] for each in tf.nest.flatten(nests[0])]
         heights = [height + (bands.count - 1) * others for height, others in zip(last, usual, strict=True)]
         joined = [_joined(array, height) for array, height in zip(arrays, heights, strict=True)]
@@ -226,7 +211,7 @@ def recomputed(compute: Callable[[Any, slice, Any], tuple[Any, Any]], x: Any, ba
                 finished = d.shape[1] - shared
                 return array.write(number, d[0, :finished]), d[:, finished:]
 
-            return _joined(bands.each(backward)[0], x.shape[1])
+            return _joined(compiled.in_turn(backward, bands.count, bands.count - 1)[0], x.shape[1])
 
         return (tf.nest.pack_sequence_as(nests[0], joined), tf.nest.pack_sequence_as(nests[1], sums)), gradient
 

@@ -1,4 +1,4 @@
-"""Compiled TensorFlow functions, one for each set of input shapes; the most recently used are kept."""
+"""Compiled TensorFlow functions, one for each set of input shapes, the latest kept; and a loop within one."""
 
 import contextlib
 import threading
@@ -30,6 +30,25 @@ def function(make: Callable[..., Any], choices: tuple[Any, ...], *inputs: Any) -
         while len(_traces) > TRACES_KEPT:
             del _traces[next(iter(_traces))]
         return found
+
+
+def in_turn(step: Callable[[Any, Any], Any], count: int, inner: int, carried: Any = None) -> Any:
+    """`step(number, what the step before gave)` for `count` numbers, `carried` for the first; what the last one gave.
+
+    Those from 1 to `inner`, without it, are one loop of the graph, to which a number is a tensor: unrolled, a thousand
+    operations take 20 MB.
+    """
+    carried = step(0, carried)
+    if inner > 1:
+        carried = tf.while_loop(
+            lambda number, _: number < inner,
+            lambda number, carried: (number + 1, step(number, carried)),
+            (tf.constant(1), carried),
+            parallel_iterations=1,
+        )[1]
+    for number in range(max(1, inner), count):
+        carried = step(number, carried)
+    return carried
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stn import compiled
 from stn.backend import tf
 
 # Fractions p/q, a point beside its negative reciprocal after Barabasz, Anderson, Soodhalter and Gregg, "Error Analysis
@@ -116,17 +117,9 @@ def _tiles(x: Any, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool = False
         height = last - first if isinstance(number, int) else at_once
         return blocks.write(number, _rows_of_tiles(part, height, columns, U, B, A, transpose))
 
-    blocks = block(0, tf.TensorArray(x.dtype, count, infer_shape=False, element_shape=(None, 4 * columns, out)))
-    inner = max(1, (H - 3) // (4 * at_once))  # the first number, from 1, of those that meet the lower border
-    if inner > 1:
-        _, blocks = tf.while_loop(
-            lambda number, _: number < inner,
-            lambda number, blocks: (number + 1, block(number, blocks)),
-            (tf.constant(1), blocks),
-            parallel_iterations=1,
-        )
-    for number in range(inner, count):
-        blocks = block(number, blocks)
+    none = tf.TensorArray(x.dtype, count, infer_shape=False, element_shape=(None, 4 * columns, out))
+    inner = (H - 3) // (4 * at_once)  # the first number, from 1, of those that meet the lower border
+    blocks = compiled.in_turn(block, count, inner, none)
     return tf.ensure_shape(blocks.concat(), (4 * rows, 4 * columns, out))[None, :H, :W]
 
 

@@ -94,9 +94,9 @@ def minimize(search: Search) -> None:
 
     `torch_lbfgs` takes the steps of torch.optim.LBFGS at its learning rate of 1; the first is the gradient over the sum
     of its absolute values, so short that it tells the curvature and moves nothing; if it tells none, the second is the
-    gradient. `spectral_lbfgs` differs in H0, the
-    first guess of the inverse Hessian, and in the length of its steps: one that raises the loss by a tenth is taken
-    back; the first has a root mean square of one pixel of 255, the next grow slowly, and later ones are damped.
+    gradient. `spectral_lbfgs` differs in H0, the first guess of the inverse Hessian, and in the length of its steps:
+    one that raises the loss by a tenth is taken back; the first has a root mean square of one pixel of 255, the next
+    grow slowly, and later ones are damped.
     """
     state, settings, unit, shape = search.state, search.settings, search.unit, search.state.image.shape
     spectrum = Spectrum(*shape[1:3]) if settings.name == "spectral_lbfgs" else None
