@@ -332,6 +332,15 @@ def test_other_settings_leave_the_earlier_figure_and_tables(small, computed, tmp
     assert {name: (folder / name).read_bytes() for name in kept} == kept and len(computed) == 4
 
 
+def until_it_waits(call: concurrent.futures.Future[Path], capsys: pytest.CaptureFixture[str]) -> str:
+    """What is said on standard error until the other call says that it waits, or is done."""
+    said = ""
+    while not call.done() and "waiting for its end" not in said:
+        said += capsys.readouterr().err
+        time.sleep(0.05)
+    return said
+
+
 def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
     small, computed, another_call, tmp_path: Path, monkeypatch, capsys
 ) -> None:
@@ -342,9 +351,7 @@ def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
         nonlocal second, said
         if not second:
             second = another_call(experiment, overrides, tmp_path)
-            while not second.done() and "waiting for its end" not in said:
-                said += capsys.readouterr().err
-                time.sleep(0.05)
+            said = until_it_waits(second, capsys)
         multirun(*given)
 
     monkeypatch.setattr(experiments, "_multirun", while_another_begins)
@@ -369,9 +376,7 @@ def test_calls_of_other_settings_that_share_a_cell_compute_it_once(
         nonlocal second, said
         if not second:
             second = another_call(one, overrides, tmp_path)
-            while not second.done() and "waiting for its end" not in said:
-                said += capsys.readouterr().err
-                time.sleep(0.05)
+            said = until_it_waits(second, capsys)
         return evaluate(*given)
 
     monkeypatch.setattr(objective.Objective, "value_and_grad", while_another_begins)
