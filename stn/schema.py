@@ -135,7 +135,7 @@ class Optimizer:
     ftol: float = number(0.0, least=0)  # relative; 0 switches the test off; both are of SciPy's L-BFGS
     gtol: float = number(0.0, least=0)
     tolerance: float = number(0.0, least=0, below=1)  # least share that the best loss falls by over 50 evaluations
-    bounds: bool = False  # keep pixels in 0-255: SciPy's L-BFGS-B by its bounds, the others by clipping each step
+    bounds: bool = False  # keep pixels in 0-255: SciPy's by its bounds, Adam by clipping, the others by other variables
     restart_every: int | None = number(None, above=1)  # evaluations after which SciPy's L-BFGS forgets its pairs
     learning_rate: float = number(1.0, above=0)
     beta1: float = number(0.9, least=0, below=1)

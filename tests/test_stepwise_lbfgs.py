@@ -8,6 +8,7 @@ import pytest
 from stn import optimize
 from stn.config import Optimizer
 from stn.objective import Terms
+from stn.optimize.free import Limits
 from stn.optimize.spectrum import Spectrum
 from stn.optimize.stepwise_lbfgs import Memory
 
@@ -181,3 +182,28 @@ def test_what_an_earlier_version_had_learned_is_forgotten_and_the_run_goes_on():
     outcome = optimize.minimize(bowl, state, settings, lambda *_: None)
     assert outcome.evaluations == 12
     np.testing.assert_allclose(outcome.image, 0, atol=1e-2)
+
+
+LOW, HIGH = np.array([-104.0, -117.0, -124.0]), np.array([151.0, 138.0, 131.0])  # 0 and 255 less a mean pixel
+
+
+def test_every_variable_gives_a_pixel_within_the_limits_and_its_slope():
+    limits, variables = Limits((LOW, HIGH)), np.linspace(-400, 400, 801)[:, None] * np.ones(3)
+    image, slope = limits.image(variables)
+    assert (image >= LOW).all() and (image <= HIGH).all()
+    assert (np.diff(image, axis=0)[200:600] > 0).all()
+    step = 1e-3
+    differences = (limits.image(variables + step)[0] - limits.image(variables - step)[0]) / (2 * step)
+    np.testing.assert_allclose(slope, differences, atol=2e-3)
+    inside = (variables > LOW + 255 / 8) & (variables < HIGH - 255 / 8)
+    np.testing.assert_array_equal(image[inside], variables[inside])
+
+
+def test_the_variables_of_an_image_give_it_back_and_black_stays_black():
+    image = np.linspace(0, 255, 256)[:, None] + LOW
+    back, slope = Limits((LOW, HIGH)).image(Limits((LOW, HIGH)).variables(image))
+    np.testing.assert_allclose(back, image, atol=0.5)
+    np.testing.assert_allclose(back[1:-1], image[1:-1], atol=1e-4)
+    assert np.min(slope) > 0.01  # so that black and white pixels can still leave
+    same, one = Limits(None).image(image)
+    assert same is image and one == 1

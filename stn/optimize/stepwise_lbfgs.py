@@ -1,11 +1,10 @@
 """L-BFGS without a line search, one evaluation a step: `optimizer.name=torch_lbfgs` and `spectral_lbfgs`."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from stn.optimize.free import Limits
 from stn.optimize.search import Search, Stop
 from stn.optimize.spectrum import Spectrum
 
@@ -25,15 +24,15 @@ MEASURED_FIRST, MEASURED_EVERY = 5, 4
 
 @dataclass
 class Memory:
-    """What L-BFGS has learned: its last accepted image, and pairs of a step s and the change y of the gradient over it.
+    """What L-BFGS has learned: its last accepted point, and pairs of a step s and the change y of the gradient over it.
 
-    Arrays are [n] float32, in the variables of the optimizer: pixels, divided by `unit`.
+    Arrays are [n] float32, in the variables of the optimizer: those of `Limits`, divided by `unit`.
     """
 
-    image: np.ndarray  # [1, h, w, 3], the last that was accepted; its gradient [n] and total
+    variables: np.ndarray  # [1, h, w, 3], not yet divided, float64, the last that were accepted; gradient [n] and total
     gradient: np.ndarray
     total: float
-    step: np.ndarray  # [n], from that image to the one that is evaluated next
+    step: np.ndarray  # [n], from there to the point that is evaluated next
     longest: float = 1.0  # that the next step of `spectral_lbfgs` may be: root mean square, in pixels of 255
     damping: float = 1.0  # of its steps, at most 1
     pairs: np.ndarray | None = None  # [history, 2, n], s and y; when all places are taken the oldest is overwritten
@@ -96,15 +95,18 @@ def minimize(search: Search) -> None:
     of its absolute values, so short that it tells the curvature and moves nothing; if it tells none, the second is the
     gradient. `spectral_lbfgs` differs in H0, the first guess of the inverse Hessian, and in the length of its steps:
     one that raises the loss by a tenth is taken back; the first has a root mean square of one pixel of 255, the next
-    grow slowly, and later ones are damped.
+    grow slowly, and later ones are damped. Both keep pixels in their limits by the variables of `Limits`.
     """
     state, settings, unit, shape = search.state, search.settings, search.unit, search.state.image.shape
+    limits = Limits(search.limits)
     spectrum = Spectrum(*shape[1:3]) if settings.name == "spectral_lbfgs" else None
     grows_for = min(GROWS_FOR, settings.history)
-    memory = _remembered(state.memory, spectrum is not None)
+    memory = Memory(**state.memory) if "variables" in state.memory else None  # earlier versions' was of pixels
+    variables = memory.variables + unit * memory.step.reshape(shape) if memory else limits.variables(state.image)
+    state.image, slope = limits.image(variables)
     while True:
         total, gradient = search.evaluate(state.image)
-        g = (gradient * unit).ravel().astype(np.float32)
+        g = (gradient * slope * unit).ravel().astype(np.float32)
         if spectrum and memory is not None and memory.count >= grows_for:
             memory.learn_damping(g)
         if spectrum and memory is not None and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total):
@@ -114,25 +116,18 @@ def minimize(search: Search) -> None:
                 raise Stop("converged (the gradient is zero)")
             if memory is None:
                 first = g * np.float32(-min(1.0, 1 / np.abs(g).sum(dtype=np.float64)))
-                memory = Memory(state.image, g, total, first)
+                memory = Memory(variables, g, total, first)
             else:
                 memory.remember(g - memory.gradient, settings.history, spectrum)
-                memory.image, memory.gradient, memory.total = state.image, g, total
+                memory.variables, memory.gradient, memory.total = variables, g, total
                 # Without a pair H is one: where the first step is too short for the gradient to change, all of it.
                 memory.step = np.float32(memory.damping) * memory.direction(spectrum) if memory.count else -g
             state.iterations += 1
-        moved = unit * memory.step.reshape(shape)
         if spectrum and memory.count < grows_for:
-            length = float(np.sqrt(np.mean(moved**2)))
+            length = float(np.sqrt(np.mean((unit * memory.step.reshape(shape)) ** 2)))
             factor = np.float32(memory.longest / length if memory.count == 0 else min(1.0, memory.longest / length))
-            memory.step, moved, memory.longest = factor * memory.step, factor * moved, GROWTH * float(factor) * length
-        state.image = search.clipped(memory.image + moved)
-        if search.limits is not None:
-            memory.step = ((state.image - memory.image) / unit).ravel().astype(np.float32)
+            memory.step, memory.longest = factor * memory.step, GROWTH * float(factor) * length
+        variables = memory.variables + unit * memory.step.reshape(shape)
+        state.image, slope = limits.image(variables)
         state.memory = vars(memory)  # not a copy: saving is rare
         search.on_checkpoint(state)
-
-
-def _remembered(saved: Mapping[str, Any], spectral: bool) -> Memory | None:
-    """The memory of a run that goes on; of `spectral_lbfgs` earlier versions' was of frequencies, and is forgotten."""
-    return Memory(**saved) if saved and ("damping" in saved or not spectral) else None
