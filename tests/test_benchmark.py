@@ -1,9 +1,12 @@
 """The benchmark command on one small size: what it writes, and the figures that can be checked by hand."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from stn import config
 
@@ -38,3 +41,26 @@ def test_a_size_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
     done = benchmark("--programs", "ours", "--sizes", "512", "--out", str(tmp_path / "new"))
     assert done.returncode == 2 and done.stderr.startswith("error: --sizes 512:") and done.stderr.count("\n") == 1
     assert not (tmp_path / "new").exists()
+
+
+def test_the_reference_of_time_to_picture_takes_torchs_steps_on_our_objective(run, small, tmp_path: Path) -> None:
+    typed = [*small, "image.size_px=48", "objective.style_layers=[relu1_1,relu2_1,relu3_1]"]
+    picture, script = tmp_path / "theirs.png", SCRIPT.with_name("time_to_picture.py")
+    command = [sys.executable, str(script), *typed, "--evaluations", "8", "--reference", str(picture)]
+    subprocess.run(command, check=True)
+    preset = ("preset=neural_style_pt", *typed)
+    theirs = run(tmp_path / "theirs", *preset, "init=file", f"init.path={picture}", "optimizer.max_evaluations=1")
+    ours = run(tmp_path / "ours", *preset, "init=content", "optimizer.max_evaluations=8")
+    assert abs(theirs.terms.total / ours.terms.total - 1) < 0.01
+    first = ours.metrics["loss/total"][0]
+    assert ours.terms.total < first / 2
+
+
+@pytest.mark.skipif("STN_LONG" not in os.environ, reason="five processes; STN_LONG=1")
+def test_time_to_picture_gives_ours_as_many_evaluations_as_it_needs(small) -> None:
+    typed = [*small, "image.size_px=48", "objective.style_layers=[relu1_1,relu2_1,relu3_1]", "--evaluations", "8"]
+    script = [sys.executable, str(SCRIPT.with_name("time_to_picture.py"))]
+    found = json.loads(subprocess.run([*script, *typed], capture_output=True, check=True).stdout)
+    assert found["evaluations"][0] == 8 and 1 < found["evaluations"][1] <= 8
+    assert found["loss_of_ours"] < 1.02 * found["loss_of_their_picture"]  # rounded to 8 bits
+    assert found["ratio"] == found["ours_s"][0] / found["reference_s"][0]
