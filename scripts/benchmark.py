@@ -302,19 +302,20 @@ def sweep(folder: Path, runs: int) -> dict[str, float]:
     }
 
 
-def starts(folder: Path, file: Path, rounds: int) -> dict[str, list[float]]:
-    """CPU seconds of processes, user and system: TensorFlow's import alone, and a command that paints START."""
+def starts(folder: Path, file: Path, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """CPU seconds, user and system, and wall seconds of processes: TensorFlow's import, and a command that paints."""
     painting = [str(Path(__file__).with_name("stylize.py")), *START, f"network.weights={file}"]
     painting += ["content=astronaut", "style.path=skimage:coffee.png"]
     commands = {"import": ["-c", "import tensorflow"], "image": painting}
-    found: dict[str, list[float]] = {name: [] for name in commands}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     for number in range(rounds):
         for name, command in commands.items():
             place = [f"hydra.run.dir={folder / f'start{number}'}"] if name == "image" else []
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([sys.executable, *command, *place], check=True, capture_output=True)
+            process, before = [sys.executable, *command, *place], resource.getrusage(resource.RUSAGE_CHILDREN)
+            wall = timed(lambda process=process: subprocess.run(process, check=True, capture_output=True))
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            found[name].append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+            cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+            found[name].append({"cpu": cpu, "wall": wall})
     return found
 
 
@@ -421,15 +422,18 @@ def report(found: dict[str, Any]) -> str:
             f"| {beside:.2f} | |"
         )
     if s := found.get("start_s"):
-        alone, image = (statistics.median(s[name]) for name in ("import", "image"))
-        turns = len(s["image"])
+        (alone, image), (alone_wall, image_wall) = (
+            [statistics.median(each[kind] for each in s[name]) for name in ("import", "image")]
+            for kind in ("cpu", "wall")
+        )
         lines += [
             "",
             "## Start",
             "",
             f"From `python scripts/stylize.py {' '.join(START)}` to image.png: {image:.1f} s of CPU,",
-            f"user and system, {image / alone:.1f} times those of `import tensorflow` alone, {alone:.1f} (medians of",
-            f"{turns} in turns).",
+            f"user and system, {image / alone:.1f} times those of `import tensorflow` alone, {alone:.1f};",
+            f"{image_wall:.1f} s of time, {image_wall / alone_wall:.1f} times its {alone_wall:.1f} (medians of",
+            f"{len(s['image'])} in turns).",
         ]
     return "\n".join(lines) + "\n\n![seconds a megapixel and memory by size](benchmark.png)\n"
 
