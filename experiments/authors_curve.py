@@ -52,8 +52,14 @@ def cells(base: config.Config) -> list[experiments.Cell]:
         "network.pooling=max",
         "network.rescale=null",
     )
-    short = ("image.side=short", "image.rounding=down", "image.filter=bilinear", "network.odd=floor")
-    area = ("image.side=area", "image.rounding=up", "image.filter=pyramid_reduce", "network.odd=ceil")
+    short = ("image.side=short", "image.rounding=down", "image.filter=early_pillow_bilinear", "network.odd=floor")
+    area = (
+        "image.side=area",
+        "image.rounding=up",
+        "image.filter=pyramid_reduce",
+        "image.eight_bit=true",
+        "network.odd=ceil",
+    )
     return [
         experiments.Cell("notebook", (*fixed, *short)),
         experiments.Cell("neural_image_synthesis", (*fixed, *area)),

@@ -62,7 +62,7 @@ def _skimage(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _bilinear(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bilinear between neighbors, no smoothing: tf.image.resize, and what Pillow's bilinear was before version 2.7."""
+    """Bilinear between neighbors, no smoothing: tf.image.resize."""
     return skimage.transform.resize(
         rgb, (height, width), order=1, mode="edge", anti_aliasing=False, preserve_range=True
     )
@@ -104,9 +104,18 @@ def _pillow(resample: Image.Resampling) -> Callable[[np.ndarray, int, int], np.n
     return filtered
 
 
+def _early_pillow(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Pillow's bilinear before version 2.7, which its affine map still is: no smoothing, cut to whole steps."""
+    picture = Image.fromarray(np.rint(rgb).astype(np.uint8))
+    scale = (rgb.shape[1] / width, 0, 0, 0, rgb.shape[0] / height, 0)
+    drawn = picture.transform((width, height), Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)
+    return np.asarray(drawn, np.float64)
+
+
 FILTERS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
     "skimage": _skimage,
     "bilinear": _bilinear,
+    "early_pillow_bilinear": _early_pillow,
     "area": _area,
     "pyramid_reduce": _pyramid_reduce,
     "pillow_nearest": _pillow(Image.Resampling.NEAREST),

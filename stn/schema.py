@@ -108,7 +108,8 @@ class Image:
     shape: list[int] | None = None  # [height, width] of the result; null: the content's by the rule above
     filter: str = one_of(  # how pictures are resized: stn/resizing.py, FILTERS
         "skimage",
-        *("skimage", "bilinear", "area", "pyramid_reduce", "pillow_nearest", "pillow_bilinear", "pillow_bicubic"),
+        *("skimage", "bilinear", "early_pillow_bilinear", "area", "pyramid_reduce"),
+        *("pillow_nearest", "pillow_bilinear", "pillow_bicubic"),
     )
     eight_bit: bool = (
         False  # resized pictures are rounded to whole steps of 0-255, as those of programs that use Pillow

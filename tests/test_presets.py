@@ -516,8 +516,8 @@ TABLE = {
         "vgg19 rescaled", "avg ceil", *AREA, "pyramid_reduce", ("noise", "normal", 1.0), ("torch_lbfgs", 100), 2000,
         False, {"relu4_2": 1e6}, EACH(GATYS, 2e8)),
     "gatys_released": Row(
-        "vgg19", "max floor", (512, 682), (512, 646), (512, 682), "bilinear", CONTENT, ("torch_lbfgs", 100), 500, False,
-        {"relu4_2": 1}, EACH(GATYS, 1e3)),
+        "vgg19", "max floor", (512, 682), (512, 646), (512, 682), "early_pillow_bilinear", CONTENT,
+        ("torch_lbfgs", 100), 500, False, {"relu4_2": 1}, EACH(GATYS, 1e3)),
     "johnson2016": Row(
         "vgg16", "max ceil", *LONG, "area", ("noise", "normal", 1.0), ("torch_lbfgs", 100), 500, True,
         {"relu2_2": 1}, EACH(JOHNSON, 5)),
