@@ -8,7 +8,7 @@ import pytest
 from stn import optimize
 from stn.config import Optimizer
 from stn.objective import Terms
-from stn.optimize.free import Limits
+from stn.optimize.limits import Limits
 from stn.optimize.spectrum import Spectrum
 from stn.optimize.stepwise_lbfgs import Memory
 

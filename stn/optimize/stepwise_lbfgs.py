@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stn.optimize.free import Limits
+from stn.optimize.limits import Limits
 from stn.optimize.search import Search, Stop
 from stn.optimize.spectrum import Spectrum
 

@@ -12,7 +12,7 @@ class Limits:
 
     Up to a margin from a limit the variable is the pixel; from there on the pixel nears the limit by an exponential
     that continues value and slope. Clipping a step moves single pixels against the rest of it, where style losses are
-    curved most: docs/time_to_quality.md has a run that lost half its speed to 0.2 % of the pixels.
+    curved most: docs/time_to_quality.md has a run that 0.2 % of the pixels held up so.
     """
 
     def __init__(self, limits: tuple[np.ndarray, np.ndarray] | None) -> None:
