@@ -87,9 +87,12 @@ def timed_self(picture: Path) -> float:
 
 def reference(settings: config.Config, evaluations: int, path: Path) -> None:
     """Minimize neural-style-pt's objective in PyTorch and write the picture, clipped as its `deprocess` does."""
-    import torch
-    from torch import nn
-    from torch.nn.functional import mse_loss
+    try:
+        import torch
+        from torch import nn
+        from torch.nn.functional import mse_loss
+    except ImportError as error:
+        raise errors.InputError("time_to_picture.py: PyTorch is missing; pip install -e '.[bench]'") from error
 
     weights, sized = matconvnet.load(inputs.weights(settings)), pictures.read(settings).at(1.0)
     assert sized.content is not None

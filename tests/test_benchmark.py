@@ -44,6 +44,7 @@ def test_a_size_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_reference_of_time_to_picture_takes_torchs_steps_on_our_objective(run, small, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
     typed = [*small, "image.size_px=48", "objective.style_layers=[relu1_1,relu2_1,relu3_1]"]
     picture, script = tmp_path / "theirs.png", SCRIPT.with_name("time_to_picture.py")
     command = [sys.executable, str(script), *typed, "--evaluations", "8", "--reference", str(picture)]
@@ -58,6 +59,7 @@ def test_the_reference_of_time_to_picture_takes_torchs_steps_on_our_objective(ru
 
 @pytest.mark.skipif("STN_LONG" not in os.environ, reason="five processes; STN_LONG=1")
 def test_time_to_picture_gives_ours_as_many_evaluations_as_it_needs(small) -> None:
+    pytest.importorskip("torch")
     typed = [*small, "image.size_px=48", "objective.style_layers=[relu1_1,relu2_1,relu3_1]", "--evaluations", "8"]
     script = [sys.executable, str(SCRIPT.with_name("time_to_picture.py"))]
     found = json.loads(subprocess.run([*script, *typed], capture_output=True, check=True).stdout)

@@ -27,7 +27,7 @@ class Limits:
             return variables, 1.0
         near, beyond = self._split(variables)
         slope = np.exp(-np.abs(beyond))
-        return near + np.copysign(self._margin.astype(np.float32) * (1 - slope), beyond), slope
+        return near + np.copysign(self._margin * (1 - slope), beyond), slope
 
     def variables(self, image: np.ndarray) -> np.ndarray:
         """The variables of an image; a pixel beyond its limits, or at one, counts as one just inside."""
