@@ -40,7 +40,7 @@ def main() -> None:
 def compared(overrides: list[str], arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Seconds of both processes, evaluations of ours, and the loss that both pictures have."""
     theirs = folder / "reference.png"
-    seconds: dict[str, list[float]] = {"reference_s": [timed_self(theirs)], "ours_s": []}
+    seconds: dict[str, list[float]] = {"reference_s": [referred(theirs)], "ours_s": []}
     # Our loss of their picture: a run that starts at it and is evaluated once.
     stylized([*overrides, "init=file", f"init.path={theirs}", "optimizer.max_evaluations=1"], folder / "theirs")
     goal = runs.Run(folder / "theirs").summary["picture/loss/total"]
@@ -55,10 +55,8 @@ def compared(overrides: list[str], arguments: argparse.Namespace, folder: Path) 
     needed = int(reached[0]) + 1
     for number in range(arguments.repetitions):
         if number:
-            seconds["reference_s"].append(timed_self(theirs))
-        began = time.perf_counter()
-        stylized([*ours, f"optimizer.max_evaluations={needed}"], folder / f"ours{number}")
-        seconds["ours_s"].append(time.perf_counter() - began)
+            seconds["reference_s"].append(referred(theirs))
+        seconds["ours_s"].append(stylized([*ours, f"optimizer.max_evaluations={needed}"], folder / f"ours{number}"))
     medians = {name: statistics.median(found) for name, found in seconds.items()}
     return {
         "evaluations": [arguments.evaluations, needed],
@@ -69,19 +67,19 @@ def compared(overrides: list[str], arguments: argparse.Namespace, folder: Path) 
     }
 
 
-def stylized(overrides: list[str], folder: Path) -> None:
-    run([str(STYLIZE), *overrides, f"hydra.run.dir={folder}"])
+def stylized(overrides: list[str], folder: Path) -> float:
+    return run([str(STYLIZE), *overrides, f"hydra.run.dir={folder}"])
 
 
-def run(command: list[str]) -> None:
-    """Another Python; its own line has said what went wrong."""
+def referred(picture: Path) -> float:
+    return run([*sys.argv, "--reference", str(picture)])
+
+
+def run(command: list[str]) -> float:
+    """Seconds of another Python; if it fails, its own line has said what went wrong."""
+    began = time.perf_counter()
     if subprocess.run([sys.executable, *command], check=False, stdout=subprocess.DEVNULL).returncode:
         raise errors.InputError(f"{Path(command[0]).name} ended with an error; its line stands above")
-
-
-def timed_self(picture: Path) -> float:
-    began = time.perf_counter()
-    run([*sys.argv, "--reference", str(picture)])
     return time.perf_counter() - began
 
 

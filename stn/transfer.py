@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from scipy.fft import set_workers
 
 from stn import (
     backend,
@@ -104,17 +103,16 @@ def _minimize(
     watch: tracking.Watch,
     network: Network,
 ) -> optimize.Outcome:
-    with set_workers(settings.threads or -1):  # the cosines of `spectral_lbfgs`
-        return optimize.minimize(
-            loss.value_and_grad,
-            state,
-            dataclasses.replace(settings.optimizer, max_evaluations=level.max_evaluations),
-            on_evaluation=watch.on_evaluation,
-            on_checkpoint=watch.on_checkpoint,
-            interrupted=watch.interrupted,
-            limits=(0 - network.mean_pixel, 255 - network.mean_pixel),
-            unit=np.array(settings.image.pixel_unit),
-        )
+    return optimize.minimize(
+        loss.value_and_grad,
+        state,
+        dataclasses.replace(settings.optimizer, max_evaluations=level.max_evaluations),
+        on_evaluation=watch.on_evaluation,
+        on_checkpoint=watch.on_checkpoint,
+        interrupted=watch.interrupted,
+        limits=(0 - network.mean_pixel, 255 - network.mean_pixel),
+        unit=np.array(settings.image.pixel_unit),
+    )
 
 
 def _finish(
