@@ -1,7 +1,7 @@
-"""Three kinds of L-BFGS on nine problems: ours, 27 cells. python experiments/optimizers.py, then with init=noise
+"""Three kinds of L-BFGS on nine problems: ours, 36 cells. python experiments/optimizers.py, then with init=noise
 
-Three pairs of pictures times three objectives: the best total so far over evaluations, and a table of how soon ours has
-the loss of the pictures that the others end with (docs/time_to_quality.md).
+Three pairs of pictures times three objectives: the best total so far over evaluations, and a table of how soon ours,
+alone and after coarse levels, has the loss of the pictures that the others end with (docs/time_to_quality.md).
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, files, runs, tables
+from stn import config, experiments, figures, files, runs, tables, underway
 
 OBJECTIVES = {"gatys_released": "vgg19_q8", "gatys2016": "vgg19_q8", "johnson2016": "vgg16"}  # preset: its network
 OPTIMIZERS = {
@@ -18,7 +18,9 @@ OPTIMIZERS = {
     "SciPy-10": ("optimizer=lbfgs", "optimizer.restart_every=null"),
     "Torch-100": ("optimizer=torch_lbfgs",),  # the authors' code, neural-style and neural-style-pt
     "spectral": ("optimizer=spectral_lbfgs",),
+    "spectral-coarse": ("optimizer=spectral_lbfgs", "pyramid=quarter"),
 }
+OTHERS, OURS = list(OPTIMIZERS)[:2], list(OPTIMIZERS)[2:]
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
@@ -40,39 +42,56 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
             for column, preset in enumerate(OBJECTIVES):
                 axis = axes[row][column]
                 for name in OPTIMIZERS:
-                    totals = finished[f"{content}-{style}-{preset}-{name}"].metrics["loss/total"]
-                    axis.plot(np.fmin.accumulate(totals), label=name, linewidth=1)
+                    axis.plot(*course(finished[f"{content}-{style}-{preset}-{name}"]), label=name, linewidth=1)
                 axis.set(yscale="log", title=preset if row == 0 else "", xlabel="evaluation" if row == 2 else "")
             axes[row][0].set_ylabel(f"{content}, {style}")
         axes[0][0].legend()
     return figure
 
 
+def course(run: runs.Run) -> tuple[np.ndarray, np.ndarray]:
+    """The best total so far at full size over evaluations; one at a coarse level counts by its share of the pixels."""
+    totals = run.metrics["loss/total"]
+    level = np.asarray(run.metrics.get("level", np.zeros(len(totals)))).astype(int)
+    spent = np.cumsum(np.square([scale for scale, _ in underway.levels(run.settings)])[level])
+    return spent[level == level[-1]], np.fmin.accumulate(totals[level == level[-1]])
+
+
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """The last totals, the optimizer's and the picture's own, and how soon ours is as low as each other picture."""
-    rows = [["pictures", "objective", "optimizer", "last total", "picture's own", "ours as low after", "share"]]
-    shares: dict[str, list[float]] = {"SciPy-10": [], "Torch-100": []}
+    """The last totals, the optimizer's and the picture's own, and how soon ours are as low as each other picture."""
+    rows = [["pictures", "objective", "optimizer", "last total", "picture's own", *(f"{name} after" for name in OURS)]]
+    shares: dict[tuple[str, str], list[float]] = {(other, name): [] for other in OTHERS for name in OURS}
     for content, style in experiments.PAIRS:
         for preset in OBJECTIVES:
-            ours = np.fmin.accumulate(finished[f"{content}-{style}-{preset}-spectral"].metrics["loss/total"])
-            for name in OPTIMIZERS:
-                run = finished[f"{content}-{style}-{preset}-{name}"]
+            of = {name: finished[f"{content}-{style}-{preset}-{name}"] for name in OPTIMIZERS}
+            for name, run in of.items():
                 last, own = run.summary["loss/total"], run.summary["picture/loss/total"]
                 when = ["", ""]
-                if name in shares:
-                    reached = np.flatnonzero(ours <= own)  # ours stays in 0-255, so that its totals are its pictures'
-                    shares[name].append((reached[0] + 1) / len(run.metrics["evaluation"]) if len(reached) else np.inf)
-                    when = [str(reached[0] + 1) if len(reached) else "not reached", f"{shares[name][-1]:.2f}"]
+                if name in OTHERS:
+                    # Ours stay in 0-255, so that their totals are their pictures'.
+                    after = [_spent_until(own, *course(of[each])) for each in OURS]
+                    for each, evaluations in zip(OURS, after, strict=True):
+                        shares[name, each].append(evaluations / len(run.metrics["evaluation"]))
+                    when = ["not reached" if np.isinf(each) else f"{each:.0f}" for each in after]
                 rows.append([f"{content}, {style}", preset, name, f"{last:.4g}", f"{own:.4g}", *when])
-    rows += [["median", "", name, "", "", "", f"{np.median(found):.2f}"] for name, found in shares.items()]
+    for other in OTHERS:
+        found = [shares[other, name] for name in OURS]
+        shown = [f"{np.median(each):.2f} ({min(each):.2f} to {max(each):.2f})" for each in found]
+        rows.append(["median of the shares", "", other, "", "", *shown])
     files.write_text(folder / "table.md", tables.markdown(rows))
+
+
+def _spent_until(loss: float, spent: np.ndarray, totals: np.ndarray) -> float:
+    reached = np.flatnonzero(totals <= loss)
+    return float(spent[reached[0]]) if len(reached) else np.inf
 
 
 EXPERIMENT = experiments.Experiment(
     "optimizers",
     "Ours: the best total loss so far over evaluations: SciPy's L-BFGS with a history of 10, Torch's without a line "
-    "search and a history of 100, ours with a step length for each band of frequencies. table.md says how soon ours "
-    "has the loss of the others' last pictures. Ours keeps pixels in 0-255; the others do not, and are clipped after.",
+    "search and a history of 100, ours with a step length for each band of frequencies, alone and after 60 evaluations "
+    "at a quarter and 60 at half of the sides, which count by their pixels. table.md says how soon ours have the loss "
+    "of the others' last pictures. Ours keep pixels in 0-255; the others do not, and are clipped after.",
     ("init=content", "image.size_px=192", "image.side=long", "optimizer.max_evaluations=500"),
     cells,
     draw,

@@ -256,9 +256,9 @@ def test_a_configuration_without_the_schema_is_refused() -> None:
 
 
 def test_the_settings_as_plain_values_survive_json() -> None:
-    plain = config.to_dict(config.compose("init=noise", "pyramid=half"))
+    plain = config.to_dict(config.compose("init=noise", "pyramid=quarter"))
     assert json.loads(json.dumps(plain)) == plain
-    assert plain["pyramid"]["levels"][0]["scale"] == 0.5
+    assert plain["pyramid"]["levels"][0]["scale"] == 0.25
     assert math.isclose(sum(layer["weight"] for layer in plain["objective"]["style_layers"]), 1)
 
 

@@ -8,6 +8,7 @@ import json
 import runpy
 import shutil
 import time
+import types
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ CELLS = {
     "what_matters": 3 * 7 + (15 + 2) * 3 * 3,  # the preset; changes, of which noise has three seeds
     "convolution": 2,
     "pooling": 2,
-    "optimizers": 3 * 3 * 3,  # pairs, objectives, optimizers
+    "optimizers": 3 * 3 * 4,  # pairs, objectives, optimizers
     "printed_ratio": 2 * 4,  # readings of eq. (1), α/β
     "authors_curve": 2,  # the programs that printed their losses
     "edges": 2,  # without and with smoothness
@@ -462,3 +463,17 @@ def test_an_experiment_takes_no_options(option: str, monkeypatch, capsys) -> Non
     assert typed(monkeypatch, option, "image.size_px=64") == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {option}: ") and "sweeps for itself" in line
+
+
+def test_evaluations_of_a_coarse_level_count_by_their_pixels_and_its_losses_not_at_all() -> None:
+    course = runpy.run_path(str(FOLDER / "optimizers.py"))["course"]
+    levels = [{"scale": 0.5, "max_evaluations": 2}]
+    run = types.SimpleNamespace(
+        metrics={"loss/total": np.array([1.0, 2.0, 9.0, 5.0, 7.0]), "level": np.array([0.0, 0.0, 1.0, 1.0, 1.0])},
+        settings={"pyramid": {"levels": levels}, "optimizer": {"max_evaluations": 3}},
+    )
+    spent, best = course(run)
+    assert spent.tolist() == [1.5, 2.5, 3.5] and best.tolist() == [9.0, 5.0, 5.0]
+    run.settings["pyramid"]["levels"], run.metrics = [], {"loss/total": np.array([3.0, 4.0])}
+    spent, best = course(run)
+    assert spent.tolist() == [1.0, 2.0] and best.tolist() == [3.0, 3.0]
