@@ -108,6 +108,11 @@ def test_the_printed_ratios_are_those_of_the_cells() -> None:
     for name, expected in ratios.items():
         found = [alpha_over_beta(settings) for settings in composed(name).values()]
         assert found == pytest.approx(expected), name
+    for name in ("artworks", "content_layer", "initialization", "photorealism"):
+        sixfold = experiments.compose(load(name), ["objective.style_weight=1.66667e8"])
+        assert [alpha_over_beta(cell) for cell in sixfold.values()] == pytest.approx(
+            [6 * ratio for ratio in ratios[name]], rel=1e-4
+        )
 
 
 def test_what_two_experiments_have_in_common_is_the_same_to_the_last_setting() -> None:
