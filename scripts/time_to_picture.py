@@ -1,9 +1,8 @@
 """Time whole processes to pictures of one loss, ours beside PyTorch's: python scripts/time_to_picture.py
 
 The reference is a program as neural-style-pt is built: modules in PyTorch, torch.optim.LBFGS with a history of 100, its
-default objective, from the photograph. Ours begins at a quarter and at half of the sides and then gets the number of
-evaluations after which it first was as low as the reference's picture. Both are then timed from command to file, in
-turns. Needs pip install -e '.[bench]'.
+default objective, from the photograph. Ours gets the number of evaluations after which it first was as low as the
+reference's picture. Both are then timed from command to file, in turns. Needs pip install -e '.[bench]'.
 """
 
 import argparse
@@ -39,17 +38,16 @@ def main() -> None:
 
 
 def compared(overrides: list[str], arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
-    """Seconds of both processes, evaluations at full size, and the loss that both pictures have."""
+    """Seconds of both processes, evaluations of ours, and the loss that both pictures have."""
     theirs = folder / "reference.png"
     seconds: dict[str, list[float]] = {"reference_s": [referred(theirs)], "ours_s": []}
     # Our loss of their picture: a run that starts at it and is evaluated once.
     stylized([*overrides, "init=file", f"init.path={theirs}", "optimizer.max_evaluations=1"], folder / "theirs")
     goal = runs.Run(folder / "theirs").summary["picture/loss/total"]
-    ours = [*overrides, "optimizer=spectral_lbfgs", "pyramid=quarter"]
+    ours = [*overrides, "optimizer=spectral_lbfgs"]
     for budget in (arguments.evaluations // 4, arguments.evaluations // 2, arguments.evaluations):
         stylized([*ours, f"optimizer.max_evaluations={budget}"], folder / "search")  # it goes on where it was
-        metrics = runs.read_metrics(folder / "search" / runs.METRICS)
-        reached = np.flatnonzero(metrics["loss/total"][metrics["level"] == metrics["level"][-1]] <= goal)
+        reached = np.flatnonzero(runs.read_metrics(folder / "search" / runs.METRICS)["loss/total"] <= goal)
         if len(reached):
             break
     else:
