@@ -5,6 +5,7 @@ import io
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import warnings
@@ -45,7 +46,9 @@ class Ended(NamedTuple):
 
 @pytest.fixture(scope="session", autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """An empty cache, and no W&B account, whatever the developer's own environment holds."""
+    """An empty cache, no W&B account and a Ctrl-C that is heard, whatever the developer's own environment holds."""
+    # A shell that starts the tests in the background ignores SIGINT, and every process would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tmp_path_factory.mktemp("isolated")
     (home / "netrc").touch(mode=0o600)
     with pytest.MonkeyPatch.context() as patch:
