@@ -112,6 +112,7 @@ def _minimize(
         interrupted=watch.interrupted,
         limits=(0 - network.mean_pixel, 255 - network.mean_pixel),
         unit=np.array(settings.image.pixel_unit),
+        periodic=settings.network.border == "wrap",
     )
 
 

@@ -53,11 +53,40 @@ def gaussian(length: int, deviation: float = 4.0) -> np.ndarray:
 AVERAGE = np.kron(gaussian(HEIGHT), gaussian(WIDTH))
 
 
-def test_coefficients_are_the_cosine_transform_of_opponent_colors():
-    spectrum, image = Spectrum(HEIGHT, WIDTH), RNG.normal(0, 50, N).astype(np.float32)
+def hartley(length: int) -> np.ndarray:
+    """Hartley's orthonormal transform as a matrix: cosine plus sine."""
+    angle = 2 * np.pi * np.outer(range(length), range(length)) / length
+    return (np.cos(angle) + np.sin(angle)) / np.sqrt(length)
+
+
+@pytest.mark.parametrize(("periodic", "transform"), [(False, cosine), (True, hartley)])
+def test_coefficients_are_the_transform_of_opponent_colors(periodic, transform):
+    spectrum, image = Spectrum(HEIGHT, WIDTH, periodic), RNG.normal(0, 50, N).astype(np.float32)
+    T = np.einsum("ui,vj,ca->uvcija", transform(HEIGHT), transform(WIDTH), np.array(COLORS)).reshape(N, N)
     np.testing.assert_allclose(T @ T.T, np.eye(N), atol=1e-12)
     np.testing.assert_allclose(spectrum.coefficients(image), T @ image, atol=1e-3)
     np.testing.assert_allclose(spectrum.image(spectrum.coefficients(image)).ravel(), image, atol=1e-3)
+    assert spectrum.coefficients(image).dtype == np.float32
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_a_periodic_picture_has_no_side_that_the_steps_know_of(periodic):
+    """A loss that does not change when the picture is moved around, minimized from a picture and from it moved."""
+
+    def loss(image: np.ndarray) -> tuple[Terms, np.ndarray]:
+        rows, columns = np.roll(image, 1, 1) - image, np.roll(image, 1, 2) - image
+        gradient = 8 * (np.roll(rows, -1, 1) - rows + np.roll(columns, -1, 2) - columns) + (image - 30) * image**2 / 99
+        value = 4 * (rows**2 + columns**2).sum() + (image**4 / 4 - 10 * image**3).sum() / 99
+        return Terms(value, value, 0.0, 0.0, {}), gradient
+
+    start = RNG.normal(20, 9, (1, 16, 24, 3))
+    settings = Optimizer(name="spectral_lbfgs", max_evaluations=15, history=5)
+    found, moved = (
+        optimize.minimize(loss, optimize.State(image), settings, lambda *_: None, periodic=periodic).image
+        for image in (start, np.roll(start, (5, 7), (1, 2)))
+    )
+    alike = np.allclose(np.roll(found, (5, 7), (1, 2)), moved, atol=1e-2)
+    assert alike == periodic and np.abs(found - start).max() > 5
 
 
 def test_energy_is_the_sum_of_squares_of_each_band_and_color():

@@ -41,6 +41,7 @@ def minimize(
     interrupted: Callable[[], str | None] = lambda: None,
     limits: tuple[np.ndarray, np.ndarray] | None = None,
     unit: np.ndarray | float = 1.0,
+    periodic: bool = False,
 ) -> Outcome:
     """Minimize over images from `state`: a new one, `State(image)`, or that of an earlier run.
 
@@ -51,11 +52,14 @@ def minimize(
     the network takes them: 0 and 255 less its mean pixel.
 
     The optimizer works on the image divided by `unit` [3], since a learning rate means a step in the pixels of its
-    source: with pixels from 0 to 1 there, the unit is 255. Raises InputError if the first loss is not finite.
+    source: with pixels from 0 to 1 there, the unit is 255. `periodic` tells `spectral_lbfgs` that opposite sides of the
+    picture meet. Raises InputError if the first loss is not finite.
     """
     bounds = limits if settings.bounds else None
     pixel_unit = np.asarray(unit, dtype=np.float64)
-    search = Search(value_and_grad, state, settings, on_evaluation, on_checkpoint, interrupted, bounds, pixel_unit)
+    search = Search(
+        value_and_grad, state, settings, on_evaluation, on_checkpoint, interrupted, bounds, pixel_unit, periodic
+    )
     reason = _run(search)
     return Outcome(*state.found, state.index, state.iterations, state.seconds, reason)
 

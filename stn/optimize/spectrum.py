@@ -1,7 +1,7 @@
 """How curved a loss is in each color and frequency, and at each place: H0 of `spectral_lbfgs`."""
 
 import numpy as np
-from scipy.fft import dctn, idctn
+from scipy.fft import dctn, fft, fftfreq, idctn
 from scipy.ndimage import gaussian_filter
 
 # Frequencies up to 1/256 of a cycle a pixel are in the first band; from there on there are 1.5 bands an octave.
@@ -19,12 +19,16 @@ OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [-1, 2, -1]]) / np.sqrt([[3], [2], [
 
 
 class Spectrum:
-    """Images [h, w, 3] as coefficients [n], float32: the orthonormal DCT-II of opponent colors, each in a band."""
+    """Images [h, w, 3] as coefficients [n], float32, of opponent colors, each in a band of frequencies.
 
-    def __init__(self, height: int, width: int) -> None:
-        self._shape = (height, width, 3)
-        vertical, horizontal = np.arange(height)[:, None] / (2 * height), np.arange(width) / (2 * width)
-        octaves = np.log2(np.maximum(np.hypot(vertical, horizontal), LOWEST_FREQUENCY) / LOWEST_FREQUENCY)
+    Orthonormal: the DCT-II, or Hartley's transform of a picture that is `periodic`, whose opposite sides meet; with the
+    DCT-II, which knows no neighbor beyond a side, they would never come to fit.
+    """
+
+    def __init__(self, height: int, width: int, periodic: bool = False) -> None:
+        self._shape, self._periodic = (height, width, 3), periodic
+        vertical, horizontal = (np.abs(fftfreq(n)) if periodic else np.arange(n) / (2 * n) for n in (height, width))
+        octaves = np.log2(np.maximum(np.hypot(vertical[:, None], horizontal), LOWEST_FREQUENCY) / LOWEST_FREQUENCY)
         band = (BANDS_PER_OCTAVE * octaves).astype(np.intp)
         self._band = (3 * band[:, :, None] + np.arange(3)).ravel()  # [n], one number a band and color
         self._places, self._root = np.empty(0), np.empty(0)
@@ -63,7 +67,8 @@ class Spectrum:
     def _root_of_places(self, places: np.ndarray) -> np.ndarray:
         """R^½ [h, w, 1]; kept, since several evaluations follow with the same sums."""
         if self._places is not places:
-            of_s, of_y = (gaussian_filter(each, NEIGHBORHOOD) for each in places)
+            mode = "wrap" if self._periodic else "reflect"
+            of_s, of_y = (gaussian_filter(each, NEIGHBORHOOD, mode=mode) for each in places)
             R = np.sqrt(np.divide(of_s, of_y, out=np.ones_like(of_s), where=of_y > 0))
             self._root = np.sqrt(np.clip(R, 1 / LARGEST_PLACE, LARGEST_PLACE))[:, :, None]
             self._places = places
@@ -71,11 +76,13 @@ class Spectrum:
 
     def coefficients(self, image: np.ndarray) -> np.ndarray:
         """The coefficients [n] of an image [n]."""
-        return dctn(image.reshape(self._shape) @ self._to, axes=(0, 1), norm="ortho").ravel()
+        colors = image.reshape(self._shape) @ self._to
+        return (_hartley(colors) if self._periodic else dctn(colors, axes=(0, 1), norm="ortho")).ravel()
 
     def image(self, coefficients: np.ndarray) -> np.ndarray:
         """The image [h, w, 3] of coefficients [n]."""
-        return idctn(coefficients.reshape(self._shape), axes=(0, 1), norm="ortho") @ self._from
+        found = coefficients.reshape(self._shape)
+        return (_hartley(found) if self._periodic else idctn(found, axes=(0, 1), norm="ortho")) @ self._from
 
     def energy(self, coefficients: np.ndarray) -> np.ndarray:
         """The sum of squares in each band and color, [3 · bands]."""
@@ -84,3 +91,11 @@ class Spectrum:
     def spread(self, values: np.ndarray) -> np.ndarray:
         """A number a band and color, [3 · bands], for each coefficient, [n] float32."""
         return values.astype(np.float32)[self._band]
+
+
+def _hartley(values: np.ndarray) -> np.ndarray:
+    """Along rows and columns in turn, orthonormal; it is its own inverse."""
+    for axis in (0, 1):
+        transformed = fft(values, axis=axis, norm="ortho")
+        values = transformed.real - transformed.imag
+    return values
