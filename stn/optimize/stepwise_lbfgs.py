@@ -100,7 +100,7 @@ def minimize(search: Search) -> None:
     """
     state, settings, unit, shape = search.state, search.settings, search.unit, search.state.image.shape
     limits = Limits(search.limits)
-    spectrum = Spectrum(*shape[1:3], periodic=search.periodic) if settings.name == "spectral_lbfgs" else None
+    spectrum = Spectrum(shape[1], shape[2], search.periodic) if settings.name == "spectral_lbfgs" else None
     grows_for = min(GROWS_FOR, settings.history)
     memory = Memory(**state.memory) if "variables" in state.memory else None  # earlier versions' was of pixels
     variables = memory.variables + unit * memory.step.reshape(shape) if memory else limits.variables(state.image)
