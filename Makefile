@@ -25,9 +25,9 @@ check: .venv/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every figure, small (authors_curve has the size of what it is compared with), two runs at a time; SIZE=384
-# EVALUATIONS=150 is the committed set (docs/figures.md). A second call computes nothing. Anything else by
-# FIGURES="image.size_px=512 network=vgg19" make figures.
+# Every figure, small (authors_curve has the size of what it is compared with), two runs at a time, or one with AT_ONCE=.
+# Larger: SIZE=384 EVALUATIONS=150; the committed ones have a command each in docs/figures.md. A second call computes
+# nothing. Anything else by FIGURES="image.size_px=512 network=vgg19" make figures.
 SIZE ?= 192
 EVALUATIONS ?= 80
 AT_ONCE ?= hydra/launcher=joblib_local hydra.launcher.n_jobs=2

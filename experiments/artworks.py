@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from stn import config, experiments, figures, runs
 
 # CVPR 2016, figure 3: painting, α/β. (arXiv, figure 2: 1e-3 for B to D, 1e-4 for E and F.) They belong to the preset's
-# 1e-3; where another style weight is typed, all move alike.
+# 1e-3: with other weights typed all move alike.
 PAINTINGS = {
     "B": ("shipwreck", 1e-3),
     "C": ("starry_night", 8e-4),
@@ -46,7 +46,7 @@ def _panels(finished: dict[str, runs.Run]) -> list[figures.Panel]:
 EXPERIMENT = experiments.Experiment(
     "artworks",
     "Gatys et al. 2016, figure 3: A the photograph (Neckarfront); B The Shipwreck of the Minotaur, C The Starry Night, "
-    "D Der Schrei, E Femme nue assise, F Composition VII; α/β = 1e-3, 8e-4, 5e-3, 5e-4, 5e-4. "
+    "D Der Schrei, E Femme nue assise, F Composition VII; α/β in the paper: 1e-3, 8e-4, 5e-3, 5e-4, 5e-4. "
     "From the photograph, as the authors' later programs start; the paper starts from noise.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content"),
     cells,

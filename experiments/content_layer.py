@@ -20,8 +20,8 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 EXPERIMENT = experiments.Experiment(
     "content_layer",
     "Gatys et al. 2016, figure 5: content matched on conv2_2 keeps the photograph's detail under the painting's "
-    "texture; on conv4_2 the two merge. α/β = 1e-3, from the photograph. The painting is The Starry Night, not the "
-    "paper's Jesuiten III.",
+    "texture; on conv4_2 the two merge. α/β = 1e-3 in the paper, from the photograph. The painting is The Starry "
+    "Night, not the paper's Jesuiten III.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content", "style=starry_night"),
     cells,
     draw,

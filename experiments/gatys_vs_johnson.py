@@ -2,8 +2,7 @@
 
 Six choices of layers under one loss, one network and one budget, each with seven α/β on three pairs of pictures; from
 noise three seeds as well. A choice is a front, style measure against content measure, not a point (docs/measures.md).
-100 evaluations at 256 px: about 33 minutes on two idle cores, from noise three times that; at 128 px with 60
-evaluations, as `make figures` has it, about 10.
+100 evaluations at 256 px: about 33 minutes on two idle cores, from noise three times that.
 """
 
 from pathlib import Path

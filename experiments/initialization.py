@@ -24,8 +24,9 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 
 EXPERIMENT = experiments.Experiment(
     "initialization",
-    "Gatys et al. 2016, figure 6: started from A the content, B the style, C four white noise images; α/β = 1e-3. "
-    "Content and style bias the result's layout, the noise seeds differ in detail only. The painting is our choice.",
+    "Gatys et al. 2016, figure 6: started from A the content, B the style, C four white noise images; α/β = 1e-3 in "
+    "the paper. Content and style bias the result's layout, the noise seeds differ in detail only. The painting is our "
+    "choice.",
     ("preset=gatys2016", "network=vgg19_q8", "style=starry_night"),
     cells,
     draw,

@@ -43,7 +43,11 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
                 axis = axes[row][column]
                 for name in OPTIMIZERS:
                     axis.plot(*course(finished[f"{content}-{style}-{preset}-{name}"]), label=name, linewidth=1)
-                axis.set(yscale="log", title=preset if row == 0 else "", xlabel="evaluation" if row == 2 else "")
+                axis.set(
+                    yscale="log",
+                    title=preset if row == 0 else "",
+                    xlabel="evaluations at full size" if row == 2 else "",
+                )
             axes[row][0].set_ylabel(f"{content}, {style}")
         axes[0][0].legend()
     return figure
@@ -58,26 +62,29 @@ def course(run: runs.Run) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """The last totals, the optimizer's and the picture's own, and how soon ours are as low as each other picture."""
-    rows = [["pictures", "objective", "optimizer", "last total", "picture's own", *(f"{name} after" for name in OURS)]]
-    shares: dict[tuple[str, str], list[float]] = {(other, name): [] for other in OTHERS for name in OURS}
+    """The last totals, the optimizer's and the picture's own, and after how many evaluations ours are as low as these.
+
+    Ours stay in 0-255, so that their totals are their pictures'.
+    """
+    goals = {"total": "loss/total", "picture": "picture/loss/total"}
+    rows = [["pictures", "objective", "optimizer", "last total", "picture's own"]]
+    rows[0] += [f"{name} as its {goal}" for goal in goals for name in OURS]
+    shares: dict[str, list[list[float]]] = {name: [] for name in OTHERS}
     for content, style in experiments.PAIRS:
         for preset in OBJECTIVES:
             of = {name: finished[f"{content}-{style}-{preset}-{name}"] for name in OPTIMIZERS}
             for name, run in of.items():
-                last, own = run.summary["loss/total"], run.summary["picture/loss/total"]
-                when = ["", ""]
+                losses = [run.summary[key] for key in goals.values()]
+                after: list[float] = []
                 if name in OTHERS:
-                    # Ours stay in 0-255, so that their totals are their pictures'.
-                    after = [_spent_until(own, *course(of[each])) for each in OURS]
-                    for each, evaluations in zip(OURS, after, strict=True):
-                        shares[name, each].append(evaluations / len(run.metrics["evaluation"]))
-                    when = ["not reached" if np.isinf(each) else f"{each:.0f}" for each in after]
-                rows.append([f"{content}, {style}", preset, name, f"{last:.4g}", f"{own:.4g}", *when])
-    for other in OTHERS:
-        found = [shares[other, name] for name in OURS]
-        shown = [f"{np.median(each):.2f} ({min(each):.2f} to {max(each):.2f})" for each in found]
-        rows.append(["median of the shares", "", other, "", "", *shown])
+                    after = [_spent_until(loss, *course(of[each])) for loss in losses for each in OURS]
+                    shares[name].append([each / len(run.metrics["evaluation"]) for each in after])
+                shown = ["not reached" if np.isinf(each) else f"{each:.0f}" for each in after] or [""] * 4
+                rows.append([f"{content}, {style}", preset, name, *(f"{loss:.4g}" for loss in losses), *shown])
+    for name, found in shares.items():
+        for label, of_all in (("least", np.min), ("median", np.median), ("most", np.max)):
+            shown = [f"{value:.2f}" for value in of_all(found, axis=0)]
+            rows.append([f"{label} share of its evaluations", "", name, "", "", *shown])
     files.write_text(folder / "table.md", tables.markdown(rows))
 
 

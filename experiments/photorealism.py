@@ -6,7 +6,7 @@ from stn import config, experiments, figures, runs
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
-    # α/β = 1e-2, with the preset's style weight, which gives 1e-3; another that is typed moves it alike.
+    # α/β = 1e-2 with the preset's weights, which give 1e-3; with others typed it moves alike.
     return [experiments.Cell("night", (f"objective.style_weight={base.objective.style_weight / 10:g}",))]
 
 
@@ -19,7 +19,7 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 EXPERIMENT = experiments.Experiment(
     "photorealism",
     "Gatys et al. 2016, figure 7: the light of A, a photograph of a city at night, on B, one by day; from the content, "
-    "α/β = 1e-2. The photographs are not the paper's.",
+    "α/β = 1e-2 in the paper. The photographs are not the paper's.",
     ("preset=gatys2016", "network=vgg19_q8", "content=golden_gate", "style=hoover_tower_night", "init=content"),
     cells,
     draw,

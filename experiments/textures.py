@@ -12,7 +12,7 @@ from stn import assets, config, experiments, figures, files, network, runs, tabl
 
 PAINTINGS = ("starry_night", "composition_vii", "shipwreck")
 LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
-STRIDE = 16  # pixels that a position of pool4 covers: a tile of whole positions has no seam
+STRIDE = 16  # pixels that a position of pool4 covers: with network.border=wrap a tile of whole positions has no seam
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
@@ -44,12 +44,16 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """tiles.png, each two by two, and parameters.md, how many numbers describe a texture."""
+    """tiles.png, each two by two; seams.md; and parameters.md, how many numbers describe a texture."""
     tiles = [
         figures.Panel(np.tile(finished[f"tile-{border}"].rgb, (2, 2, 1)), title)
         for border, title in (("zero", "zeros beyond the border"), ("wrap", "the opposite side beyond the border"))
     ]
     figures.save(figures.panels([tiles]), folder / "tiles.png")
+    rows = [["border", "rows that meet", "neighboring rows", "columns that meet", "neighboring columns"]]
+    for border in ("zero", "wrap"):
+        rows.append([border, *(f"{each:.1f}" for each in seam(finished[f"tile-{border}"].rgb))])
+    files.write_text(folder / "seams.md", tables.markdown(rows))
     chosen = next(iter(finished.values())).settings["network"]
     loaded = network.load(assets.locate_weights(chosen["name"], chosen["weights"]))
     rows = [["up to", "these layers", "with 64 components each", "every convolution and pooling"]]
@@ -60,6 +64,13 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
         numbers = (*counts, loaded.gram_parameters(every))
         rows.append([layer, *(f"{number:,}" for number in numbers)])
     files.write_text(folder / "parameters.md", tables.markdown(rows))
+
+
+def seam(rgb: np.ndarray) -> tuple[float, float, float, float]:
+    """Mean difference in levels of the rows that meet where tiles do, its median over neighbors; and of columns."""
+    found = [np.abs(np.diff(rgb, axis=axis, append=rgb.take([0], axis))).mean((1 - axis, 2)) for axis in (0, 1)]
+    rows, columns = found
+    return rows[-1], float(np.median(rows[:-1])), columns[-1], float(np.median(columns[:-1]))
 
 
 EXPERIMENT = experiments.Experiment(

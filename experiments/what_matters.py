@@ -2,8 +2,7 @@
 
 Each change is a sweep of three α/β on three pairs of pictures, the preset itself of seven, and they are compared at
 equal content (docs/measures.md). The 39 cells that experiments/gatys_vs_johnson.py has too are not computed twice.
-100 evaluations at 256 px: about 30 minutes on two idle cores after it, 40 without; at 128 px with 60 evaluations, as
-`make figures` has it, about 9.
+100 evaluations at 256 px: about 30 minutes on two idle cores after it, 40 without.
 """
 
 from collections.abc import Callable, Sequence

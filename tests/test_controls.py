@@ -20,6 +20,7 @@ from stn import (
     initialize,
     losses,
     objective,
+    optimize,
     overrides,
     pictures,
     resizing,
@@ -419,6 +420,19 @@ def test_a_texture_has_no_content_and_any_shape(run, tmp_path):
     summary = runs.Run(result.run_dir).summary
     assert summary["measures/style"] > 0
     assert not any("to_content" in key for key in summary)
+
+
+def test_the_optimizer_is_told_that_opposite_sides_meet(run, tmp_path: Path, monkeypatch) -> None:
+    told, minimize = [], optimize.minimize
+
+    def listening(*arguments: Any, periodic: bool, **named: Any) -> optimize.Outcome:
+        told.append(periodic)
+        return minimize(*arguments, periodic=periodic, **named)
+
+    monkeypatch.setattr(optimize, "minimize", listening)
+    for border in ("wrap", "zero"):
+        run(tmp_path / border, f"network.border={border}", "optimizer.max_evaluations=2")
+    assert told == [True, False]
 
 
 def test_a_wrapped_network_does_not_see_where_a_texture_begins(composed):

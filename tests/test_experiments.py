@@ -482,3 +482,39 @@ def test_evaluations_of_a_coarse_level_count_by_their_pixels_and_its_losses_not_
     run.settings["pyramid"]["levels"], run.metrics = [], {"loss/total": np.array([3.0, 4.0])}
     spent, best = course(run)
     assert spent.tolist() == [1.0, 2.0] and best.tolist() == [3.0, 3.0]
+
+
+def test_the_optimizers_table_says_when_ours_are_as_low_and_when_they_never_are(tmp_path: Path) -> None:
+    named = runpy.run_path(str(FOLDER / "optimizers.py"))
+    totals = {
+        "SciPy-10": [9, 6, 5, 4],
+        "Torch-100": [9, 5, 2, 1],
+        "spectral": [9, 5, 3, 3],
+        "spectral-coarse": [8, 5, 4, 2],
+    }
+
+    def made(name: str) -> types.SimpleNamespace:
+        curve = np.array(totals[name], float)
+        return types.SimpleNamespace(
+            metrics={"loss/total": curve, "evaluation": curve},
+            settings={"pyramid": {"levels": []}, "optimizer": {"max_evaluations": 4}},
+            summary={"loss/total": curve[-1], "picture/loss/total": curve[-1] + 1},
+        )
+
+    finished = {}
+    for cell in named["cells"](config.compose()):
+        preset = cell.overrides[0].removeprefix("preset=")
+        finished[cell.name] = made(cell.name.partition(f"-{preset}-")[2])
+    named["write"](tmp_path, finished)
+    lines = [[word.strip() for word in line.split("|")[1:-1]] for line in (tmp_path / "table.md").open()]
+    assert lines[0][5:] == [f"{name} as its {goal}" for goal in ("total", "picture") for name in named["OURS"]]
+    assert lines[2][2:] == ["SciPy-10", "4", "5", "3", "3", "2", "2"]
+    assert lines[3][2:] == ["Torch-100", "1", "2", "not reached", "not reached", "not reached", "4"]
+    assert lines[-2][0].startswith("median") and lines[-2][2:] == ["Torch-100", "", "", "inf", "inf", "inf", "1.00"]
+
+
+def test_a_seam_is_what_the_sides_that_meet_differ_by() -> None:
+    seam = runpy.run_path(str(FOLDER / "textures.py"))["seam"]
+    slope = np.broadcast_to(3.0 * np.arange(5)[:, None, None], (5, 4, 3))
+    assert seam(slope) == (12, 3, 0, 0)
+    assert seam(slope.transpose(1, 0, 2)) == (0, 0, 12, 3)

@@ -53,16 +53,20 @@ def gaussian(length: int, deviation: float = 4.0) -> np.ndarray:
 AVERAGE = np.kron(gaussian(HEIGHT), gaussian(WIDTH))
 
 
-def hartley(length: int) -> np.ndarray:
-    """Hartley's orthonormal transform as a matrix: cosine plus sine."""
-    angle = 2 * np.pi * np.outer(range(length), range(length)) / length
-    return (np.cos(angle) + np.sin(angle)) / np.sqrt(length)
+def hartley() -> np.ndarray:
+    """Hartley's orthonormal transform in two dimensions: cosine plus sine of the sum of both angles."""
+    rows = np.multiply.outer(range(HEIGHT), range(HEIGHT)) / HEIGHT
+    columns = np.multiply.outer(range(WIDTH), range(WIDTH)) / WIDTH
+    angle = 2 * np.pi * (rows[:, None, :, None] + columns[None, :, None, :])
+    return (np.cos(angle) + np.sin(angle)) / np.sqrt(HEIGHT * WIDTH)
 
 
-@pytest.mark.parametrize(("periodic", "transform"), [(False, cosine), (True, hartley)])
+@pytest.mark.parametrize(
+    ("periodic", "transform"), [(False, np.einsum("ui,vj->uvij", cosine(HEIGHT), cosine(WIDTH))), (True, hartley())]
+)
 def test_coefficients_are_the_transform_of_opponent_colors(periodic, transform):
     spectrum, image = Spectrum(HEIGHT, WIDTH, periodic), RNG.normal(0, 50, N).astype(np.float32)
-    T = np.einsum("ui,vj,ca->uvcija", transform(HEIGHT), transform(WIDTH), np.array(COLORS)).reshape(N, N)
+    T = np.einsum("uvij,ca->uvcija", transform, np.array(COLORS)).reshape(N, N)
     np.testing.assert_allclose(T @ T.T, np.eye(N), atol=1e-12)
     np.testing.assert_allclose(spectrum.coefficients(image), T @ image, atol=1e-3)
     np.testing.assert_allclose(spectrum.image(spectrum.coefficients(image)).ravel(), image, atol=1e-3)
@@ -80,12 +84,12 @@ def test_a_periodic_picture_has_no_side_that_the_steps_know_of(periodic):
         return Terms(value, value, 0.0, 0.0, {}), gradient
 
     start = RNG.normal(20, 9, (1, 16, 24, 3))
-    settings = Optimizer(name="spectral_lbfgs", max_evaluations=15, history=5)
+    settings = Optimizer(name="spectral_lbfgs", max_evaluations=8, history=5)
     found, moved = (
         optimize.minimize(loss, optimize.State(image), settings, lambda *_: None, periodic=periodic).image
         for image in (start, np.roll(start, (5, 7), (1, 2)))
     )
-    alike = np.allclose(np.roll(found, (5, 7), (1, 2)), moved, atol=1e-2)
+    alike = np.allclose(np.roll(found, (5, 7), (1, 2)), moved, atol=1e-4)
     assert alike == periodic and np.abs(found - start).max() > 5
 
 

@@ -1,7 +1,7 @@
 """How curved a loss is in each color and frequency, and at each place: H0 of `spectral_lbfgs`."""
 
 import numpy as np
-from scipy.fft import dctn, fft, fftfreq, idctn
+from scipy.fft import dctn, fftfreq, fftn, idctn
 from scipy.ndimage import gaussian_filter
 
 # Frequencies up to 1/256 of a cycle a pixel are in the first band; from there on there are 1.5 bands an octave.
@@ -94,8 +94,6 @@ class Spectrum:
 
 
 def _hartley(values: np.ndarray) -> np.ndarray:
-    """Along rows and columns in turn, orthonormal; it is its own inverse."""
-    for axis in (0, 1):
-        transformed = fft(values, axis=axis, norm="ortho")
-        values = transformed.real - transformed.imag
-    return values
+    """Along rows and columns, orthonormal; it is its own inverse."""
+    transformed = fftn(values, axes=(0, 1), norm="ortho")
+    return np.ascontiguousarray(transformed.real - transformed.imag)

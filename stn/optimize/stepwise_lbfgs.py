@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.blas import saxpy
 
 from stn.optimize.limits import Limits
 from stn.optimize.search import Search, Stop
@@ -68,7 +67,7 @@ class Memory:
         for place in reversed(oldest_first):
             s, y = self.pairs[place]
             factors[place] = (s @ q) / self.curvatures[place]
-            q = saxpy(y, q, a=-factors[place])  # in place: a product of its own would take most of the time
+            q -= np.float32(factors[place]) * y
         y = self.pairs[oldest_first[-1], 1]
         scale = self.curvatures[oldest_first[-1]] / float(y @ y)
         if spectrum and self.bands is not None and self.places is not None:
@@ -78,7 +77,7 @@ class Memory:
             q *= np.float32(scale)
         for place in oldest_first:
             s, y = self.pairs[place]
-            q = saxpy(s, q, a=factors[place] - (y @ q) / self.curvatures[place])
+            q += np.float32(factors[place] - (y @ q) / self.curvatures[place]) * s
         return q
 
     def learn_damping(self, gradient: np.ndarray) -> None:
