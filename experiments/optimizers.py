@@ -73,11 +73,12 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     for content, style in experiments.PAIRS:
         for preset in OBJECTIVES:
             of = {name: finished[f"{content}-{style}-{preset}-{name}"] for name in OPTIMIZERS}
+            courses = [course(of[name]) for name in OURS]
             for name, run in of.items():
                 losses = [run.summary[key] for key in goals.values()]
                 after: list[float] = []
                 if name in OTHERS:
-                    after = [_spent_until(loss, *course(of[each])) for loss in losses for each in OURS]
+                    after = [_spent_until(loss, *each) for loss in losses for each in courses]
                     shares[name].append([each / len(run.metrics["evaluation"]) for each in after])
                 shown = ["not reached" if np.isinf(each) else f"{each:.0f}" for each in after] or [""] * 4
                 rows.append([f"{content}, {style}", preset, name, *(f"{loss:.4g}" for loss in losses), *shown])

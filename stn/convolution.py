@@ -73,6 +73,14 @@ def convolve(x: Any, kernel: Any, border: str = "zero") -> Any:
     return _winograd(x, kernel) if len(kernel.shape) == 3 else tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
 
 
+def border_of_painting(border: str) -> str:
+    """The border of a picture for a painting, whose last pixels go on where the picture's opposite side would.
+
+    It is no tile: its edge against itself would become part of its style.
+    """
+    return "replicate" if border == "wrap" else border
+
+
 def _bordered(x: Any, border: str) -> Any:
     """`x` with one pixel more on each side."""
     if border == "wrap":

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stn import bands, compiled, losses, vgg
+from stn import bands, compiled, convolution, losses, vgg
 from stn.backend import tf
 
 
@@ -42,8 +42,7 @@ def statistics(
 
     Each that is `asked` for is a name and guides T {layer: [h, w]}, None for the whole image.
     """
-    # A painting does not go on at its other side; its edge against itself would become part of its style.
-    form = dataclasses.replace(form, border="replicate" if form.border == "wrap" else form.border)
+    form = dataclasses.replace(form, border=convolution.border_of_painting(form.border))
     guides = [{layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()} for _, T in asked]
     names = tuple(name for name, _ in asked)
     inputs = tf.constant(image, tf.float32), dict(kernels), guides

@@ -15,6 +15,7 @@ import numpy as np
 
 from stn import runs
 from stn.config import Config
+from stn.convolution import border_of_painting
 from stn.errors import Interrupted
 from stn.layer_weights import LayerWeight
 from stn.pictures import Pictures
@@ -46,8 +47,7 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     mix, inner = settings.mix, copy.deepcopy(settings)
     inner.content, inner.style, inner.more_styles = Content(None), Style(str(mix.fine)), []
     inner.color, inner.guidance, inner.mix, inner.pyramid = Color(), Guidance(), Mix(), Pyramid()
-    if inner.network.border == "wrap":
-        inner.network.border = "replicate"  # a painting does not go on at its other side
+    inner.network.border = border_of_painting(inner.network.border)
     inner.paint_only, inner.output, inner.figures = None, None, False
     inner.init = Init(name="file", path=settings.style.path)
     inner.image.shape = list(pictures.shapes_at(1.0)["style"])

@@ -459,6 +459,13 @@ def test_the_style_is_mixed_of_two_paintings(run, composed, files, tmp_path):
     assert np.abs(result.rgb - plain.rgb).max() > 1
 
 
+def test_a_mixed_style_is_a_painting_which_does_not_wrap(run, files, tmp_path):
+    for border, expected in (("wrap", "replicate"), ("reflect", "reflect")):
+        run(tmp_path / border, f"mix.fine={files['rings']}", "mix.max_evaluations=2", f"network.border={border}")
+        inner = runs.Run(tmp_path / border / "style")
+        assert inner.settings["network"]["border"] == expected
+
+
 def test_a_mixed_style_has_the_size_that_its_scale_gives(run, files, tmp_path):
     run(tmp_path / "half", f"mix.fine={files['rings']}", "mix.max_evaluations=2", "style.scale=0.7")
     assert runs.Run(tmp_path / "half" / "style").rgb.shape[:2] == (19, 22)  # 32 px of 37 × 43, times 0.7

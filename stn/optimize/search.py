@@ -40,7 +40,7 @@ class Search:
     interrupted: Callable[[], str | None]
     limits: tuple[np.ndarray, np.ndarray] | None  # None: pixels are free
     unit: np.ndarray
-    periodic: bool = False
+    periodic: bool
 
     def __post_init__(self) -> None:
         self.last: Evaluation | None = None

@@ -1,5 +1,8 @@
 """How curved a loss is in each color and frequency, and at each place: H0 of `spectral_lbfgs`."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from scipy.fft import dctn, fftfreq, fftn, idctn
 from scipy.ndimage import gaussian_filter
@@ -16,17 +19,20 @@ LARGEST_BAND, LARGEST_PLACE = 100.0, 10.0
 NEIGHBORHOOD = 4.0  # standard deviation of the Gaussian over which places are averaged, in pixels
 # Rows: brightness, red against blue, green against both, orthonormal (Ohta, Kanade & Sakai 1980, table III).
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [-1, 2, -1]]) / np.sqrt([[3], [2], [6]])
+Transform = Callable[[np.ndarray], np.ndarray]  # of [h, w, 3] into as many numbers
 
 
 class Spectrum:
     """Images [h, w, 3] as coefficients [n], float32, of opponent colors, each in a band of frequencies.
 
-    Orthonormal: the DCT-II, or Hartley's transform of a picture that is `periodic`, whose opposite sides meet; with the
-    DCT-II, which knows no neighbor beyond a side, they would never come to fit.
+    Orthonormal: the DCT-II, or Hartley's transform of a picture that is `periodic`, whose opposite sides meet: with the
+    DCT-II, which knows no neighbor beyond a side, a seam stayed after 200 evaluations.
     """
 
     def __init__(self, height: int, width: int, periodic: bool = False) -> None:
-        self._shape, self._periodic = (height, width, 3), periodic
+        self._shape, self._beyond = (height, width, 3), "wrap" if periodic else "reflect"
+        self._forward: Transform = _hartley if periodic else partial(dctn, axes=(0, 1), norm="ortho")
+        self._backward: Transform = _hartley if periodic else partial(idctn, axes=(0, 1), norm="ortho")
         vertical, horizontal = (np.abs(fftfreq(n)) if periodic else np.arange(n) / (2 * n) for n in (height, width))
         octaves = np.log2(np.maximum(np.hypot(vertical[:, None], horizontal), LOWEST_FREQUENCY) / LOWEST_FREQUENCY)
         band = (BANDS_PER_OCTAVE * octaves).astype(np.intp)
@@ -67,8 +73,7 @@ class Spectrum:
     def _root_of_places(self, places: np.ndarray) -> np.ndarray:
         """R^½ [h, w, 1]; kept, since several evaluations follow with the same sums."""
         if self._places is not places:
-            mode = "wrap" if self._periodic else "reflect"
-            of_s, of_y = (gaussian_filter(each, NEIGHBORHOOD, mode=mode) for each in places)
+            of_s, of_y = (gaussian_filter(each, NEIGHBORHOOD, mode=self._beyond) for each in places)
             R = np.sqrt(np.divide(of_s, of_y, out=np.ones_like(of_s), where=of_y > 0))
             self._root = np.sqrt(np.clip(R, 1 / LARGEST_PLACE, LARGEST_PLACE))[:, :, None]
             self._places = places
@@ -76,13 +81,11 @@ class Spectrum:
 
     def coefficients(self, image: np.ndarray) -> np.ndarray:
         """The coefficients [n] of an image [n]."""
-        colors = image.reshape(self._shape) @ self._to
-        return (_hartley(colors) if self._periodic else dctn(colors, axes=(0, 1), norm="ortho")).ravel()
+        return self._forward(image.reshape(self._shape) @ self._to).ravel()
 
     def image(self, coefficients: np.ndarray) -> np.ndarray:
         """The image [h, w, 3] of coefficients [n]."""
-        found = coefficients.reshape(self._shape)
-        return (_hartley(found) if self._periodic else idctn(found, axes=(0, 1), norm="ortho")) @ self._from
+        return self._backward(coefficients.reshape(self._shape)) @ self._from
 
     def energy(self, coefficients: np.ndarray) -> np.ndarray:
         """The sum of squares in each band and color, [3 · bands]."""
