@@ -221,7 +221,7 @@ LOW, HIGH = np.array([-104.0, -117.0, -124.0]), np.array([151.0, 138.0, 131.0]) 
 
 
 def test_every_variable_gives_a_pixel_within_the_limits_and_its_slope():
-    limits, variables = Limits((LOW, HIGH)), np.linspace(-400, 400, 801)[:, None] * np.ones(3)
+    limits, variables = Limits((LOW, HIGH), (3,)), np.linspace(-400, 400, 801)[:, None] * np.ones(3)
     image, slope = limits.image(variables)
     assert (image >= LOW).all() and (image <= HIGH).all()
     assert (np.diff(image, axis=0)[200:600] > 0).all()
@@ -234,9 +234,9 @@ def test_every_variable_gives_a_pixel_within_the_limits_and_its_slope():
 
 def test_the_variables_of_an_image_give_it_back_and_black_stays_black():
     image = np.linspace(0, 255, 256)[:, None] + LOW
-    back, slope = Limits((LOW, HIGH)).image(Limits((LOW, HIGH)).variables(image))
+    back, slope = Limits((LOW, HIGH), (3,)).image(Limits((LOW, HIGH), (3,)).variables(image))
     np.testing.assert_allclose(back, image, atol=0.5)
     np.testing.assert_allclose(back[1:-1], image[1:-1], atol=1e-4)
     assert np.min(slope) > 0.01  # so that black and white pixels can still leave
-    same, one = Limits(None).image(image)
+    same, one = Limits(None, (3,)).image(image)
     assert same is image and one == 1

@@ -98,7 +98,7 @@ def minimize(search: Search) -> None:
     grow slowly, and later ones are damped. Both keep pixels in their limits by the variables of `Limits`.
     """
     state, settings, unit, shape = search.state, search.settings, search.unit, search.state.image.shape
-    limits = Limits(search.limits)
+    limits = Limits(search.limits, shape[2:])
     spectrum = Spectrum(shape[1], shape[2], search.periodic) if settings.name == "spectral_lbfgs" else None
     grows_for = min(GROWS_FOR, settings.history)
     memory = Memory(**state.memory) if "variables" in state.memory else None  # earlier versions' was of pixels
