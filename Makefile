@@ -35,7 +35,7 @@ FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimi
 # These have hundreds of cells, or an optimizer a cell; their full setting (docs/ablations.md) is their own.
 COMPARED := gatys_vs_johnson what_matters optimizers gallery
 COMPARISONS ?= image.size_px=96 optimizer.max_evaluations=30 tracking=off
-# Side topics minimize something else and have arguments of their own, at the size of docs/side_topics.md.
+# Side topics minimize something else and have arguments of their own, at their default sizes.
 SIDE := class_image adversarial filter_image linear_classifier
 PLAIN = $(filter-out $(COMPARED) $(SIDE),$(basename $(notdir $(wildcard experiments/*.py))))
 figures: .venv/demo-installed .venv/joblib-installed

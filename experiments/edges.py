@@ -75,9 +75,9 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
 
 EXPERIMENT = experiments.Experiment(
     "edges",
-    "TensorFlow's tutorial: style transfer adds high frequencies, which the smoothness takes out. Below the pictures "
-    "the differences of neighbors down and across, 2 Δ + 0.5, and Sobel's edges down and across, s / 4 + 0.5, pixels "
-    "in 0-1. numbers.csv has the share of the variance above a quarter of a cycle a pixel.",
+    "TensorFlow's tutorial: style transfer adds high frequencies; the smoothness is there to take them out. Below "
+    "the pictures the differences of neighbors down and across, 2 Δ + 0.5, and Sobel's edges down and across, s / 4 + "
+    "0.5, pixels in 0-1. numbers.csv has the share of the variance above a quarter of a cycle a pixel.",
     ("preset=tf_tutorial", "network=vgg19_q8", "style=composition_vii"),
     cells,
     draw,

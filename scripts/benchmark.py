@@ -39,7 +39,10 @@ DEFAULT = ("ours", "ours_direct", "torch_nchw", "torch_channels_last")
 CONTENT_LAYER, STYLE_LAYERS, ALPHA, BETA = "relu4_2", ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0, 1e3
 CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}  # Simonyan & Zisserman 2015, table 1
 LARGEST_FOR_BOOKKEEPING = 1024 * 1024  # pixels; SciPy's takes minutes beyond, and its share is the same
-START = ("preset=gatys_released", "image.size_px=256", "optimizer.max_evaluations=1")
+START = (
+    *("preset=gatys_released", "image.size_px=256", "optimizer.max_evaluations=1"),
+    *("content=astronaut", "style.path=skimage:coffee.png"),
+)
 LAST = "conv5_1"  # nothing above it is computed
 
 
@@ -305,7 +308,6 @@ def sweep(folder: Path, runs: int) -> dict[str, float]:
 def starts(folder: Path, file: Path, rounds: int) -> dict[str, list[dict[str, float]]]:
     """CPU seconds, user and system, and wall seconds of processes: TensorFlow's import, and a command that paints."""
     painting = [str(Path(__file__).with_name("stylize.py")), *START, f"network.weights={file}"]
-    painting += ["content=astronaut", "style.path=skimage:coffee.png"]
     commands = {"import": ["-c", "import tensorflow"], "image": painting}
     found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     for number in range(rounds):
@@ -369,10 +371,11 @@ def report(found: dict[str, Any]) -> str:
         f"`{found['command']}` on {found['cores']} cores of {found['processor']}.",
         f"Value and gradient of the objective of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1) on {found['network']},",
         "float32. All programs of a size evaluated in turns in one run. Seconds are the median, then",
-        "the least and the most; memory is the peak of the process, libraries included. Direct limit: operations of",
-        f"direct convolutions over {flops / 1e9:.0f} GFLOP/s, the best product of two 2048 × 2048 matrices in the run.",
+        "the least and the most; memory is the peak of the process, libraries included. Against products: operations",
+        f"of direct convolutions over {flops / 1e9:.0f} GFLOP/s, PyTorch's best product of 2048 × 2048 matrices here, which",
+        "is no limit: TensorFlow's direct convolutions are up to twice as fast.",
         "",
-        "| height × width | program | s an evaluation | ÷ PyTorch NCHW | ÷ channels last | direct limit ÷ s "
+        "| height × width | program | s an evaluation | ÷ PyTorch NCHW | ÷ channels last | against products "
         "| s a megapixel | first evaluation, s | peak, MB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
@@ -418,7 +421,7 @@ def report(found: dict[str, Any]) -> str:
     if s := found.get("sweep"):
         beside = s["a_run_s"] - s["evaluations_s"]
         lines.append(
-            f"| a run of a {s['runs']}-cell sweep (64 px, narrow network, 10 evaluations) beside its evaluations "
+            f"| a run of a sweep of {s['runs']} cells (64 px, narrow network, 10 evaluations) beside its evaluations "
             f"| {beside:.2f} | |"
         )
     if s := found.get("start_s"):
@@ -430,7 +433,8 @@ def report(found: dict[str, Any]) -> str:
             "",
             "## Start",
             "",
-            f"From `python scripts/stylize.py {' '.join(START)}` to image.png: {image:.1f} s of CPU,",
+            f"From `python scripts/stylize.py {' '.join(START)}` on {found['network']} to",
+            f"image.png: {image:.1f} s of CPU,",
             f"user and system, {image / alone:.1f} times those of `import tensorflow` alone, {alone:.1f};",
             f"{image_wall:.1f} s of time, {image_wall / alone_wall:.1f} times its {alone_wall:.1f} (medians of",
             f"{len(s['image'])} in turns).",
