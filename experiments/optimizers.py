@@ -97,9 +97,10 @@ def _spent_until(loss: float, spent: np.ndarray, totals: np.ndarray) -> float:
 EXPERIMENT = experiments.Experiment(
     "optimizers",
     "Ours: the best total loss so far over evaluations: SciPy's L-BFGS with a history of 10, Torch's without a line "
-    "search and a history of 100, ours with a step length for each band of frequencies and each place, damped; ours also "
-    "after 60 evaluations at a quarter and 60 at half of the sides, which count by their pixels. table.md says how soon "
-    "ours have the loss of the others' last pictures. Ours keep pixels in 0-255; the others do not, and are clipped after.",
+    "search and a history of 100, ours with a step length for each band of frequencies and each place, damped; ours "
+    "also after 60 evaluations at a quarter and 60 at half of the sides, which count by their pixels. table.md says "
+    "how soon ours have the loss of the others' last pictures. Ours keep pixels in 0-255; the others do not, and "
+    "are clipped after.",
     ("init=content", "image.size_px=192", "image.side=long", "optimizer.max_evaluations=500"),
     cells,
     draw,

@@ -372,8 +372,8 @@ def report(found: dict[str, Any]) -> str:
         f"Value and gradient of the objective of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1) on {found['network']},",
         "float32. All programs of a size evaluated in turns in one run. Seconds are the median, then",
         "the least and the most; memory is the peak of the process, libraries included. Against products: operations",
-        f"of direct convolutions over {flops / 1e9:.0f} GFLOP/s, PyTorch's best product of 2048 × 2048 matrices here, which",
-        "is no limit: TensorFlow's direct convolutions are up to twice as fast.",
+        f"of direct convolutions over {flops / 1e9:.0f} GFLOP/s, PyTorch's best product of 2048 × 2048 matrices here,",
+        "which is no limit: TensorFlow's direct convolutions are up to twice as fast.",
         "",
         "| height × width | program | s an evaluation | ÷ PyTorch NCHW | ÷ channels last | against products "
         "| s a megapixel | first evaluation, s | peak, MB |",
