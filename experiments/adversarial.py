@@ -131,7 +131,7 @@ def main() -> None:
     made = side_topics.parser(__doc__, EXAMPLE)
     made.add_argument("--photograph", help="a picture, as content.path; default: one that no head has seen")
     made.add_argument("--target", help="the class to be said; default: the second most probable one")
-    made.add_argument("--bound", type=side_topics.whole, default=8, help="the most a value may change, of 255 (8)")
+    made.add_argument("--bound", type=errors.whole, default=8, help="the most a value may change, of 255 (8)")
     made.add_argument("--other", choices=list(catalog.NETWORKS), default="vgg19_q8", help="is it fooled as well?")
     made.add_argument("--other-weights", type=Path)
     side_topics.add_head(made)

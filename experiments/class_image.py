@@ -6,7 +6,6 @@ From noise, by plain gradient descent as in the lesson and by our optimizers: th
 from collections.abc import Mapping
 
 import matplotlib
-import numpy as np
 from matplotlib.figure import Figure
 
 from stn import config, drawings, errors, figures, initialize, runs, side_topics
@@ -48,7 +47,7 @@ def curves(finished: Mapping[tuple[str, str], runs.Run], smoothness: float) -> F
         for axis, name in zip(axes[0], names, strict=True):
             for (each, column), run in finished.items():
                 if each == name and column != "no V":
-                    axis.plot(np.fmin.accumulate(run.metrics["loss/total"]), label=column, linewidth=1)
+                    axis.plot(run.metrics["loss/total"][runs.best_so_far(run.metrics)], label=column, linewidth=1)
             axis.set(title=name, xlabel="evaluation", yscale="log")
         axes[0][0].set_ylabel(f"10 H + {smoothness:g} V, best so far")
         axes[0][0].legend()

@@ -81,6 +81,7 @@ def main() -> None:
     made.add_argument("--layers", nargs="+", default=list(LAYERS), metavar="LAYER", help=", ".join(LAYERS))
     side_topics.add_budget(made, 60)
     arguments = side_topics.parse(made)
+    arguments.layers = list(dict.fromkeys(arguments.layers))
     network = side_topics.trunk(arguments)
     for layer in arguments.layers:
         if layer not in network.widths:

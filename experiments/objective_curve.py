@@ -30,7 +30,7 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
         figure, axis = figures.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.6))
         for i in range(0, len(found), len(experiments.PAIRS)):
             group = found[i : i + len(experiments.PAIRS)]
-            best = [np.fmin.accumulate(run.metrics["loss/total"]) for run in group]
+            best = [run.metrics["loss/total"][runs.best_so_far(run.metrics)] for run in group]
             values = np.array([line[: min(map(len, best))] for line in best])
             line = axis.plot(np.median(values, axis=0), label=f"{group[0].settings['image']['size_px']} px")[0]
             axis.fill_between(

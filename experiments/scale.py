@@ -3,11 +3,14 @@
 from matplotlib.figure import Figure
 
 from stn import assets, config, experiments, figures, images, runs
+from stn.errors import InputError
 
 SCALES = (0.5, 1, 2)
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
+    if base.mix.fine is None:
+        raise InputError("scale: takes a preset that mixes two paintings, such as gatys2017_scale, or mix.fine=FILE")
     fine = base.mix.layers
     coarse = [layer.layer for layer in base.objective.style_layers if layer.layer not in fine]
     naive = (

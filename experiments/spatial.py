@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 
 from stn import assets, config, experiments, figures, images, runs
+from stn.errors import InputError
 
 OTHER = "asset:the_scream.jpg"
 SKY = "polygon:0 .02 .94 .02 .94 .24 .8 .25 .6 .28 .48 .29 .1 .28 0 .29"  # drawn by eye
@@ -12,6 +13,8 @@ TWO = ("guidance.propagation=simple", "guidance.margin=0")
 
 
 def cells(base: config.Config) -> list[experiments.Cell]:
+    if len(base.more_styles) != 1 or None in (base.style.onto, base.more_styles[0].mask):
+        raise InputError("spatial: takes a preset of two guided parts, such as gatys2017_guided")
     (ground,) = base.more_styles
     plain = ("style.mask=null", "style.onto=null", "more_styles=[]")
     other_ground = f"more_styles=[{{path: '{OTHER}', mask: '{GROUND}', onto: '{ground.onto}'}}]"

@@ -148,7 +148,7 @@ def _seconds(run: runs.Run) -> float:
 
 def _settled(run: runs.Run) -> float:
     """Evaluations until the loss is within a tenth of its last."""
-    best = np.fmin.accumulate(run.metrics["loss/total"])
+    best = run.metrics["loss/total"][runs.best_so_far(run.metrics)]
     return float(np.argmax(best <= SETTLED * best[-1]) + 1)
 
 

@@ -49,8 +49,10 @@ LAST = "conv5_1"  # nothing above it is computed
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="height x width, such as 384x512")
-    parser.add_argument("--repetitions", type=int, default=3, help="rounds; medians are over all their evaluations")
-    parser.add_argument("--evaluations", type=int, default=3, help="of each program in a round")
+    parser.add_argument(
+        "--repetitions", type=errors.whole, default=3, help="rounds; medians are over all their evaluations"
+    )
+    parser.add_argument("--evaluations", type=errors.whole, default=3, help="of each program in a round")
     parser.add_argument("--programs", nargs="+", default=DEFAULT, choices=PROGRAMS)
     parser.add_argument(
         "--network", help="the network measured on, such as vgg19_q8 (scripts/fetch.py); without, VGG-19's shapes"

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stn import errors, grouped, live, report, runs, sweep_table, tables
+from stn import errors, grouped, live, report, runs, tables
 from stn.errors import InputError
 
 
@@ -70,7 +70,12 @@ def main() -> None:
 
 
 def refuse_idle(given: argparse.Namespace) -> None:
-    """InputError for an option of something that is not asked for."""
+    """InputError for an option of something that is not asked for, and for a file that cannot be written."""
+    for path in given.table:
+        tables.check_format(path)
+    for *_, name in given.front:
+        if Path(name).suffix not in (".png", ".pdf", ".svg"):
+            raise InputError(f"--front {name}: must end in .png, .pdf or .svg")
     grouped_tables = [path for path in given.table if path.suffix != ".csv"]
     for option, value in (("--columns", given.columns), ("--baseline", given.baseline)):
         if value and not grouped_tables:
@@ -105,14 +110,14 @@ def one_tree(directory: Path, given: argparse.Namespace) -> None:
     if unfinished and (given.table or given.front):
         print(f"left out, not finished: {', '.join(unfinished)}", file=sys.stderr)
     if given.wandb:
+        from stn import sweep_table  # which imports matplotlib, too
+
         sweep_table.log(directory)
 
 
 def draw_front(path: Path, found: Sequence[runs.Run], x: str, y: str, along: str | None) -> None:
     from stn import figures  # matplotlib takes a second to import
 
-    if path.suffix not in (".png", ".pdf", ".svg"):
-        raise InputError(f"--front {path}: must end in .png, .pdf or .svg")
     groups = grouped.over_seeds(found)
     if not groups:
         raise InputError("--front: no finished run has readable settings, so there is nothing to draw")

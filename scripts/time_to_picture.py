@@ -25,8 +25,8 @@ STYLIZE = Path(__file__).with_name("stylize.py")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as content=chelsea image.size_px=256")
-    parser.add_argument("--evaluations", type=int, default=500, help="of the reference")
-    parser.add_argument("--repetitions", type=int, default=1, help="how often each is timed")
+    parser.add_argument("--evaluations", type=errors.whole, default=500, help="of the reference")
+    parser.add_argument("--repetitions", type=errors.whole, default=1, help="how often each is timed")
     parser.add_argument("--reference", type=Path, metavar="PICTURE", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     overrides = ["preset=neural_style_pt", "network=vgg19_q8", "init=content", "tracking=off", *arguments.overrides]

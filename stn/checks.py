@@ -129,12 +129,15 @@ def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest
     coarsest = min([level.scale for level in settings.pyramid.levels], default=1.0)
     needed = 2 * stride if settings.network.border == "reflect" else stride  # a reflection needs a neighbor
     shapes = {f"{key}.path={pictures.paths[key]}": shape for key, shape in pictures.shapes_at(coarsest).items()}
-    for what, (height, width) in (shapes | {"image.shape": pictures.shape_at(coarsest)}).items():
+    given = settings.image.shape
+    size = "image.shape" if given else "image.size_px"
+    result = {f"image.shape={given}" if given else "the result": pictures.shape_at(coarsest)}
+    for what, (height, width) in (result | shapes if given else shapes | result).items():
         if min(height, width) < needed:
             raise InputError(
                 f"{what}: {width} × {height} pixels are too few for {deepest}, one position of which covers {stride}"
-                f"{' and border=reflect needs two' if needed > stride else ''}; use a larger image.size_px (or "
-                "style.scale) or shallower layers"
+                f"{' and border=reflect needs two' if needed > stride else ''}; use a larger {size} (or style.scale) "
+                "or shallower layers"
             )
     height, width = pictures.shape_at(1.0)
     if settings.network.border == "wrap" and (height % stride or width % stride):

@@ -1,5 +1,6 @@
 """Bad input ends with one line: the exception that says so, and the wrapper that prints it."""
 
+import argparse
 import dataclasses
 import errno
 import os
@@ -30,6 +31,13 @@ class Interrupted(Exception):
         self.exit_code = exit_code
 
 
+def whole(text: str, least: int = 1) -> int:
+    """The whole number that an argument is, of at least `least`; argparse says what is wrong."""
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+    return int(text)
+
+
 def one_line(error: BaseException) -> str:
     """The error's message, and its cause's where that says more, folded into one line; of the system's the file."""
     if isinstance(error, OSError) and error.strerror:
@@ -39,7 +47,7 @@ def one_line(error: BaseException) -> str:
     if cause is not None and _folded(cause) not in text:
         text += f"; {_folded(cause)}"
     if "is not a ListConfig" in text:  # OmegaConf's word for one name where a list is meant
-        text += "; write a list, such as [relu4_2] or [relu1_1,relu2_1]"
+        text += "; write a list" + ", such as [relu4_2] or [relu1_1,relu2_1]" * ("layers" in text)
     object_type = getattr(cause, "object_type", None)
     if "not in" in str(cause) and dataclasses.is_dataclass(object_type):  # OmegaConf's word for an unknown key
         text += f"; known are {', '.join(field.name for field in dataclasses.fields(object_type))}"

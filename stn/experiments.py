@@ -171,6 +171,8 @@ def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
             raise InputError(f"{text}: an experiment sweeps for itself; give one value")
         if any(override.key_or_group in (key, f"{key}.dir", f"{key}.subdir") for key in REFUSED):
             raise InputError(f"{text}: an experiment's runs have directories of their own below {OUTPUT}; leave it out")
+        if override.key_or_group == "view":
+            raise InputError(f"{text}: leave it out; python scripts/report.py {OUTPUT} --live shows the runs")
         (hydras if override.key_or_group.split("/")[0].split(".")[0] == "hydra" else own).append(text)
     return own, hydras
 

@@ -37,10 +37,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
         partial.chmod(0o666 & ~_umask())
         partial.replace(path)
     except OSError as error:
-        if type(error) is not OSError:
+        if type(error) is not OSError and ".partial-" not in str(error.filename):
             raise
-        # A full disk: without a file's name, or with the hidden one's; Pillow's error has no number either.
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        # Without a file's name, or with the hidden one's; Pillow's error of a full disk has no number either.
+        raise type(error)(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         if partial is not None:
             partial.unlink(missing_ok=True)
@@ -115,7 +115,8 @@ def _without_infinities(value: Any) -> Any:
 def cache_dir() -> Path:
     """The directory named by STN_CACHE, else the user's cache directory (on Linux ~/.cache/stn).
 
-    In it: fetched weights, converted copies of all weight files (.convs.npz), mean activations, and `images/`.
+    In it: fetched weights, converted copies of all weight files (.convs.npz), mean activations, heads of classifiers
+    (.head.npz), who watches the runs (`viewers/`), and `images/`.
     """
     return Path(os.environ.get("STN_CACHE") or pooch.os_cache("stn"))
 

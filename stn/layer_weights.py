@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stn.allowed import number
 from stn.errors import InputError
 from stn.schema import Objective
 from stn.weights import VGG16, VGG19
@@ -14,7 +13,7 @@ from stn.weights import VGG16, VGG19
 @dataclass
 class LayerWeight:
     layer: str
-    weight: float = number(1.0, least=0)
+    weight: float = 1.0
 
 
 def replace_names(objective: Objective, network: str) -> None:

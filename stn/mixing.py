@@ -48,7 +48,7 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     inner.content, inner.style, inner.more_styles = Content(None), Style(str(mix.fine)), []
     inner.color, inner.guidance, inner.mix, inner.pyramid = Color(), Guidance(), Mix(), Pyramid()
     inner.network.border = border_of_painting(inner.network.border)
-    inner.paint_only, inner.output, inner.figures = None, None, False
+    inner.paint_only, inner.output, inner.figures, inner.force = None, None, False, False
     inner.init = Init(name="file", path=settings.style.path)
     inner.image.shape = list(pictures.shapes_at(1.0)["style"])
     objective = inner.objective

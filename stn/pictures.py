@@ -127,13 +127,7 @@ class Pictures:
     def _style_shape(self, style: Style, scale: float) -> tuple[int, int]:
         if style.as_it_is:
             return _scaled((style.rgb.shape[0], style.rgb.shape[1]), scale)
-        if self.style_size == "content":
-            return _scaled(self.shape_at(scale), style.scale)
-        if self.style_size == "content_width":
-            width = self.shape_at(scale)[1] * style.scale
-            height = width * style.rgb.shape[0] / style.rgb.shape[1]
-            return resizing.whole(height, self.image.rounding), resizing.whole(width, self.image.rounding)
-        return _scaled(shape_of(style.rgb, self.image, style.scale), scale)
+        return style_shape(style.rgb, style.scale, self.style_size, self.image, self.shape_at(scale), scale)
 
     def _sized(
         self, style: Style, size: tuple[int, int], photograph: np.ndarray | None, shape: tuple[int, int]
@@ -168,6 +162,8 @@ def read(settings: config.Config, arrays: Mapping[str, Picture] | None = None) -
         rgb, opacity = picture(key)
         return guides.from_picture(rgb, f"{key}={path}", opacity)
 
+    if "mix.fine" in paths:
+        picture("mix.fine")  # a run of its own reads it, which starts when this one has begun
     content, opacity = picture("content") if "content" in paths else (None, None)
     styles = tuple(
         Style(
@@ -197,6 +193,22 @@ def read(settings: config.Config, arrays: Mapping[str, Picture] | None = None) -
 def shape_of(rgb: np.ndarray, image: config.Image, scale: float = 1.0) -> tuple[int, int]:
     """Height and width that the size rule of the settings gives a picture, times `scale`."""
     return resizing.target_shape(rgb, image.size_px, image.side, image.aspect, image.rounding, scale)
+
+
+def style_shape(
+    rgb: np.ndarray, times: float, size: str, image: config.Image, result: tuple[int, int], scale: float = 1.0
+) -> tuple[int, int]:
+    """Height and width of a style picture by `style.scale` and `style.size`, beside a `result` of that size.
+
+    `scale` is that of a level of the pyramid, at which the result has its size already.
+    """
+    if size == "content":
+        return _scaled(result, times)
+    if size == "content_width":
+        width = result[1] * times
+        height = width * rgb.shape[0] / rgb.shape[1]
+        return resizing.whole(height, image.rounding), resizing.whole(width, image.rounding)
+    return _scaled(shape_of(rgb, image, times), scale)
 
 
 def _checksum(picture: Picture) -> str:

@@ -92,8 +92,9 @@ def read_means(path: Path) -> Means:
     try:
         with np.load(path, allow_pickle=False) as saved:
             return {name: saved[name] for name in saved.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"network.rescale={path}: damaged; make it again with scripts/mean_activations.py") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        detail = f"network.rescale={path}: damaged; make it again with scripts/mean_activations.py"
+        raise InputError(detail) from None  # NumPy's own words advise to load it unsafely
 
 
 def write_means(path: Path, means: Means) -> None:

@@ -72,6 +72,7 @@ class RunDirectory:
 
     def begin(self) -> State | None:
         """Write provenance.json and give the State to go on from, None for the beginning."""
+        provenance.forget_peak_memory()
         earlier, described = runs.Run(self.path), provenance.describe(self._settings, self._inputs, self._computed)
         state = self._read_checkpoint()
         if state is not None:
@@ -187,6 +188,8 @@ class RunDirectory:
             return False
         try:
             self._compare(earlier.provenance)
+            if not (self.path / runs.METRICS).is_file():
+                return (self.path / runs.MIXED).is_dir()  # its style was being mixed
             return self._read_checkpoint() is not None and bool(runs.read_metrics(self.path / runs.METRICS))
         except InputError:
             return False

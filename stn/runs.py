@@ -86,7 +86,11 @@ class Run:
         rgb = images.read(assets.locate_image(self.settings[role]["path"]))
         known = {each.name for each in dataclasses.fields(config.Image)}
         image = config.Image(**{key: value for key, value in self.settings["image"].items() if key in known})
-        shape = image.shape if role == "content" and image.shape else pictures.shape_of(rgb, image)
+        if role == "content":
+            shape = tuple(image.shape) if image.shape else pictures.shape_of(rgb, image)
+        else:
+            style = self.settings["style"]
+            shape = pictures.style_shape(rgb, style["scale"], style["size"], image, self.rgb.shape[:2])
         return resizing.resize(rgb, shape[0], shape[1], image.filter)
 
     def check(self) -> "Run":

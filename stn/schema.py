@@ -13,16 +13,20 @@ class Network:
     name: str = one_of(MISSING, "vgg19", "vgg19_q8", "vgg16")
     weights: str | None = None  # path of a .mat; null: where scripts/fetch.py puts it
     pooling: str = one_of("max", "avg", "max")
-    odd: str = one_of("ceil", "ceil", "floor")  # what 2 × 2 pooling makes of an odd side n: ceil(n / 2) or floor(n / 2)
+    odd: str = one_of("ceil", "ceil", "floor")  # pooling makes of an odd side n ceil(n / 2) (ceil_mode) or floor(n / 2)
     convolution: str = one_of("auto", "auto", "winograd", "direct")  # equal up to rounding; auto: by the device
     rescale: str | None = None  # mean activations: a file, or `default` for packaged photographs; null: plain
     mean_pixel: list[float] | None = None  # RGB, 0-255, subtracted from every picture; null: the weight file's
     border: str = one_of("zero", "zero", "reflect", "replicate", "wrap")  # what a convolution sees beyond the picture
-    recompute: bool | None = None  # features in bands of rows, again for the gradient; null: where memory is short
+    # Gradient checkpointing (rematerialization): features in bands of rows, again for the gradient; null: where memory
+    # is short
+    recompute: bool | None = None
 
 
 @dataclass
 class Smoothness:
+    """Total variation, in the forms of several programs (stn/losses.py)."""
+
     form: str = one_of(
         "none", "none", "absolute", "squared", "mean_absolute", "mean_squared", "power"
     )  # formulas: stn/losses.py
@@ -49,7 +53,7 @@ class Objective:
     )  # what is compared, stn/losses.py
     activation_shift: float = number(0.0)  # added to the features before their Gram matrix
     layer_weighting: str = one_of("equal", "equal", "geometric")  # of layers listed by bare names
-    smoothness: Smoothness = field(default_factory=Smoothness)
+    smoothness: Smoothness = field(default_factory=Smoothness)  # total variation
 
 
 @dataclass
@@ -150,8 +154,8 @@ class Optimizer:
 class Level:
     """A coarse level: run at `scale` of the picture's sides, before the next starts from its enlarged result."""
 
-    scale: float = MISSING
-    max_evaluations: int = MISSING
+    scale: float = number(MISSING, above=0, below=1)
+    max_evaluations: int = number(MISSING, least=1)
 
 
 @dataclass

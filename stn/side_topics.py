@@ -22,7 +22,7 @@ from stn import (
     runs,
 )
 from stn.classifier import Classifier
-from stn.errors import InputError
+from stn.errors import InputError, whole
 from stn.objective import Terms
 from stn.optimize import Evaluation, State, minimize
 from stn.optimize.search import ValueAndGrad
@@ -37,7 +37,9 @@ def parser(description: str | None, example: str, size: int = SIDE) -> argparse.
     made = argparse.ArgumentParser(description=description, epilog=example)
     made.add_argument("--network", choices=list(catalog.NETWORKS), default="vgg16")
     made.add_argument("--weights", type=Path, help="a MatConvNet .mat; default: where scripts/fetch.py puts it")
-    made.add_argument("--size", type=whole, default=size, help=f"side of the pictures, in pixels ({size})")
+    made.add_argument(
+        "--size", type=lambda text: whole(text, least=2), default=size, help=f"side of the pictures, in pixels ({size})"
+    )
     made.add_argument("--seed", type=lambda text: whole(text, least=0), default=0)
     made.add_argument("--threads", type=whole, help="of TensorFlow; default: one a core")
     return made
@@ -151,10 +153,3 @@ def find(
 def folder_of(name: str) -> Path:
     """Where a side topic leaves its figure."""
     return (experiments.OUTPUT / name).absolute()
-
-
-def whole(text: str, least: int = 1) -> int:
-    """The whole number that an argument is, of at least `least`."""
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
-    return int(text)

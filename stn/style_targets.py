@@ -91,7 +91,7 @@ def _parts(
             continue
         if not guided or guidance.name == "sums" or guidance.global_weight:
             wholes.append((style.rgb, None, Part(statistic, {}, shares, None, None)))
-        if guided:
+        if guided and (guidance.name != "sums" or guidance.sums_weight):
             name = "guided_mean" if guidance.name == "sums" else statistic
             T, onto = propagated(style.mask, f"{key}.mask"), propagated(style.onto, f"{key}.onto")
             where = None if style.onto is None else style.onto.tobytes()

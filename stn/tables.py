@@ -34,9 +34,8 @@ def write(path: Path, several: Sequence[runs.Run], root: Path, columns: Sequence
     `.csv` has a row a run, `.md` and `.tex` a row a group over seeds, `columns` of it or what `main_results` gives, and
     compare with the group of the run `baseline`. Raises InputError for another ending, column or run.
     """
+    check_format(path)
     named = {name_of(run, root): run for run in several}
-    if path.suffix not in FORMATS:
-        raise InputError(f"--table {path}: must end in {', '.join(FORMATS)}")
     if path.suffix == ".csv":
         files.write_text(path, of_runs(named, root))
         return
@@ -49,6 +48,12 @@ def write(path: Path, several: Sequence[runs.Run], root: Path, columns: Sequence
     notes = [LEGEND, *grouped.not_comparable(several)]
     notes += [f"Left out, not finished: {', '.join(left_out)}."] if left_out else []
     files.write_text(path, (markdown if path.suffix == ".md" else latex)(rows, notes))
+
+
+def check_format(path: Path) -> None:
+    """Raise InputError for a name that ends in none of FORMATS."""
+    if path.suffix not in FORMATS:
+        raise InputError(f"--table {path}: must end in {', '.join(FORMATS)}")
 
 
 def name_of(run: runs.Run, root: Path) -> str:

@@ -39,7 +39,7 @@ def run(
 
     `group` names the sweep for W&B and `axes` what it varies, with this run's values; `arrays` are pictures in place of
     files, as `pictures.read` takes them. Raises InputError for what the user can mend, and Interrupted after Ctrl-C or
-    SIGTERM, once the best image and a state to go on from are written.
+    SIGTERM, once the best image is written, and where the optimizer allows it a state to go on from.
     """
     config.check(settings)
     wandb_run.check_credentials(settings.tracking.mode)

@@ -14,6 +14,7 @@ LBFGS = ("lbfgs", "torch_lbfgs", "spectral_lbfgs")
 NEEDS = {
     "objective.gram_divisor": ("objective.style_statistic", ("gram", "covariance", "polynomial")),
     "objective.style_reduction": ("objective.style_statistic", ("gram", "covariance", "polynomial", "chain")),
+    "guidance.global_weight": ("guidance.name", ("gram",)),
     "color.mode": ("color.name", ("match",)),
     "color.luma": ("color.name", ("luminance",)),
     "color.space": ("color.name", ("swap",)),
@@ -38,6 +39,11 @@ NEEDS_ANY: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     **{f"mix.{key}": ("mix.fine", bool, "give mix.fine") for key in ("layers", "weight", "max_evaluations")},
     "styles_blend": ("more_styles", bool, "give more_styles"),
     "style.weight": ("more_styles", bool, "give more_styles"),
+    **{
+        f"objective.{role}_{key}": (f"objective.{role}_layers", bool, f"give {role} layers")
+        for role in ("content", "style")
+        for key in ("weight", "reduction")
+    },
     "style.layers": ("objective.style_layers", bool, "give style layers"),
     "image.side": ("image.size_px", bool, "give a size"),
 }
@@ -53,9 +59,12 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
         if value in (None, False, 0, "none"):
             continue  # it switches off what is off
         if key.startswith("color.") and config.color.name == "none":
-            raise InputError(f"{key}={_typable(value)}: there is no color= to go with it; give color=match, say")
-        if key.startswith("guidance.") and not controls.guided(config):
+            needed = NEEDS[key][1][0] if key in NEEDS else "match"
+            raise InputError(f"{key}={_typable(value)}: there is no color= to go with it; give color={needed}, say")
+        if key.partition(".")[0] == "guidance" and value != "gram" and not controls.guided(config):
             warnings.warn(f"{key}={_typable(value)} has no effect without style.mask or style.onto", stacklevel=3)
+        if key in ("content", "content.path", "style", "style.path"):
+            _warn_of_masks(config, typed, key)
         if key in NEEDS:
             other, allowed = NEEDS[key]
             counts, remedy = _value(config, other) in allowed, f"it belongs to {', '.join(allowed)}"
@@ -70,6 +79,17 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
             warnings.warn(
                 f"{key}={_typable(value)} has no effect with {other}={_typable(shown)}; {remedy}", stacklevel=3
             )
+
+
+def _warn_of_masks(config: Any, typed: Mapping[str, Any], key: str) -> None:
+    """Of a preset's masks, which are of its own pictures, where the user names another picture and no masks."""
+    masks = [mask for mask in ("style.mask", "style.onto") if _value(config, mask)]
+    if masks and not {"style.mask", "style.onto", "more_styles"} & typed.keys():
+        warnings.warn(
+            f"{key}={_typable(typed[key])}: {', '.join(masks)} and more_styles are of the preset's own pictures; "
+            "give yours, or style.mask=null style.onto=null more_styles=[]",
+            stacklevel=4,
+        )
 
 
 def _typed(overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -236,7 +236,7 @@ def test_the_order_of_arguments_does_not_matter() -> None:
             "objective.content_layers=[] objective.style_layers=[]",
             ["objective.content_layers", "objective.style_layers", "empty"],
         ),
-        ("pyramid.levels=[{scale:2,max_evaluations:3}]", ["pyramid.levels", "2.0", "between 0 and 1"]),
+        ("pyramid.levels=[{scale:2,max_evaluations:3}]", ["pyramid.levels.scale=2.0", "below 1"]),
         ("pyramid.levels=[{scale:.5,max_evaluations:0}]", ["pyramid.levels", "max_evaluations", "0", "at least 1"]),
         ("pyramid.levels=[{scale:.5}]", ["pyramid.levels", "max_evaluations", "missing"]),
     ],

@@ -1,13 +1,17 @@
 """Several styles, scale, color, guides, borders and loss variants: what each adds to a run, against float64 oracles."""
 
+import contextlib
 import json
+import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import oracle_controls as oracle
 import pytest
+from conftest import at_evaluation
 from omegaconf import OmegaConf
 
 from stn import (
@@ -543,3 +547,61 @@ def test_controls_that_cannot_be_are_refused_in_one_line(run, files, inputs, tmp
         assert part in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "refused" / "metrics.csv").exists()
+
+
+def test_an_interrupted_forced_mixing_goes_on_with_the_same_command(run, files, tmp_path):
+    mixing = (f"mix.fine={files['rings']}", "mix.max_evaluations=6", "optimizer=adam", "tracking.checkpoint_seconds=0")
+    run(tmp_path / "undisturbed", *mixing)
+    for moment in (3, 8):  # of the mixing; of the run itself, which counts anew
+        made: list[int] = []
+        with stopped_after(moment), pytest.raises(errors.Interrupted):
+            run(tmp_path / str(moment), *mixing, "force=true")
+        with at_evaluation(1, lambda made=made: made.append(1)):
+            run(tmp_path / str(moment), *mixing, "force=true")
+        assert len(made) == (1 if moment == 3 else 0)  # the run's own first, or none
+        assert images.read(tmp_path / str(moment) / "image.png").tobytes() == (
+            images.read(tmp_path / "undisturbed" / "image.png").tobytes()
+        )
+
+
+@contextlib.contextmanager
+def stopped_after(evaluations):
+    """Ctrl-C at the given evaluation of this process, those of a mixing included."""
+    made: list[int] = []
+
+    def count():
+        made.append(0)
+        if len(made) == evaluations:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with contextlib.ExitStack() as stack:
+        for number in range(1, 30):
+            stack.enter_context(at_evaluation(number, count))
+        yield
+
+
+def test_a_painting_to_mix_in_is_read_before_anything_is_written(run, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    for name in ("broken.jpg", "missing.jpg"):
+        with pytest.raises(errors.InputError, match=name):
+            run(tmp_path / "run", f"mix.fine={tmp_path / name}")
+    assert not (tmp_path / "run").exists() or not list((tmp_path / "run").iterdir())
+
+
+def test_the_sums_of_the_parts_may_weigh_nothing(composed, files):
+    masks = (f"style.mask={UP}", f"more_styles=[{{path: '{files['rings']}', mask: '{DOWN}'}}]")
+    settings = composed(*FORM, *masks, "guidance=sums", "guidance.sums_weight=0")
+    network = transfer.network_of(settings)
+    loss = objective.build(settings, network, pictures.read(settings).at(1.0))
+    unguided = composed(*FORM, f"more_styles=[{{path: '{files['rings']}'}}]")
+    plain = objective.build(unguided, network, pictures.read(unguided).at(1.0))
+    x = np.random.default_rng(0).uniform(-90, 90, (1, *pictures.read(settings).shape_at(1.0), 3))
+    assert loss.value_and_grad(x)[0].total == pytest.approx(plain.value_and_grad(x)[0].total, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", ["own", "content", "content_width"])
+def test_a_finished_run_gives_its_style_at_the_size_it_had(run, composed, tmp_path, size):
+    given = (f"style.size={size}", "style.scale=1.5", "optimizer.max_evaluations=1")
+    run(tmp_path, *given)
+    used = pictures.read(composed(*given)).at(1.0).styles[0].rgb
+    assert runs.Run(tmp_path).picture("style").shape == used.shape

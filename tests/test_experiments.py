@@ -298,6 +298,11 @@ def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
     ):
         with pytest.raises(errors.InputError, match=f"{word}: an experiment's runs have directories"):
             experiments.run(experiment, [*small, word], tmp_path)
+    with pytest.raises(errors.InputError, match=r"view=true: leave it out; .* --live shows the runs"):
+        experiments.run(experiment, [*small, "view=true"], tmp_path)
+    for name, needs in (("spatial", "two guided parts"), ("scale", "mixes two paintings")):
+        with pytest.raises(errors.InputError, match=f"{name}: takes a preset .*{needs}"):
+            experiments.run(load(name), ["preset=gatys2016", *small], tmp_path)
     assert not list(tmp_path.iterdir())
     with pytest.raises(errors.InputError, match="2 of 2 runs did not finish"):
         experiments.run(experiment, [*small, "hydra/launcher=abacus"], tmp_path)

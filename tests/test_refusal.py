@@ -83,7 +83,10 @@ CASES = {
     "weights are a directory": (["network.weights={foreign}"], "foreign"),
     "weights not fetched": (["network.weights=null"], "fetch.py vgg19"),
     "missing means": (["network.rescale=nowhere.npz"], "nowhere.npz"),
-    "means that are none": (["network.rescale={text.jpg}"], "text.jpg"),
+    "means that are none": (
+        ["network.rescale={text.jpg}"],
+        "text.jpg: damaged; make it again with scripts/mean_activations.py",
+    ),
     # pictures
     "missing content": (["content.path=nowhere.jpg"], "nowhere.jpg"),
     "missing style": (["style.path=nowhere.jpg"], "nowhere.jpg"),
@@ -98,6 +101,13 @@ CASES = {
     "one line": (["style.path={line.png}"], "line.png"),
     "decompression bomb": (["content.path={bomb.png}"], "bomb.png"),
     "too small for the layer": (["image.size_px=12", "objective.style_layers=[relu5_1]"], "relu5_1"),
+    "a result too small for the layer": (
+        ["image.shape=[1,1]", "objective.style_layers=[relu5_1]"],
+        "image.shape=[1, 1]: 1 × 1 pixels are too few",
+    ),
+    "one number for two": (["image.shape=64"], "write a list"),
+    "a color's option without the color": (["color.space=lab"], "give color=swap"),
+    "a painting to mix in that is none": (["mix.fine={text.jpg}"], "text.jpg"),
     "too large for the memory": (["image.size_px=400000"], "would fit"),
     "a style too large for the memory": (
         ["style.path={tall.png}", "image.side=short", "image.size_px=400"],  # 400 × 4,000,000 beside 459 × 400 pixels

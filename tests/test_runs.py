@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stn import config, errors, images, runs
+from stn import config, errors, files, images, provenance, runs
 
 SETTINGS = {"name": "a", "seed": 0, "tracking": {"mode": "off"}, "objective": {"layers": [{"layer": "relu1_1"}]}}
 
@@ -143,3 +143,17 @@ def test_the_settings_of_hundreds_of_runs_are_completed_from_defaults_composed_o
     found = [runs.Run(whole) for _ in range(5)]
     assert [run.settings["tracking"]["view_seconds"] for run in found for _ in range(3)] == [2.0] * 15
     assert len(composed) <= 1
+
+
+def test_the_peak_of_memory_is_of_what_came_after_it_was_forgotten() -> None:
+    np.ones(200_000_000, np.uint8).sum()
+    before = provenance.peak_memory_mb()
+    provenance.forget_peak_memory()
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("this system keeps the peak")
+    assert provenance.peak_memory_mb() < before - 100
+
+
+def test_what_cannot_be_written_is_named_as_the_user_named_it(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"nowhere/table\.csv"):
+        files.write_text(tmp_path / "nowhere" / "table.csv", "a")

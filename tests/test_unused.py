@@ -38,6 +38,10 @@ IDLE = {
     ),
     ("optimizer={name: adam, history: 5}",): ("optimizer.history=5", "optimizer.name=adam"),
     ("image.size_px=null", "image.side=short"): ("image.side=short", "image.size_px=null"),
+    ("objective.content_layers=[]", "objective.content_weight=3"): (
+        *("objective.content_weight=3", "objective.content_layers=[]"),
+    ),
+    ("preset=gatys2017_guided_sums", "guidance.global_weight=2"): ("guidance.global_weight=2", "guidance.name=sums"),
 }
 
 
@@ -55,6 +59,27 @@ def test_what_has_no_effect_is_named_in_one_line(typed: tuple[str, ...]) -> None
     [line] = (str(warning.message) for warning in caught)
     key, other = IDLE[typed]
     assert line.startswith(f"{key} has no effect with {other}; ") and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (("guidance=sums",), "guidance=sums has no effect without style.mask or style.onto"),
+        (("preset=gatys2017_guided", "style=the_scream"), "style=the_scream: style.mask, style.onto and more_styles"),
+        (("preset=tf_tutorial", "optimizer=adam"), "optimizer.learning_rate=10: a step is 2550 levels of 255"),
+    ],
+)
+def test_what_leads_astray_is_said_in_one_line(typed: tuple[str, ...], says: str) -> None:
+    with pytest.warns(UserWarning) as caught:
+        config.compose(*typed)
+    [line] = (str(warning.message) for warning in caught)
+    assert line.startswith(says) and "\n" not in line
+
+
+def test_a_named_loss_has_its_own_statistic() -> None:
+    for preset in ("novak2016", "mmd2017"):
+        objective = config.compose(f"preset={preset}", "objective=gatys_printed").objective
+        assert (objective.style_statistic, objective.activation_shift) == ("gram", 0.0)
 
 
 def test_the_command_warns_and_runs(stylize) -> None:
