@@ -8,6 +8,11 @@ from typing import Any
 from stn import bands, compiled, convolution, losses, vgg
 from stn.backend import tf
 
+Aims = Sequence[
+    tuple[str, Mapping[str, Any]]
+]  # at a layer: statistics by name, each with its targets A, share, guides T
+LossesOf = Callable[[Any, Sequence[Any]], tuple[Any, Any]]
+
 
 @dataclass(frozen=True)
 class Form:
@@ -143,65 +148,31 @@ def _value_and_grad(form: Form) -> Any:
         unit: Any,
     ) -> tuple[Any, Any, Any, Any]:
         positions = tf.shape(image)[1] * tf.shape(image)[2]
-        content: dict[str, Any] = {}
-        style: dict[str, Any] = {}
-        before: list[Any] = []
         layers = {*form.content_layers, *form.style_layers}
-        aims_at = {
+        aims = {
             layer: [(name, each[layer]) for name, each in zip(form.statistics, S, strict=True) if layer in each]
             for layer in layers
         }
-
-        def style_loss(found: Sequence[Any], aims: Sequence[tuple[str, Mapping[str, Any]]]) -> Any:
-            each = [
-                aim["share"] * losses.style(G, aim["A"], form.style_reduction, positions, name)
-                for G, (name, aim) in zip(found, aims, strict=True)
-            ]
-            return tf.add_n(each) if each else tf.zeros(())
+        content: dict[str, Any] = {}
+        style: dict[str, Any] = {}
+        before: list[Any] = []  # of a chain: the features of the layer before
 
         def hook(layer: str, F: Any) -> Any:
-            aims = aims_at[layer]
-
-            def losses_of(F: Any, found: Sequence[Any]) -> tuple[Any, Any]:
-                C = losses.content(F, P[layer], form.content_reduction) if layer in P else tf.zeros(())
-                return C, style_loss(found, aims)
-
-            @tf.custom_gradient
-            def noted(F: Any, *before: Any) -> tuple[Any, Any]:
-                found = [_statistic(form, name, F, aim.get("T"), before) for name, aim in aims]
-
-                def gradient(dF: Any, dC: Any, dE: Any) -> Any:
-                    # Left alone TensorFlow computes these products, as large as F, in the forward pass and keeps all.
-                    with tf.control_dependencies([dF]):
-                        late = tf.identity(F)
-                    with tf.GradientTape() as tape:
-                        tape.watch((late, *found))
-                        values = losses_of(late, found)
-                    to_F, *slopes = tape.gradient(values, (late, *found), (dC, dE), tf.UnconnectedGradients.NONE)
-                    parts, to_before = [dF] if to_F is None else [dF, to_F], [tf.zeros_like(x) for x in before]
-                    for (name, aim), dG in zip(aims, slopes, strict=True):
-                        part, *rest = _statistic_gradient(form, name, late, aim.get("T"), before, dG)
-                        parts.append(part)
-                        to_before = rest or to_before
-                    return (tf.add_n(parts), *to_before) if before else tf.add_n(parts)
-
-                return (F, *losses_of(F, found)), gradient
-
-            F, content[layer], style[layer] = noted(F, *before)
+            losses_of = _losses_of(form, P.get(layer), aims[layer], positions)
+            F, content[layer], style[layer] = _with_late_gradient(form, losses_of, aims[layer], F, before)
             if layer in form.style_layers and "chain" in form.statistics:
                 before[:] = [F]
             return F
 
         shares = {
-            layer: _share(form, [(name, aim.get("T")) for name, aim in aims])
-            for layer, aims in aims_at.items()
+            layer: _share(form, [(name, aim.get("T")) for name, aim in aims[layer]])
+            for layer in layers
             if layer not in P and {*form.statistics} <= {*losses.GRAMS_OF_ROWS}
         }
         with tf.GradientTape() as tape:
             tape.watch(image)
-            sums = _features(form, image, kernels, layers, hook, shares)
-            for layer, found in sums.items():
-                content[layer], style[layer] = tf.zeros(()), style_loss(found, aims_at[layer])
+            for layer, found in _features(form, image, kernels, layers, hook, shares).items():
+                content[layer], style[layer] = tf.zeros(()), _style_loss(form, found, aims[layer], positions)
             C = _stack(content[layer] for layer in form.content_layers)
             E = _stack(style[layer] for layer in form.style_layers)
             smoothness = losses.smoothness(image / unit, form.smoothness)
@@ -210,6 +181,52 @@ def _value_and_grad(form: Form) -> Any:
         return C, E, smoothness, tape.gradient(total, image)
 
     return function
+
+
+def _style_loss(form: Form, found: Sequence[Any], aims: Aims, positions: Any) -> Any:
+    """The style loss of a layer: of the statistics `found` there, each aiming at its targets with its share."""
+    each = [
+        aim["share"] * losses.style(G, aim["A"], form.style_reduction, positions, name)
+        for G, (name, aim) in zip(found, aims, strict=True)
+    ]
+    return tf.add_n(each) if each else tf.zeros(())
+
+
+def _losses_of(form: Form, P: Any, aims: Aims, positions: Any) -> LossesOf:
+    """The content and the style loss of a layer as a function of its features and the statistics found of them."""
+
+    def losses_of(F: Any, found: Sequence[Any]) -> tuple[Any, Any]:
+        C = tf.zeros(()) if P is None else losses.content(F, P, form.content_reduction)
+        return C, _style_loss(form, found, aims, positions)
+
+    return losses_of
+
+
+def _with_late_gradient(form: Form, losses_of: LossesOf, aims: Aims, F: Any, before: Sequence[Any]) -> Any:
+    """The features F of a layer and its two losses, whose gradients are computed on the way back, to save memory."""
+
+    @tf.custom_gradient
+    def noted(F: Any, *before: Any) -> tuple[Any, Any]:
+        found = [_statistic(form, name, F, aim.get("T"), before) for name, aim in aims]
+
+        def gradient(dF: Any, dC: Any, dE: Any) -> Any:
+            # Left alone TensorFlow computes these products, as large as F, in the forward pass and keeps all.
+            with tf.control_dependencies([dF]):
+                late = tf.identity(F)
+            with tf.GradientTape() as tape:
+                tape.watch((late, *found))
+                values = losses_of(late, found)
+            to_F, *slopes = tape.gradient(values, (late, *found), (dC, dE), tf.UnconnectedGradients.NONE)
+            parts, to_before = [dF] if to_F is None else [dF, to_F], [tf.zeros_like(x) for x in before]
+            for (name, aim), dG in zip(aims, slopes, strict=True):
+                part, *rest = _statistic_gradient(form, name, late, aim.get("T"), before, dG)
+                parts.append(part)
+                to_before = rest or to_before
+            return (tf.add_n(parts), *to_before) if before else tf.add_n(parts)
+
+        return (F, *losses_of(F, found)), gradient
+
+    return noted(F, *before)
 
 
 def _statistic_gradient(form: Form, name: str, F: Any, T: Any, before: Sequence[Any], dG: Any) -> list[Any]:

@@ -49,9 +49,7 @@ def statistic(F: Any, name: str = "gram", divisor: str = "one", shift: float = 0
     flat = tf.reshape(F, (-1, F.shape[-1]))  # [M, N]
     if name == "guided_mean":
         root = tf.sqrt(tf.cast(tf.shape(flat)[0], F.dtype))
-        return (tf.reduce_mean(flat, 0) if T is None else tf.linalg.matvec(flat, _flat(T), transpose_a=True) / root)[
-            None
-        ]
+        return (tf.reduce_mean(flat, 0) if T is None else tf.reduce_sum(flat * _flat(T)[:, None], 0) / root)[None]
     if name == "gaussian":
         return tf.gather(flat, positions_drawn(flat.shape[0]))
     mean = _mean(flat, T)
@@ -185,7 +183,7 @@ def _distances(X: Any, Y: Any) -> Any:
 
 
 def _mean(flat: Any, T: Any) -> Any:
-    return tf.reduce_mean(flat, 0) if T is None else tf.linalg.matvec(flat, tf.square(_flat(T)), transpose_a=True)
+    return tf.reduce_mean(flat, 0) if T is None else tf.reduce_sum(flat * tf.square(_flat(T))[:, None], 0)
 
 
 def _flat(T: Any) -> Any:
