@@ -23,22 +23,21 @@ RESAMPLES, SEED = 9999, 0  # as many as scipy.stats.bootstrap takes by default
 class Front:
     """Points in the order of x, no x twice; between them the monotone cubic of Fritsch & Carlson 1980 (PCHIP).
 
-    It goes through every point, rises where they rise and falls where they fall, on logarithmic axes where told so.
+    It goes through every point, rises where they rise and falls where they fall, in log y where told so.
     """
 
     x: np.ndarray
     y: np.ndarray
-    log_x: bool = False
     log_y: bool = False
 
     def at(self, x: float | np.ndarray) -> np.ndarray:
         """The y at any x; NaN beyond the ends, since nothing is known there."""
-        found = self._curve()(_scaled(x, self.log_x))
+        found = self._curve()(x)
         return np.exp(found) if self.log_y else found
 
     def _curve(self) -> scipy.interpolate.PchipInterpolator:
-        x, y = _scaled(self.x, self.log_x), _scaled(self.y, self.log_y)
-        return scipy.interpolate.PchipInterpolator(x, y, extrapolate=False)
+        y = np.log(self.y) if self.log_y else self.y
+        return scipy.interpolate.PchipInterpolator(self.x, y, extrapolate=False)
 
 
 @dataclass(frozen=True)
@@ -60,68 +59,62 @@ class Interval:
         return dataclasses.replace(self, mean=mean, low=low, high=high)
 
 
-def front(
-    x: Sequence[float], y: Sequence[float], log_x: bool = False, log_y: bool = False, name: str = "this front"
-) -> Front:
+def front(x: Sequence[float], y: Sequence[float], log_y: bool = False) -> Front:
     """The front through points (x, y) in any order; points with equal x become their mean, NaN and infinity none.
 
-    Raises InputError, which says `name`, for fewer than FEWEST points, and for zero or less on a logarithmic axis.
+    Raises InputError for fewer than FEWEST points, and for a y of zero or less that has no logarithm.
     """
     xs, ys = np.array(x, float), np.array(y, float)
     finite = np.isfinite(xs) & np.isfinite(ys)
     xs, ys = xs[finite], ys[finite]
-    for axis, values, logarithmic in (("x", xs, log_x), ("y", ys, log_y)):
-        if logarithmic and (values <= 0).any():
-            raise InputError(f"{name}: {axis} of {values.min():g} has no logarithm; draw that axis linearly")
+    if log_y and (ys <= 0).any():
+        raise InputError(f"a front's y of {ys.min():g} has no logarithm; draw that axis linearly")
     distinct, place = np.unique(xs, return_inverse=True)
     if len(distinct) < FEWEST:
         raise InputError(
-            f"{name}: a front needs {FEWEST} points of different x, and there are {len(distinct)}; sweep more values"
+            f"a front needs {FEWEST} points of different x, and there are {len(distinct)}; sweep more values"
         )
-    means = np.bincount(place, _scaled(ys, log_y)) / np.bincount(place)
-    return Front(distinct, np.exp(means) if log_y else means, log_x, log_y)
+    means = np.bincount(place, np.log(ys) if log_y else ys) / np.bincount(place)
+    return Front(distinct, np.exp(means) if log_y else means, log_y)
 
 
-def common_range(fronts: Sequence[Front], name: str = "these fronts") -> tuple[float, float]:
-    """The least and the largest x that all fronts reach; InputError, which says `name`, if there are none."""
+def common_range(fronts: Sequence[Front]) -> tuple[float, float]:
+    """The least and the largest x that all fronts reach; InputError if there are none."""
     low, high = max(each.x[0] for each in fronts), min(each.x[-1] for each in fronts)
     if low >= high:
-        raise InputError(f"{name}: they have no x in common ({low:.3g} is above {high:.3g}); sweep a wider range")
+        raise InputError(f"fronts with no x in common ({low:.3g} is above {high:.3g}); sweep a wider range")
     return float(low), float(high)
 
 
-def gap(one: Front, other: Front, within: tuple[float, float] | None = None) -> float:
-    """The area between two fronts over the width of their common range, or of `within`: the mean of one.y − other.y.
+def gap(one: Front, other: Front) -> float:
+    """The area between two fronts over the width of their common range: the mean of one.y − other.y.
 
-    Where y is logarithmic it is the mean of log(one.y / other.y), so that `exp` gives a factor. Raises InputError
-    where `common_range` does, or for fronts on different axes.
+    Where y is logarithmic, of both, it is the mean of log(one.y / other.y), so that `exp` gives a factor. Raises
+    InputError where `common_range` does.
     """
-    if (one.log_x, one.log_y) != (other.log_x, other.log_y):
-        raise InputError("two fronts are compared on the same axes; give both the same log_x and log_y")
-    low, high = (_scaled(end, one.log_x) for end in within or common_range([one, other]))
+    low, high = common_range([one, other])
     areas = [float(each._curve().integrate(low, high)) for each in (one, other)]
-    return (areas[0] - areas[1]) / float(high - low)
+    return (areas[0] - areas[1]) / (high - low)
 
 
-def nearest(values: Sequence[float], x: float, log_x: bool = False) -> int:
-    """Which of the values lies nearest to x, as its axis measures."""
-    return int(np.argmin(np.abs(_scaled(np.array(values), log_x) - _scaled(x, log_x))))
+def nearest(values: Sequence[float], x: float) -> int:
+    """Which of the values lies nearest to x."""
+    return int(np.argmin(np.abs(np.array(values) - x)))
 
 
-def matched(sweeps: Sequence[Sequence[float]], log_x: bool = False) -> float:
+def matched(sweeps: Sequence[Sequence[float]]) -> float:
     """The x at which pictures compare best: where the sweep whose nearest point is farthest away has it nearest.
 
     Given are the x of each sweep's points. Looked for is in the middle third of what all reach, in a hundred steps:
     at the ends everything is one photograph, or one painting. Of sweeps that do not meet
     it lies between them: say the x of each picture beside it.
     """
-    every = [_scaled(np.array(values), log_x) for values in sweeps]
+    every = [np.array(values) for values in sweeps]
     low, high = max(values.min() for values in every), min(values.max() for values in every)
     third = (high - low) / 3
     candidates = np.linspace(low + third, high - third, 101)
     farthest = [max(np.abs(values - x).min() for values in every) for x in candidates]
-    best = float(candidates[int(np.argmin(farthest))])
-    return float(np.exp(best)) if log_x else best
+    return float(candidates[int(np.argmin(farthest))])
 
 
 def bootstrap(groups: Sequence[Sequence[float]], confidence: float = CONFIDENCE) -> Interval:
@@ -144,7 +137,3 @@ def bootstrap(groups: Sequence[Sequence[float]], confidence: float = CONFIDENCE)
     resampled = np.take_along_axis(means, chosen, 0)[0].mean(-1)
     low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(mean, float(low), float(high), count)
-
-
-def _scaled(values: float | np.ndarray, logarithmic: bool) -> np.ndarray:
-    return np.log(values) if logarithmic else np.asarray(values, float)
