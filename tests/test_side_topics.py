@@ -306,7 +306,7 @@ def test_the_command_of_filter_images(
         command(monkeypatch, "filter_image", "--size", "0")
     with pytest.raises(errors.InputError, match="--size 64: the network's own head takes 224"):
         command(monkeypatch, "class_image", "--size", "64", "--head", "own")
-    assert "'0' is not a whole number of at least 1" in capsys.readouterr().err
+    assert "'0' is not a whole number of at least 2" in capsys.readouterr().err
 
 
 def test_grams_of_the_real_network_know_digits_better_than_pixels(vgg19_q8: Path) -> None:
