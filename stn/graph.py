@@ -8,9 +8,8 @@ from typing import Any
 from stn import bands, compiled, convolution, losses, vgg
 from stn.backend import tf
 
-Aims = Sequence[
-    tuple[str, Mapping[str, Any]]
-]  # at a layer: statistics by name, each with its targets A, share, guides T
+# At a layer: statistics by name, each with its targets A, its share and its guides T.
+Aims = Sequence[tuple[str, Mapping[str, Any]]]
 LossesOf = Callable[[Any, Sequence[Any]], tuple[Any, Any]]
 
 
