@@ -160,7 +160,8 @@ def test_a_signal_reaches_the_processes_of_a_sweep_and_none_is_left(asked: str, 
         while process.poll() is None and len(running() if "cells run" in asked else below) < 2:
             time.sleep(0.05)
             found = psutil.Process(process.pid).children(recursive=True)
-            below = [each for each in found if "popen_loky" in str(each.cmdline())]
+            with contextlib.suppress(psutil.NoSuchProcess):  # a child that ended since: look again
+                below = [each for each in found if "popen_loky" in str(each.cmdline())]
         cells = running()
         if "Ctrl-C" in asked:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
