@@ -127,13 +127,6 @@ def _check_values(config: Config) -> None:
     for level in config.pyramid.levels:
         for key, found, limits in allowed.fields(level, "pyramid.levels."):
             allowed.check_value(key, found, limits)
-    step = config.optimizer.learning_rate * max(config.image.pixel_unit)
-    if config.optimizer.name == "adam" and step > 255:
-        warnings.warn(
-            f"optimizer.learning_rate={config.optimizer.learning_rate:g}: a step is {step:g} levels of 255, since "
-            f"image.pixel_unit is {max(config.image.pixel_unit):g}; give a smaller one",
-            stacklevel=2,
-        )
     if config.image.shape is not None and (len(config.image.shape) != 2 or min(config.image.shape) < 1):
         raise InputError(f"image.shape={config.image.shape}: must be [height, width], both above 0")
     allowed.check_color("image.pixel_unit", config.image.pixel_unit)

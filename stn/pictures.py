@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,7 +127,7 @@ class Pictures:
     def _style_shape(self, style: Style, scale: float) -> tuple[int, int]:
         if style.as_it_is:
             return _scaled((style.rgb.shape[0], style.rgb.shape[1]), scale)
-        return style_shape(style.rgb, style.scale, self.style_size, self.image, self.shape_at(scale), scale)
+        return style_shape(style.rgb, style.scale, self.style_size, self.image, lambda: self.shape_at(scale), scale)
 
     def _sized(
         self, style: Style, size: tuple[int, int], photograph: np.ndarray | None, shape: tuple[int, int]
@@ -196,18 +196,24 @@ def shape_of(rgb: np.ndarray, image: config.Image, scale: float = 1.0) -> tuple[
 
 
 def style_shape(
-    rgb: np.ndarray, times: float, size: str, image: config.Image, result: tuple[int, int], scale: float = 1.0
+    rgb: np.ndarray,
+    times: float,
+    size: str,
+    image: config.Image,
+    result: Callable[[], tuple[int, ...]],
+    scale: float = 1.0,
 ) -> tuple[int, int]:
-    """Height and width of a style picture by `style.scale` and `style.size`, beside a `result` of that size.
+    """Height and width of a style picture by `style.scale` and `style.size`; `result` gives those of the picture made.
 
     `scale` is that of a level of the pyramid, at which the result has its size already.
     """
     if size == "content":
-        return _scaled(result, times)
+        height, width = result()
+        return _scaled((height, width), times)
     if size == "content_width":
-        width = result[1] * times
-        height = width * rgb.shape[0] / rgb.shape[1]
-        return resizing.whole(height, image.rounding), resizing.whole(width, image.rounding)
+        across = result()[1] * times
+        down = across * rgb.shape[0] / rgb.shape[1]
+        return resizing.whole(down, image.rounding), resizing.whole(across, image.rounding)
     return _scaled(shape_of(rgb, image, times), scale)
 
 

@@ -86,11 +86,10 @@ class Run:
         rgb = images.read(assets.locate_image(self.settings[role]["path"]))
         known = {each.name for each in dataclasses.fields(config.Image)}
         image = config.Image(**{key: value for key, value in self.settings["image"].items() if key in known})
-        if role == "content":
-            shape = tuple(image.shape) if image.shape else pictures.shape_of(rgb, image)
-        else:
-            style = self.settings["style"]
-            shape = pictures.style_shape(rgb, style["scale"], style["size"], image, self.rgb.shape[:2])
+        shape: Any = image.shape or pictures.shape_of(rgb, image)
+        if role == "style":
+            times, size = self.settings[role]["scale"], self.settings[role]["size"]
+            shape = pictures.style_shape(rgb, times, size, image, lambda: self.rgb.shape[:2])
         return resizing.resize(rgb, shape[0], shape[1], image.filter)
 
     def check(self) -> "Run":

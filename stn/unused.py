@@ -52,8 +52,16 @@ NEEDS_ANY: dict[str, tuple[str, Callable[[Any], bool], str]] = {
 def warn(config: Any, overrides: Sequence[str]) -> None:
     """Warn, in a line each, of the overrides that change nothing; InputError for options of a color without a color.
 
+    And of Adam's steps from black beyond white: a rate means another step beside a preset with other units.
     Only what the user typed is looked at: a group or a preset may list keys that belong to another choice.
     """
+    step = config.optimizer.learning_rate * max(config.image.pixel_unit)
+    if config.optimizer.name == "adam" and step > 255:
+        warnings.warn(
+            f"optimizer.learning_rate={config.optimizer.learning_rate:g}: a step is {step:g} levels of 255, since "
+            f"image.pixel_unit is {max(config.image.pixel_unit):g}; give a smaller one",
+            stacklevel=3,
+        )
     typed = dict(_typed(overrides))
     for key, value in typed.items():
         if value in (None, False, 0, "none"):

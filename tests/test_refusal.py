@@ -136,6 +136,7 @@ CASES = {
     "negative style weight": (["objective.style_weight=-1"], "objective.style_weight"),
     "infinite content weight": (["objective.content_weight=.inf"], "objective.content_weight"),
     "two units": (["image.pixel_unit=[1,1]"], "image.pixel_unit"),
+    "no unit": (["optimizer=adam", "image.pixel_unit=[]"], "image.pixel_unit"),
     # numbers and choices
     "zero budget": (["optimizer.max_evaluations=0"], "optimizer.max_evaluations"),
     "budget in words": (["optimizer.max_evaluations=many"], "many"),
