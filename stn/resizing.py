@@ -105,10 +105,14 @@ def _pillow(resample: Image.Resampling) -> Callable[[np.ndarray, int, int], np.n
 
 
 def _early_pillow(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Pillow's bilinear before version 2.7, which its affine map still is: no smoothing, cut to whole steps."""
+    """Pillow's bilinear before version 2.7 (libImaging/Geometry.c): no smoothing, cut to whole steps, half a pixel off.
+
+    It read pixel x at x · scale, where pixels are centered at one half; its affine map of today begins at scale / 2.
+    """
     picture = Image.fromarray(np.rint(rgb).astype(np.uint8))
-    scale = (rgb.shape[1] / width, 0, 0, 0, rgb.shape[0] / height, 0)
-    drawn = picture.transform((width, height), Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)
+    down, right = rgb.shape[0] / height, rgb.shape[1] / width
+    corners = (right, 0, -right / 2, 0, down, -down / 2)
+    drawn = picture.transform((width, height), Image.Transform.AFFINE, corners, Image.Resampling.BILINEAR)
     return np.asarray(drawn, np.float64)
 
 

@@ -208,10 +208,18 @@ def test_pyramid_reduce_by_the_authors_rule(height):
     np.testing.assert_allclose(resizing.resize(rgb, *shape, "pyramid_reduce"), expected, atol=0.05)
 
 
-@pytest.mark.parametrize(("height", "width"), [(114, 150), (57, 75), (190, 300)])
-def test_early_pillow_cuts_what_lies_between_neighbors(height, width):
+@pytest.mark.parametrize(("height", "width"), [(114, 150), (57, 75), (191, 300), (100, 131)])
+def test_early_pillow_reads_from_the_corner_and_cuts(height, width):
+    """Pillow 2.6's libImaging/Geometry.c, pixel by pixel: x · scale, neighbors' centers at one half, whole steps."""
     rgb = photograph()
-    expected = np.floor(resizing.resize(rgb, height, width, "bilinear") + 1e-6)
+    expected = np.empty((height, width, 3))
+    for row in range(height):
+        for column in range(width):
+            y, x = row * rgb.shape[0] / height - 0.5, column * rgb.shape[1] / width - 0.5
+            above, left = math.floor(y), math.floor(x)
+            square = rgb[np.clip([[above], [above + 1]], 0, 170), np.clip([left, left + 1], 0, 224)]
+            upper, lower = square[:, 0] + (square[:, 1] - square[:, 0]) * (x - left)
+            expected[row, column] = np.floor(upper + (lower - upper) * (y - above) + 1e-9)
     found = resizing.resize(rgb, height, width, CUTS)
     assert np.abs(found - expected).max() <= 1 and (found != expected).mean() < 3e-3  # rounding at whole numbers
 
