@@ -33,7 +33,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stn import beside, cells, config, errors, interrupts, runs, sweeps, typed
+from stn import cells, config, errors, interrupts, live_process, overrides, runs, sweeps
 
 problems: list[Exception] = []
 
@@ -48,7 +48,7 @@ def stylize(overrides: DictConfig) -> None:
         else:
             settings = config.parse(overrides, HydraConfig.get().overrides.task)
             if settings.view:
-                beside.start(run_dir)
+                live_process.start(run_dir)
             stylize_one(settings, run_dir)
             say_what_next(run_dir)
     except (errors.InputError, errors.Interrupted) as error:
@@ -103,8 +103,8 @@ def say_what_next(run_dir: Path) -> None:
 
 
 def main() -> None:
-    sys.argv[1:] = typed.quoted(sys.argv[1:])
-    with beside.kept_up():
+    sys.argv[1:] = overrides.quoted(sys.argv[1:])
+    with live_process.kept_up():
         try:
             stylize()
         except Exception as error:

@@ -17,8 +17,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from stn import allowed, controls, layer_weights, typed, unused
+from stn import allowed, controls, layer_weights, unused
 from stn.errors import InputError, of_hydra, one_line
+from stn.overrides import quoted
 from stn.schema import Color, Config, Image, Init, Level, Optimizer  # noqa: F401  (others know them from here)
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
@@ -33,7 +34,7 @@ _composing = threading.Lock()  # around what Hydra keeps one of in a process
 
 def compose(*words: str) -> Config:
     """The configuration that `scripts/stylize.py` would run with these overrides; InputError with its line."""
-    overrides = typed.quoted(words)
+    overrides = quoted(words)
     return parse(_load(overrides), overrides)
 
 

@@ -24,9 +24,9 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from matplotlib.figure import Figure
 
-from stn import cells, config, drawings, errors, figures, files, inputs, runs, typed
+from stn import cells, config, drawings, errors, figures, files, inputs, runs
 from stn.errors import InputError
-from stn.overrides import quote
+from stn.overrides import quote, quoted
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 OUTPUT = Path("outputs/experiments")
@@ -165,7 +165,7 @@ def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[str, 
 def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     own: list[str] = []
     hydras: list[str] = []
-    words = typed.quoted(overrides)
+    words = quoted(overrides)
     for text, override in zip(words, OverridesParser.create().parse_overrides(words), strict=True):
         if override.is_sweep_override():
             raise InputError(f"{text}: an experiment sweeps for itself; give one value")

@@ -159,7 +159,7 @@ def serve(root: Path, host: str | None = None, port: int | None = None) -> None:
 
 
 def serve_beside(root: Path) -> None:
-    """Serve in a process that a run started (stn/beside.py), until the pipe between them closes; open a browser."""
+    """Serve in a process of `live_process`, until the pipe to the run that started it closes; open a browser."""
     with Server(root) as server:
         print(f"live: {server.address}", file=sys.stderr, flush=True)
         threading.Thread(target=server.run, daemon=True).start()

@@ -65,8 +65,8 @@ def read(path: Path, head: bool = False) -> Weights:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); fetch it again") from error
     except MemoryError:
         raise
-    except Exception:  # SciPy's reader raises whatever the bytes lead it to, in words that help nobody
-        raise InputError(f"{path}: not a whole MATLAB file; fetch it again with scripts/fetch.py") from None
+    except Exception as error:  # SciPy's reader raises whatever the bytes lead it to, in words that help nobody
+        raise InputError(f"{path}: not a whole MATLAB file; fetch it again with scripts/fetch.py") from error
     try:
         if "layers" not in contents:
             raise InputError(f"{path}: a MATLAB file, but with no `layers`: not a MatConvNet network")

@@ -1,13 +1,24 @@
-"""Python values as the text of overrides: what `key=` is followed by in Hydra's grammar."""
+"""Text in Hydra's override grammar: of Python values, and of typed words, quoted where Hydra would not read them."""
 
 import os
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, OverrideParseException
+
+from stn import files
+from stn.errors import InputError
 
 WORDS = ("null", "true", "false", "nan", "inf")  # which the grammar would not take for text
+DIRECTORIES = ("hydra.run.dir", "hydra.sweep.dir")  # of which there is one, whatever commas are in it
+PATHS = (
+    *("content.path", "style.path", "style.mask", "style.onto", "init.path", "paint_only", "mix.fine"),
+    *("network.weights", "network.rescale", "output", *DIRECTORIES),
+)
 
 
 def text(value: Any) -> str:
@@ -31,3 +42,65 @@ def quote(plain: str) -> str:
     """Text between quotes, as the grammar has them."""
     # A backslash counts as one wherever no quote follows it.
     return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), plain) + "'"
+
+
+def quoted(words: Sequence[str]) -> list[str]:
+    """The words of a command line, those quoted that name a file and that Hydra would not read as that name.
+
+    What Hydra reads (`a,b` in a sweep, quotes, functions) stays Hydra's, unless it is the name of a file that is there.
+    Raises InputError, which shows the quotes to type, for other text that Hydra cannot read.
+    """
+    sweeping = any(word in ("-m", "--multirun") or word.startswith("hydra.mode=") for word in words)
+    return [_quoted(word, sweeping) for word in words]
+
+
+def _quoted(word: str, sweeping: bool) -> str:
+    key, sign, value = word.partition("=")
+    if not sign or not key or key.startswith("-"):
+        return word
+    if key.lstrip("+") not in PATHS:
+        if not _parses(value) and not value.startswith(("[", "{", "'", '"')):
+            text = f"{key}={quote(value)}"
+            shown = shlex.quote(text) if set('"$`\\!') & set(text) else f'"{text}"'
+            raise InputError(f"{word}: Hydra cannot read it; text with such signs is quoted, as in {shown}")
+        return word
+    if _is_there(value):
+        return f"{key}={_piece(value, literal=True)}"
+    one = key in DIRECTORIES and "$" not in value and not value.startswith(("'", '"'))
+    if not one and _parses(value):
+        return word
+    pieces = value.split(",") if sweeping and not one else [value]
+    return f"{key}={','.join(map(_piece, pieces))}"
+
+
+def _piece(value: str, literal: bool = False) -> str:
+    """One name, quoted if need be; a `literal` one holds no interpolations."""
+    name = str(files.expanded(value)) if value.startswith("~/") else value
+    if literal and "${" in name:
+        return quote(name.replace("${", "\\${"))
+    return name if _reads_as_text(name) or (not literal and _parses(name)) else quote(name)
+
+
+def _is_there(value: str) -> bool:
+    try:
+        return value not in ("", "null") and files.expanded(value).exists()
+    except (OSError, ValueError):  # no name of a file at all
+        return False
+
+
+def _parses(value: str) -> bool:
+    try:
+        OverridesParser.create().parse_overrides([f"key={value}"])
+    except OverrideParseException:
+        return False
+    except HydraException:  # glob(...), which needs to know the configuration
+        return True
+    return True
+
+
+def _reads_as_text(value: str) -> bool:
+    try:
+        [override] = OverridesParser.create().parse_overrides([f"key={value}"])
+        return not override.is_sweep_override() and override.value() == value
+    except HydraException:
+        return False

@@ -92,9 +92,9 @@ def read_means(path: Path) -> Means:
     try:
         with np.load(path, allow_pickle=False) as saved:
             return {name: saved[name] for name in saved.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         detail = f"network.rescale={path}: damaged; make it again with scripts/mean_activations.py"
-        raise InputError(detail) from None  # NumPy's own words advise to load it unsafely
+        raise InputError(detail) from error  # not in NumPy's own words, which advise to load it unsafely
 
 
 def write_means(path: Path, means: Means) -> None:

@@ -195,5 +195,5 @@ class Config:
     threads: int | None = number(None, above=0)  # of TensorFlow within an operation; null: one a core
     output: str | None = None  # a copy of the result; PNG, JPEG, WebP or TIFF by its name
     force: bool = False  # start a run directory anew that was made with other settings
-    view: bool = False  # show the run in a browser while it goes (stn/beside.py)
+    view: bool = False  # show the run in a browser while it goes (stn/live_process.py)
     figures: bool = False  # also draw comparison.png and losses.png

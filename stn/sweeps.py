@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from stn import beside, cells, errors, files, interrupts, runs, sweep_start
+from stn import cells, errors, files, interrupts, live_process, runs, sweep_start
 
 # Of the sweep that this process started: its directory, and its cells if they are known (`cells.planned`).
 under_way: list[tuple[Path, Mapping[str, Sequence[str]] | None]] = []
@@ -36,7 +36,7 @@ class Begin(Callback):
         sweep_dir = Path(str(config.hydra.sweep.dir))
         under_way.append((sweep_dir, planned))
         if config.view:
-            beside.start(sweep_dir)
+            live_process.start(sweep_dir)
         if config.hydra.launcher._target_.endswith("JoblibLauncher"):
             passed_on.append(interrupts.PassedOn())
         for run_dir in _directories(sweep_dir, planned):

@@ -19,7 +19,8 @@ from conftest import SMALL
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from stn import assets, catalog, config, experiments, runs, typed
+from stn import assets, catalog, config, experiments, runs
+from stn.overrides import quoted
 
 ROOT = config.CONFIG_DIR.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -64,7 +65,7 @@ def test_commands_stand_where_this_file_finds_them(page: Path) -> None:
 def parsed(words: list[str]) -> tuple[list[Override], list[str]]:
     """What Hydra reads in the words that are overrides, and those words that are the configuration's own."""
     given = [word for word in words if not word.startswith("-")]
-    overrides = OverridesParser.create().parse_overrides(typed.quoted(given))
+    overrides = OverridesParser.create().parse_overrides(quoted(given))
     own = [override for override in overrides if not override.key_or_group.startswith("hydra")]
     return overrides, [str(override.input_line) for override in own]
 

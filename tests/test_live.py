@@ -23,7 +23,7 @@ from conftest import Ended, at_evaluation, listing, start
 from made_runs import CHROMIUM, make_run
 from PIL import Image
 
-from stn import beside, config, errors, files, images, live, runs, tree, underway, viewers
+from stn import config, errors, files, images, live, live_process, runs, tree, underway, viewers
 
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
 SHOWN = "[...document.querySelectorAll('#grid img')].filter(image => image.complete && image.naturalWidth > 0).length"
@@ -398,7 +398,7 @@ def test_the_command_serves_until_interrupted_and_refuses_what_does_not_go_toget
 
 def test_view_starts_the_page_beside_a_run(command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Path] = []
-    monkeypatch.setattr(beside, "start", started.append)
+    monkeypatch.setattr(live_process, "start", started.append)
     ended = command("view=true")
     assert (ended.code, started) == (0, [ended.run_dir])
 

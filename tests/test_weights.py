@@ -502,7 +502,7 @@ def test_a_small_file_that_inflates_without_end_is_refused(tmp_path, monkeypatch
     scipy.io.savemat(tmp_path / "vgg.mat", variables, do_compression=True)
     with pytest.raises(InputError, match=NOT_MAT) as refusal:
         matconvnet.load(tmp_path / "vgg.mat")
-    assert "inflates without end" in str(refusal.value.__context__)
+    assert "inflates without end" in str(refusal.value.__cause__)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from conftest import start
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from stn import assets, config, errors, typed
+from stn import assets, config, errors, overrides
 
 NAMES = (
     *("ümläut.png", "a&b.png", "par(en).png", "my photo.jpg", "x=y.png", "[1].png", "{a}.png", "it's.png", 'q"q.png'),
@@ -28,9 +28,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_hydra_cannot_read_is_quoted(name: str, home: Path) -> None:
-    words = typed.quoted([f"content.path={name}"])
+    words = overrides.quoted([f"content.path={name}"])
     [override] = OverridesParser.create().parse_overrides(words)
-    assert override.value() == name and typed.quoted(words) == words
+    assert override.value() == name and overrides.quoted(words) == words
 
 
 def test_the_name_of_a_file_that_is_there_arrives_as_it_was_typed(home: Path) -> None:
@@ -45,7 +45,7 @@ def test_the_name_of_a_file_that_is_there_arrives_as_it_was_typed(home: Path) ->
 
 def test_a_tilde_is_the_home_directory(home: Path) -> None:
     words = ["content.path=~/my photo.jpg", "hydra.run.dir=~/out", "style.path=~painting.jpg"]
-    photo, out, painting = typed.quoted(words)
+    photo, out, painting = overrides.quoted(words)
     assert (photo, out) == (f"content.path={home}/my photo.jpg", f"hydra.run.dir={home}/out")
     assert config.compose(painting).style.path == "~painting.jpg"
     assert assets.locate_image("~/photo.jpg") == home / "photo.jpg"  # from Python, or a configuration's file
@@ -60,23 +60,23 @@ def test_a_tilde_is_the_home_directory(home: Path) -> None:
     ],
 )
 def test_what_hydra_reads_is_left_to_it(word: str, home: Path) -> None:
-    assert typed.quoted(["-m", word])[1] == word
+    assert overrides.quoted(["-m", word])[1] == word
 
 
 def test_a_sweep_over_files_is_one_name_by_name(home: Path) -> None:
-    [_, word] = typed.quoted(["-m", "content.path=a&b.png,plain.png,~/ü.png"])
+    [_, word] = overrides.quoted(["-m", "content.path=a&b.png,plain.png,~/ü.png"])
     assert word == f"content.path='a&b.png',plain.png,'{home}/ü.png'"
     (home / "a,b.png").touch()
-    assert typed.quoted(["--multirun", "content.path=a,b.png"])[1] == "content.path='a,b.png'"
-    assert typed.quoted(["-m", "hydra.sweep.dir=seed=0,style=x"])[1] == "hydra.sweep.dir='seed=0,style=x'"
+    assert overrides.quoted(["--multirun", "content.path=a,b.png"])[1] == "content.path='a,b.png'"
+    assert overrides.quoted(["-m", "hydra.sweep.dir=seed=0,style=x"])[1] == "hydra.sweep.dir='seed=0,style=x'"
 
 
 @pytest.mark.parametrize("word", ["tracking.project=für mich", "style=a&b", "tracking.project=it's"])
 def test_other_text_is_shown_with_the_quotes_to_type(word: str) -> None:
     with pytest.raises(errors.InputError, match="quoted, as in ") as caught:
-        typed.quoted([word])
+        overrides.quoted([word])
     [shown] = shlex.split(str(caught.value).partition("quoted, as in ")[2])  # as a shell would give it
-    assert typed.quoted([shown]) == [shown]
+    assert overrides.quoted([shown]) == [shown]
 
 
 def test_the_command_takes_such_a_picture_and_such_a_directory(
