@@ -27,8 +27,10 @@ RANGE = {
 def cells(base: config.Config) -> list[experiments.Cell]:
     found = []
     for name in _presets():
-        pictures = ["style=starry_night"]
-        if _settings(name).content.path is not None:
+        settings = _settings(name)
+        # A guided preset's masks are of these two pictures, which are its own already.
+        pictures = [] if settings.style.mask else ["style=starry_night"]
+        if pictures and settings.content.path is not None:
             pictures.append("content=tubingen")
         if name == "gatys2017_scale":  # the one that makes a picture first
             pictures.append(f"mix.max_evaluations={base.optimizer.max_evaluations}")
