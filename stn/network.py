@@ -26,11 +26,11 @@ class Network:
     sha256: str
     path: Path
     convolution: str  # winograd or direct
-    changed: bool  # rescaled, or with another mean pixel than the file's
+    changed: bool  # rescaled, or with another mean pixel than the file's, or another white than 255
     recompute: bool = False  # in bands of rows, where those of a whole picture are large (stn/bands.py)
 
     def plain(self) -> "Network":
-        """The same network as its file has it: not rescaled, with the file's own mean pixel."""
+        """The same network as its file has it: not rescaled, with the file's own mean pixel, and white at 255."""
         if not self.changed:
             return self
         return dataclasses.replace(load(self.path, self.convolution), recompute=self.recompute)
@@ -70,10 +70,13 @@ def load(
     rescaling: str | None = None,
     pooling: str = "avg",
     mean_pixel: Sequence[float] | None = None,
+    white: float = 255.0,
 ) -> Network:
     """The network in a MatConvNet file, its convolutions to be computed as `convolution` says (`vgg.kernels`).
 
     `rescaling` is None, `default` or a file of mean activations (`stn/rescale.py`), which are those with `pooling`.
+    Where the network is to see another `white` than 255, its first kernels and mean pixel take the factor, so that
+    images keep their 0-255.
     Raises InputError if a file is missing, damaged, or not a VGG's.
     """
     loaded, method = matconvnet.load(path), algorithm.chosen(convolution)
@@ -83,6 +86,11 @@ def load(
         loaded = rescale.rescaled(loaded, rescale.read_means(Path(rescaling)))
     if mean_pixel is not None:  # after the rescaling, whose means are those of the file's own mean pixel
         loaded = dataclasses.replace(loaded, mean_pixel=np.array(mean_pixel, np.float32))
+    if white != 255:
+        first, *others = loaded.layers
+        first = dataclasses.replace(first, kernel=first.kernel * np.float32(white / 255))
+        mean = (loaded.mean_pixel * (255 / white)).astype(np.float32)
+        loaded = dataclasses.replace(loaded, layers=(first, *others), mean_pixel=mean)
     return Network(
         vgg.kernels(loaded, method),
         loaded.mean_pixel,
@@ -92,5 +100,5 @@ def load(
         loaded.sha256,
         path,
         method,
-        changed=rescaling is not None or mean_pixel is not None,
+        changed=rescaling is not None or mean_pixel is not None or white != 255,
     )

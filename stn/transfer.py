@@ -72,7 +72,8 @@ def network_of(settings: config.Config) -> Network:
     chosen = settings.network
     means = inputs.means(settings)
     rescaling = str(means) if means else chosen.rescale
-    return load(inputs.weights(settings), chosen.convolution, rescaling, chosen.pooling, chosen.mean_pixel)
+    file = inputs.weights(settings)
+    return load(file, chosen.convolution, rescaling, chosen.pooling, chosen.mean_pixel, chosen.white)
 
 
 def _at_level(

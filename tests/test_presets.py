@@ -199,6 +199,7 @@ class System(NamedTuple):
     depth: int = 19
     rescaled: bool = False
     mean_pixel: tuple[float, float, float] = IMAGENET_MEAN  # subtracted from red, green and blue
+    white: float = 255.0  # what pixels in [0, 1] are multiplied with before that
     more: Callable[[str, Any, Any], tuple[Any, ...]] = lambda layer, F, S: ()
 
 
@@ -210,6 +211,7 @@ RELEASED = System("relu4_2", mse, GATYS, released_style, [1.0] * 5, "max", "floo
 TORCH = System(
     *("relu4_2", lambda F, P: 5 * mse(F, P), GATYS, mean_style, [100.0] * 5, "max", "ceil"),
     uncounted=lambda x: 1e-3 / 2 * squared(x),
+    white=256.0,
 )
 TUTORIAL = System(
     *("relu5_2", lambda F, P: 1e4 * mse(F, P), GATYS, tutorial_style, [1e-2 / 5] * 5, "max", "floor"),
@@ -220,8 +222,8 @@ SYSTEMS = {
     "gatys2016": AS_RUN,
     "gatys_released": RELEASED,
     "johnson2016": System(
-        *("relu2_2", mse, JOHNSON, johnson_style, [5.0] * 4, "max", "ceil"),
-        smoothness=lambda x: 1e-6 * squared(x),
+        *("relu2_2", mse, JOHNSON, mean_style, [5.0] * 4, "max", "ceil"),
+        uncounted=lambda x: 1e-6 / 2 * squared(x),
         depth=16,
     ),
     "neural_style": TORCH,
@@ -238,7 +240,7 @@ SYSTEMS = {
     "tf_tutorial": TUTORIAL,
     "tf_tutorial_course": TUTORIAL._replace(style_layers=SECOND, smoothness=lambda x: 1e8 * mean_squared(x / 255)),
     "d2l": System(
-        *("relu4_4", mse, GATYS, mean_style, [1e3 * 10] * 5, "max", "floor"),
+        *("relu4_4", mse, [*GATYS[:4], "conv5_1"], mean_style, [1e3 * 10] * 5, "max", "floor"),
         smoothness=lambda x: 10 * half_mean_absolute(x / (255 * IMAGENET_STD)),
     ),
     "tf1_walkthrough": System(
@@ -256,6 +258,12 @@ SYSTEMS = {
     ),
     "default": RELEASED._replace(pooling="avg", odd="ceil"),
     "demo": RELEASED._replace(pooling="avg", odd="ceil", style_weights=[700 / 5000] * 5),  # by eye, for a cat
+    # Eq. (4) of Johnson et al. as printed, with the weights of their program.
+    "johnson2016 objective.style_reduction=sum": System(
+        *("relu2_2", mse, JOHNSON, johnson_style, [5.0] * 4, "max", "ceil"),
+        uncounted=lambda x: 1e-6 / 2 * squared(x),
+        depth=16,
+    ),
     # Gatys et al. 2016, eqs. 1, 4, 5 and 7 with α/β = 1e-3, on the network of `default`.
     "default objective=gatys_printed": System(
         "relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", "ceil"
@@ -278,6 +286,7 @@ CONTROLS = {
         *("avg", "floor"),
         uncounted=lambda x: 3 * 1e-2 / 16 * mean_squared(x),
         more=pixels,
+        white=256.0,
     ),
 }
 SYSTEMS_AND_CONTROLS = SYSTEMS | CONTROLS
@@ -369,7 +378,7 @@ def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
     """Loss and gradient, once for both of our convolutions."""
     system, rgb = SYSTEMS_AND_CONTROLS[name], of_one_size(name, odd_sides)
     net = matconvnet.load(path)
-    content, style, third = (tf.constant((p - np.array(system.mean_pixel))[None]) for p in rgb)
+    content, style, third = (tf.constant((p / 255 * system.white - np.array(system.mean_pixel))[None]) for p in rgb)
 
     def features(image: Any) -> dict[str, Any]:
         plain = oracle_features(image, net, system.pooling, system.odd)
@@ -385,7 +394,7 @@ def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
             total += weight * system.style(F[layer], S[layer], *system.more(layer, F, S))
         total += system.smoothness(third)
         descended = total + system.uncounted(third)
-    return float(total), tape.gradient(descended, third).numpy()
+    return float(total), tape.gradient(descended, third).numpy() * system.white / 255
 
 
 @pytest.mark.parametrize(
@@ -539,7 +548,7 @@ TABLE = {
         "vgg19", "max floor", *LONG, "bilinear", CONTENT, KERAS_ADAM, 500, True, {"relu5_2": 1e4}, EACH(SECOND, 2e-3)),
     "d2l": Row(
         "vgg19", "max floor", (300, 450), (300, 450), (300, 450), "pillow_bilinear", CONTENT,
-        ("adam", 0.3, 0.9, 0.999, 1e-8, 0.8, 50), 500, False, {"relu4_4": 1}, EACH(GATYS, 1e4)),
+        ("adam", 0.3, 0.9, 0.999, 1e-8, 0.8, 50), 500, False, {"relu4_4": 1}, EACH([*GATYS[:4], "conv5_1"], 1e4)),
     "tf1_walkthrough": Row(  # its own filter is not known
         "vgg19", "avg ceil", (768, 1024), (768, 1024), (300, 400), "skimage", ("blend", "uniform", 20.0, 0.75),
         ("adam", 2, 0.9, 0.999, 1e-8), 3000, False,
