@@ -93,10 +93,11 @@ def reference(settings: config.Config, evaluations: int, path: Path) -> None:
         raise errors.InputError("time_to_picture.py: PyTorch is missing; pip install -e '.[bench]'") from error
 
     weights, sized = matconvnet.load(inputs.weights(settings)), pictures.read(settings).at(1.0)
+    brighter = settings.network.white / 255
     assert sized.content is not None
 
     def tensor(rgb: np.ndarray) -> torch.Tensor:
-        image = images.to_network(rgb, weights.mean_pixel).transpose(0, 3, 1, 2)
+        image = images.to_network(rgb * brighter, weights.mean_pixel).transpose(0, 3, 1, 2)
         return torch.tensor(np.ascontiguousarray(image, np.float32))
 
     asked = settings.objective
@@ -142,7 +143,8 @@ def reference(settings: config.Config, evaluations: int, path: Path) -> None:
         return total
 
     optimizer.step(closure)
-    iio.imwrite(path, images.to_bytes(images.from_network(x.detach().permute(0, 2, 3, 1).numpy(), weights.mean_pixel)))
+    image = x.detach().permute(0, 2, 3, 1).numpy() / brighter
+    iio.imwrite(path, images.to_bytes(images.from_network(image, weights.mean_pixel / brighter)))
 
 
 if __name__ == "__main__":

@@ -140,6 +140,11 @@ def meaning(key: str, value: Any) -> Any:
     return "winograd" if (key, value) == ("network.convolution", "auto") else value
 
 
+def pixel_unit(config: Config) -> tuple[float, ...]:
+    """One of the source's pixel units in 0-255 steps, RGB: `image.pixel_unit`, where its network sees 255 for white."""
+    return tuple(unit * 255 / config.network.white for unit in config.image.pixel_unit)
+
+
 def levels(config: Config) -> list[Level]:
     """The levels of a run, coarse ones first; the last is the full size."""
     return [*config.pyramid.levels, Level(1.0, config.optimizer.max_evaluations)]

@@ -38,7 +38,8 @@ LOOK_SECONDS = 0.2  # between two looks at the runs of another call
 FIGURES = "figures"  # figure and tables of each choice of overrides, in the experiment's directory
 # Overrides that an experiment gives itself, or that its cells cannot share.
 REFUSED = ("hydra.sweep", "hydra.run", "hydra.searchpath", "hydra.mode", "output")
-LATER = (("network.recompute", None),)  # as the first cells ran, which did not know the key: their digests stay
+# As the first cells ran, which did not know the key: their digests stay.
+LATER = (("network.recompute", None), ("network.white", 255.0))
 
 HELP = """\
 usage: python experiments/{name}.py [KEY=VALUE ...]

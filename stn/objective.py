@@ -9,7 +9,7 @@ import numpy as np
 
 from stn import graph, images, style_targets, vgg
 from stn.backend import tf
-from stn.config import Config
+from stn.config import Config, pixel_unit
 from stn.graph import Form
 from stn.network import Network
 from stn.pictures import Sized
@@ -130,7 +130,7 @@ def build(settings: Config, network: Network, sized: Sized) -> Objective:
         shift=chosen.activation_shift,
         recompute=network.recompute,
     )
-    red, green, blue = settings.image.pixel_unit
+    red, green, blue = pixel_unit(settings)
     scale = Scale(
         alpha=chosen.content_weight,
         beta=chosen.style_weight,

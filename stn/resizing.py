@@ -107,7 +107,7 @@ def _pillow(resample: Image.Resampling) -> Callable[[np.ndarray, int, int], np.n
 def _early_pillow(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
     """Pillow's bilinear before version 2.7 (libImaging/Geometry.c): no smoothing, cut to whole steps, half a pixel off.
 
-    It read pixel x at x · scale, where pixels are centered at one half; its affine map of today begins at scale / 2.
+    It read pixel x at x · scale, where centers are at (x + ½) · scale: half a pixel of the resized picture.
     """
     picture = Image.fromarray(np.rint(rgb).astype(np.uint8))
     down, right = rgb.shape[0] / height, rgb.shape[1] / width

@@ -112,7 +112,7 @@ def _minimize(
         on_checkpoint=watch.on_checkpoint,
         interrupted=watch.interrupted,
         limits=(0 - network.mean_pixel, 255 - network.mean_pixel),
-        unit=np.array(settings.image.pixel_unit),
+        unit=np.array(config.pixel_unit(settings)),
         periodic=settings.network.border == "wrap",
     )
 

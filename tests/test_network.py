@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stn import network
+from stn import images, matconvnet, network, rescale, vgg
 from stn.backend import tf
 from stn.network import Network
 from stn.weights import VGG19
@@ -45,3 +45,25 @@ def test_the_convolution_suits_the_device(devices, expected, inputs, monkeypatch
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices)
     assert network.load(inputs["vgg19"], "auto").convolution == expected
     assert network.load(inputs["vgg19"], "direct").convolution == "direct"
+
+
+@pytest.mark.parametrize("rescaling", [None, "means"])
+@pytest.mark.parametrize("mean_pixel", [None, (90.0, 100.0, 130.0)])
+def test_white_is_what_the_network_sees(rescaling, mean_pixel, inputs: dict[str, Path], tmp_path: Path) -> None:
+    """rgb · 256/255 minus the mean pixel, as neural-style's `preprocess`; the plain network, for measures, sees 255."""
+    file, rgb = inputs["vgg19"], images.read(inputs["content"])
+    of_file = matconvnet.load(file)
+    if rescaling:
+        rescaling = str(tmp_path / "means.npz")
+        rescale.write_means(Path(rescaling), rescale.mean_activations(of_file, [rgb], "avg"))
+    ours = network.load(file, "direct", rescaling, mean_pixel=mean_pixel, white=256.0)
+    usual = network.load(file, "direct", rescaling, mean_pixel=mean_pixel)
+    layers = ["relu1_1", "relu3_1"]
+    image = images.to_network(rgb, ours.mean_pixel)
+    brighter = images.to_network(rgb * 256 / 255, usual.mean_pixel)
+    for layer, F in vgg.features(image, ours.kernels, layers, "avg").items():
+        expected = vgg.features(brighter, usual.kernels, layers, "avg")[layer]
+        np.testing.assert_allclose(F, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+        assert np.abs(F - vgg.features(image, usual.kernels, layers, "avg")[layer]).max() > 1e-3 * np.abs(F).max()
+    np.testing.assert_array_equal(ours.plain().mean_pixel, of_file.mean_pixel)
+    np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file.layer("conv1_1").kernel)
