@@ -29,7 +29,7 @@ check: .venv/test-installed
 # Larger: SIZE=384 EVALUATIONS=150; the committed ones have a command each in docs/figures.md. A second call computes
 # nothing. Anything else by FIGURES="image.size_px=512 network=vgg19" make figures.
 SIZE ?= 192
-EVALUATIONS ?= 80
+EVALUATIONS ?= 50
 AT_ONCE ?= hydra/launcher=joblib_local hydra.launcher.n_jobs=2
 FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=$(EVALUATIONS) tracking=off
 # These have hundreds of cells, or an optimizer a cell; their full setting (docs/ablations.md) is their own.
