@@ -25,7 +25,7 @@ PRINTED = {
 
 @pytest.mark.parametrize("preset", PRINTED)
 def test_the_first_iterations_of_neural_style(preset: str, vgg19_q8: Path, tmp_path: Path) -> None:
-    """Every term within 1 % of the exact network's, on kernels of 8 bits; 2 % after Torch's first whole step."""
+    """Every term within 1 % of the exact network's, on kernels of 8 bits; 2 % at -pt's fifth iteration."""
     from stn import transfer  # TensorFlow takes seconds to import
 
     try:
@@ -46,7 +46,8 @@ def test_the_first_iterations_of_neural_style(preset: str, vgg19_q8: Path, tmp_p
         ours = dict(enumerate(csv.DictReader(file), 1))
     for iteration, printed in PRINTED[preset].items():
         found = [weight * float(ours[iteration][term]) for term, weight in TERMS.items()]
-        assert found == pytest.approx(printed, rel=0.01 if iteration < 4 else 0.02), iteration
+        within = 0.01 if iteration < 5 else 0.02
+        assert found == pytest.approx(printed, rel=within), iteration
         # Smoothness is in no printed total: Torch's adds its gradient alone, and -pt's is a term of its own.
         total = float(ours[iteration]["loss/total"]) - float(ours[iteration]["loss/smoothness"])
-        assert total == pytest.approx(sum(printed), rel=0.02)
+        assert total == pytest.approx(sum(printed), rel=within), iteration

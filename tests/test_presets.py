@@ -213,6 +213,11 @@ TORCH = System(
     uncounted=lambda x: 1e-3 / 2 * squared(x),
     white=256.0,
 )
+PERCEPTUAL = System(  # Johnson et al., as their program has it
+    *("relu2_2", mse, JOHNSON, mean_style, [5.0] * 4, "max", "ceil"),
+    uncounted=lambda x: 1e-6 / 2 * squared(x),
+    depth=16,
+)
 TUTORIAL = System(
     *("relu5_2", lambda F, P: 1e4 * mse(F, P), GATYS, tutorial_style, [1e-2 / 5] * 5, "max", "floor"),
     smoothness=lambda x: 30 * absolute(x / 255),
@@ -221,11 +226,7 @@ SYSTEMS = {
     "gatys2015": AS_RUN,
     "gatys2016": AS_RUN,
     "gatys_released": RELEASED,
-    "johnson2016": System(
-        *("relu2_2", mse, JOHNSON, mean_style, [5.0] * 4, "max", "ceil"),
-        uncounted=lambda x: 1e-6 / 2 * squared(x),
-        depth=16,
-    ),
+    "johnson2016": PERCEPTUAL,
     "neural_style": TORCH,
     "neural_style_pt": TORCH._replace(odd="floor", smoothness=lambda x: 1e-3 * absolute(x), uncounted=lambda x: 0.0),
     "neural_style_tf": System(
@@ -259,11 +260,7 @@ SYSTEMS = {
     "default": RELEASED._replace(pooling="avg", odd="ceil"),
     "demo": RELEASED._replace(pooling="avg", odd="ceil", style_weights=[700 / 5000] * 5),  # by eye, for a cat
     # Eq. (4) of Johnson et al. as printed, with the weights of their program.
-    "johnson2016 objective.style_reduction=sum": System(
-        *("relu2_2", mse, JOHNSON, johnson_style, [5.0] * 4, "max", "ceil"),
-        uncounted=lambda x: 1e-6 / 2 * squared(x),
-        depth=16,
-    ),
+    "johnson2016 objective.style_reduction=sum": PERCEPTUAL._replace(style=johnson_style),
     # Gatys et al. 2016, eqs. 1, 4, 5 and 7 with α/β = 1e-3, on the network of `default`.
     "default objective=gatys_printed": System(
         "relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", "ceil"
