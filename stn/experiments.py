@@ -32,14 +32,13 @@ SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 OUTPUT = Path("outputs/experiments")
 # Photograph and painting, where an experiment takes more than one pair.
 PAIRS = (("tubingen", "starry_night"), ("golden_gate", "composition_vii"), ("chelsea", "the_scream"))
-KEEP_NO_CHECKPOINT = "tracking.keep_checkpoint=false"  # with another budget a cell is another cell
 CELLS = ".cells"  # the composed settings of the cells, in the experiment's directory, where Hydra finds them
 LOOK_SECONDS = 0.2  # between two looks at the runs of another call
 FIGURES = "figures"  # figure and tables of each choice of overrides, in the experiment's directory
 # Overrides that an experiment gives itself, or that its cells cannot share.
 REFUSED = ("hydra.sweep", "hydra.run", "hydra.searchpath", "hydra.mode", "output")
 # As the first cells ran, which did not know the key: their digests stay.
-LATER = (("network.recompute", None), ("network.white", 255.0))
+LATER = (("network.recompute", None), ("network.white", 255.0), ("network.transposed", False))
 
 HELP = """\
 usage: python experiments/{name}.py [KEY=VALUE ...]
@@ -83,9 +82,7 @@ def _command(experiment: Experiment, words: Sequence[str]) -> None:
         count = len(compose(experiment))
         print(HELP.format(name=experiment.name, caption=experiment.caption, figures=FIGURES, cells=count))
     elif options:
-        raise InputError(
-            f"{options[0]}: an experiment takes no options and sweeps for itself; leave it out, see --help"
-        )
+        raise InputError(f"{options[0]}: an experiment takes no options, it sweeps for itself; see --help")
     else:
         run(experiment, words)
 
@@ -157,7 +154,8 @@ def _in_use(folder: Path, directories: Iterable[str]) -> list[str]:
 
 def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[str, config.Config]:
     """The settings of every cell by name; InputError as `config.compose`."""
-    shared = [KEEP_NO_CHECKPOINT, *experiment.base, *overrides]
+    # No checkpoint: with another budget a cell is another cell.
+    shared = ["tracking.keep_checkpoint=false", *experiment.base, *overrides]
     varied = experiment.cells(config.compose(*shared))
     composed = config.compose_each([*shared, *cell.overrides] for cell in varied)
     return {cell.name: settings for cell, settings in zip(varied, composed, strict=True)}

@@ -26,11 +26,11 @@ class Network:
     sha256: str
     path: Path
     convolution: str  # winograd or direct
-    changed: bool  # rescaled, or with another mean pixel than the file's, or another white than 255
+    changed: bool  # rescaled, with another mean pixel than the file's, another white than 255, or transposed kernels
     recompute: bool = False  # in bands of rows, where those of a whole picture are large (stn/bands.py)
 
     def plain(self) -> "Network":
-        """The same network as its file has it: not rescaled, with the file's own mean pixel, and white at 255."""
+        """The same network as its file has it: not rescaled or transposed, its own mean pixel, and white at 255."""
         if not self.changed:
             return self
         return dataclasses.replace(load(self.path, self.convolution), recompute=self.recompute)
@@ -71,12 +71,14 @@ def load(
     pooling: str = "avg",
     mean_pixel: Sequence[float] | None = None,
     white: float = 255.0,
+    transposed: bool = False,
 ) -> Network:
     """The network in a MatConvNet file, its convolutions to be computed as `convolution` says (`vgg.kernels`).
 
     `rescaling` is None, `default` or a file of mean activations (`stn/rescale.py`), which are those with `pooling`.
     Where the network is to see another `white` than 255, its first kernels and mean pixel take the factor, so that
-    images keep their 0-255.
+    images keep their 0-255. With `transposed` each kernel has rows and columns exchanged, as anishathalye/neural-style
+    loads them (vgg.py, load_net): the network sees pictures with rows and columns exchanged (METHODS, §1).
     Raises InputError if a file is missing, damaged, or not a VGG's.
     """
     loaded, method = matconvnet.load(path), algorithm.chosen(convolution)
@@ -86,6 +88,9 @@ def load(
         loaded = rescale.rescaled(loaded, rescale.read_means(Path(rescaling)))
     if mean_pixel is not None:  # after the rescaling, whose means are those of the file's own mean pixel
         loaded = dataclasses.replace(loaded, mean_pixel=np.array(mean_pixel, np.float32))
+    if transposed:
+        exchanged = (dataclasses.replace(each, kernel=each.kernel.swapaxes(0, 1)) for each in loaded.layers)
+        loaded = dataclasses.replace(loaded, layers=tuple(exchanged))
     if white != 255:
         first, *others = loaded.layers
         first = dataclasses.replace(first, kernel=first.kernel * np.float32(white / 255))
@@ -100,5 +105,5 @@ def load(
         loaded.sha256,
         path,
         method,
-        changed=rescaling is not None or mean_pixel is not None or white != 255,
+        changed=rescaling is not None or mean_pixel is not None or white != 255 or transposed,
     )

@@ -104,9 +104,7 @@ class RunDirectory:
             writer = csv.DictWriter(text, self.rows[0].keys(), lineterminator="\n")
             writer.writeheader()
             for values in self.rows:
-                whole = {
-                    key: int(value) for key, value in values.items() if key in ("evaluation", "iteration", "level")
-                }
+                whole = {key: int(values[key]) for key in ("evaluation", "iteration", "level") if key in values}
                 writer.writerow(values | whole | {"seconds": f"{values['seconds']:.3f}"})
         files.write_text(self.path / runs.METRICS, text.getvalue())
         self._written = time.monotonic()

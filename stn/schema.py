@@ -17,6 +17,7 @@ class Network:
     convolution: str = one_of("auto", "auto", "winograd", "direct")  # equal up to rounding; auto: by the device
     rescale: str | None = None  # mean activations: a file, or `default` for packaged photographs; null: plain
     mean_pixel: list[float] | None = None  # RGB, 0-255, subtracted from every picture; null: the weight file's
+    transposed: bool = False  # kernels with rows and columns exchanged, as one program loads them
     white: float = number(255.0, above=0)  # what the network sees of white, before the mean pixel is subtracted
     border: str = one_of("zero", "zero", "reflect", "replicate", "wrap")  # what a convolution sees beyond the picture
     # Gradient checkpointing (rematerialization): features in bands of rows, again for the gradient; null: where memory

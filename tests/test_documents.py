@@ -114,9 +114,8 @@ def check_arguments(script: Path, words: list[str], monkeypatch: pytest.MonkeyPa
         raise Parsed
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
-    monkeypatch.setattr(sys, "argv", [str(script), *words])
     with pytest.raises(Parsed):
-        runpy.run_path(str(script))["main"]()
+        run_script(script, words, monkeypatch)
 
 
 @pytest.fixture
@@ -136,6 +135,7 @@ def here(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def run_script(script: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [str(script), *words])
+    monkeypatch.syspath_prepend(script.parent)  # where Python looks first
     runpy.run_path(str(script))["main"]()
 
 

@@ -67,3 +67,18 @@ def test_white_is_what_the_network_sees(rescaling, mean_pixel, inputs: dict[str,
         assert np.abs(F - vgg.features(image, usual.kernels, layers, "avg")[layer]).max() > 1e-3 * np.abs(F).max()
     np.testing.assert_array_equal(ours.plain().mean_pixel, of_file.mean_pixel)
     np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file.layer("conv1_1").kernel)
+
+
+def test_transposed_kernels_see_rows_as_columns(inputs: dict[str, Path]) -> None:
+    """Features are those of the picture with rows and columns exchanged; the plain network is upright."""
+    file, rgb = inputs["vgg19"], images.read(inputs["content"])
+    ours, upright = network.load(file, "direct", transposed=True), network.load(file, "direct")
+    image = images.to_network(rgb, ours.mean_pixel)
+    layers = ["relu1_1", "relu3_1"]
+    found = vgg.features(image, ours.kernels, layers, "max")
+    expected = vgg.features(image.swapaxes(1, 2), upright.kernels, layers, "max")
+    for layer in layers:
+        np.testing.assert_allclose(found[layer], np.swapaxes(expected[layer], 1, 2), rtol=1e-4, atol=1e-4)
+    of_file = matconvnet.load(file).layer("conv1_1").kernel
+    assert not np.array_equal(of_file, of_file.swapaxes(0, 1))
+    np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file)

@@ -200,6 +200,7 @@ class System(NamedTuple):
     rescaled: bool = False
     mean_pixel: tuple[float, float, float] = IMAGENET_MEAN  # subtracted from red, green and blue
     white: float = 255.0  # what pixels in [0, 1] are multiplied with before that
+    transposed: bool = False  # rows and columns of the kernels exchanged
     more: Callable[[str, Any, Any], tuple[Any, ...]] = lambda layer, F, S: ()
 
 
@@ -237,6 +238,7 @@ SYSTEMS = {
     "neural_style_anish": System(
         *("relu4_2", lambda F, P: 5 * mse(F, P), GATYS, mean_style, [500 / 5] * 5, "max", "ceil"),
         smoothness=lambda x: 100 * mean_squared(x),
+        transposed=True,
     ),
     "tf_tutorial": TUTORIAL,
     "tf_tutorial_course": TUTORIAL._replace(style_layers=SECOND, smoothness=lambda x: 1e8 * mean_squared(x / 255)),
@@ -378,6 +380,8 @@ def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
     content, style, third = (tf.constant((p / 255 * system.white - np.array(system.mean_pixel))[None]) for p in rgb)
 
     def features(image: Any) -> dict[str, Any]:
+        if system.transposed:  # what such a network sees is the picture with rows and columns exchanged
+            image = tf.transpose(image, (0, 2, 1, 3))
         plain = oracle_features(image, net, system.pooling, system.odd)
         # With rectifiers and no normalization, the rescaled network's features are the plain ones times a constant.
         return {layer: plain[layer] * scale for layer, scale in scales(path).items()} if system.rescaled else plain
