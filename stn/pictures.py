@@ -105,14 +105,14 @@ class Pictures:
         """The pictures at the size and with the colors they have at a level of the pyramid."""
         shape, shapes = self.shape_at(scale), self.shapes_at(scale)
         photograph = None if self.content is None else self._resize(self.content, shape)
-        content = photograph
-        if photograph is not None and self.color.name == "luminance":
-            content = color.gray(photograph)
+        content, first = photograph, self.first
+        if self.color.name == "luminance":
+            content, first = (None if rgb is None else color.gray(rgb) for rgb in (content, first))
         sizes = [size for key, size in shapes.items() if key != "content"]
         return Sized(
             content,
             tuple(self._sized(style, size, photograph, shape) for style, size in zip(self.styles, sizes, strict=True)),
-            self.first,
+            first,
             shape,
             self.color,
             photograph,

@@ -18,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from PIL import Image
 
 import stn
-from stn import images, overrides
+from stn import color, images, overrides
 
 # SMALL, as Python values.
 SETTINGS = {
@@ -101,6 +101,14 @@ def test_every_picture_of_the_settings_may_be_an_array(given: dict[str, Any], tm
     made = stylized(lambda name: pictures[name].astype(np.uint8))
     np.testing.assert_array_equal(made.rgb, stylized(lambda name: str(tmp_path / f"{name}.png")).rgb)
     assert made.settings.more_styles[0].path == made.settings.init.path == made.settings.mix.fine == "array"
+
+
+def test_on_luminance_the_first_image_is_luma_too(given: dict[str, Any]) -> None:
+    first = np.asarray(Image.open(given["content"]))[::-1, :, ::-1].astype(np.float64)
+    settings = given | {"color": "luminance", "init": "file"}
+    colored, gray = (stn.stylize(**settings, init__path=rgb) for rgb in (first, color.gray(first)))
+    np.testing.assert_allclose(colored.rgb, gray.rgb, atol=0.01)
+    assert np.ptp(color.gray(first) - first) > 50
 
 
 def test_a_texture_has_no_content(given: dict[str, Any]) -> None:
