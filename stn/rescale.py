@@ -15,7 +15,7 @@ from stn.weights import Layer, Weights
 # Means are raised to this share of their layer's. A filter that our few photographs hardly excite would be divided by a
 # number that ImageNet never gave it, and then own its layer's Gram matrix on any painting (METHODS.md §2.4: with gray
 # or dull photographs one filter of conv1_1 held 99 % of its layer's). Over colorful ones the least mean of conv1_1 is
-# 0.27 of its layer's, so the floor leaves the first layers alone. Ours; the papers say nothing of weak filters.
+# 0.25 of its layer's, so the floor leaves conv1_1 alone. Ours; the papers say nothing of weak filters.
 FLOOR = 0.2
 # Colorful photographs inside packages, when no file is given. The papers used ImageNet's and do not say which.
 PHOTOGRAPHS = (
