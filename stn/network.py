@@ -78,7 +78,7 @@ def load(
     `rescaling` is None, `default` or a file of mean activations (`stn/rescale.py`), which are those with `pooling`.
     Where the network is to see another `white` than 255, its first kernels and mean pixel take the factor, so that
     images keep their 0-255. With `transposed` each kernel has rows and columns exchanged, as anishathalye/neural-style
-    loads them (vgg.py, load_net): the network sees pictures with rows and columns exchanged (METHODS, §1).
+    loads them (vgg.py, net_preloaded; METHODS, §1), after the rescaling, whose means are those of upright kernels.
     Raises InputError if a file is missing, damaged, or not a VGG's.
     """
     loaded, method = matconvnet.load(path), algorithm.chosen(convolution)
