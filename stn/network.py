@@ -26,7 +26,7 @@ class Network:
     sha256: str
     path: Path
     convolution: str  # winograd or direct
-    changed: bool  # rescaled, with another mean pixel than the file's, another white than 255, or transposed kernels
+    changed: bool  # not as its file has it
     recompute: bool = False  # in bands of rows, where those of a whole picture are large (stn/bands.py)
 
     def plain(self) -> "Network":
@@ -81,7 +81,8 @@ def load(
     loads them (vgg.py, net_preloaded; METHODS, §1), after the rescaling, whose means are those of upright kernels.
     Raises InputError if a file is missing, damaged, or not a VGG's.
     """
-    loaded, method = matconvnet.load(path), algorithm.chosen(convolution)
+    of_file, method = matconvnet.load(path), algorithm.chosen(convolution)
+    loaded = of_file
     if rescaling == "default":
         loaded = rescale.rescaled(loaded, rescale.default_means(loaded, path, pooling))
     elif rescaling is not None:
@@ -105,5 +106,5 @@ def load(
         loaded.sha256,
         path,
         method,
-        changed=rescaling is not None or mean_pixel is not None or white != 255 or transposed,
+        changed=loaded is not of_file,
     )

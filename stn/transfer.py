@@ -73,9 +73,7 @@ def network_of(settings: config.Config) -> Network:
     means = inputs.means(settings)
     rescaling = str(means) if means else chosen.rescale
     file = inputs.weights(settings)
-    return load(
-        *(file, chosen.convolution, rescaling, chosen.pooling, chosen.mean_pixel, chosen.white, chosen.transposed)
-    )
+    return load(file, chosen.convolution, rescaling, chosen.pooling, chosen.mean_pixel, chosen.white, chosen.transposed)
 
 
 def _at_level(
