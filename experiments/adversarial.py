@@ -1,8 +1,9 @@
-"""A photograph changed by a few steps of 255 until a network says another class. python experiments/adversarial.py
+"""A photograph changed by a few steps of 255 until a network says another class. python
+experiments/adversarial.py
 
-Both probabilities over the steps, the difference enlarged, and whether another network falls for it, beside random
-changes of the same size. After AI-For-Beginners, lesson 8, but in the network's own space throughout.
-"""
+Both probabilities over the steps, the difference enlarged, and whether another network falls for
+it, beside random changes of the same size. After AI-For-Beginners, lesson 8, but in the network's
+own space throughout."""
 
 import argparse
 import csv
@@ -14,27 +15,41 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.model_selection import train_test_split
 
-from stn import assets, catalog, drawings, errors, figures, files, images, labeled, resizing, runs, side_topics
-from stn.classifier import Classifier, ClassLoss
-from stn.objective import Terms
+from stn import assets, command_line, errors, files, images, runs
+from stn.assets import catalog
+from stn.classify import labeled, topics
+from stn.classify.classifier import Classifier, ClassLoss
+from stn.experiment import drawings
+from stn.images import resizing
+from stn.network import space
+from stn.objective.objective import Terms
+from stn.study import figures
 
-EXAMPLE = "python experiments/adversarial.py --photograph skimage:chelsea.png --target coffee --bound 4"
+EXAMPLE = (
+    "python experiments/adversarial.py --photograph skimage:chelsea.png --target coffee --bound 4"
+)
 CONFIDENCE = 0.9  # of the target class, at which the search ends; ours
 
 
 def photograph(
     arguments: argparse.Namespace, pictures: labeled.Labeled | None
 ) -> tuple[np.ndarray, labeled.Labeled | None]:
-    """The photograph, `rgb` in 8 bits, and the pictures that heads may see: not those set apart, one of which it is."""
+    """The photograph, `rgb` in 8 bits, and the pictures that heads may see: not those set apart,
+    one of which it is.
+    """
     if pictures is None and not arguments.photograph:
         raise errors.InputError("--head own: give a picture with --photograph FILE")
     seen, apart = pictures, None
     if pictures is not None:
         indices = np.arange(len(pictures.labels))
         try:
-            kept, out = train_test_split(indices, test_size=0.2, random_state=arguments.seed, stratify=pictures.labels)
+            kept, out = train_test_split(
+                indices, test_size=0.2, random_state=arguments.seed, stratify=pictures.labels
+            )
         except ValueError as error:  # too few of a class
-            raise errors.InputError(f"--pictures {arguments.pictures}: {error}; give more pictures a class") from error
+            raise errors.InputError(
+                f"--pictures {arguments.pictures}: {error}; give more pictures a class"
+            ) from error
         seen, apart = pictures.take(kept), pictures.take(out)
     if arguments.photograph:
         rgb = images.read(assets.locate_image(arguments.photograph))
@@ -45,32 +60,48 @@ def photograph(
 
 
 def random_changes(rgb: np.ndarray, bound: int, seed: int) -> np.ndarray:
-    """The photograph with every value moved by the bound, up or down by chance: as far as the search may go."""
+    """The photograph with every value moved by the bound, up or down by chance: as far as the
+    search may go.
+    """
     signs = np.random.default_rng(seed).choice((-1.0, 1.0), rgb.shape)
     return np.clip(rgb + bound * signs, 0, 255)
 
 
 def search(
-    arguments: argparse.Namespace, known: Classifier, rgb: np.ndarray, origin: int, target: int, folder: Path
+    arguments: argparse.Namespace,
+    known: Classifier,
+    rgb: np.ndarray,
+    origin: int,
+    target: int,
+    folder: Path,
 ) -> runs.Run:
-    """The least cross-entropy of the target class within the bound around the photograph, until it is believed."""
+    """The least cross-entropy of the target class within the bound around the photograph, until it
+    is believed.
+    """
     mean_pixel, bound = known.network.mean_pixel, arguments.bound
-    first = images.to_network(rgb, mean_pixel).astype(np.float64)
+    first = space.to_network(rgb, mean_pixel).astype(np.float64)
     limits = np.maximum(first - bound, 0 - mean_pixel), np.minimum(first + bound, 255 - mean_pixel)
 
     def until(terms: Terms) -> str | None:
-        return f"probability {CONFIDENCE}" if terms.per_layer["probability/target"] >= CONFIDENCE else None
+        return (
+            f"probability {CONFIDENCE}"
+            if terms.per_layer["probability/target"] >= CONFIDENCE
+            else None
+        )
 
     settings = {
-        **{key: getattr(arguments, key) for key in ("network", "head", "layer", "pictures", "size", "seed", "bound")},
+        **{
+            key: getattr(arguments, key)
+            for key in ("network", "head", "layer", "pictures", "size", "seed", "bound")
+        },
         "photograph": arguments.photograph,
         "from": known.classes[origin],
         "target": known.classes[target],
-        "optimizer": side_topics.optimizer("lbfgs", arguments.evaluations),
+        "optimizer": topics.optimizer("lbfgs", arguments.evaluations),
     }
     loss = ClassLoss(known, target, watched={"origin": origin, "target": target})
     photograph_sum = {"photograph": files.digest(rgb.tolist())}
-    return side_topics.find(
+    return topics.find(
         (folder, f"{origin}-{target}"),
         settings,
         known.checksums | photograph_sum,
@@ -83,7 +114,9 @@ def search(
 
 
 def draw(rgb: np.ndarray, noisy: np.ndarray, run: runs.Run, bound: int) -> Figure:
-    """Photograph, random changes, the result and its difference, enlarged so that the bound is black and white."""
+    """Photograph, random changes, the result and its difference, enlarged so that the bound is
+    black and white.
+    """
     origin, target = run.settings["from"], run.settings["target"]
     enlarged = 127.5 + (run.rgb - rgb) * (127.5 / bound)
     return figures.panels(
@@ -103,17 +136,33 @@ def curves(run: runs.Run) -> Figure:
     with matplotlib.rc_context(figures.STYLE):
         figure, axis = figures.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.2))
         for key, role in (("origin", "from"), ("target", "target")):
-            axis.plot(run.metrics["evaluation"], run.metrics[f"probability/{key}"], ".-", label=run.settings[role])
+            axis.plot(
+                run.metrics["evaluation"],
+                run.metrics[f"probability/{key}"],
+                ".-",
+                label=run.settings[role],
+            )
         axis.set(xlabel="evaluation", ylabel="probability", ylim=(-0.05, 1.05))
         axis.legend()
     return figure
 
 
-def numbers(networks: dict[str, Classifier], pictures: dict[str, np.ndarray], origin: int, target: int) -> str:
+def numbers(
+    networks: dict[str, Classifier], pictures: dict[str, np.ndarray], origin: int, target: int
+) -> str:
     """A CSV of what each network says of each picture."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("network", "picture", "says", "probability", "probability of origin", "probability of target"))
+    writer.writerow(
+        (
+            "network",
+            "picture",
+            "says",
+            "probability",
+            "probability of origin",
+            "probability of target",
+        )
+    )
     for network, known in networks.items():
         for picture, rgb in pictures.items():
             p = known.probabilities(rgb)
@@ -124,42 +173,61 @@ def numbers(networks: dict[str, Classifier], pictures: dict[str, np.ndarray], or
 
 def other_of(arguments: argparse.Namespace) -> argparse.Namespace:
     """The same arguments for the other network."""
-    return argparse.Namespace(**{**vars(arguments), "network": arguments.other, "weights": arguments.other_weights})
+    return argparse.Namespace(
+        **{**vars(arguments), "network": arguments.other, "weights": arguments.other_weights}
+    )
 
 
 def main() -> None:
-    made = side_topics.parser(__doc__, EXAMPLE)
-    made.add_argument("--photograph", help="a picture, as content.path; default: one that no head has seen")
-    made.add_argument("--target", help="the class to be said; default: the second most probable one")
-    made.add_argument("--bound", type=errors.whole, default=8, help="the most a value may change, of 255 (8)")
-    made.add_argument("--other", choices=list(catalog.NETWORKS), default="vgg19_q8", help="is it fooled as well?")
+    made = topics.parser(__doc__, EXAMPLE)
+    made.add_argument(
+        "--photograph", help="a picture, as content.path; default: one that no head has seen"
+    )
+    made.add_argument(
+        "--target", help="the class to be said; default: the second most probable one"
+    )
+    made.add_argument(
+        "--bound",
+        type=command_line.whole,
+        default=8,
+        help="the most a value may change, of 255 (8)",
+    )
+    made.add_argument(
+        "--other", choices=list(catalog.NETWORKS), default="vgg19_q8", help="is it fooled as well?"
+    )
     made.add_argument("--other-weights", type=Path)
-    side_topics.add_head(made)
-    side_topics.add_budget(made, 100)
-    arguments = side_topics.parse(made)
+    topics.add_head(made)
+    topics.add_budget(made, 100)
+    arguments = topics.parse(made)
 
-    pictures = side_topics.read_labeled(arguments) if arguments.head == "linear" else None
+    pictures = topics.read_labeled(arguments) if arguments.head == "linear" else None
     rgb, seen = photograph(arguments, pictures)
-    known = side_topics.read_classifier(arguments, seen)
-    other = side_topics.read_classifier(other_of(arguments), seen)
+    known = topics.read_classifier(arguments, seen)
+    other = topics.read_classifier(other_of(arguments), seen)
     before = known.probabilities(rgb).argsort()[::-1]
     origin = int(before[0])
     target = known.number(arguments.target) if arguments.target else int(before[1])
     if target == origin:
-        raise errors.InputError(f"--target {arguments.target}: the network says so already; give another class")
+        raise errors.InputError(
+            f"--target {arguments.target}: the network says so already; give another class"
+        )
 
-    folder = side_topics.folder_of("adversarial")
+    folder = topics.folder_of("adversarial")
     run = search(arguments, known, rgb, origin, target, folder)
     noisy = random_changes(rgb, arguments.bound, arguments.seed)
     shown = {"photograph": rgb, "by chance": noisy, "adversarial": run.rgb}
-    table = numbers({arguments.network: known, f"other: {arguments.other}": other}, shown, origin, target)
+    table = numbers(
+        {arguments.network: known, f"other: {arguments.other}": other}, shown, origin, target
+    )
     caption = f"""
-A photograph changed by at most {arguments.bound} of 255 towards {known.classes[target]}: SciPy's L-BFGS-B on the
-cross-entropy of that class, in the box around the photograph, until {arguments.network} gives it a probability of
-{CONFIDENCE} or the evaluations are spent. numbers.csv has what two networks say of the pictures in 8 bits.
+A photograph changed by at most {arguments.bound} of 255 towards {known.classes[target]}: SciPy's
+L-BFGS-B on the cross-entropy of that class, in the box around the photograph, until
+{arguments.network} gives it a probability of {CONFIDENCE} or the evaluations are spent. numbers.csv
+has what two networks say of the pictures in 8 bits.
 
-{arguments.head} head{f" on {arguments.layer}, {arguments.pictures}" if seen else ""}; {arguments.size} px; seed
-{arguments.seed}; {len(run.metrics["evaluation"])} evaluations ({run.summary["stop_reason"]})."""
+{arguments.head} head{f" on {arguments.layer}, {arguments.pictures}" if seen else ""};
+{arguments.size} px; seed {arguments.seed}; {len(run.metrics["evaluation"])} evaluations
+({run.summary["stop_reason"]})."""
     figure = draw(rgb, noisy, run, arguments.bound)
     print(drawings.write(folder, figure, drawings.filled(caption), {"adversarial": run}))
     files.write_text(folder / "numbers.csv", table)
@@ -167,4 +235,4 @@ cross-entropy of that class, in the box around the photograph, until {arguments.
 
 
 if __name__ == "__main__":
-    errors.run_command(main)
+    command_line.run_command(main)

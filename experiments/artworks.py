@@ -1,13 +1,17 @@
-"""Neckarfront in five styles: figure 2 of Gatys et al. 2015, 3 of 2016, five cells. python experiments/artworks.py"""
+"""Neckarfront in five styles: figure 2 of Gatys et al. 2015, 3 of 2016, five cells. python
+experiments/artworks.py
+"""
 
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, runs
+from stn import config, runs
+from stn.experiment import frame
+from stn.study import figures
 
-# CVPR 2016, figure 3: painting, α/β. (arXiv, figure 2: 1e-3 for B to D, 1e-4 for E and F.) They belong to the preset's
-# 1e-3: with other weights typed all move alike.
+# CVPR 2016, figure 3: painting, α/β. (arXiv, figure 2: 1e-3 for B to D, 1e-4 for E and F.) They
+# belong to the preset's 1e-3: with other weights typed all move alike.
 PAINTINGS = {
     "B": ("shipwreck", 1e-3),
     "C": ("starry_night", 8e-4),
@@ -17,11 +21,14 @@ PAINTINGS = {
 }
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        experiments.Cell(
+        frame.Cell(
             f"{letter}-{style}",
-            (f"style={style}", f"objective.style_weight={base.objective.style_weight * 1e-3 / ratio:g}"),
+            (
+                f"style={style}",
+                f"objective.style_weight={base.objective.style_weight * 1e-3 / ratio:g}",
+            ),
         )
         for letter, (style, ratio) in PAINTINGS.items()
     ]
@@ -34,20 +41,26 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """public.png: B, C, D and F, since Picasso's painting is not in the public domain everywhere."""
+    """public.png: B, C, D and F, since Picasso's painting is not in the public domain
+    everywhere.
+    """
     kept = _panels({name: run for name, run in finished.items() if not name.startswith("E-")})
     figures.save(figures.panels([kept[:2], kept[2:]]), folder / "public.png")
 
 
 def _panels(finished: dict[str, runs.Run]) -> list[figures.Panel]:
-    return [figures.Panel(run.rgb, name[0], inset=run.picture("style")) for name, run in finished.items()]
+    return [
+        figures.Panel(run.rgb, name[0], inset=run.picture("style"))
+        for name, run in finished.items()
+    ]
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "artworks",
-    "Gatys et al. 2016, figure 3: A the photograph (Neckarfront); B The Shipwreck of the Minotaur, C The Starry Night, "
-    "D Der Schrei, E Femme nue assise, F Composition VII; α/β in the paper: 1e-3, 8e-4, 5e-3, 5e-4, 5e-4. "
-    "From the photograph, as the authors' later programs start; the paper starts from noise.",
+    "Gatys et al. 2016, figure 3: A the photograph (Neckarfront); B The Shipwreck of the Minotaur,"
+    " C The Starry Night, D Der Schrei, E Femme nue assise, F Composition VII; α/β in the paper:"
+    " 1e-3, 8e-4, 5e-3, 5e-4, 5e-4. From the photograph, as the authors' later programs start; the"
+    " paper starts from noise.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content"),
     cells,
     draw,
@@ -55,4 +68,4 @@ EXPERIMENT = experiments.Experiment(
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

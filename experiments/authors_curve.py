@@ -1,7 +1,7 @@
 """Our losses over those the authors printed: two cells. python experiments/authors_curve.py
 
-The PyTorch notebook (total alone) and NeuralImageSynthesis (every term): plain VGG-19, max pooling, from the photograph
-"""
+The PyTorch notebook (total alone) and NeuralImageSynthesis (every term): plain VGG-19, max pooling,
+from the photograph"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +10,28 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, files, runs, tables
+from stn import config, files, runs
+from stn.experiment import frame
+from stn.study import figures, tables
 
-# leongatys/PytorchNeuralStyleTransfer, NeuralStyleTransfer.ipynb: it prints n + 1 where n % 50 == 49, n from 1.
+# leongatys/PytorchNeuralStyleTransfer, NeuralStyleTransfer.ipynb: it prints n + 1 where n % 50 ==
+# 49, n from 1.
 NOTEBOOK = {
     n: {"loss/total": total}
     for n, total in zip(
         range(49, 500, 50),
-        (1388532.5, 707860.75, 538045.44, 469374.88, 433804.63, 411657.56, 395248.25, 383885.31, 375128.75, 368493.78),
+        (
+            1388532.5,
+            707860.75,
+            538045.44,
+            469374.88,
+            433804.63,
+            411657.56,
+            395248.25,
+            383885.31,
+            375128.75,
+            368493.78,
+        ),
         strict=True,
     )
 }
@@ -37,13 +51,22 @@ TORCH = {
         (500, 350770.08, 286966.88),
     )
 }
-LAYERS = {"relu1_1": 539.91, "relu2_1": 2173.59, "relu3_1": 3653.82, "relu4_1": 53720.32, "relu5_1": 3715.57}
+LAYERS = {
+    "relu1_1": 539.91,
+    "relu2_1": 2173.59,
+    "relu3_1": 3653.82,
+    "relu4_1": 53720.32,
+    "relu5_1": 3715.57,
+}
 TORCH[500] |= {f"style/{layer}": value for layer, value in LAYERS.items()}
 PRINTED = {"notebook": NOTEBOOK, "neural_image_synthesis": TORCH}
-TITLES = {"notebook": "PyTorch notebook, 682 × 512", "neural_image_synthesis": "NeuralImageSynthesis, 592 × 444"}
+TITLES = {
+    "notebook": "PyTorch notebook, 682 × 512",
+    "neural_image_synthesis": "NeuralImageSynthesis, 592 × 444",
+}
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     # All that their numbers depend on; the budget alone may be another.
     fixed = (
         "image.size_px=512",
@@ -52,7 +75,12 @@ def cells(base: config.Config) -> list[experiments.Cell]:
         "network.pooling=max",
         "network.rescale=null",
     )
-    short = ("image.side=short", "image.rounding=down", "image.filter=early_pillow_bilinear", "network.odd=floor")
+    short = (
+        "image.side=short",
+        "image.rounding=down",
+        "image.filter=early_pillow_bilinear",
+        "network.odd=floor",
+    )
     area = (
         "image.side=area",
         "image.rounding=up",
@@ -61,8 +89,8 @@ def cells(base: config.Config) -> list[experiments.Cell]:
         "network.odd=ceil",
     )
     return [
-        experiments.Cell("notebook", (*fixed, *short)),
-        experiments.Cell("neural_image_synthesis", (*fixed, *area)),
+        frame.Cell("notebook", (*fixed, *short)),
+        frame.Cell("neural_image_synthesis", (*fixed, *area)),
     ]
 
 
@@ -73,13 +101,20 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
         )
         for (name, run), (curve, ratio) in zip(finished.items(), axes.T, strict=True):
             theirs = {n: terms["loss/total"] for n, terms in PRINTED[name].items()}
-            curve.plot(run.metrics["evaluation"] + 1, run.metrics["loss/total"], label="ours", linewidth=1)
+            curve.plot(
+                run.metrics["evaluation"] + 1, run.metrics["loss/total"], label="ours", linewidth=1
+            )
             curve.plot(theirs.keys(), theirs.values(), "o", markersize=3, label="printed")
             curve.set(title=TITLES[name], yscale="log", ylabel="total")
             curve.legend()
             ratio.axhspan(0.97, 1.03, color="0.9")
             shares = _ratios(run.metrics, PRINTED[name])
-            ratio.plot([n for n, *_ in shares], [ours / printed for _, _, ours, printed in shares], "o", markersize=3)
+            ratio.plot(
+                [n for n, *_ in shares],
+                [ours / printed for _, _, ours, printed in shares],
+                "o",
+                markersize=3,
+            )
             ratio.set(xlabel="evaluation", ylabel="ours / printed")
         figure.set_layout_engine("constrained")
     return figure
@@ -96,12 +131,14 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
 
 
 def _ratios(
-    metrics: Mapping[str, np.ndarray], printed: Mapping[int, Mapping[str, float]], every: bool = False
+    metrics: Mapping[str, np.ndarray],
+    printed: Mapping[int, Mapping[str, float]],
+    every: bool = False,
 ) -> list[tuple[int, str, float, float]]:
     """(evaluation, term, ours, printed), the total alone or `every` term, as far as our run went.
 
-    Printed evaluations count from 1; a layer's printed value carries its weight of 1e3, ours is before any weight.
-    """
+    Printed evaluations count from 1; a layer's printed value carries its weight of 1e3, ours is
+    before any weight."""
     return [
         (n, term, float(metrics[term][n - 1]) * (1e3 if term.startswith("style/") else 1.0), value)
         for n, terms in printed.items()
@@ -110,9 +147,10 @@ def _ratios(
     ]
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "authors_curve",
-    "Our losses over those that the authors' own programs printed, for Neckarfront and The Starry Night.",
+    "Our losses over those that the authors' own programs printed, for Neckarfront and The Starry"
+    " Night.",
     ("preset=gatys_released", "network=vgg19_q8", "style=vangogh_starry_night"),
     cells,
     draw,
@@ -120,4 +158,4 @@ EXPERIMENT = experiments.Experiment(
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

@@ -5,26 +5,29 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import color, config, experiments, figures, files, runs, tables
+from stn import config, files, runs
+from stn.experiment import frame
+from stn.images import color
+from stn.study import figures, tables
 
 BORDERS = ("zero", "reflect", "replicate", "wrap")
 CORNER = 0.25  # of the sides, enlarged in the lower row
 RIM = 32  # the rim is a 32nd of the shorter side wide
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        experiments.Cell(
+        frame.Cell(
             f"{content}-{style}-{border}",
             (f"content={content}", f"style={style}", f"network.border={border}"),
         )
-        for content, style in experiments.PAIRS
+        for content, style in frame.PAIRS
         for border in BORDERS
     ]
 
 
 def draw(finished: dict[str, runs.Run]) -> Figure:
-    first = [finished[f"{'-'.join(experiments.PAIRS[0])}-{border}"].rgb for border in BORDERS]
+    first = [finished[f"{'-'.join(frame.PAIRS[0])}-{border}"].rgb for border in BORDERS]
     corners = [rgb[: int(rgb.shape[0] * CORNER), : int(rgb.shape[1] * CORNER)] for rgb in first]
     return figures.panels(
         [
@@ -39,29 +42,36 @@ def rim(rgb: np.ndarray) -> tuple[float, float]:
     luma = color.luma(rgb)
     width = max(1, min(luma.shape) // RIM)
     depth = np.minimum(
-        *np.meshgrid(*(np.minimum(np.arange(n), n - 1 - np.arange(n)) for n in luma.shape), indexing="ij")
+        *np.meshgrid(
+            *(np.minimum(np.arange(n), n - 1 - np.arange(n)) for n in luma.shape), indexing="ij"
+        )
     )
     outer, inner = luma[depth < width], luma[(depth >= width) & (depth < 3 * width)]
     return outer.mean() / inner.mean(), outer.std() / inner.std()
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """table.md: brightness and contrast of the rim over those of the ring inside it, of photograph and results."""
+    """table.md: brightness and contrast of the rim over those of the ring inside it, of photograph
+    and results.
+    """
     rows = [["pictures", "border", "brightness", "contrast"]]
-    for content, style in experiments.PAIRS:
+    for content, style in frame.PAIRS:
         found = {border: finished[f"{content}-{style}-{border}"] for border in BORDERS}
         rims = {"photograph": rim(found["zero"].picture("content"))}
         rims |= {border: rim(run.rgb) for border, run in found.items()}
-        rows += [[f"{content}, {style}", name, f"{mean:.3f}", f"{std:.3f}"] for name, (mean, std) in rims.items()]
+        rows += [
+            [f"{content}, {style}", name, f"{mean:.3f}", f"{std:.3f}"]
+            for name, (mean, std) in rims.items()
+        ]
     files.write_text(folder / "table.md", tables.markdown(rows))
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "borders",
-    "Ours: what stands beyond the picture's border at every convolution, zeros as in every published program, the "
-    "picture reflected, its last pixels repeated, or its opposite side; below the upper left corners, four times as "
-    "large. table.md has brightness and contrast of the rim over those of the ring inside it. From the photograph, "
-    "α/β = 1e-3.",
+    "Ours: what stands beyond the picture's border at every convolution, zeros as in every"
+    " published program, the picture reflected, its last pixels repeated, or its opposite side;"
+    " below the upper left corners, four times as large. table.md has brightness and contrast of"
+    " the rim over those of the ring inside it. From the photograph, α/β = 1e-3.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content"),
     cells,
     draw,
@@ -69,4 +79,4 @@ EXPERIMENT = experiments.Experiment(
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

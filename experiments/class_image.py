@@ -1,36 +1,53 @@
-"""The image that a class looks like to a network: AI-For-Beginners, lesson 8. python experiments/class_image.py cat
+"""The image that a class looks like to a network: AI-For-Beginners, lesson 8. python
+experiments/class_image.py cat
 
-From noise, by plain gradient descent as in the lesson and by our optimizers: the images and the losses on the way.
-"""
+From noise, by plain gradient descent as in the lesson and by our optimizers: the images and the
+losses on the way."""
 
 from collections.abc import Mapping
 
 import matplotlib
 from matplotlib.figure import Figure
 
-from stn import config, drawings, errors, figures, initialize, runs, side_topics
-from stn.classifier import ClassLoss
+from stn import command_line, config, runs
+from stn.classify import topics
+from stn.classify.classifier import ClassLoss
+from stn.experiment import drawings
+from stn.study import figures
+from stn.transfer import initialize
 
 EXAMPLE = "python experiments/class_image.py cat flower --network vgg19_q8"
-# AdversarialCat_TF.ipynb: 10 H + 0.005 V, a step of 1, x0 ~ N(0, 1); classes 284 (Siamese cat) and 340 (zebra).
+# AdversarialCat_TF.ipynb: 10 H + 0.005 V, a step of 1, x0 ~ N(0, 1); classes 284 (Siamese cat) and
+# 340 (zebra).
 WEIGHT, SMOOTHNESS, STEP, AMPLITUDE, CLASSES = 10.0, 0.005, 1.0, 1.0, ("284", "340")
-# With beta1 = beta2 = 0 Adam's step is rate g / (|g| + epsilon): for an epsilon far above any gradient, STEP g.
+# With beta1 = beta2 = 0 Adam's step is rate g / (|g| + epsilon): for an epsilon far above any
+# gradient, STEP g.
 FAR = 1e12
 
 
 def optimizers(evaluations: int) -> dict[str, config.Optimizer]:
-    """Each column's: the lesson's descent, whose pixels are free, and ours, which keep them in 0-255."""
-    flat = {"learning_rate": STEP * FAR, "epsilon": FAR, "beta1": 0.0, "beta2": 0.0, "bounds": False}
+    """Each column's: the lesson's descent, whose pixels are free, and ours, which keep them in
+    0-255.
+    """
+    flat = {
+        "learning_rate": STEP * FAR,
+        "epsilon": FAR,
+        "beta1": 0.0,
+        "beta2": 0.0,
+        "bounds": False,
+    }
     return {
-        "descent": side_topics.optimizer("adam", evaluations, **flat),
-        "adam": side_topics.optimizer("adam", evaluations, learning_rate=STEP),
-        "lbfgs": side_topics.optimizer("lbfgs", evaluations),
-        "spectral": side_topics.optimizer("spectral_lbfgs", evaluations),
+        "descent": topics.optimizer("adam", evaluations, **flat),
+        "adam": topics.optimizer("adam", evaluations, learning_rate=STEP),
+        "lbfgs": topics.optimizer("lbfgs", evaluations),
+        "spectral": topics.optimizer("spectral_lbfgs", evaluations),
     }
 
 
 def draw(finished: Mapping[tuple[str, str], runs.Run]) -> Figure:
-    """A row a class, a column an optimizer; the number is the picture's own probability of its class."""
+    """A row a class, a column an optimizer; the number is the picture's own probability of its
+    class.
+    """
     rows: dict[str, list[figures.Panel]] = {}
     for (name, column), run in finished.items():
         title = f"{column} {run.summary['picture/probability/class']:.3f}"
@@ -43,11 +60,17 @@ def curves(finished: Mapping[tuple[str, str], runs.Run], smoothness: float) -> F
     """The loss over evaluations, an axis a class."""
     names = list(dict.fromkeys(name for name, _ in finished))
     with matplotlib.rc_context(figures.STYLE):
-        figure, axes = figures.subplots(1, len(names), figsize=(figures.TEXT_WIDTH, 2.4), squeeze=False, sharey=True)
+        figure, axes = figures.subplots(
+            1, len(names), figsize=(figures.TEXT_WIDTH, 2.4), squeeze=False, sharey=True
+        )
         for axis, name in zip(axes[0], names, strict=True):
             for (each, column), run in finished.items():
                 if each == name and column != "no V":
-                    axis.plot(run.metrics["loss/total"][runs.best_so_far(run.metrics)], label=column, linewidth=1)
+                    axis.plot(
+                        run.metrics["loss/total"][runs.best_so_far(run.metrics)],
+                        label=column,
+                        linewidth=1,
+                    )
             axis.set(title=name, xlabel="evaluation", yscale="log")
         axes[0][0].set_ylabel(f"10 H + {smoothness:g} V, best so far")
         axes[0][0].legend()
@@ -55,28 +78,40 @@ def curves(finished: Mapping[tuple[str, str], runs.Run], smoothness: float) -> F
 
 
 def main() -> None:
-    made = side_topics.parser(__doc__, EXAMPLE)
-    made.add_argument("classes", nargs="*", help="names or numbers; default: the first three, or the lesson's")
-    side_topics.add_head(made)
-    side_topics.add_budget(made, 300)
+    made = topics.parser(__doc__, EXAMPLE)
     made.add_argument(
-        "--smoothness", type=float, default=SMOOTHNESS, metavar="WEIGHT", help=f"of V; {SMOOTHNESS:g}, the lesson's"
+        "classes", nargs="*", help="names or numbers; default: the first three, or the lesson's"
     )
-    arguments = side_topics.parse(made)
-    pictures = side_topics.read_labeled(arguments) if arguments.head == "linear" else None
-    known = side_topics.read_classifier(arguments, pictures)
-    asked = [known.number(name) for name in arguments.classes or (known.classes[:3] if pictures else CLASSES)]
+    topics.add_head(made)
+    topics.add_budget(made, 300)
+    made.add_argument(
+        "--smoothness",
+        type=float,
+        default=SMOOTHNESS,
+        metavar="WEIGHT",
+        help=f"of V; {SMOOTHNESS:g}, the lesson's",
+    )
+    arguments = topics.parse(made)
+    pictures = topics.read_labeled(arguments) if arguments.head == "linear" else None
+    known = topics.read_classifier(arguments, pictures)
+    asked = [
+        known.number(name)
+        for name in arguments.classes or (known.classes[:3] if pictures else CLASSES)
+    ]
 
-    folder, mean_pixel = side_topics.folder_of("class_image"), known.network.mean_pixel
+    folder, mean_pixel = topics.folder_of("class_image"), known.network.mean_pixel
     first = initialize.noise(arguments.size, arguments.size, "normal", AMPLITUDE, arguments.seed)
-    given = {key: getattr(arguments, key) for key in ("network", "head", "layer", "pictures", "size", "seed")}
+    given = {
+        key: getattr(arguments, key)
+        for key in ("network", "head", "layer", "pictures", "size", "seed")
+    }
     finished = {}
     for target in asked:
         name = known.classes[target]
         of_lesson = optimizers(arguments.evaluations)
         for column, optimizer in {"no V": of_lesson["descent"], **of_lesson}.items():
             smoothness = 0.0 if column == "no V" else arguments.smoothness
-            finished[name, column] = side_topics.find(
+            finished[name, column] = topics.find(
                 (folder, f"{target}-{column.replace(' ', '_')}"),
                 {**given, "class": name, "smoothness_weight": smoothness, "optimizer": optimizer},
                 known.checksums,
@@ -86,17 +121,18 @@ def main() -> None:
             )
     caption = f"""
 The image that a class looks like: from N(0, 1) around the mean pixel to the least of 10 H +
-{arguments.smoothness:g} V, H the cross-entropy of the softmax against the class, V the total variation
-(AI-For-Beginners, AdversarialCat_TF.ipynb, which has 10 and 0.005). `no V` and `descent` are gradient descent with a
-step of 1 and free pixels; the others keep pixels in 0-255. Over each picture: the probability of its class for the
-picture as it is written, 8 bits.
+{arguments.smoothness:g} V, H the cross-entropy of the softmax against the class, V the total
+variation (AI-For-Beginners, AdversarialCat_TF.ipynb, which has 10 and 0.005). `no V` and `descent`
+are gradient descent with a step of 1 and free pixels; the others keep pixels in 0-255. Over each
+picture: the probability of its class for the picture as it is written, 8 bits.
 
-{arguments.network}, {arguments.head} head{f" on {arguments.layer}, {arguments.pictures}" if pictures else ""};
-{arguments.size} px; {arguments.evaluations} evaluations; seed {arguments.seed}."""
+{arguments.network}, {arguments.head}
+head{f" on {arguments.layer}, {arguments.pictures}" if pictures else ""}; {arguments.size} px;
+{arguments.evaluations} evaluations; seed {arguments.seed}."""
     table = {f"{name}-{column}": run for (name, column), run in finished.items()}
     print(drawings.write(folder, draw(finished), drawings.filled(caption), table))
     figures.save(curves(finished, arguments.smoothness), folder / "losses.png")
 
 
 if __name__ == "__main__":
-    errors.run_command(main)
+    command_line.run_command(main)

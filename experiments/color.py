@@ -2,7 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, runs
+from stn import config, runs
+from stn.experiment import frame
+from stn.study import figures
 
 COLORS = {
     "none": "plain",
@@ -12,26 +14,30 @@ COLORS = {
 }
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
-    return [experiments.Cell(name, (f"color={name}",)) for name in COLORS]
+def cells(base: config.Config) -> list[frame.Cell]:
+    return [frame.Cell(name, (f"color={name}",)) for name in COLORS]
 
 
 def draw(finished: dict[str, runs.Run]) -> Figure:
     plain = finished["none"]
-    drawn = [figures.Panel(plain.picture("content"), "content"), figures.Panel(plain.picture("style"), "style")]
+    drawn = [
+        figures.Panel(plain.picture("content"), "content"),
+        figures.Panel(plain.picture("style"), "style"),
+    ]
     drawn += [figures.Panel(run.rgb, COLORS[name]) for name, run in finished.items()]
     return figures.panels([drawn[:3], drawn[3:]])
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "color",
-    "Gatys et al. 2016 (arXiv:1606.05897), figure 1, and 2017, figure 3: a transfer with the painting's colors; with "
-    "the painting recolored to the photograph beforehand; of luminance alone; and, as neural-style does it, with the "
-    "photograph's chroma put back afterwards. From the photograph. The pictures are not the papers'.",
+    "Gatys et al. 2016 (arXiv:1606.05897), figure 1, and 2017, figure 3: a transfer with the"
+    " painting's colors; with the painting recolored to the photograph beforehand; of luminance"
+    " alone; and, as neural-style does it, with the photograph's chroma put back afterwards. From"
+    " the photograph. The pictures are not the papers'.",
     ("preset=gatys2017_color", "network=vgg19_q8"),
     cells,
     draw,
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

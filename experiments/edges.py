@@ -1,7 +1,7 @@
 """Edges with and without smoothness: TensorFlow's tutorial, two cells. python experiments/edges.py
 
-Differences of neighbors of the content and both results, Sobel's edges, and the share of high frequencies.
-"""
+Differences of neighbors of the content and both results, Sobel's edges, and the share of high
+frequencies."""
 
 import csv
 import io
@@ -12,18 +12,24 @@ from matplotlib.figure import Figure
 from scipy.fft import dctn
 from scipy.ndimage import correlate1d
 
-from stn import config, experiments, figures, files, runs
+from stn import config, files, runs
+from stn.experiment import frame
+from stn.study import figures
 
 HIGH = 0.25  # cycles a pixel: half of the highest that pixels hold, a period of four; ours
 
 
 def high_pass(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Differences of neighbors across, Δx [h, w - 1, 3], and down, Δy [h - 1, w, 3] (the tutorial's high_pass_x_y)."""
+    """Differences of neighbors across, Δx [h, w - 1, 3], and down, Δy [h - 1, w, 3] (the tutorial's
+    high_pass_x_y).
+    """
     return rgb[:, 1:] - rgb[:, :-1], rgb[1:] - rgb[:-1]
 
 
 def sobel(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sobel's derivatives down and across, each [h, w, 3], with mirrored borders: tf.image.sobel_edges."""
+    """Sobel's derivatives down and across, each [h, w, 3], with mirrored borders:
+    tf.image.sobel_edges.
+    """
 
     def derivative(along: int, across: int) -> np.ndarray:
         smooth = correlate1d(rgb.astype(np.float64), (1, 2, 1), axis=across, mode="mirror")
@@ -33,7 +39,9 @@ def sobel(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def high_share(rgb: np.ndarray) -> float:
-    """The share of the variance of `rgb` [h, w, 3] that lies above HIGH cycles a pixel, by the DCT."""
+    """The share of the variance of `rgb` [h, w, 3] that lies above HIGH cycles a pixel, by the
+    DCT.
+    """
     energy = (dctn(rgb, axes=(0, 1), norm="ortho") ** 2).sum(axis=2)
     energy[0, 0] = 0  # the mean
     vertical, horizontal = (np.arange(length) / (2 * length) for length in energy.shape)
@@ -41,25 +49,33 @@ def high_share(rgb: np.ndarray) -> float:
     return float(energy[high].sum() / energy.sum())
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        experiments.Cell("without", ("objective.smoothness.form=none", "objective.smoothness.weight=0")),
-        experiments.Cell("with", ()),
+        frame.Cell("without", ("objective.smoothness.form=none", "objective.smoothness.weight=0")),
+        frame.Cell("with", ()),
     ]
 
 
 def _pictures(finished: dict[str, runs.Run]) -> dict[str, np.ndarray]:
     without, smooth = finished.values()
-    return {"content": smooth.picture("content"), "without smoothness": without.rgb, "with smoothness": smooth.rgb}
+    return {
+        "content": smooth.picture("content"),
+        "without smoothness": without.rgb,
+        "with smoothness": smooth.rgb,
+    }
 
 
 def draw(finished: dict[str, runs.Run]) -> Figure:
-    """A column a picture; as in the tutorial clip(2 Δ + 0.5) and, of Sobel's, clip(s / 4 + 0.5), pixels in 0-1."""
+    """A column a picture; as in the tutorial clip(2 Δ + 0.5) and, of Sobel's, clip(s / 4 + 0.5),
+    pixels in 0-1.
+    """
     rows: list[list[figures.Panel]] = [[], [], [], [], []]
     for name, rgb in _pictures(finished).items():
         (dx, dy), (down, across) = high_pass(rgb), sobel(rgb)
         shown = (rgb, 2 * dy + 127.5, 2 * dx + 127.5, down / 4 + 127.5, across / 4 + 127.5)
-        for row, label, picture in zip(rows, ("", "Δy", "Δx", "Sobel down", "Sobel across"), shown, strict=True):
+        for row, label, picture in zip(
+            rows, ("", "Δy", "Δx", "Sobel down", "Sobel across"), shown, strict=True
+        ):
             row.append(figures.Panel(picture, "" if label else name, "" if row else label))
     return figures.panels(rows)
 
@@ -69,15 +85,22 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("picture", "share above a quarter cycle a pixel", "mean |Δx|", "mean |Δy|"))
     for name, rgb in _pictures(finished).items():
-        writer.writerow((name, f"{high_share(rgb):.5f}", *(f"{np.abs(delta).mean():.3f}" for delta in high_pass(rgb))))
+        writer.writerow(
+            (
+                name,
+                f"{high_share(rgb):.5f}",
+                *(f"{np.abs(delta).mean():.3f}" for delta in high_pass(rgb)),
+            )
+        )
     files.write_text(folder / "numbers.csv", text.getvalue())
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "edges",
-    "TensorFlow's tutorial: style transfer adds high frequencies; the smoothness is there to take them out. Below "
-    "the pictures the differences of neighbors down and across, 2 Δ + 0.5, and Sobel's edges down and across, s / 4 + "
-    "0.5, pixels in 0-1. numbers.csv has the share of the variance above a quarter of a cycle a pixel.",
+    "TensorFlow's tutorial: style transfer adds high frequencies; the smoothness is there to take"
+    " them out. Below the pictures the differences of neighbors down and across, 2 Δ + 0.5, and"
+    " Sobel's edges down and across, s / 4 + 0.5, pixels in 0-1. numbers.csv has the share of the"
+    " variance above a quarter of a cycle a pixel.",
     ("preset=tf_tutorial", "network=vgg19_q8", "style=composition_vii"),
     cells,
     draw,
@@ -85,4 +108,4 @@ EXPERIMENT = experiments.Experiment(
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

@@ -1,7 +1,8 @@
-"""What single channels respond to, from conv1_1 to conv5_3: eight a layer. python experiments/filter_image.py
+"""What single channels respond to, from conv1_1 to conv5_3: eight a layer. python
+experiments/filter_image.py
 
-Each image maximizes the mean of one channel, before the rectifier, from noise. It needs no head: any network will do.
-"""
+Each image maximizes the mean of one channel, before the rectifier, from noise. It needs no head:
+any network will do."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,20 +10,29 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import compiled, drawings, errors, figures, initialize, losses, runs, side_topics, vgg
-from stn.backend import tf
-from stn.network import Network
-from stn.objective import Terms
+from stn import command_line, errors, runs
+from stn.classify import topics
+from stn.experiment import drawings
+from stn.loss import losses
+from stn.network import backend, vgg
+from stn.network.backend import tf
+from stn.network.network import Network
+from stn.objective.objective import Terms
+from stn.study import figures
+from stn.transfer import initialize
 
 EXAMPLE = "python experiments/filter_image.py --network vgg19_q8 --layers conv3_1 conv4_1"
 LAYERS = ("conv1_1", "conv2_2", "conv3_3", "conv4_3", "conv5_3")
 CHANNELS = 8  # a layer, the first: none was chosen by its looks
-# All ours: the weight of the total variation, noise of ten steps, since smaller excites deep channels hardly at all.
+# All ours: the weight of the total variation, noise of ten steps, since smaller excites deep
+# channels hardly at all.
 SMOOTHNESS, AMPLITUDE, LEARNING_RATE = 1e-2, 10.0, 8.0
 
 
 def _loss(layer: str) -> Any:
-    def function(image: Any, kernels: vgg.Kernels, channel: Any, smoothness_weight: Any) -> tuple[Any, Any, Any, Any]:
+    def function(
+        image: Any, kernels: vgg.Kernels, channel: Any, smoothness_weight: Any
+    ) -> tuple[Any, Any, Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch(image)
             F = vgg.features(image, kernels, [layer])[layer]
@@ -35,10 +45,11 @@ def _loss(layer: str) -> Any:
 
 
 class ChannelLoss:
-    """-(mean of a channel) / s + SMOOTHNESS · (mean squared differences of neighbors), and its gradient.
+    """-(mean of a channel) / s + SMOOTHNESS · (mean squared differences of neighbors), and its
+    gradient.
 
-    s is the standard deviation of the layer's features at the image `first`, so that one weight serves all layers.
-    """
+    s is the standard deviation of the layer's features at the image `first`, so that one weight
+    serves all layers."""
 
     def __init__(self, network: Network, layer: str, channel: int, first: np.ndarray) -> None:
         self._network, self._layer, self._channel, self._scale = network, layer, channel, 1.0
@@ -51,10 +62,12 @@ class ChannelLoss:
             tf.constant(self._channel),
             tf.constant(SMOOTHNESS * self._scale, tf.float32),
         )
-        return compiled.function(_loss, (self._layer,), *inputs)(*inputs)
+        return backend.function(_loss, (self._layer,), *inputs)(*inputs)
 
     def value_and_grad(self, image: np.ndarray) -> tuple[Terms, np.ndarray]:
-        """The terms and the gradient at `image` [1, h, w, 3]; `activation` is the channel's mean over s."""
+        """The terms and the gradient at `image` [1, h, w, 3]; `activation` is the channel's mean
+        over s.
+        """
         asked, variation, _, gradient = self._computed(image)
         response, smooth = float(asked) / self._scale, SMOOTHNESS * float(variation)
         terms = Terms(smooth - response, -response, 0.0, smooth, {"activation": response})
@@ -62,13 +75,17 @@ class ChannelLoss:
 
 
 def draw(finished: Mapping[str, runs.Run], layers: list[str]) -> Figure:
-    """A row a layer; over each picture how often s its channel's mean is, for the picture itself."""
+    """A row a layer; over each picture how often s its channel's mean is, for the picture
+    itself.
+    """
     found = list(finished.values())
     rows = [found[i : i + CHANNELS] for i in range(0, len(found), CHANNELS)]
     return figures.panels(
         [
             [
-                figures.Panel(run.rgb, f"{run.summary['picture/activation']:.1f}", layer if j == 0 else "")
+                figures.Panel(
+                    run.rgb, f"{run.summary['picture/activation']:.1f}", layer if j == 0 else ""
+                )
                 for j, run in enumerate(row)
             ]
             for layer, row in zip(layers, rows, strict=True)
@@ -77,41 +94,54 @@ def draw(finished: Mapping[str, runs.Run], layers: list[str]) -> Figure:
 
 
 def main() -> None:
-    made = side_topics.parser(__doc__, EXAMPLE)
-    made.add_argument("--layers", nargs="+", default=list(LAYERS), metavar="LAYER", help=", ".join(LAYERS))
-    side_topics.add_budget(made, 60)
-    arguments = side_topics.parse(made)
+    made = topics.parser(__doc__, EXAMPLE)
+    made.add_argument(
+        "--layers", nargs="+", default=list(LAYERS), metavar="LAYER", help=", ".join(LAYERS)
+    )
+    topics.add_budget(made, 60)
+    arguments = topics.parse(made)
     arguments.layers = list(dict.fromkeys(arguments.layers))
-    network = side_topics.trunk(arguments)
+    network = topics.trunk(arguments)
     for layer in arguments.layers:
         if layer not in network.widths:
-            raise errors.InputError(f"{layer}: not one of the network's convolutions, {', '.join(network.widths)}")
+            raise errors.InputError(
+                f"{layer}: not one of the network's convolutions, {', '.join(network.widths)}"
+            )
 
     first = initialize.noise(arguments.size, arguments.size, "normal", AMPLITUDE, arguments.seed)
-    optimizer = side_topics.optimizer("adam", arguments.evaluations, learning_rate=LEARNING_RATE)
+    optimizer = topics.optimizer("adam", arguments.evaluations, learning_rate=LEARNING_RATE)
     given = {key: getattr(arguments, key) for key in ("network", "size", "seed")}
-    folder = side_topics.folder_of("filter_image")
+    folder = topics.folder_of("filter_image")
     finished = {}
     for layer in arguments.layers:
         for channel in range(CHANNELS):
             name = f"{layer}-{channel}"
-            finished[name] = side_topics.find(
+            finished[name] = topics.find(
                 (folder, name),
-                {**given, "layer": layer, "channel": channel, "smoothness_weight": SMOOTHNESS, "optimizer": optimizer},
+                {
+                    **given,
+                    "layer": layer,
+                    "channel": channel,
+                    "smoothness_weight": SMOOTHNESS,
+                    "optimizer": optimizer,
+                },
                 {"weights": network.sha256},
                 ChannelLoss(network, layer, channel, first).value_and_grad,
                 first,
                 network.mean_pixel,
             )
     caption = f"""
-What the first {CHANNELS} channels of a layer respond to: from N(0, {AMPLITUDE:g}) around the mean pixel, in 0-255, to
-the most of a channel's mean before the rectifier, less {SMOOTHNESS:g} · mean squared differences of neighbors. Over
-each picture: that mean, in standard deviations of the layer's features at the first image.
+What the first {CHANNELS} channels of a layer respond to: from N(0, {AMPLITUDE:g}) around the mean
+pixel, in 0-255, to the most of a channel's mean before the rectifier, less {SMOOTHNESS:g} · mean
+squared differences of neighbors. Over each picture: that mean, in standard deviations of the
+layer's features at the first image.
 
-{arguments.network}, max pooling; {arguments.size} px; {arguments.evaluations} evaluations of Adam at {LEARNING_RATE:g};
-seed {arguments.seed}."""
-    print(drawings.write(folder, draw(finished, arguments.layers), drawings.filled(caption), finished))
+{arguments.network}, max pooling; {arguments.size} px; {arguments.evaluations} evaluations of Adam
+at {LEARNING_RATE:g}; seed {arguments.seed}."""
+    print(
+        drawings.write(folder, draw(finished, arguments.layers), drawings.filled(caption), finished)
+    )
 
 
 if __name__ == "__main__":
-    errors.run_command(main)
+    command_line.run_command(main)

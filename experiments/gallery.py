@@ -1,31 +1,48 @@
-"""Every preset with the same two pictures, and six others: ours, a cell each. python experiments/gallery.py
+"""Every preset with the same two pictures, and six others: ours, a cell each. python
+experiments/gallery.py
 
-Each preset has its own network (VGG-16, or VGG-19 with 8 bits), losses, first image and optimizer, at one size; the
-budget is its own too, which takes hours, unless `optimizer.max_evaluations=150` gives all the same. gallery.md has the
-commands, range.png the six.
-"""
+Each preset has its own network (VGG-16, or VGG-19 with 8 bits), losses, first image and optimizer,
+at one size; the budget is its own too, which takes hours, unless `optimizer.max_evaluations=150`
+gives all the same. gallery.md has the commands, range.png the six."""
 
 import functools
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from stn import commands, config, experiments, figures, files, runs, tables
+from stn import config, files, runs
+from stn.config import overrides
+from stn.experiment import frame
+from stn.study import figures, tables
 
 COLUMNS = 4
 # Photographs and paintings that may be shown, with the optimizer that gets there soonest.
 RANGE = {
     # By eye: at the preset's 5000 the face is gone.
-    "a portrait": ("preset=gatys_released", "content=astronaut", "style=the_scream", "objective.style_weight=500"),
-    "the photograph's colors": ("preset=gatys2017_color", "content=chelsea", "style=composition_vii"),
+    "a portrait": (
+        "preset=gatys_released",
+        "content=astronaut",
+        "style=the_scream",
+        "objective.style_weight=500",
+    ),
+    "the photograph's colors": (
+        "preset=gatys2017_color",
+        "content=chelsea",
+        "style=composition_vii",
+    ),
     "another painter": ("preset=gatys_released", "content=tubingen", "style=shipwreck"),
-    "strokes twice as large": ("preset=gatys_released", "content=coffee", "style=starry_night", "style.scale=2"),
+    "strokes twice as large": (
+        "preset=gatys_released",
+        "content=coffee",
+        "style=starry_night",
+        "style.scale=2",
+    ),
     "Johnson's layers": ("preset=johnson2016", "content=rocket", "style=starry_night"),
     "a texture": ("preset=gatys2015_texture", "style=shipwreck"),
 }
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     found = []
     for name in _presets():
         settings = _settings(name)
@@ -35,10 +52,12 @@ def cells(base: config.Config) -> list[experiments.Cell]:
             pictures.append("content=tubingen")
         if name == "gatys2017_scale":  # the one that makes a picture first
             pictures.append(f"mix.max_evaluations={base.optimizer.max_evaluations}")
-        found.append(experiments.Cell(name, (f"preset={name}", _network(name), *pictures)))
+        found.append(frame.Cell(name, (f"preset={name}", _network(name), *pictures)))
     for number, (preset, *others) in enumerate(RANGE.values(), 1):
         network = _network(preset.removeprefix("preset="))
-        found.append(experiments.Cell(f"range{number}", (preset, network, *others, "optimizer=spectral_lbfgs")))
+        found.append(
+            frame.Cell(f"range{number}", (preset, network, *others, "optimizer=spectral_lbfgs"))
+        )
     return found
 
 
@@ -47,15 +66,19 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """The six, and a table with the command of each picture, its evaluations and seconds, and its distances."""
-    six = dict(zip(RANGE, (finished[f"range{number}"] for number in range(1, len(RANGE) + 1)), strict=True))
+    """The six, and a table with the command of each picture, its evaluations and seconds, and its
+    distances.
+    """
+    six = dict(
+        zip(RANGE, (finished[f"range{number}"] for number in range(1, len(RANGE) + 1)), strict=True)
+    )
     figures.save(_montage(six, 3), folder / "range.png")
     rows = [["picture", "evaluations", "seconds", "feature distance", "Gram distance", "command"]]
     for name, run in {**{name: finished[name] for name in _presets()}, **six}.items():
         content, style = (run.summary.get(f"measures/{key}") for key in ("features", "gram"))
         distances = ["" if value is None else f"{value:.2f}" for value in (content, style)]
         numbers = [str(run.summary["evaluations"]), f"{run.summary['seconds']:.0f}", *distances]
-        rows.append([name, *numbers, f"`{commands.command(run.settings)}`"])
+        rows.append([name, *numbers, f"`{overrides.command(run.settings)}`"])
     files.write_text(folder / "gallery.md", tables.markdown(rows))
 
 
@@ -72,13 +95,15 @@ def _network(preset: str) -> str:
 
 def _montage(named: dict[str, runs.Run], columns: int) -> Figure:
     drawn = [figures.Panel(run.rgb, name) for name, run in named.items()]
-    return figures.panels([drawn[first : first + columns] for first in range(0, len(drawn), columns)])
+    return figures.panels(
+        [drawn[first : first + columns] for first in range(0, len(drawn), columns)]
+    )
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "gallery",
-    "Ours: every preset on Neckarfront and The Starry Night, with its own network, losses, first image and optimizer. "
-    "range.png: six others. gallery.md has the command of each.",
+    "Ours: every preset on Neckarfront and The Starry Night, with its own network, losses, first"
+    " image and optimizer. range.png: six others. gallery.md has the command of each.",
     ("image.size_px=384",),
     cells,
     draw,
@@ -86,4 +111,4 @@ EXPERIMENT = experiments.Experiment(
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

@@ -1,9 +1,10 @@
-"""Gatys' layers against Johnson's: ours, 126 cells. python experiments/gatys_vs_johnson.py, then with init=noise
+"""Gatys' layers against Johnson's: ours, 126 cells. python experiments/gatys_vs_johnson.py, then
+with init=noise
 
-Six choices of layers under one loss, one network and one budget, each with seven α/β on three pairs of pictures; from
-noise three seeds as well. A choice is a front, style measure against content measure, not a point (docs/measures.md).
-100 evaluations at 256 px: about 33 minutes on two idle cores, from noise three times that.
-"""
+Six choices of layers under one loss, one network and one budget, each with seven α/β on three pairs
+of pictures; from noise three seeds as well. A choice is a front, style measure against content
+measure, not a point (docs/measures.md). 100 evaluations at 256 px: about 33 minutes on two idle
+cores, from noise three times that."""
 
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stn import ablations, config, experiments, figures, files, runs, tables
-from stn.ablations import CONTENT, STYLE
+from stn import config, files, runs
+from stn.experiment import ablations, frame
+from stn.experiment.ablations import CONTENT, STYLE
+from stn.study import figures, tables
 
 GATYS, JOHNSON = "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1", "relu1_2,relu2_2,relu3_3,relu4_3"
 LAYERS = {  # content and style; the first is what the others are compared with
@@ -27,7 +30,14 @@ LAYERS = {  # content and style; the first is what the others are compared with
 LABELS = dict(
     zip(
         LAYERS,
-        ("Gatys", "Johnson", "J content, G style", "G content, J style", "Johnson released", "G content, all style"),
+        (
+            "Gatys",
+            "Johnson",
+            "J content, G style",
+            "G content, J style",
+            "Johnson released",
+            "G content, all style",
+        ),
         strict=True,
     )
 )
@@ -35,7 +45,7 @@ NAMES = {name: f"C{i}" for i, name in enumerate(LAYERS)}  # matplotlib's colors
 SEEDS = (0, 1, 2)
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     every = ",".join(ablations.rectifiers(base.network.name))
     # From the photograph or the painting nothing is drawn by lot.
     seeds = SEEDS if base.init.name in ("noise", "blend") else (base.seed,)
@@ -53,7 +63,9 @@ def cells(base: config.Config) -> list[experiments.Cell]:
 
 
 def draw(finished: dict[str, runs.Run]) -> Figure:
-    """Fronts of two style measures, a column a pair of pictures, and below the pictures at equal content."""
+    """Fronts of two style measures, a column a pair of pictures, and below the pictures at equal
+    content.
+    """
     found = ablations.sweeps(finished)
     pairs = list(next(iter(found.values())))
     with matplotlib.rc_context(figures.STYLE):
@@ -66,8 +78,17 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
                 axis = figure.add_subplot(grid[row, 3 * column : 3 * column + 3])
                 for choice, sweep, run in zip(found, found.values(), shown, strict=True):
                     for number, several in enumerate(sweep[pair].values()):
-                        _draw_front(axis, several, y, NAMES[choice], LABELS[choice] if number == 0 else "")
-                    axis.plot(CONTENT[0].of(run), y.of(run), "o", color=NAMES[choice], markersize=7, fillstyle="none")
+                        _draw_front(
+                            axis, several, y, NAMES[choice], LABELS[choice] if number == 0 else ""
+                        )
+                    axis.plot(
+                        CONTENT[0].of(run),
+                        y.of(run),
+                        "o",
+                        color=NAMES[choice],
+                        markersize=7,
+                        fillstyle="none",
+                    )
                 axis.set(
                     yscale="log",
                     title=pair.replace("_", " ") if row == 0 else "",
@@ -86,7 +107,9 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     return figure
 
 
-def _draw_front(axis: Axes, sweep: list[runs.Run], y: ablations.Measure, color: str, label: str) -> None:
+def _draw_front(
+    axis: Axes, sweep: list[runs.Run], y: ablations.Measure, color: str, label: str
+) -> None:
     front = ablations.front(sweep, CONTENT[0], y)
     x = np.linspace(front.x[0], front.x[-1], 200)
     axis.plot(x, front.at(x), color=color, linewidth=1, label=label or None)
@@ -103,14 +126,17 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
         for x in CONTENT:
             effects = [ablations.effect(found[choice], found[baseline], x, y) for y in STYLE]
             texts = [
-                ablations.shown(each, y.factor, len(experiments.PAIRS)) for each, y in zip(effects, STYLE, strict=True)
+                ablations.shown(each, y.factor, len(frame.PAIRS))
+                for each, y in zip(effects, STYLE, strict=True)
             ]
             rows.append([LABELS[choice], x.label, *texts])
     files.write_text(folder / "table.md", tables.markdown(rows))
 
 
 def _montage(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> Figure:
-    """Two rows a pair: photograph, painting, and each choice at equal content, whose measure stands above it."""
+    """Two rows a pair: photograph, painting, and each choice at equal content, whose measure stands
+    above it.
+    """
     rows: list[list[figures.Panel | None]] = []
     for pair in next(iter(found.values())):
         first = [next(iter(sweep[pair].values())) for sweep in found.values()]
@@ -131,10 +157,14 @@ def _gaps(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> Figure:
     """Each choice's distance from the painting over Gatys', at equal content by three measures."""
     baseline, *others = found
     with matplotlib.rc_context(figures.STYLE):
-        figure, axes = figures.subplots(1, len(STYLE), figsize=(figures.TEXT_WIDTH, 2.6), sharey=True)
+        figure, axes = figures.subplots(
+            1, len(STYLE), figsize=(figures.TEXT_WIDTH, 2.6), sharey=True
+        )
         for axis, y in zip(axes, STYLE, strict=True):
             for number, x in enumerate(CONTENT):
-                effects = [ablations.effect(found[choice], found[baseline], x, y) for choice in others]
+                effects = [
+                    ablations.effect(found[choice], found[baseline], x, y) for choice in others
+                ]
                 label = f"at equal {x.label}"
                 ablations.draw_intervals(axis, effects, label, f"C{number}", 0.2 * (number - 1))
             axis.set(title=y.label, xlabel=f"% more than {LABELS[baseline]}")
@@ -144,12 +174,13 @@ def _gaps(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> Figure:
     return figure
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "gatys_vs_johnson",
-    "Ours: choices of layers, from Gatys et al. 2016 and Johnson et al. 2016, under the loss of Gatys' released code. "
-    "Each curve is a sweep of α/β; right is far from the photograph, up is far from the painting, rings are the "
-    "pictures below. gaps.png and table.md: the area between each curve and Gatys' over the width of what both reach, "
-    "with 95 % intervals over pairs of pictures and seeds; of three pairs without seeds that is their range.",
+    "Ours: choices of layers, from Gatys et al. 2016 and Johnson et al. 2016, under the loss of"
+    " Gatys' released code. Each curve is a sweep of α/β; right is far from the photograph, up is"
+    " far from the painting, rings are the pictures below. gaps.png and table.md: the area between"
+    " each curve and Gatys' over the width of what both reach, with 95 % intervals over pairs of"
+    " pictures and seeds; of three pairs without seeds that is their range.",
     ablations.BASE,
     cells,
     draw,
@@ -157,4 +188,4 @@ EXPERIMENT = experiments.Experiment(
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

@@ -1,15 +1,23 @@
-"""Where the run starts: figure 6 of Gatys et al. 2016, six cells. python experiments/initialization.py"""
+"""Where the run starts: figure 6 of Gatys et al. 2016, six cells. python
+experiments/initialization.py
+"""
 
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, runs
+from stn import config, runs
+from stn.experiment import frame
+from stn.study import figures
 
-STARTS = {"content": "init=content", "style": "init=style"} | {f"noise-{seed}": "init=noise" for seed in range(4)}
+STARTS = {"content": "init=content", "style": "init=style"} | {
+    f"noise-{seed}": "init=noise" for seed in range(4)
+}
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        experiments.Cell(name, (start, f"seed={name.removeprefix('noise-')}") if "noise" in name else (start,))
+        frame.Cell(
+            name, (start, f"seed={name.removeprefix('noise-')}") if "noise" in name else (start,)
+        )
         for name, start in STARTS.items()
     ]
 
@@ -22,15 +30,15 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     return figures.panels([drawn[:3], drawn[3:]])
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "initialization",
-    "Gatys et al. 2016, figure 6: started from A the content, B the style, C four white noise images; α/β = 1e-3 in "
-    "the paper. Content and style bias the result's layout, the noise seeds differ in detail only. The painting is our "
-    "choice.",
+    "Gatys et al. 2016, figure 6: started from A the content, B the style, C four white noise"
+    " images; α/β = 1e-3 in the paper. Content and style bias the result's layout, the noise seeds"
+    " differ in detail only. The painting is our choice.",
     ("preset=gatys2016", "network=vgg19_q8", "style=starry_night"),
     cells,
     draw,
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

@@ -1,10 +1,11 @@
-"""What the features of each layer know: mean activations and Gram matrices before a linear classifier.
+"""What the features of each layer know: mean activations and Gram matrices before a linear
+classifier.
 
 python experiments/linear_classifier.py
 
-Accuracy over depth with cross-validation, on digits or a folder of pictures, beside that from the pixels; and where the
-best is wrong. After Gatys, Ecker and Bethge 2015 (NIPS, arXiv:1505.07376), figure 4.
-"""
+Accuracy over depth with cross-validation, on digits or a folder of pictures, beside that from the
+pixels; and where the best is wrong. After Gatys, Ecker and Bethge 2015 (NIPS, arXiv:1505.07376),
+figure 4."""
 
 import csv
 import io
@@ -19,16 +20,31 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stn import classifier, drawings, errors, figures, files, labeled, losses, side_topics
-from stn.network import Network
+from stn import command_line, errors, files
+from stn.classify import classifier, labeled, topics
+from stn.experiment import drawings
+from stn.loss import losses
+from stn.network.network import Network
+from stn.study import figures
 
 EXAMPLE = "python experiments/linear_classifier.py --network vgg19_q8 --pictures digits"
-LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4", "pool5")  # relu1_1 and the pools, as in the paper's textures
+LAYERS = (
+    "relu1_1",
+    "pool1",
+    "pool2",
+    "pool3",
+    "pool4",
+    "pool5",
+)  # relu1_1 and the pools, as in the paper's textures
 FOLDS = 5
 
 
-def described(network: Network, pictures: labeled.Labeled, layers: list[str]) -> dict[tuple[str, str], np.ndarray]:
-    """What is classified, [n, features] by layer and kind; of the Gram the entries on and above the diagonal."""
+def described(
+    network: Network, pictures: labeled.Labeled, layers: list[str]
+) -> dict[tuple[str, str], np.ndarray]:
+    """What is classified, [n, features] by layer and kind; of the Gram the entries on and above the
+    diagonal.
+    """
     found: dict[tuple[str, str], list[np.ndarray]] = {
         (layer, kind): [] for layer in layers for kind in ("mean", "Gram")
     }
@@ -44,31 +60,55 @@ def described(network: Network, pictures: labeled.Labeled, layers: list[str]) ->
 def predicted(X: np.ndarray, labels: np.ndarray, folds: StratifiedKFold) -> np.ndarray:
     """Each picture's class [n] by a logistic regression fitted to the folds without it.
 
-    With its L2 penalty (C = 1) the regression sees inner products only, so that the at most n coordinates which
-    KernelPCA keeps of standardized features lose nothing, however many features there are.
-    """
-    steps = StandardScaler(), KernelPCA(eigen_solver="dense"), LogisticRegression(solver="newton-cg", max_iter=1000)
+    With its L2 penalty (C = 1) the regression sees inner products only, so that the at most n
+    coordinates which KernelPCA keeps of standardized features lose nothing, however many features
+    there are."""
+    steps = (
+        StandardScaler(),
+        KernelPCA(eigen_solver="dense"),
+        LogisticRegression(solver="newton-cg", max_iter=1000),
+    )
     return cross_val_predict(make_pipeline(*steps), X, labels, cv=folds)
 
 
 def draw(
-    accuracies: dict[tuple[str, str], np.ndarray], best: tuple[str, str], confused: np.ndarray, names: tuple[str, ...]
+    accuracies: dict[tuple[str, str], np.ndarray],
+    best: tuple[str, str],
+    confused: np.ndarray,
+    names: tuple[str, ...],
 ) -> Figure:
-    """Accuracy over depth, means of the folds with their least and most; the confusion matrix of the best."""
+    """Accuracy over depth, means of the folds with their least and most; the confusion matrix of
+    the best.
+    """
     layers = list(dict.fromkeys(layer for layer, kind in accuracies if kind))
     with matplotlib.rc_context(figures.STYLE):
         figure, (curve, matrix) = figures.subplots(1, 2, figsize=(figures.TEXT_WIDTH, 3))
         curve.axhline(accuracies["pixels", ""].mean(), color="0.5", linestyle="--", label="pixels")
         for kind in ("mean", "Gram"):
             values = np.array([accuracies[layer, kind] for layer in layers])
-            line = curve.plot(layers, values.mean(axis=1), ".-", label={"mean": "mean activations"}.get(kind, kind))[0]
-            curve.fill_between(layers, values.min(axis=1), values.max(axis=1), alpha=0.2, color=line.get_color())
+            line = curve.plot(
+                layers,
+                values.mean(axis=1),
+                ".-",
+                label={"mean": "mean activations"}.get(kind, kind),
+            )[0]
+            curve.fill_between(
+                layers, values.min(axis=1), values.max(axis=1), alpha=0.2, color=line.get_color()
+            )
         curve.set(ylabel=f"accuracy, {FOLDS} folds")
         curve.legend()
         matrix.imshow(confused, cmap="Greys")
         for row, column in np.argwhere(confused):
             color = "white" if confused[row, column] > confused.max() / 2 else "black"
-            matrix.text(column, row, confused[row, column], ha="center", va="center", color=color, fontsize=6)
+            matrix.text(
+                column,
+                row,
+                confused[row, column],
+                ha="center",
+                va="center",
+                color=color,
+                fontsize=6,
+            )
         ticks = range(len(names))
         matrix.set_xticks(ticks, names, rotation=90 if max(map(len, names)) > 2 else 0)
         matrix.set_yticks(ticks, names)
@@ -77,17 +117,19 @@ def draw(
 
 
 def main() -> None:
-    made = side_topics.parser(__doc__, EXAMPLE, size=64)
-    side_topics.add_pictures(made, "digits")
-    made.add_argument("--layers", nargs="+", default=list(LAYERS), metavar="LAYER", help=", ".join(LAYERS))
-    arguments = side_topics.parse(made)
-    pictures = side_topics.read_labeled(arguments)
+    made = topics.parser(__doc__, EXAMPLE, size=64)
+    topics.add_pictures(made, "digits")
+    made.add_argument(
+        "--layers", nargs="+", default=list(LAYERS), metavar="LAYER", help=", ".join(LAYERS)
+    )
+    arguments = topics.parse(made)
+    pictures = topics.read_labeled(arguments)
     fewest = np.bincount(pictures.labels).min()
     if fewest < FOLDS:
         raise errors.InputError(
             f"--pictures {arguments.pictures}: a class has {fewest} pictures; give at least {FOLDS}"
         )
-    network = side_topics.trunk(arguments)
+    network = topics.trunk(arguments)
 
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=arguments.seed)
     tests = [test for _, test in folds.split(pictures.rgb, pictures.labels)]
@@ -97,23 +139,30 @@ def main() -> None:
     accuracies, said = {}, {}
     for key, X in described(network, pictures, arguments.layers).items():
         said[key] = predicted(X, pictures.labels, folds)
-        accuracies[key] = np.array([np.mean(said[key][test] == pictures.labels[test]) for test in tests])
+        accuracies[key] = np.array(
+            [np.mean(said[key][test] == pictures.labels[test]) for test in tests]
+        )
         numbers = (accuracies[key].mean(), accuracies[key].min(), accuracies[key].max())
         writer.writerow((*key, X.shape[1], *(f"{value:.4f}" for value in numbers)))
     best = max(accuracies, key=lambda key: accuracies[key].mean())
 
-    folder = side_topics.folder_of("linear_classifier")
+    folder = topics.folder_of("linear_classifier")
     caption = f"""
-A linear classifier on mean activations, on Gram matrices over their positions, and on pixels: accuracy over depth, the
-mean of {FOLDS} folds with the least and the most; on the right where {" ".join(best)} is wrong. Logistic regression
-with C = 1 on standardized features. After Gatys, Ecker and Bethge 2015 (arXiv:1505.07376), figure 4: there ImageNet.
+A linear classifier on mean activations, on Gram matrices over their positions, and on pixels:
+accuracy over depth, the mean of {FOLDS} folds with the least and the most; on the right where
+{" ".join(best)} is wrong. Logistic regression with C = 1 on standardized features. After Gatys,
+Ecker and Bethge 2015 (arXiv:1505.07376), figure 4: there ImageNet.
 
-{arguments.network}, max pooling; {len(pictures.labels)} pictures ({arguments.pictures}) of {arguments.size} px in
-{len(pictures.names)} classes; seed {arguments.seed}."""
+{arguments.network}, max pooling; {len(pictures.labels)} pictures ({arguments.pictures}) of
+{arguments.size} px in {len(pictures.names)} classes; seed {arguments.seed}."""
     confused = confusion_matrix(pictures.labels, said[best])
-    print(drawings.write(folder, draw(accuracies, best, confused, pictures.names), drawings.filled(caption)))
+    print(
+        drawings.write(
+            folder, draw(accuracies, best, confused, pictures.names), drawings.filled(caption)
+        )
+    )
     files.write_text(folder / "numbers.csv", text.getvalue())
 
 
 if __name__ == "__main__":
-    errors.run_command(main)
+    command_line.run_command(main)

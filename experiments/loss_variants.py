@@ -1,13 +1,15 @@
 """What is compared of the painting: ours, eight cells. python experiments/loss_variants.py
 
-The forms are those of docs/controls.md, "Other losses"; the style weights are ours, for about the same content measure.
-"""
+The forms are those of docs/controls.md, "Other losses"; the style weights are ours, for about the
+same content measure."""
 
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, files, runs, tables
+from stn import config, files, runs
+from stn.experiment import frame
+from stn.study import figures, tables
 
 # Name: style weight, which was found at 96 px and 40 evaluations, and what is set beside it.
 VARIANTS = {
@@ -23,9 +25,9 @@ VARIANTS = {
 MEASURES = ("content", "style", "ssim_to_content", "histogram_to_style")
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        experiments.Cell(name, (f"objective.style_weight={weight:g}", *form))
+        frame.Cell(name, (f"objective.style_weight={weight:g}", *form))
         for name, (weight, form) in VARIANTS.items()
     ]
 
@@ -44,11 +46,12 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     files.write_text(folder / "table.md", tables.markdown(rows))
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "loss_variants",
-    "Ours: the Gram matrix; that of features minus one and that between neighboring layers (Novak and Nikulin 2016); "
-    "the covariance; the kernel (xᵀy + 1)², means and deviations, means alone and a Gaussian kernel (Li et al. 2017). "
-    "Style weights are such that the content measure is about the same (table.md). From the photograph.",
+    "Ours: the Gram matrix; that of features minus one and that between neighboring layers (Novak"
+    " and Nikulin 2016); the covariance; the kernel (xᵀy + 1)², means and deviations, means alone"
+    " and a Gaussian kernel (Li et al. 2017). Style weights are such that the content measure is"
+    " about the same (table.md). From the photograph.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content", "style=starry_night"),
     cells,
     draw,
@@ -56,4 +59,4 @@ EXPERIMENT = experiments.Experiment(
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

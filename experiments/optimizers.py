@@ -1,8 +1,9 @@
-"""Three kinds of L-BFGS on nine problems: ours, 36 cells. python experiments/optimizers.py, then with init=noise
+"""Three kinds of L-BFGS on nine problems: ours, 36 cells. python experiments/optimizers.py, then
+with init=noise
 
-Three pairs of pictures times three objectives: the best total so far over evaluations, and a table of how soon ours,
-alone and after coarse levels, has the loss of the pictures that the others end with (docs/time_to_quality.md).
-"""
+Three pairs of pictures times three objectives: the best total so far over evaluations, and a table
+of how soon ours, alone and after coarse levels, has the loss of the pictures that the others end
+with (docs/time_to_quality.md)."""
 
 from pathlib import Path
 
@@ -10,9 +11,16 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, files, runs, tables, underway
+from stn import config, files, runs
+from stn.experiment import frame
+from stn.report import progress
+from stn.study import figures, tables
 
-OBJECTIVES = {"gatys_released": "vgg19_q8", "gatys2016": "vgg19_q8", "johnson2016": "vgg16"}  # preset: its network
+OBJECTIVES = {
+    "gatys_released": "vgg19_q8",
+    "gatys2016": "vgg19_q8",
+    "johnson2016": "vgg16",
+}  # preset: its network
 OPTIMIZERS = {
     # SciPy's with its own memory over the whole run, as its users have it.
     "SciPy-10": ("optimizer=lbfgs", "optimizer.restart_every=null"),
@@ -23,13 +31,19 @@ OPTIMIZERS = {
 OTHERS, OURS = list(OPTIMIZERS)[:2], list(OPTIMIZERS)[2:]
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        experiments.Cell(
+        frame.Cell(
             f"{content}-{style}-{preset}-{name}",
-            (f"preset={preset}", f"network={network}", f"content={content}", f"style={style}", *optimizer),
+            (
+                f"preset={preset}",
+                f"network={network}",
+                f"content={content}",
+                f"style={style}",
+                *optimizer,
+            ),
         )
-        for content, style in experiments.PAIRS
+        for content, style in frame.PAIRS
         for preset, network in OBJECTIVES.items()
         for name, optimizer in OPTIMIZERS.items()
     ]
@@ -38,11 +52,15 @@ def cells(base: config.Config) -> list[experiments.Cell]:
 def draw(finished: dict[str, runs.Run]) -> Figure:
     with matplotlib.rc_context(figures.STYLE):
         figure, axes = figures.subplots(3, 3, figsize=(figures.TEXT_WIDTH, 6), sharex=True)
-        for row, (content, style) in enumerate(experiments.PAIRS):
+        for row, (content, style) in enumerate(frame.PAIRS):
             for column, preset in enumerate(OBJECTIVES):
                 axis = axes[row][column]
                 for name in OPTIMIZERS:
-                    axis.plot(*course(finished[f"{content}-{style}-{preset}-{name}"]), label=name, linewidth=1)
+                    axis.plot(
+                        *course(finished[f"{content}-{style}-{preset}-{name}"]),
+                        label=name,
+                        linewidth=1,
+                    )
                 axis.set(
                     yscale="log",
                     title=preset if row == 0 else "",
@@ -54,15 +72,18 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 
 
 def course(run: runs.Run) -> tuple[np.ndarray, np.ndarray]:
-    """The best total so far at full size over evaluations; one at a coarse level counts by its share of the pixels."""
+    """The best total so far at full size over evaluations; one at a coarse level counts by its
+    share of the pixels.
+    """
     totals = run.metrics["loss/total"]
     level = np.asarray(run.metrics.get("level", np.zeros(len(totals)))).astype(int)
-    spent = np.cumsum(np.square([scale for scale, _ in underway.levels(run.settings)])[level])
+    spent = np.cumsum(np.square([scale for scale, _ in progress.levels(run.settings)])[level])
     return spent[level == level[-1]], np.fmin.accumulate(totals[level == level[-1]])
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """The last totals, the optimizer's and the picture's own, and after how many evaluations ours are as low as these.
+    """The last totals, the optimizer's and the picture's own, and after how many evaluations ours
+    are as low as these.
 
     Ours stay in 0-255, so that their totals are their pictures'.
     """
@@ -70,7 +91,7 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     rows = [["pictures", "objective", "optimizer", "last total", "picture's own"]]
     rows[0] += [f"{name} as its {goal}" for goal in goals for name in OURS]
     shares: dict[str, list[list[float]]] = {name: [] for name in OTHERS}
-    for content, style in experiments.PAIRS:
+    for content, style in frame.PAIRS:
         for preset in OBJECTIVES:
             of = {name: finished[f"{content}-{style}-{preset}-{name}"] for name in OPTIMIZERS}
             courses = [course(of[name]) for name in OURS]
@@ -80,8 +101,18 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
                 if name in OTHERS:
                     after = [_spent_until(loss, *each) for loss in losses for each in courses]
                     shares[name].append([each / len(run.metrics["evaluation"]) for each in after])
-                shown = ["not reached" if np.isinf(each) else f"{each:.0f}" for each in after] or [""] * 4
-                rows.append([f"{content}, {style}", preset, name, *(f"{loss:.4g}" for loss in losses), *shown])
+                shown = ["not reached" if np.isinf(each) else f"{each:.0f}" for each in after] or [
+                    ""
+                ] * 4
+                rows.append(
+                    [
+                        f"{content}, {style}",
+                        preset,
+                        name,
+                        *(f"{loss:.4g}" for loss in losses),
+                        *shown,
+                    ]
+                )
     for name, found in shares.items():
         for label, of_all in (("least", np.min), ("median", np.median), ("most", np.max)):
             shown = [f"{value:.2f}" for value in of_all(found, axis=0)]
@@ -94,13 +125,14 @@ def _spent_until(loss: float, spent: np.ndarray, totals: np.ndarray) -> float:
     return float(spent[reached[0]]) if len(reached) else np.inf
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "optimizers",
-    "Ours: the best total loss so far over evaluations: SciPy's L-BFGS with a history of 10, Torch's without a line "
-    "search and a history of 100, ours with a step length for each band of frequencies and each place, damped; ours "
-    "also after 60 evaluations at a quarter and 60 at half of the sides, which count by their pixels. table.md says "
-    "how soon ours have the loss of the others' last pictures. Ours keep pixels in 0-255; the others do not, and "
-    "are clipped after.",
+    "Ours: the best total loss so far over evaluations: SciPy's L-BFGS with a history of 10,"
+    " Torch's without a line search and a history of 100, ours with a step length for each band of"
+    " frequencies and each place, damped; ours also after 60 evaluations at a quarter and 60 at"
+    " half of the sides, which count by their pixels. table.md says how soon ours have the loss of"
+    " the others' last pictures. Ours keep pixels in 0-255; the others do not, and are clipped"
+    " after.",
     ("init=content", "image.size_px=192", "image.side=long", "optimizer.max_evaluations=500"),
     cells,
     draw,
@@ -108,4 +140,4 @@ EXPERIMENT = experiments.Experiment(
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

@@ -2,15 +2,18 @@
 
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, runs
+from stn import config, runs
+from stn.experiment import frame
+from stn.study import figures
 
 EXPONENTS = (-4, -3, -2, -1)  # α/β = 1e-4 … 1e-1
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        experiments.Cell(
-            f"1e{exponent}", (f"objective.style_weight={base.objective.content_weight * 10**-exponent:g}",)
+        frame.Cell(
+            f"1e{exponent}",
+            (f"objective.style_weight={base.objective.content_weight * 10**-exponent:g}",),
         )
         for exponent in EXPONENTS
     ]
@@ -24,13 +27,14 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     return figures.panels([drawn[:2], drawn[2:]])
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "ratio",
-    "Gatys et al. 2016, figure 4: α/β from 1e-4 to 1e-1; the more weight on the content, the more of the photograph.",
+    "Gatys et al. 2016, figure 4: α/β from 1e-4 to 1e-1; the more weight on the content, the more"
+    " of the photograph.",
     ("preset=gatys2016", "network=vgg19_q8", "style=composition_vii"),
     cells,
     draw,
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

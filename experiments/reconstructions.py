@@ -1,32 +1,31 @@
-"""What a layer keeps: figure 1 of Gatys et al. 2015 and 2016, ten cells. python experiments/reconstructions.py
+"""What a layer keeps: figure 1 of Gatys et al. 2015 and 2016, ten cells. python
+experiments/reconstructions.py
 
-Upper row: the photograph from one layer's features. Lower row: the painting from growing subsets of Gram matrices.
-"""
+Upper row: the photograph from one layer's features. Lower row: the painting from growing subsets of
+Gram matrices."""
 
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, runs
+from stn import config, runs
+from stn.experiment import frame
+from stn.study import figures
 
 BLOCKS = range(1, 6)
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     content = [
-        experiments.Cell(
-            f"content-conv{block}_2", ("objective.style_layers=[]", f"objective.content_layers=[relu{block}_2]")
+        frame.Cell(
+            f"content-conv{block}_2",
+            ("objective.style_layers=[]", f"objective.content_layers=[relu{block}_2]"),
         )
         for block in BLOCKS
     ]
-    style = [
-        experiments.Cell(
-            f"style-to_conv{count}_1",
-            (
-                "objective.content_layers=[]",
-                f"objective.style_layers=[{','.join(f'relu{block}_1' for block in range(1, count + 1))}]",
-            ),
-        )
-        for count in BLOCKS
-    ]
+    style = []
+    for count in BLOCKS:
+        layers = ",".join(f"relu{block}_1" for block in range(1, count + 1))
+        overrides = "objective.content_layers=[]", f"objective.style_layers=[{layers}]"
+        style.append(frame.Cell(f"style-to_conv{count}_1", overrides))
     return content + style
 
 
@@ -34,7 +33,10 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     first, *rest = finished.values()
     found = [first, *rest]
     content = [figures.Panel(first.picture("content"), "content")]
-    content += [figures.Panel(run.rgb, f"conv{block}_2") for block, run in zip(BLOCKS, found[:5], strict=True)]
+    content += [
+        figures.Panel(run.rgb, f"conv{block}_2")
+        for block, run in zip(BLOCKS, found[:5], strict=True)
+    ]
     style = [figures.Panel(first.picture("style"), "style")]
     style += [
         figures.Panel(run.rgb, "conv1_1" if count == 1 else f"+ conv{count}_1")
@@ -43,14 +45,15 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     return figures.panels([content, style])
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "reconstructions",
-    "Gatys et al. 2015 and 2016, figure 1: reconstructed from higher layers the photograph loses its pixels and keeps "
-    "its content; with more layers the painting's texture is matched on larger scales. From noise, one term only.",
+    "Gatys et al. 2015 and 2016, figure 1: reconstructed from higher layers the photograph loses"
+    " its pixels and keeps its content; with more layers the painting's texture is matched on"
+    " larger scales. From noise, one term only.",
     ("preset=gatys2016", "network=vgg19_q8", "style=starry_night"),
     cells,
     draw,
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

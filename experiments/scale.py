@@ -1,16 +1,23 @@
-"""Larger strokes, two scales mixed: figure 4 of Gatys et al. 2017, five cells. python experiments/scale.py"""
+"""Larger strokes, two scales mixed: figure 4 of Gatys et al. 2017, five cells. python
+experiments/scale.py
+"""
 
 from matplotlib.figure import Figure
 
-from stn import assets, config, experiments, figures, images, runs
+from stn import assets, config, images, runs
 from stn.errors import InputError
+from stn.experiment import frame
+from stn.study import figures
 
 SCALES = (0.5, 1, 2)
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     if base.mix.fine is None:
-        raise InputError("scale: takes a preset that mixes two paintings, such as gatys2017_scale, or mix.fine=FILE")
+        raise InputError(
+            "scale: takes a preset that mixes two paintings, such as gatys2017_scale, or"
+            " mix.fine=FILE"
+        )
     fine = base.mix.layers
     coarse = [layer.layer for layer in base.objective.style_layers if layer.layer not in fine]
     naive = (
@@ -19,11 +26,14 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     )
     return [
         *(
-            experiments.Cell(f"x{scale:g}".replace(".", "_"), ("mix.fine=null", "color=none", f"style.scale={scale}"))
+            frame.Cell(
+                f"x{scale:g}".replace(".", "_"),
+                ("mix.fine=null", "color=none", f"style.scale={scale}"),
+            )
             for scale in SCALES
         ),
-        experiments.Cell("mixed", (f"mix.max_evaluations={base.optimizer.max_evaluations}",)),
-        experiments.Cell("naive", naive),
+        frame.Cell("mixed", (f"mix.max_evaluations={base.optimizer.max_evaluations}",)),
+        frame.Cell("naive", naive),
     ]
 
 
@@ -32,7 +42,9 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     painting = mixed.picture("style")
     fine = images.read(assets.locate_image(mixed.settings["mix"]["fine"]))
     upper = [
-        figures.Panel(run.rgb, f"painting × {scale:g}", inset=painting if scale == SCALES[0] else None)
+        figures.Panel(
+            run.rgb, f"painting × {scale:g}", inset=painting if scale == SCALES[0] else None
+        )
         for scale, run in zip(SCALES, strokes, strict=True)
     ]
     made = runs.Run(mixed.path / runs.MIXED).rgb
@@ -44,16 +56,17 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     return figures.panels([upper, lower])
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "scale",
-    "Upper row, ours: The Starry Night at half, its own and twice the size of the photograph; the strokes grow with "
-    "it. Lower row, Gatys et al. 2017, figure 4: a painting made of the coarse scale of The Starry Night and the fine "
-    "one of Der Schrei (inset); the photograph in its style; and the naive way, Der Schrei's statistics at the lower "
-    "layers and The Starry Night's at the upper ones. Lower row with the photograph's colors.",
+    "Upper row, ours: The Starry Night at half, its own and twice the size of the photograph; the"
+    " strokes grow with it. Lower row, Gatys et al. 2017, figure 4: a painting made of the coarse"
+    " scale of The Starry Night and the fine one of Der Schrei (inset); the photograph in its"
+    " style; and the naive way, Der Schrei's statistics at the lower layers and The Starry Night's"
+    " at the upper ones. Lower row with the photograph's colors.",
     ("preset=gatys2017_scale", "network=vgg19_q8"),
     cells,
     draw,
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

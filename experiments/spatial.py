@@ -1,9 +1,13 @@
-"""Sky to sky and ground to ground: figure 2 of Gatys et al. 2017, four cells. python experiments/spatial.py"""
+"""Sky to sky and ground to ground: figure 2 of Gatys et al. 2017, four cells. python
+experiments/spatial.py
+"""
 
 from matplotlib.figure import Figure
 
-from stn import assets, config, experiments, figures, images, runs
+from stn import assets, config, images, runs
 from stn.errors import InputError
+from stn.experiment import frame
+from stn.study import figures
 
 OTHER = "asset:the_scream.jpg"
 SKY = "polygon:0 .02 .94 .02 .94 .24 .8 .25 .6 .28 .48 .29 .1 .28 0 .29"  # drawn by eye
@@ -12,7 +16,7 @@ GROUND = "polygon:0 .29 .1 .28 .48 .29 .6 .28 .8 .25 .94 .24 .94 1 0 1"
 TWO = ("guidance.propagation=simple", "guidance.margin=0")
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     if len(base.more_styles) != 1 or None in (base.style.onto, base.more_styles[0].mask):
         raise InputError("spatial: takes a preset of two guided parts, such as gatys2017_guided")
     (ground,) = base.more_styles
@@ -23,10 +27,10 @@ def cells(base: config.Config) -> list[experiments.Cell]:
         f"more_styles=[{{path: '{OTHER}', mask: '{SKY}', onto: '{base.style.onto}'}}]",
     )
     return [
-        experiments.Cell("plain", plain),
-        experiments.Cell("one", ()),
-        experiments.Cell("other_ground", (*TWO, other_ground)),
-        experiments.Cell("other_sky", (*TWO, *other_sky)),
+        frame.Cell("plain", plain),
+        frame.Cell("one", ()),
+        frame.Cell("other_ground", (*TWO, other_ground)),
+        frame.Cell("other_sky", (*TWO, *other_sky)),
     ]
 
 
@@ -38,19 +42,25 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
         "II": images.read(assets.locate_image(OTHER)),
         "I, no masks": plain.rgb,
     }
-    lower = {"I by masks": one.rgb, "sky I, ground II": other_ground.rgb, "sky II, ground I": other_sky.rgb}
-    return figures.panels([[figures.Panel(rgb, title) for title, rgb in row.items()] for row in (upper, lower)])
+    lower = {
+        "I by masks": one.rgb,
+        "sky I, ground II": other_ground.rgb,
+        "sky II, ground I": other_sky.rgb,
+    }
+    return figures.panels(
+        [[figures.Panel(rgb, title) for title, rgb in row.items()] for row in (upper, lower)]
+    )
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "spatial",
-    "Gatys et al. 2017, figure 2: The Starry Night (I) without masks; its sky onto the sky and its ground onto the "
-    "ground; and each with the other part from Der Schrei (II). Guided Gram matrices, from the photograph; pictures "
-    "and masks are ours.",
+    "Gatys et al. 2017, figure 2: The Starry Night (I) without masks; its sky onto the sky and its"
+    " ground onto the ground; and each with the other part from Der Schrei (II). Guided Gram"
+    " matrices, from the photograph; pictures and masks are ours.",
     ("preset=gatys2017_guided", "network=vgg19_q8"),
     cells,
     draw,
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

@@ -1,23 +1,29 @@
-"""Textures of more and more layers: figure 2 of Gatys et al. 2015 (NIPS), 17 cells. python experiments/textures.py
+"""Textures of more and more layers: figure 2 of Gatys et al. 2015 (NIPS), 17 cells. python
+experiments/textures.py
 
-The last two are tiles of one texture, drawn two by two: with zeros around the picture, and with its opposite side.
-"""
+The last two are tiles of one texture, drawn two by two: with zeros around the picture, and with its
+opposite side."""
 
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import assets, config, experiments, figures, files, network, runs, tables
+from stn import assets, config, files, runs
+from stn.experiment import frame
+from stn.network import network
+from stn.study import figures, tables
 
 PAINTINGS = ("starry_night", "composition_vii", "shipwreck")
 LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
-STRIDE = 16  # pixels that a position of pool4 covers: with network.border=wrap a tile of whole positions has no seam
+# pixels that a position of pool4 covers: with network.border=wrap a tile of whole positions has no
+# seam
+STRIDE = 16
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     textures = [
-        experiments.Cell(
+        frame.Cell(
             f"{painting}-to_{LAYERS[count - 1]}",
             (f"style={painting}", f"objective.style_layers=[{','.join(LAYERS[:count])}]"),
         )
@@ -26,7 +32,7 @@ def cells(base: config.Config) -> list[experiments.Cell]:
     ]
     side = max(STRIDE, round((base.image.size_px or 256) / 2 / STRIDE) * STRIDE)
     tiles = [
-        experiments.Cell(f"tile-{border}", (f"image.shape=[{side},{side}]", f"network.border={border}"))
+        frame.Cell(f"tile-{border}", (f"image.shape=[{side},{side}]", f"network.border={border}"))
         for border in ("zero", "wrap")
     ]
     return textures + tiles
@@ -37,20 +43,35 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     rows = []
     for row in range(len(PAINTINGS)):
         several = found[row * len(LAYERS) : (row + 1) * len(LAYERS)]
-        titles = ("painting", *(layer if k == 0 else f"+ {layer}" for k, layer in enumerate(LAYERS)))
+        titles = (
+            "painting",
+            *(layer if k == 0 else f"+ {layer}" for k, layer in enumerate(LAYERS)),
+        )
         pictures = [several[0].picture("style"), *(run.rgb for run in several)]
-        rows.append([figures.Panel(rgb, title * (row == 0)) for rgb, title in zip(pictures, titles, strict=True)])
+        rows.append(
+            [
+                figures.Panel(rgb, title * (row == 0))
+                for rgb, title in zip(pictures, titles, strict=True)
+            ]
+        )
     return figures.panels(rows)
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """tiles.png, each two by two; seams.md; and parameters.md, how many numbers describe a texture."""
+    """tiles.png, each two by two; seams.md; and parameters.md, how many numbers describe a
+    texture.
+    """
     tiles = [
         figures.Panel(np.tile(finished[f"tile-{border}"].rgb, (2, 2, 1)), title)
-        for border, title in (("zero", "zeros beyond the border"), ("wrap", "the opposite side beyond the border"))
+        for border, title in (
+            ("zero", "zeros beyond the border"),
+            ("wrap", "the opposite side beyond the border"),
+        )
     ]
     figures.save(figures.panels([tiles]), folder / "tiles.png")
-    rows = [["border", "rows that meet", "neighboring rows", "columns that meet", "neighboring columns"]]
+    rows = [
+        ["border", "rows that meet", "neighboring rows", "columns that meet", "neighboring columns"]
+    ]
     for border in ("zero", "wrap"):
         rows.append([border, *(f"{each:.1f}" for each in seam(finished[f"tile-{border}"].rgb))])
     files.write_text(folder / "seams.md", tables.markdown(rows))
@@ -67,17 +88,23 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
 
 
 def seam(rgb: np.ndarray) -> tuple[float, float, float, float]:
-    """Mean difference in levels of the rows that meet where tiles do, its median over neighbors; and of columns."""
-    found = [np.abs(np.diff(rgb, axis=axis, append=rgb.take([0], axis))).mean((1 - axis, 2)) for axis in (0, 1)]
+    """Mean difference in levels of the rows that meet where tiles do, its median over neighbors;
+    and of columns.
+    """
+    found = [
+        np.abs(np.diff(rgb, axis=axis, append=rgb.take([0], axis))).mean((1 - axis, 2))
+        for axis in (0, 1)
+    ]
     rows, columns = found
     return rows[-1], float(np.median(rows[:-1])), columns[-1], float(np.median(columns[:-1]))
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "textures",
-    "Gatys, Ecker and Bethge 2015 (NIPS), figure 2: textures of three paintings with the Gram matrices of growing sets "
-    "of layers, which hold 2,080, 4,160, 12,416, 45,312 and 176,640 numbers (parameters.md). From noise, no content. "
-    "The paper's figure takes every layer up to each pooling; these are its figure 3's.",
+    "Gatys, Ecker and Bethge 2015 (NIPS), figure 2: textures of three paintings with the Gram"
+    " matrices of growing sets of layers, which hold 2,080, 4,160, 12,416, 45,312 and 176,640"
+    " numbers (parameters.md). From noise, no content. The paper's figure takes every layer up to"
+    " each pooling; these are its figure 3's.",
     ("preset=gatys2015_texture", "network=vgg19_q8"),
     cells,
     draw,
@@ -85,4 +112,4 @@ EXPERIMENT = experiments.Experiment(
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

@@ -1,19 +1,22 @@
-"""Style layers against content: figure 3 of Gatys et al. 2015, twenty cells. python experiments/tradeoff.py
+"""Style layers against content: figure 3 of Gatys et al. 2015, twenty cells. python
+experiments/tradeoff.py
 
 Rows: style from growing subsets of layers. Columns: α/β. The painting is Composition VII.
 """
 
 from matplotlib.figure import Figure
 
-from stn import config, experiments, figures, runs
+from stn import config, runs
+from stn.experiment import frame
+from stn.study import figures
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 EXPONENTS = (-5, -4, -3, -2)  # α/β = 1e-5 … 1e-2
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        experiments.Cell(
+        frame.Cell(
             f"to_conv{count}_1-1e{exponent}",
             (
                 f"objective.style_layers=[{','.join(LAYERS[:count])}]",
@@ -42,14 +45,14 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     )
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "tradeoff",
-    "Gatys et al. 2015 (arXiv:1508.06576), figure 3: with more layers (rows) the style is matched on larger scales; "
-    "with larger α/β (columns, 1e-5 to 1e-2) the photograph comes through.",
+    "Gatys et al. 2015 (arXiv:1508.06576), figure 3: with more layers (rows) the style is matched"
+    " on larger scales; with larger α/β (columns, 1e-5 to 1e-2) the photograph comes through.",
     ("preset=gatys2015", "network=vgg19_q8", "style=composition_vii"),
     cells,
     draw,
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

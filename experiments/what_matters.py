@@ -1,9 +1,10 @@
-"""What matters: ours, one thing changed at a time from gatys_released, 174 cells. python experiments/what_matters.py
+"""What matters: ours, one thing changed at a time from gatys_released, 174 cells. python
+experiments/what_matters.py
 
-Each change is a sweep of three α/β on three pairs of pictures, the preset itself of seven, and they are compared at
-equal content (docs/measures.md). The 39 cells that experiments/gatys_vs_johnson.py has too are not computed twice.
-100 evaluations at 256 px: about 30 minutes on two idle cores after it, 40 without.
-"""
+Each change is a sweep of three α/β on three pairs of pictures, the preset itself of seven, and they
+are compared at equal content (docs/measures.md). The 39 cells that experiments/gatys_vs_johnson.py
+has too are not computed twice. 100 evaluations at 256 px: about 30 minutes on two idle cores after
+it, 40 without."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,20 +14,29 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import ablations, config, experiments, figures, files, fronts, runs, tables
-from stn.ablations import CONTENT, STYLE, Measure
+from stn import config, files, runs
+from stn.experiment import ablations, frame
+from stn.experiment.ablations import CONTENT, STYLE, Measure
+from stn.study import figures, tables, tradeoff
 
 SEEDS = (0, 1, 2)
 PRESET = "preset"
 GATYS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-# What the table has beside the style measures at equal feature distance: the older one, and no network on either side.
-COLUMNS = (*((CONTENT[0], y) for y in STYLE), (CONTENT[0], Measure("style", "Gatys' style")), (CONTENT[2], STYLE[1]))
+# What the table has beside the style measures at equal feature distance: the older one, and no
+# network on either side.
+COLUMNS = (
+    *((CONTENT[0], y) for y in STYLE),
+    (CONTENT[0], Measure("style", "Gatys' style")),
+    (CONTENT[2], STYLE[1]),
+)
 SETTLED = 1.1  # of the last loss: evaluations count until there
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a row says, what it sets, how many steps of β its sweep lies beside the preset's middle, its seeds."""
+    """What a row says, what it sets, how many steps of β its sweep lies beside the preset's middle,
+    its seeds.
+    """
 
     label: str
     overrides: tuple[str, ...]
@@ -52,12 +62,15 @@ def changes(network: str, size_px: int) -> dict[str, Change]:
         "content2": Change("content relu2_2", ("objective.content_layers=[relu2_2]",), -1),
         "content5": Change("content relu5_2", ("objective.content_layers=[relu5_2]",), -4),
         "three": Change("3 style layers", ("objective.style_layers=[relu1_1,relu2_1,relu3_1]",), 2),
-        "every": Change(f"{len(every)} style layers", (f"objective.style_layers=[{','.join(every)}]",)),
+        "every": Change(
+            f"{len(every)} style layers", (f"objective.style_layers=[{','.join(every)}]",)
+        ),
         "geometric": Change("geometric weights", ("objective.layer_weighting=geometric",)),
         "noise": Change("from noise", ("init=noise",), -2, SEEDS),
         "painting": Change("from the painting", ("init=style",), -1),
         "smooth": Change(
-            "total variation",  # as neural-style has it, -tv_weight 1e-3 (configs/preset/neural_style_pt.yaml)
+            # as neural-style has it, -tv_weight 1e-3 (configs/preset/neural_style_pt.yaml)
+            "total variation",
             ("objective.smoothness.form=absolute", "objective.smoothness.weight=1e-3"),
         ),
         "torch": Change("Torch's L-BFGS", ("optimizer=torch_lbfgs",)),
@@ -67,7 +80,7 @@ def changes(network: str, size_px: int) -> dict[str, Change]:
     }
 
 
-def cells(base: config.Config) -> list[experiments.Cell]:
+def cells(base: config.Config) -> list[frame.Cell]:
     return [
         cell
         for name, each in changes(base.network.name, base.image.size_px or 0).items()
@@ -81,7 +94,9 @@ def cells(base: config.Config) -> list[experiments.Cell]:
 
 
 def draw(finished: dict[str, runs.Run]) -> Figure:
-    """A row a change: its name, a picture a pair at equal content, and what it does to three style measures."""
+    """A row a change: its name, a picture a pair at equal content, and what it does to three style
+    measures.
+    """
     found, labels = _sweeps(finished), _labels(finished)
     pairs = list(found[PRESET])
     with matplotlib.rc_context(figures.STYLE):
@@ -94,7 +109,9 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
             **{"hspace": 0.06, "wspace": 0.1},
         )
         for column, pair in enumerate(pairs):
-            shown = ablations.matched([next(iter(sweep[pair].values())) for sweep in found.values()], CONTENT[0])
+            shown = ablations.matched(
+                [next(iter(sweep[pair].values())) for sweep in found.values()], CONTENT[0]
+            )
             for row, (name, run) in enumerate(zip(found, shown, strict=True)):
                 axis = figure.add_subplot(grid[row, column])
                 axis.imshow(run.rgb.astype(np.uint8))
@@ -119,24 +136,31 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
             continue
         effects = [_effect(found, name, x, y) for x, y in COLUMNS]
         effects += [_cost(sweep, found[PRESET], each) for each in (_seconds, _settled)]
-        texts = [ablations.shown(each, factor=True, pairs=len(experiments.PAIRS)) for each in effects]
+        texts = [ablations.shown(each, factor=True, pairs=len(frame.PAIRS)) for each in effects]
         rows.append([labels[name], *texts])
     files.write_text(folder / "table.md", tables.markdown(rows))
 
 
-def _effect(found: dict[str, ablations.Sweep], name: str, x: Measure, y: Measure) -> fronts.Interval | None:
+def _effect(
+    found: dict[str, ablations.Sweep], name: str, x: Measure, y: Measure
+) -> tradeoff.Interval | None:
     return None if name == PRESET else ablations.effect(found[name], found[PRESET], x, y)
 
 
-def _cost(sweep: ablations.Sweep, baseline: ablations.Sweep, of: Callable[[runs.Run], float]) -> fronts.Interval:
+def _cost(
+    sweep: ablations.Sweep, baseline: ablations.Sweep, of: Callable[[runs.Run], float]
+) -> tradeoff.Interval:
     """The factor of a cost, each pair and seed for itself, over the α/β of the sweep."""
 
     def logarithm(several: Sequence[runs.Run]) -> float:
         return float(np.mean([np.log(of(run)) for run in several]))
 
-    return fronts.bootstrap(
+    return tradeoff.bootstrap(
         [
-            [logarithm(each) - logarithm(next(iter(baseline[pair].values()))) for each in seeds.values()]
+            [
+                logarithm(each) - logarithm(next(iter(baseline[pair].values())))
+                for each in seeds.values()
+            ]
             for pair, seeds in sweep.items()
         ]
     ).exp()
@@ -158,23 +182,29 @@ def _labels(finished: dict[str, runs.Run]) -> dict[str, str]:
 
 
 def _sweeps(finished: dict[str, runs.Run]) -> dict[str, ablations.Sweep]:
-    """The runs by change; those of another size as if they had been resized and measured at the preset's."""
+    """The runs by change; those of another size as if they had been resized and measured at the
+    preset's.
+    """
     found: dict[str, ablations.Sweep] = dict(ablations.sweeps(finished))
     size = next(iter(finished.values())).settings["image"]["size_px"]
     for name, sweep in found.items():
         found[name] = {
-            pair: {seed: [ablations.at_size(run, size) for run in several] for seed, several in seeds.items()}
+            pair: {
+                seed: [ablations.at_size(run, size) for run in several]
+                for seed, several in seeds.items()
+            }
             for pair, seeds in sweep.items()
         }
     return found
 
 
-EXPERIMENT = experiments.Experiment(
+EXPERIMENT = frame.Experiment(
     "what_matters",
-    "Ours: one thing changed at a time from the released code of Gatys et al. (first row), at equal content. Left: the "
-    "pictures whose feature distances from the photograph are nearest to one another. Right: how much farther from the "
-    "painting, over all the content that both reach, with 95 % intervals over pairs of pictures and seeds; of three "
-    "pairs without seeds that is their range.",
+    "Ours: one thing changed at a time from the released code of Gatys et al. (first row), at equal"
+    " content. Left: the pictures whose feature distances from the photograph are nearest to one"
+    " another. Right: how much farther from the painting, over all the content that both reach,"
+    " with 95 % intervals over pairs of pictures and seeds; of three pairs without seeds that is"
+    " their range.",
     ablations.BASE,
     cells,
     draw,
@@ -182,4 +212,4 @@ EXPERIMENT = experiments.Experiment(
 )
 
 if __name__ == "__main__":
-    experiments.main(EXPERIMENT)
+    frame.main(EXPERIMENT)

@@ -1,8 +1,9 @@
-"""Measure speed and memory beside PyTorch on this machine: python scripts/benchmark.py (pip install -e '.[bench]').
+"""Measure speed and memory beside PyTorch on this machine: python scripts/benchmark.py (pip install
+-e '.[bench]').
 
-Writes benchmark.md, benchmark.png and benchmark.json into --out. Every program is a process of its own that keeps its
-objective ready, and they evaluate in turns, so that what else the machine does falls on all alike.
-"""
+Writes benchmark.md, benchmark.png and benchmark.json into --out. Every program is a process of its
+own that keeps its objective ready, and they evaluate in turns, so that what else the machine does
+falls on all alike."""
 
 import argparse
 import json
@@ -22,7 +23,9 @@ import benchmark_worker
 import numpy as np
 from tqdm import tqdm
 
-from stn import assets, errors, matconvnet, weights
+from stn import assets, command_line, errors
+from stn.assets import matconvnet, weights
+from stn.layers import CONVS_PER_BLOCK
 
 SIZES = ("256x256", "384x512", "512x512", "768x1024", "1024x1024", "1536x2048")  # height × width
 DEFAULT = ("ours", "ours_direct", "torch_nchw", "torch_channels_last")
@@ -34,25 +37,42 @@ START = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="height x width, such as 384x512")
     parser.add_argument(
-        "--repetitions", type=errors.whole, default=3, help="rounds; medians are over all their evaluations"
+        "--repetitions",
+        type=command_line.whole,
+        default=3,
+        help="rounds; medians are over all their evaluations",
     )
-    parser.add_argument("--evaluations", type=errors.whole, default=3, help="of each program in a round")
+    parser.add_argument(
+        "--evaluations", type=command_line.whole, default=3, help="of each program in a round"
+    )
     parser.add_argument("--programs", nargs="+", default=DEFAULT, choices=benchmark_report.PROGRAMS)
     parser.add_argument(
-        "--network", help="the network measured on, such as vgg19_q8 (scripts/fetch.py); without, VGG-19's shapes"
+        "--network",
+        help=(
+            "the network measured on, such as vgg19_q8 (scripts/fetch.py); without, VGG-19's shapes"
+        ),
     )
     parser.add_argument("--sweep-runs", type=int, default=16, help="0: no sweep is timed")
-    parser.add_argument("--starts", type=int, default=3, help="whole processes with one evaluation; 0: none is timed")
+    parser.add_argument(
+        "--starts",
+        type=int,
+        default=3,
+        help="whole processes with one evaluation; 0: none is timed",
+    )
     parser.add_argument("--out", type=Path, default=Path("docs"))
     arguments = parser.parse_args()
     if any(program.startswith("torch") for program in arguments.programs):
         try:
             import torch  # noqa: F401
         except ImportError as error:
-            raise errors.InputError("scripts/benchmark.py: PyTorch is missing; pip install -e '.[bench]'") from error
+            raise errors.InputError(
+                "scripts/benchmark.py: PyTorch is missing; pip install -e '.[bench]'"
+            ) from error
     for size in arguments.sizes:
         if [part.isdecimal() for part in size.split("x")] != [True, True]:
             raise errors.InputError(f"--sizes {size}: must be height x width, such as 384x512")
@@ -75,12 +95,19 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     else:
         file = folder / "vgg19.mat"
         matconvnet.write(file, random_vgg19())
-    found: dict[str, Any] = {"command": " ".join(["python", "scripts/benchmark.py", *sys.argv[1:]]), **machine()}
-    found["network"] = f"`{arguments.network}`" if arguments.network else "VGG-19's shapes with random weights"
+    found: dict[str, Any] = {
+        "command": " ".join(["python", "scripts/benchmark.py", *sys.argv[1:]]),
+        **machine(),
+    }
+    found["network"] = (
+        f"`{arguments.network}`" if arguments.network else "VGG-19's shapes with random weights"
+    )
     found["load_s"] = [benchmark_worker.timed(lambda: matconvnet.load(file)) for _ in range(4)]
     found["depth"] = matconvnet.load(file).depth
     found["sizes"] = {}
-    with tqdm(total=len(arguments.sizes) * arguments.repetitions, unit="round", disable=None) as bar:
+    with tqdm(
+        total=len(arguments.sizes) * arguments.repetitions, unit="round", disable=None
+    ) as bar:
         for size in arguments.sizes:
             workers = {program: Worker(program, size, file) for program in arguments.programs}
             for _ in range(arguments.repetitions):
@@ -101,7 +128,9 @@ class Worker:
 
     def __init__(self, program: str, size: str, file: Path) -> None:
         command = [sys.executable, str(WORKER), program, size, str(file)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self.found = self._answer()
         self.found["seconds"] = []
 
@@ -124,16 +153,30 @@ class Worker:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise errors.InputError(f"{' '.join(map(str, self._process.args))}: ended before its measurement was done")  # type: ignore[arg-type]
+            raise errors.InputError(
+                f"{' '.join(map(str, self._process.args))}: ended before its measurement was done"
+            )  # type: ignore[arg-type]
         return json.loads(line)
 
 
 def sweep(folder: Path, runs: int) -> dict[str, float]:
-    """A sweep at 64 px by Hydra's own launcher: wall seconds, and those spent in their evaluations."""
+    """A sweep at 64 px by Hydra's own launcher: wall seconds, and those spent in their
+    evaluations.
+    """
     narrow = folder / "narrow.mat"
     matconvnet.write(narrow, random_vgg19(channels=dict.fromkeys(benchmark_report.CHANNELS, 8)))
-    command = [sys.executable, str(Path(__file__).with_name("stylize.py")), "-m", f"network.weights={narrow}"]
-    command += ["image.size_px=64", "optimizer.max_evaluations=10", "tracking=off", "content=astronaut"]
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("stylize.py")),
+        "-m",
+        f"network.weights={narrow}",
+    ]
+    command += [
+        "image.size_px=64",
+        "optimizer.max_evaluations=10",
+        "tracking=off",
+        "content=astronaut",
+    ]
     command += [
         "style.path=skimage:coffee.png",
         f"hydra.sweep.dir={folder / 'sweep'}",
@@ -142,7 +185,10 @@ def sweep(folder: Path, runs: int) -> dict[str, float]:
     ]
     wall = benchmark_worker.timed(lambda: subprocess.run(command, check=True, capture_output=True))
     times = sorted(path.stat().st_mtime for path in (folder / "sweep").glob("*/summary.json"))
-    inside = [json.loads(path.read_text())["seconds"] for path in (folder / "sweep").glob("*/summary.json")]
+    inside = [
+        json.loads(path.read_text())["seconds"]
+        for path in (folder / "sweep").glob("*/summary.json")
+    ]
     between = [later - earlier for earlier, later in pairwise(times)]
     return {
         "wall_s": wall,
@@ -153,14 +199,19 @@ def sweep(folder: Path, runs: int) -> dict[str, float]:
 
 
 def starts(folder: Path, file: Path, rounds: int) -> dict[str, list[dict[str, float]]]:
-    """CPU seconds, user and system, and wall seconds of processes: TensorFlow's import, and a command that paints."""
+    """CPU seconds, user and system, and wall seconds of processes: TensorFlow's import, and a
+    command that paints.
+    """
     painting = [str(Path(__file__).with_name("stylize.py")), *START, f"network.weights={file}"]
     commands = {"import": ["-c", "import tensorflow"], "image": painting}
     found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     for number in range(rounds):
         for name, command in commands.items():
             place = [f"hydra.run.dir={folder / f'start{number}'}"] if name == "image" else []
-            process, before = [sys.executable, *command, *place], resource.getrusage(resource.RUSAGE_CHILDREN)
+            process, before = (
+                [sys.executable, *command, *place],
+                resource.getrusage(resource.RUSAGE_CHILDREN),
+            )
             wall = benchmark_worker.timed(
                 lambda process=process: subprocess.run(process, check=True, capture_output=True)
             )
@@ -171,10 +222,12 @@ def starts(folder: Path, file: Path, rounds: int) -> dict[str, list[dict[str, fl
 
 
 def random_vgg19(channels: dict[int, int] = benchmark_report.CHANNELS) -> weights.Weights:
-    """VGG-19's shapes up to LAST; random weights of He's scale, since an evaluation's cost does not depend on them."""
+    """VGG-19's shapes up to LAST; random weights of He's scale, since an evaluation's cost does not
+    depend on them.
+    """
     rng = np.random.default_rng(0)
     layers, inputs = [], 3
-    for block, count in enumerate(weights.CONVS_PER_BLOCK[19], 1):
+    for block, count in enumerate(CONVS_PER_BLOCK[19], 1):
         for index in range(1, count + 1):
             N = channels[block]
             kernel = rng.normal(0, (2 / (9 * inputs)) ** 0.5, (3, 3, inputs, N)).astype(np.float32)
@@ -188,13 +241,19 @@ def random_vgg19(channels: dict[int, int] = benchmark_report.CHANNELS) -> weight
 def machine() -> dict[str, Any]:
     model = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").is_file():
-        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ]
         model = names[0].partition(":")[2].strip() if names else model
     return {
         "processor": model,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        ),
     }
 
 
 if __name__ == "__main__":
-    errors.run_command(main)
+    command_line.run_command(main)

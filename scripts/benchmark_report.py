@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from benchmark_worker import LAST
 
-from stn import weights
+from stn.layers import CONVS_PER_BLOCK
 
 PROGRAMS = {
     "ours": "stn, Winograd (`auto` on processors)",
@@ -24,19 +24,36 @@ CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}  # Simonyan & Zisserman 2015,
 def text(found: dict[str, Any]) -> str:
     """benchmark.md."""
     measured = found["sizes"]
-    flops = max((run.get("matmul_flops", 0.0) for runs in measured.values() for run in runs.values()), default=0.0)
+    flops = max(
+        (run.get("matmul_flops", 0.0) for runs in measured.values() for run in runs.values()),
+        default=0.0,
+    )
     lines = [
         "# Benchmark",
         "",
         f"`{found['command']}` on {found['cores']} cores of {found['processor']}.",
-        f"Value and gradient of the objective of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1) on {found['network']},",
-        "float32. All programs of a size evaluated in turns in one run. Seconds are the median, then",
-        "the least and the most; memory is the peak of the process, libraries included. Against products: operations",
-        f"of direct convolutions over {flops / 1e9:.0f} GFLOP/s, PyTorch's best product of 2048 × 2048 matrices here,",
+        (
+            "Value and gradient of the objective of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1)"
+            f" on {found['network']},"
+        ),
+        (
+            "float32. All programs of a size evaluated in turns in one run. Seconds are the median,"
+            " then"
+        ),
+        (
+            "the least and the most; memory is the peak of the process, libraries included. Against"
+            " products: operations"
+        ),
+        (
+            f"of direct convolutions over {flops / 1e9:.0f} GFLOP/s, PyTorch's best product of 2048"
+            " × 2048 matrices here,"
+        ),
         "which is no limit: TensorFlow's direct convolutions are up to twice as fast.",
         "",
-        "| height × width | program | s an evaluation | ÷ PyTorch NCHW | ÷ channels last | against products "
-        "| s a megapixel | first evaluation, s | peak, MB |",
+        (
+            "| height × width | program | s an evaluation | ÷ PyTorch NCHW | ÷ channels last |"
+            " against products | s a megapixel | first evaluation, s | peak, MB |"
+        ),
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for size, runs in measured.items():
@@ -44,7 +61,8 @@ def text(found: dict[str, Any]) -> str:
         for program, run in runs.items():
             s = median[program]
             ratios = [
-                f"{s / median[other]:.2f}" if other in median else "" for other in ("torch_nchw", "torch_channels_last")
+                f"{s / median[other]:.2f}" if other in median else ""
+                for other in ("torch_nchw", "torch_channels_last")
             ]
             limit = f"{direct_flops(size, found['depth']) / flops / s:.2f}" if flops else ""
             cells = [
@@ -60,7 +78,10 @@ def text(found: dict[str, Any]) -> str:
             lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
-        "Agreement with the first program of each size, in value and in gradient (relative norm; where a rectifier's",
+        (
+            "Agreement with the first program of each size, in value and in gradient (relative"
+            " norm; where a rectifier's"
+        ),
         "input is so near zero that rounding decides, gradients part):",
         "",
     ]
@@ -74,15 +95,18 @@ def text(found: dict[str, Any]) -> str:
             lines.append(f"| {name}, {size.replace('x', ' × ')} | {s:.4f} | {share:.1%} |")
         if run:
             shape = size.replace("x", " × ")
-            lines.append(f"| a further run of the shape, to its first evaluation, {shape} | {run['again_s']:.2f} | |")
+            lines.append(
+                f"| a further run of the shape, to its first evaluation, {shape} |"
+                f" {run['again_s']:.2f} | |"
+            )
     first, *later = found["load_s"]
     lines.append(f"| `.mat` ({found['network']}), first load | {first:.2f} | |")
     lines.append(f"| `.mat`, later loads, median | {statistics.median(later):.2f} | |")
     if s := found.get("sweep"):
         beside = s["a_run_s"] - s["evaluations_s"]
         lines.append(
-            f"| a run of a sweep of {s['runs']} cells (64 px, narrow network, 10 evaluations) beside its evaluations "
-            f"| {beside:.2f} | |"
+            f"| a run of a sweep of {s['runs']} cells (64 px, narrow network, 10 evaluations)"
+            f" beside its evaluations | {beside:.2f} | |"
         )
     if s := found.get("start_s"):
         (alone, image), (alone_wall, image_wall) = (
@@ -95,8 +119,14 @@ def text(found: dict[str, Any]) -> str:
             "",
             f"From `{found['start_command']}` on {found['network']} to",
             f"image.png: {image:.1f} s of CPU,",
-            f"user and system, {image / alone:.1f} times those of `import tensorflow` alone, {alone:.1f};",
-            f"{image_wall:.1f} s of time, {image_wall / alone_wall:.1f} times its {alone_wall:.1f} (medians of",
+            (
+                f"user and system, {image / alone:.1f} times those of `import tensorflow` alone,"
+                f" {alone:.1f};"
+            ),
+            (
+                f"{image_wall:.1f} s of time, {image_wall / alone_wall:.1f} times its"
+                f" {alone_wall:.1f} (medians of"
+            ),
             f"{len(s['image'])} in turns).",
         ]
     return "\n".join(lines) + "\n\n![seconds a megapixel and memory by size](benchmark.png)\n"
@@ -116,10 +146,14 @@ def plot(found: dict[str, Any], path: Path) -> None:
     for program in next(iter(found["sizes"].values())):
         runs = {pixels(size) / 1e6: sizes[program] for size, sizes in found["sizes"].items()}
         x = sorted(runs)
-        low, middle, high = ([f(runs[p]["seconds"]) / p for p in x] for f in (min, statistics.median, max))
+        low, middle, high = (
+            [f(runs[p]["seconds"]) / p for p in x] for f in (min, statistics.median, max)
+        )
         line = left.plot(x, middle, marker="o", label=program)[0]
         left.fill_between(x, low, high, alpha=0.2, color=line.get_color())
-        right.plot(x, [runs[p]["peak_bytes"] / 2**30 for p in x], marker="o", color=line.get_color())
+        right.plot(
+            x, [runs[p]["peak_bytes"] / 2**30 for p in x], marker="o", color=line.get_color()
+        )
     for axis, label in ((left, "seconds a megapixel"), (right, "peak memory, GiB")):
         axis.set(xlabel="megapixels", ylabel=label, xscale="log", ylim=(0, None))
     left.legend(fontsize="small")
@@ -127,10 +161,12 @@ def plot(found: dict[str, Any], path: Path) -> None:
 
 
 def direct_flops(size: str, depth: int) -> float:
-    """Multiplications and additions of value and gradient by direct convolutions: each layer forward and backward."""
+    """Multiplications and additions of value and gradient by direct convolutions: each layer
+    forward and backward.
+    """
     height, width = map(int, size.split("x"))
     total, inputs = 0.0, 3
-    for block, count in enumerate(weights.CONVS_PER_BLOCK[depth], 1):
+    for block, count in enumerate(CONVS_PER_BLOCK[depth], 1):
         for index in range(1, count + 1):
             total += 2 * 2 * 9 * inputs * CHANNELS[block] * height * width
             inputs = CHANNELS[block]

@@ -1,4 +1,6 @@
-"""One program of the benchmark, in a process of its own: scripts/benchmark.py starts it and says when to evaluate."""
+"""One program of the benchmark, in a process of its own: scripts/benchmark.py starts it and says
+when to evaluate.
+"""
 
 import argparse
 import dataclasses
@@ -13,12 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from stn import config, errors, images, matconvnet, resizing, weights
+from stn import assets, command_line, config, images
+from stn.assets import matconvnet, weights
+from stn.images import resizing
+from stn.network import space
 
 # Gatys et al. 2016, sections 2 and 3, at α/β = 1e-3: the layers of every figure there.
-CONTENT_LAYER, STYLE_LAYERS, ALPHA, BETA = "relu4_2", ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0, 1e3
+CONTENT_LAYER, STYLE_LAYERS, ALPHA, BETA = (
+    "relu4_2",
+    ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+    1.0,
+    1e3,
+)
 LAST = "conv5_1"  # nothing above it is computed
-LARGEST_FOR_BOOKKEEPING = 1024 * 1024  # pixels; SciPy's takes minutes beyond, and its share is the same
+LARGEST_FOR_BOOKKEEPING = (
+    1024 * 1024
+)  # pixels; SciPy's takes minutes beyond, and its share is the same
 
 
 def main() -> None:
@@ -43,14 +55,23 @@ def work(program: str, size: str, file: str) -> None:
         if line.startswith("end"):
             break
         say([timed(evaluate) for _ in range(int(line.split()[1]))])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
     say({"peak_bytes": peak} | extra())
 
 
-def pictures(height: int, width: int, mean_pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Content, style and the image evaluated, which is neither, [1, h, w, 3]: scikit-image's photographs and noise."""
+def pictures(
+    height: int, width: int, mean_pixel: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Content, style and the image evaluated, which is neither, [1, h, w, 3]: scikit-image's
+    photographs and noise.
+    """
     content, style = (
-        images.to_network(resizing.resize(images.read(images.sample_path("skimage", name)), height, width), mean_pixel)
+        space.to_network(
+            resizing.resize(images.read(assets.sample_path("skimage", name)), height, width),
+            mean_pixel,
+        )
         for name in ("chelsea.png", "coffee.png")
     )
     noise = np.random.default_rng(0).normal(0, 20, content.shape)
@@ -58,18 +79,24 @@ def pictures(height: int, width: int, mean_pixel: np.ndarray) -> tuple[np.ndarra
 
 
 def ours(program: str, network: weights.Weights, height: int, width: int) -> Any:
-    from stn import objective, optimize, vgg
+    from stn import optimize
+    from stn.network import vgg
+    from stn.objective import graph, objective
 
     content, style, image = pictures(height, width, network.mean_pixel)
 
     kernels = vgg.kernels(network, "direct" if program == "ours_direct" else "winograd")
-    form = objective.Form((CONTENT_LAYER,), STYLE_LAYERS, "avg", "half_sum", "m", "sum_over_4n2", "none")
+    form = graph.Form(
+        (CONTENT_LAYER,), STYLE_LAYERS, "avg", "half_sum", "m", "sum_over_4n2", "none"
+    )
     form = dataclasses.replace(form, recompute=program == "ours_recompute")
     share = 1 / len(STYLE_LAYERS)
     scale = objective.Scale(ALPHA, BETA, (1.0,), (share,) * len(STYLE_LAYERS))
 
     def build() -> Any:
-        return objective.Objective(kernels, form, scale, objective.targets(kernels, form, content, style))
+        return objective.Objective(
+            kernels, form, scale, objective.targets(kernels, form, content, style)
+        )
 
     loss = build()
 
@@ -78,7 +105,9 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
         return terms.total, gradient
 
     def extra() -> dict[str, Any]:
-        """What only ours has: bookkeeping of the optimizers, and how soon a second run of the shape is ready."""
+        """What only ours has: bookkeeping of the optimizers, and how soon a second run of the shape
+        is ready.
+        """
         curvature = np.random.default_rng(1).uniform(1, 100, image.shape)
         calls: list[tuple[float, float]] = []
 
@@ -101,7 +130,9 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
                 state = optimize.State(image.astype(np.float64))
                 optimize.minimize(bowl, state, settings, lambda *_: None, limits=limits)
                 # From the end of an evaluation to the beginning of the next, with a full memory.
-                between = [later - ended for (_, ended), (later, _) in pairwise(calls[own.history + 2 :])]
+                between = [
+                    later - ended for (_, ended), (later, _) in pairwise(calls[own.history + 2 :])
+                ]
                 label = f"{name}{', bounds' * (bounds and name == 'lbfgs')}, history {own.history}"
                 bookkeeping[label if name != "adam" else name] = statistics.median(between)
         return {"bookkeeping_s": bookkeeping, "again_s": timed(lambda: build())}
@@ -110,7 +141,9 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
 
 
 def torch_program(program: str, network: weights.Weights, height: int, width: int) -> Any:
-    """The same objective as the PyTorch programs write it: modules' functions, autograd, a loss at each layer."""
+    """The same objective as the PyTorch programs write it: modules' functions, autograd, a loss at
+    each layer.
+    """
     import torch
     import torch.nn.functional as F
 
@@ -148,7 +181,9 @@ def torch_program(program: str, network: weights.Weights, height: int, width: in
 
     with torch.no_grad():
         P = features(tensor(content))[CONTENT_LAYER]
-        A = {layer: gram(f) for layer, f in features(tensor(style)).items() if layer in STYLE_LAYERS}
+        A = {
+            layer: gram(f) for layer, f in features(tensor(style)).items() if layer in STYLE_LAYERS
+        }
     start = tensor(image)
 
     def evaluate() -> tuple[float, np.ndarray]:
@@ -157,7 +192,9 @@ def torch_program(program: str, network: weights.Weights, height: int, width: in
         loss = ALPHA * 0.5 * ((f[CONTENT_LAYER] - P) ** 2).sum()
         for layer in STYLE_LAYERS:
             N = f[layer].shape[1]
-            loss = loss + BETA / len(STYLE_LAYERS) * ((gram(f[layer]) - A[layer]) ** 2).sum() / (4 * N**2)
+            loss = loss + BETA / len(STYLE_LAYERS) * ((gram(f[layer]) - A[layer]) ** 2).sum() / (
+                4 * N**2
+            )
         loss.backward()
         return loss.item(), x.grad.permute(0, 2, 3, 1).double().numpy()
 
@@ -179,4 +216,4 @@ def say(answer: Any) -> None:
 
 
 if __name__ == "__main__":
-    errors.run_command(main)
+    command_line.run_command(main)

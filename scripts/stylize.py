@@ -7,24 +7,26 @@ usage: python scripts/stylize.py content.path=PHOTO style.path=PAINTING [KEY=VAL
   network=vgg19_q8               or vgg19, vgg16; got by `python scripts/fetch.py vgg19_q8`
   image.size_px=512              size of the result; time and memory grow with its square
   optimizer.max_evaluations=200  how long to work; the time is in proportion
-  objective.style_weight=1e4     more of the painting; objective.content_weight: more of the photograph
-  layers=johnson                 whose layers; or 'objective.style_layers=[relu1_1,relu2_1]'
-  init=noise                     the first image; content, style, noise, blend, file
-  optimizer=adam                 or lbfgs, torch_lbfgs, spectral_lbfgs
-  seed=1                         of the noise
-  view=true                      watch it in a browser while it goes
-  hydra.run.dir=outputs/mine     where the run goes; typed again, it goes on there (-m: hydra.sweep.dir=)
+  objective.style_weight=1e4     more of the painting; objective.content_weight: more of the
+  photograph layers=johnson                 whose layers; or
+  'objective.style_layers=[relu1_1,relu2_1]' init=noise                     the first image;
+  content, style, noise, blend, file optimizer=adam                 or lbfgs, torch_lbfgs,
+  spectral_lbfgs seed=1                         of the noise view=true                      watch it
+  in a browser while it goes hydra.run.dir=outputs/mine     where the run goes; typed again, it goes
+  on there (-m: hydra.sweep.dir=)
 
-All keys: docs/configuration.md. Presets: docs/systems.md. Sweeps, clusters: docs/sweeps.md. Python: docs/api.md.
-What a command would run, without running it: add --cfg job. Hydra's own options: --hydra-help.
-Tab completes keys and values after:  eval "$(python scripts/stylize.py --shell-completion install=bash)"
-"""
+All keys: docs/configuration.md. Presets: docs/systems.md. Sweeps, clusters: docs/sweeps.md. Python:
+docs/api.md. What a command would run, without running it: add --cfg job. Hydra's own options:
+--hydra-help. Tab completes keys and values after:  eval "$(python scripts/stylize.py
+--shell-completion install=bash)" """
 
 import shlex
 import sys
 from pathlib import Path
 
-if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv[1:]):  # before Hydra, which takes a second
+if __name__ == "__main__" and {"-h", "--help"} & set(
+    sys.argv[1:]
+):  # before Hydra, which takes a second
     print((__doc__ or "").strip())
     sys.exit()
 
@@ -33,7 +35,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from stn import cells, config, errors, interrupts, live_process, overrides, runs, sweeps
+from stn import command_line, config, errors, runs, signals, sweeps
+from stn.config import overrides
+from stn.runs import previews
+from stn.sweeps import cells
 
 problems: list[Exception] = []
 
@@ -48,7 +53,7 @@ def stylize(overrides: DictConfig) -> None:
         else:
             settings = config.parse(overrides, HydraConfig.get().overrides.task)
             if settings.view:
-                live_process.start(run_dir)
+                previews.start(run_dir)
             stylize_one(settings, run_dir)
             say_what_next(run_dir)
     except (errors.InputError, errors.Interrupted) as error:
@@ -58,8 +63,10 @@ def stylize(overrides: DictConfig) -> None:
 
 
 def cell(overrides: DictConfig, run_dir: Path) -> None:
-    """One run of a sweep, in this process or in one that a launcher started, perhaps on another machine."""
-    if interrupts.waiting():
+    """One run of a sweep, in this process or in one that a launcher started, perhaps on another
+    machine.
+    """
+    if signals.waiting():
         return
     hydra_config = HydraConfig.get()
     given, sweep_dir = list(hydra_config.overrides.task), Path(hydra_config.sweep.dir)
@@ -71,7 +78,10 @@ def cell(overrides: DictConfig, run_dir: Path) -> None:
             run_dir = cells.place(run_dir, sweep_dir, config.to_dict(settings))
             sweeps.clear(run_dir)
         if not local:
-            sys.argv = ["stylize.py", *given]  # for provenance.json, rather than the engine's own command
+            sys.argv = [
+                "stylize.py",
+                *given,
+            ]  # for provenance.json, rather than the engine's own command
             settings.threads = settings.threads or sweeps.threads()
         stylize_one(settings, run_dir, sweep_dir.name, axes)
     except Exception as error:
@@ -79,13 +89,16 @@ def cell(overrides: DictConfig, run_dir: Path) -> None:
 
 
 def stylize_one(
-    settings: config.Config, run_dir: Path, group: str | None = None, axes: dict[str, str] | None = None
+    settings: config.Config,
+    run_dir: Path,
+    group: str | None = None,
+    axes: dict[str, str] | None = None,
 ) -> None:
     from stn import transfer  # after the checks: TensorFlow takes seconds to import
 
     result = transfer.run(settings, run_dir, group, axes)
     if settings.figures:
-        from stn import figures
+        from stn.study import figures
 
         made = runs.Run(run_dir)
         figures.side_by_side(run_dir, made.picture("content"), made.picture("style"), result.rgb)
@@ -98,13 +111,19 @@ def stylize_one(
 def say_what_next(run_dir: Path) -> None:
     """How to look at the picture; not on stdout, whose last line is its path."""
     viewer = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
-    see, report = [viewer, str(run_dir / runs.PICTURE)], ["python", "scripts/report.py", str(run_dir)]
-    print(f"to see it: {shlex.join(see)}; before, after and curves: {shlex.join(report)}", file=sys.stderr)
+    see, report = (
+        [viewer, str(run_dir / runs.PICTURE)],
+        ["python", "scripts/report.py", str(run_dir)],
+    )
+    print(
+        f"to see it: {shlex.join(see)}; before, after and curves: {shlex.join(report)}",
+        file=sys.stderr,
+    )
 
 
 def main() -> None:
     sys.argv[1:] = overrides.quoted(sys.argv[1:])
-    with live_process.kept_up():
+    with previews.kept_up():
         try:
             stylize()
         except Exception as error:
@@ -115,4 +134,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run_command(main)
+    command_line.run_command(main)

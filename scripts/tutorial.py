@@ -1,4 +1,6 @@
-"""Execute docs/tutorial.ipynb and keep its outputs: python scripts/tutorial.py, with the `test` extra installed."""
+"""Execute docs/tutorial.ipynb and keep its outputs: python scripts/tutorial.py, with the `test`
+extra installed.
+"""
 
 import argparse
 import tempfile
@@ -7,20 +9,25 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from stn import errors, files
+from stn import command_line, files
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "docs" / "tutorial.ipynb"
 
 
 def execute(folder: Path, sizes: str | None = None) -> nbformat.NotebookNode:
-    """The notebook, executed in `folder`; `sizes` takes the place of its cell that is tagged `parameters`."""
+    """The notebook, executed in `folder`; `sizes` takes the place of its cell that is tagged
+    `parameters`.
+    """
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         if sizes is not None and "parameters" in cell.metadata.get("tags", ()):
             cell.source = sizes
     # Of a progress bar the last state is kept; dates are not.
     NotebookClient(
-        notebook, resources={"metadata": {"path": str(folder)}}, coalesce_streams=True, record_timing=False
+        notebook,
+        resources={"metadata": {"path": str(folder)}},
+        coalesce_streams=True,
+        record_timing=False,
     ).execute()
     return notebook
 
@@ -34,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run_command(main)
+    command_line.run_command(main)

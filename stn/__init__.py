@@ -1,4 +1,5 @@
-"""stn: neural style transfer by optimizing one image, reproduced from the papers and their programs.
+"""stn: neural style transfer by optimizing one image, reproduced from the papers and their
+programs.
 
 `stn.stylize(content, style)` is a run from Python (docs/api.md).
 """
@@ -11,14 +12,17 @@ from stn.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
     from stn.api import stylize
-    from stn.result import Result
+    from stn.transfer.result import Result
 
 __version__ = "0.1.0"
 __all__ = ["InputError", "Interrupted", "Result", "stylize"]
 
 # tqdm's advice: without ipywidgets a notebook has the terminal's bar, which will do.
 warnings.filterwarnings("ignore", message="IProgress not found")
-LAZY = {"stylize": "stn.api", "Result": "stn.result"}  # imported when first asked for: they take from 0.4 to 5 seconds
+LAZY = {
+    "stylize": "stn.api",
+    "Result": "stn.transfer.result",
+}  # imported when first asked for: they take from 0.4 to 5 seconds
 
 
 def __getattr__(name: str) -> Any:

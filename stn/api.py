@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from stn import allowed, config, images, overrides, pictures
+from stn import config, images
+from stn.assets import pictures
+from stn.config import fields, overrides
 from stn.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
-    from stn.result import Result
+    from stn.transfer.result import Result
 
 # Keys of the command that have another form here, and which.
 ELSEWHERE = {
@@ -36,18 +38,18 @@ def stylize(
 ) -> "Result":
     """Paint `content` as `style` is painted: what `scripts/stylize.py preset=…` does, from Python.
 
-    `content`, `style`: a file, as the command takes it (also "skimage:chelsea.png" or "asset:FILE"); an array [h, w, 3]
-    of uint8, or of floats in 0-1 or 0-255 (0-1 unless one is above 2), RGB; or a Pillow image. `content=None`: none.
-    `settings`: the command's overrides, two underscores in place of a dot: `network="vgg19_q8"`, `seed=1`,
-    `image__size_px=256`, `objective__style_layers=["relu1_1", "relu2_1"]`; where one is a picture, an array will do.
-    W&B is off unless `tracking` is among them.
-    `directory`: where the run leaves what the command leaves; the same call goes on there if it was interrupted, and
-    only reads the picture if it is finished. Without one nothing is kept: the run has a temporary directory, which is
-    removed at its end.
+    `content`, `style`: a file, as the command takes it (also "skimage:chelsea.png" or
+    "asset:FILE"); an array [h, w, 3] of uint8, or of floats in 0-1 or 0-255 (0-1 unless one is
+    above 2), RGB; or a Pillow image. `content=None`: none. `settings`: the command's overrides, two
+    underscores in place of a dot: `network="vgg19_q8"`, `seed=1`, `image__size_px=256`,
+    `objective__style_layers=["relu1_1", "relu2_1"]`; where one is a picture, an array will do. W&B
+    is off unless `tracking` is among them. `directory`: where the run leaves what the command
+    leaves; the same call goes on there if it was interrupted, and only reads the picture if it is
+    finished. Without one nothing is kept: the run has a temporary directory, which is removed at
+    its end.
 
-    Raises InputError, with the command's one line, for what the caller can mend; Interrupted after Ctrl-C, or the
-    notebook's stop button.
-    """
+    Raises InputError, with the command's one line, for what the caller can mend; Interrupted after
+    Ctrl-C, or the notebook's stop button."""
     typed = {key.replace("__", "."): value for key, value in settings.items()}
     _check_keys(typed, directory)
     if not any(key.partition(".")[0] == "tracking" for key in typed):
@@ -66,7 +68,10 @@ def stylize(
         try:
             made = transfer.run(composed, Path(folder), arrays=arrays)
         except Interrupted as end:
-            kept = "nothing of it is kept; with directory=FOLDER the best picture is, and the same call goes on"
+            kept = (
+                "nothing of it is kept; with directory=FOLDER the best picture is, and the same"
+                " call goes on"
+            )
             raise Interrupted(f"interrupted: {kept}", end.exit_code) from None
     return dataclasses.replace(made, run_dir=None)
 
@@ -80,9 +85,14 @@ def _path(key: str, picture: Any, arrays: dict[str, pictures.Picture]) -> str:
 
 
 def _taken_out(key: str, value: Any, arrays: dict[str, pictures.Picture]) -> Any:
-    """Settings with ARRAY in place of every picture that is in memory, as in `more_styles=[{"path": painting}]`."""
+    """Settings with ARRAY in place of every picture that is in memory, as in `more_styles=[{"path":
+    painting}]`.
+    """
     if isinstance(value, Mapping):
-        return {name: _taken_out(f"{key}.{name}".lstrip("."), below, arrays) for name, below in value.items()}
+        return {
+            name: _taken_out(f"{key}.{name}".lstrip("."), below, arrays)
+            for name, below in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_taken_out(f"{key}[{number}]", below, arrays) for number, below in enumerate(value)]
     if isinstance(value, Image.Image) or np.ndim(value) > 1:
@@ -91,7 +101,7 @@ def _taken_out(key: str, value: Any, arrays: dict[str, pictures.Picture]) -> Any
 
 
 def _check_keys(typed: dict[str, Any], directory: str | Path | None) -> None:
-    known = [name for name, *_ in allowed.fields(config.Config())]
+    known = [name for name, *_ in fields.fields(config.Config())]
     for key in typed:
         meant = [name.replace(".", "__") for name in known if name.endswith(f".{key}")]
         if meant and key not in known and not (config.CONFIG_DIR / key).is_dir():
@@ -100,6 +110,11 @@ def _check_keys(typed: dict[str, Any], directory: str | Path | None) -> None:
         if key in ELSEWHERE:
             raise InputError(f"{key}: {ELSEWHERE[key]}")
         if group == "hydra":
-            raise InputError(f"{key}: is the command's; here the run goes to directory=FOLDER, and a sweep is a loop")
+            raise InputError(
+                f"{key}: is the command's; here the run goes to directory=FOLDER, and a sweep is a"
+                " loop"
+            )
         if group == "tracking" and typed[key] != "off" and directory is None:
-            raise InputError(f"{key}: W&B and progress pictures need a place; give directory=FOLDER")
+            raise InputError(
+                f"{key}: W&B and progress pictures need a place; give directory=FOLDER"
+            )

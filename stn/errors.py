@@ -1,19 +1,5 @@
 """Bad input ends with one line: the exception that says so, and the wrapper that prints it."""
 
-import argparse
-import dataclasses
-import errno
-import os
-import sys
-import traceback
-import warnings
-from collections.abc import Callable
-
-# Lines of Hydra's and OmegaConf's messages: advice that is wrong for a typed configuration, and its internals.
-NOISE = ("To append to your config", "Config search path", "provider=", "reference_type=", "object_type=")
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space is left: on the disk, of the user's share, in a file
-
 
 class InputError(ValueError):
     """Something the user gave is wrong; the message names it and says what to do."""
@@ -24,69 +10,10 @@ class InUse(InputError):
 
 
 class Interrupted(Exception):
-    """The user ended the run; the message says how to go on, `exit_code` is 128 + the signal's number."""
+    """The user ended the run; the message says how to go on, `exit_code` is 128 + the signal's
+    number.
+    """
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
-
-
-def whole(text: str, least: int = 1) -> int:
-    """The whole number that an argument is, of at least `least`; argparse says what is wrong."""
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
-    return int(text)
-
-
-def one_line(error: BaseException) -> str:
-    """The error's message, and its cause's where that says more, folded into one line; of the system's the file."""
-    if isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
-        return text + "; make room, and the same command goes on" * (error.errno in FULL)
-    text, cause = _folded(error), error.__cause__
-    if cause is not None and _folded(cause) not in text:
-        text += f"; {_folded(cause)}"
-    if "is not a ListConfig" in text:  # OmegaConf's word for one name where a list is meant
-        text += "; write a list" + ", such as [relu4_2] or [relu1_1,relu2_1]" * ("layers" in text)
-    object_type = getattr(cause, "object_type", None)
-    if "not in" in str(cause) and dataclasses.is_dataclass(object_type):  # OmegaConf's word for an unknown key
-        text += f"; known are {', '.join(field.name for field in dataclasses.fields(object_type))}"
-    return text
-
-
-def _folded(error: BaseException) -> str:
-    # Hydra and OmegaConf list options on lines that begin with a tab, and add lines that help no user.
-    lines = str(error).replace("\n\t", ", ").replace(":, ", ": ").splitlines()
-    return "; ".join(line.strip().rstrip(".") for line in lines if line.strip() and not line.strip().startswith(NOISE))
-
-
-def of_hydra(error: BaseException) -> bool:
-    """Hydra's or OmegaConf's own complaint about what was typed: some are plain ValueErrors that it raises itself."""
-    frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return any(name.startswith(("hydra.", "omegaconf.")) for name in (type(error).__module__, *frames[-1:]))
-
-
-def run_command(main: Callable[[], object]) -> None:
-    """Run a script's `main`; bad input prints one line and exits with 2, Ctrl-C with 130; a warning is one line too.
-
-    Hydra prints its own tracebacks and exits with 1 unless HYDRA_FULL_ERROR is set, so it is set here for Hydra,
-    and the user's own setting of it decides whether the traceback is shown.
-    """
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
-    show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Interrupted as end:
-        print(end, file=sys.stderr)
-        sys.exit(end.exit_code)
-    except Exception as error:
-        of_system = isinstance(error, OSError) and (error.filename is not None or error.errno in FULL)
-        if show_traceback:
-            traceback.print_exc()
-        elif not (isinstance(error, InputError) or of_hydra(error) or of_system):
-            raise
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        sys.exit(2)

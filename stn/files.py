@@ -1,31 +1,27 @@
-"""A file appears whole or not at all: written beside its place, then renamed into it; a lock; where the cache is."""
+"""A file appears whole or not at all: written beside its place, then renamed into it; a lock; where
+the cache is.
+"""
 
 import contextlib
-import errno
-import fcntl
 import hashlib
 import json
 import math
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pooch
-
-LOCK = ".lock"  # in a run's directory: held by the process that runs, and removed at its end unless that is kill -9
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; rename it to `path` if the block ends well.
 
-    The temporary name keeps the suffix of `path`, since writers choose the format by it. A killed process can
-    leave only a hidden `.partial-*` file behind. A full disk is an OSError that names `path`.
-    """
+    The temporary name keeps the suffix of `path`, since writers choose the format by it. A killed
+    process can leave only a hidden `.partial-*` file behind. A full disk is an OSError that names
+    `path`."""
     partial: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
@@ -39,42 +35,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except OSError as error:
         if type(error) is not OSError and ".partial-" not in str(error.filename):
             raise
-        # Without a file's name, or with the hidden one's; Pillow's error of a full disk has no number either.
+        # Without a file's name, or with the hidden one's; Pillow's error of a full disk has no
+        # number either.
         raise type(error)(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         if partial is not None:
             partial.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold the lock `path`, a file that is made, for the time of the block; wait for the process that holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        print("another call does the same at this moment: waiting for its end", file=sys.stderr)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def held(path: Path) -> bool:
-    """Whether a process holds the lock `path`; no file is made, and others who look see no lock in that."""
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # until it is closed
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        # On a file system without flock the file itself is filelock's lock.
-        if error.errno not in (errno.EWOULDBLOCK, errno.ENOSYS):
-            raise
-        return True
-    return False
 
 
 def write_text(path: Path, text: str) -> None:
@@ -115,9 +81,8 @@ def _without_infinities(value: Any) -> Any:
 def cache_dir() -> Path:
     """The directory named by STN_CACHE, else the user's cache directory (on Linux ~/.cache/stn).
 
-    In it: fetched weights, converted copies of all weight files (.convs.npz), mean activations, heads of classifiers
-    (.head.npz), who watches the runs (`viewers/`), and `images/`.
-    """
+    In it: fetched weights, converted copies of all weight files (.convs.npz), mean activations,
+    heads of classifiers (.head.npz), who watches the runs (`viewers/`), and `images/`."""
     return Path(os.environ.get("STN_CACHE") or pooch.os_cache("stn"))
 
 

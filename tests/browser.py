@@ -1,4 +1,6 @@
-"""A headless Chromium that a test steers by the DevTools protocol: what it shows, what it asks a server for."""
+"""A headless Chromium that a test steers by the DevTools protocol: what it shows, what it asks a
+server for.
+"""
 
 import fcntl
 import itertools
@@ -12,7 +14,14 @@ from typing import Any
 from made_runs import CHROMIUM
 
 OPTIONS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-sync",
+    ),
     *("--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe"),
 )
 # What the protocol calls the keys that a test presses.
@@ -27,7 +36,14 @@ class Browser:
         reads, self._to = _pipe()
         self._from, writes = _pipe()
         # Chromium reads from descriptor 3 and writes to 4.
-        command = ["bash", "-c", f'exec "$@" 3<&{reads} 4>&{writes}', "bash", str(CHROMIUM), *OPTIONS]
+        command = [
+            "bash",
+            "-c",
+            f'exec "$@" 3<&{reads} 4>&{writes}',
+            "bash",
+            str(CHROMIUM),
+            *OPTIONS,
+        ]
         command += [f"--user-data-dir={self._profile.name}"]
         self._process = subprocess.Popen(
             command, pass_fds=(reads, writes), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -46,9 +62,13 @@ class Browser:
         self._profile.cleanup()
 
     def open(self, address: str, width: int = 1200, height: int = 800) -> "Page":
-        """A new page at this address, in a window of its own: of the pages of one window only one is seen."""
+        """A new page at this address, in a window of its own: of the pages of one window only one
+        is seen.
+        """
         target = self.call("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
-        page = Page(self, self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+        page = Page(
+            self, self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        )
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         page.call("Emulation.setDeviceMetricsOverride", **metrics)
         page.call("Network.enable")
@@ -58,7 +78,9 @@ class Browser:
     def call(self, method: str, session: str | None = None, **given: Any) -> dict[str, Any]:
         """The answer to a command; what happens meanwhile goes to `events`."""
         number = next(self._numbers)
-        message = {"id": number, "method": method, "params": given} | ({"sessionId": session} if session else {})
+        message = {"id": number, "method": method, "params": given} | (
+            {"sessionId": session} if session else {}
+        )
         os.write(self._to, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._next()
@@ -88,13 +110,19 @@ class Page:
 
     def value(self, expression: str) -> Any:
         """What an expression is in the page, as a plain value; a promise is waited for."""
-        answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def until(self, expression: str, seconds: int = 60) -> Any:
-        """The expression's value once it is true; fails with the page's text if that does not come to be."""
-        look = f"const look = () => {{ try {{ return ({expression}); }} catch {{ return null; }} }};"
+        """The expression's value once it is true; fails with the page's text if that does not come
+        to be.
+        """
+        look = (
+            f"const look = () => {{ try {{ return ({expression}); }} catch {{ return null; }} }};"
+        )
         wait = f"const end = Date.now() + {1000 * seconds}; while (!look() && Date.now() < end)"
         wait += " await new Promise(wake => setTimeout(wake, 50));"
         found = self.value(f"(async () => {{ {look} {wait} return look(); }})()")
@@ -107,13 +135,25 @@ class Page:
     def press(self, key: str) -> None:
         text = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=KEYS[key], **text)
+            self.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                windowsVirtualKeyCode=KEYS[key],
+                **text,
+            )
 
     def asked_for(self, part: str) -> list[str]:
         """The addresses with `part` in them that this page has asked for until now."""
         self.value("0")  # so that what happened before it has been read
-        sent = [each for each in self._browser.events if each["method"] == "Network.requestWillBeSent"]
-        own = [each["params"]["request"]["url"] for each in sent if each.get("sessionId") == self._session]
+        sent = [
+            each for each in self._browser.events if each["method"] == "Network.requestWillBeSent"
+        ]
+        own = [
+            each["params"]["request"]["url"]
+            for each in sent
+            if each.get("sessionId") == self._session
+        ]
         return [address for address in own if part in address]
 
 

@@ -1,4 +1,6 @@
-"""What the tests of runs share: narrow random networks, drawn pictures, and the command in and out of this process."""
+"""What the tests of runs share: narrow random networks, drawn pictures, and the command in and out
+of this process.
+"""
 
 import contextlib
 import io
@@ -18,7 +20,8 @@ import numpy as np
 import pytest
 import synthetic
 
-from stn import assets, config, errors, images, matconvnet
+from stn import assets, config, errors, images
+from stn.assets import matconvnet
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 # Few layers and few pixels, so that a run takes a second; whatever a test names after them wins.
@@ -46,8 +49,11 @@ class Ended(NamedTuple):
 
 @pytest.fixture(scope="session", autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """An empty cache, no W&B account and a Ctrl-C that is heard, whatever the developer's own environment holds."""
-    # A shell that starts the tests in the background ignores SIGINT, and every process would inherit that.
+    """An empty cache, no W&B account and a Ctrl-C that is heard, whatever the developer's own
+    environment holds.
+    """
+    # A shell that starts the tests in the background ignores SIGINT, and every process would
+    # inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tmp_path_factory.mktemp("isolated")
     (home / "netrc").touch(mode=0o600)
@@ -63,7 +69,9 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `errors.run_command` sets for its process is undone after each test."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:  # what W&B itself leaves there
+    for name in [
+        name for name in os.environ if name.startswith("WANDB_")
+    ]:  # what W&B itself leaves there
         monkeypatch.delenv(name)
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
 
@@ -81,7 +89,9 @@ def vgg19_q8(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """`vgg19`, `vgg16`: .mat files; `content`: a disc on a slope of light; `style`: stripes. Sizes odd and unequal."""
+    """`vgg19`, `vgg16`: .mat files; `content`: a disc on a slope of light; `style`: stripes. Sizes
+    odd and unequal.
+    """
     folder = tmp_path_factory.mktemp("inputs")
     paths = {name: folder / f"{name}.mat" for name in ("vgg19", "vgg16")}
     for name, path in paths.items():
@@ -103,7 +113,10 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def small(inputs: dict[str, Path]) -> tuple[str, ...]:
     """The overrides of a small run."""
-    paths = (f"network.weights={inputs['vgg19']}", *(f"{name}.path={inputs[name]}" for name in ("content", "style")))
+    paths = (
+        f"network.weights={inputs['vgg19']}",
+        *(f"{name}.path={inputs[name]}" for name in ("content", "style")),
+    )
     return (*paths, *SMALL)
 
 
@@ -123,16 +136,23 @@ def run(composed: Callable[..., config.Config]) -> Callable[..., Any]:
 
 @pytest.fixture
 def command(
-    small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    small: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> Callable[..., Ended]:
-    """`command(*overrides)`: scripts/stylize.py as `__main__`, but in this process, which has TensorFlow already."""
+    """`command(*overrides)`: scripts/stylize.py as `__main__`, but in this process, which has
+    TensorFlow already.
+    """
 
     def call(*overrides: str) -> Ended:
         run_dir = tmp_path / "run"
         flags = [word for word in overrides if word.startswith("-")]  # argparse wants them first
         typed = [word for word in overrides if not word.startswith("-")]
         full_error = os.environ["HYDRA_FULL_ERROR"]
-        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *flags, *small, f"hydra.run.dir={run_dir}", *typed])
+        monkeypatch.setattr(
+            sys, "argv", [str(SCRIPT), *flags, *small, f"hydra.run.dir={run_dir}", *typed]
+        )
         # Hydra closes all log handlers, and TensorFlow's would close a stream that is pytest's.
         absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
         capfd.readouterr()
@@ -152,11 +172,19 @@ def command(
 def start(folder: Path, *overrides: str, **options: Any) -> subprocess.Popen[str]:
     """Start scripts/stylize.py in a process of its own, in `folder`, as a user types it."""
     folder.mkdir(parents=True, exist_ok=True)
-    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    # A run in this process leaves the address of its W&B service there, which the new one would take for its own.
+    options = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        **options,
+    }
+    # A run in this process leaves the address of its W&B service there, which the new one would
+    # take for its own.
     given = options.get("env") or os.environ
     options["env"] = {name: value for name, value in given.items() if name != "WANDB_SERVICE"}
-    return subprocess.Popen([sys.executable, str(SCRIPT), *overrides], cwd=folder, text=True, **options)
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), *overrides], cwd=folder, text=True, **options
+    )
 
 
 @pytest.fixture
@@ -174,19 +202,33 @@ def stylize(small: tuple[str, ...], tmp_path: Path) -> Callable[..., Ended]:
 
 @pytest.fixture(scope="session")
 def offline(small: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """A run under a user's WANDB_MODE=online, with a copy of its picture, in a directory that holds nothing else."""
+    """A run under a user's WANDB_MODE=online, with a copy of its picture, in a directory that holds
+    nothing else.
+    """
     folder = tmp_path_factory.mktemp("offline")
-    overrides = ("tracking=offline", "tracking.progress_every=2", "hydra.run.dir=run", "output=copies/copy.jpg")
+    overrides = (
+        "tracking=offline",
+        "tracking.progress_every=2",
+        "hydra.run.dir=run",
+        "output=copies/copy.jpg",
+    )
     process = start(folder, *small, *overrides, env=os.environ | {"WANDB_MODE": "online"})
     out, err = process.communicate()
     return Ended(process.returncode, out, err, folder / "run")
 
 
 @pytest.fixture(scope="session")
-def sweep(small: tuple[str, ...], inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Ended:
+def sweep(
+    small: tuple[str, ...], inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Ended:
     """A multirun over two seeds, from noise, of a VGG-16."""
     folder = tmp_path_factory.mktemp("sweep")
-    overrides = ("network=vgg16", f"network.weights={inputs['vgg16']}", "init=noise", "tracking=offline")
+    overrides = (
+        "network=vgg16",
+        f"network.weights={inputs['vgg16']}",
+        "init=noise",
+        "tracking=offline",
+    )
     process = start(folder, "-m", *small, *overrides, "seed=0,1", "hydra.sweep.dir=sweeps/noise")
     out, err = process.communicate()
     return Ended(process.returncode, out, err, folder / "sweeps" / "noise")
@@ -215,6 +257,10 @@ def metrics(run_dir: Path) -> dict[str, np.ndarray]:
 
 
 def listing(folder: Path) -> set[str]:
-    """Every file and directory in `folder`, at any depth, but for the converted copies of weight files."""
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*")} if folder.is_dir() else set()
+    """Every file and directory in `folder`, at any depth, but for the converted copies of weight
+    files.
+    """
+    found = (
+        {str(path.relative_to(folder)) for path in folder.rglob("*")} if folder.is_dir() else set()
+    )
     return {name for name in found if ".convs.npz" not in name}

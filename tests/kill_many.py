@@ -1,8 +1,9 @@
-"""Kills runs at random instants until they are finished: python kill_many.py KILLS, for each run on standard input.
+"""Kills runs at random instants until they are finished: python kill_many.py KILLS, for each run on
+standard input.
 
-That is JSON, {run directory: overrides}. TensorFlow is imported once and each try is a fork, so that a kill costs less
-than a run. After every kill, each file left must be whole. Prints JSON: {run directory: those of the finished runs}.
-"""
+That is JSON, {run directory: overrides}. TensorFlow is imported once and each try is a fork, so
+that a kill costs less than a run. After every kill, each file left must be whole. Prints JSON: {run
+directory: those of the finished runs}."""
 
 import csv
 import json
@@ -41,7 +42,9 @@ def check_whole(run_dir: Path) -> None:
 
 
 def kill(kills: int, run_dir: Path, overrides: list[str]) -> list[str]:
-    """Kill a run so often; gives the directories of those that ended, the first of which was left alone."""
+    """Kill a run so often; gives the directories of those that ended, the first of which was left
+    alone.
+    """
     settings, generator = config.compose(*overrides), random.Random(0)
     base, killed, finished, longest = run_dir, 0, [], 0.0
     while killed < kills or not (run_dir / "summary.json").exists():
@@ -65,4 +68,11 @@ def kill(kills: int, run_dir: Path, overrides: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({path: kill(int(sys.argv[1]), Path(path), own) for path, own in json.load(sys.stdin).items()}))
+    print(
+        json.dumps(
+            {
+                path: kill(int(sys.argv[1]), Path(path), own)
+                for path, own in json.load(sys.stdin).items()
+            }
+        )
+    )

@@ -1,9 +1,10 @@
-"""The losses of the controls as loops and closed-form gradients, float64: what the tests hold the program against.
+"""The losses of the controls as loops and closed-form gradients, float64: what the tests hold the
+program against.
 
-Everything is written from the papers' equations, nothing from the code under test: Gatys et al. 2017 (CVPR), Novak &
-Nikulin 2016 (arXiv:1605.04603), Li et al. 2017 (IJCAI). Features are [h, w, N] or [M, N], row by row; X is generated,
-P the style's, T and U their guides. A loss gives its value and its gradient with respect to X, of X's shape.
-"""
+Everything is written from the papers' equations, nothing from the code under test: Gatys et al.
+2017 (CVPR), Novak & Nikulin 2016 (arXiv:1605.04603), Li et al. 2017 (IJCAI). Features are [h, w, N]
+or [M, N], row by row; X is generated, P the style's, T and U their guides. A loss gives its value
+and its gradient with respect to X, of X's shape."""
 
 import itertools
 import math
@@ -14,12 +15,18 @@ import numpy as np
 Loss = tuple[float, np.ndarray]
 
 
-def _wave(function: Callable[..., np.ndarray], pitch: float, *shape: int, start: float = 0.0) -> np.ndarray:
+def _wave(
+    function: Callable[..., np.ndarray], pitch: float, *shape: int, start: float = 0.0
+) -> np.ndarray:
     return function(pitch * np.arange(math.prod(shape)) + start).reshape(shape)
 
 
 # Inputs of the golden numbers; U1 and U2 guide the style, SOFT either.
-X, P, Q = _wave(np.sin, 0.37, 6, 8, 4), _wave(np.cos, 0.21, 6, 8, 4), _wave(np.cos, 0.13, 6, 8, 4, start=1.0)
+X, P, Q = (
+    _wave(np.sin, 0.37, 6, 8, 4),
+    _wave(np.cos, 0.21, 6, 8, 4),
+    _wave(np.cos, 0.13, 6, 8, 4, start=1.0),
+)
 Y, Z = _wave(np.sin, 0.29, 3, 4, 3), _wave(np.cos, 0.17, 3, 4, 3)
 ROW, COLUMN = np.mgrid[:6, :8]
 T1, T2 = (COLUMN < 3).astype(float), (COLUMN >= 3).astype(float)
@@ -62,7 +69,9 @@ def guided_gram(
     style_guides: Sequence[np.ndarray],
     weights: Sequence[float] = (1.0, 1.0),
 ) -> Loss:
-    """1/(4N²) Σ_r λ_r Σ(G^r − A^r)², G^r of T^r∘X, ΣT² = 1 whatever the scale of the guides given."""
+    """1/(4N²) Σ_r λ_r Σ(G^r − A^r)², G^r of T^r∘X, ΣT² = 1 whatever the scale of the guides
+    given.
+    """
     x, p = flat(X), flat(P)
     N = x.shape[1]
     value, gradient = 0.0, np.zeros_like(x)
@@ -81,13 +90,17 @@ def guided_mean(
     style_guides: Sequence[np.ndarray],
     weights: Sequence[float] = (0.5, 0.5),
 ) -> Loss:
-    """Σ_r w_r (1/N) Σ(m^r − m_S^r)², m^r = mean_k T_k X_k, mean T² = 1 (MeanMSEGuided of NeuralImageSynthesis)."""
+    """Σ_r w_r (1/N) Σ(m^r − m_S^r)², m^r = mean_k T_k X_k, mean T² = 1 (MeanMSEGuided of
+    NeuralImageSynthesis).
+    """
     x, p = flat(X), flat(P)
     (M, N), M_S = x.shape, len(p)
     value, gradient = 0.0, np.zeros_like(x)
     for T, U, weight in zip(guides, style_guides, weights, strict=True):
         t, u = unit(T) * math.sqrt(M), unit(U) * math.sqrt(M_S)
-        difference = sum(t[k] * x[k] for k in range(M)) / M - sum(u[k] * p[k] for k in range(M_S)) / M_S
+        difference = (
+            sum(t[k] * x[k] for k in range(M)) / M - sum(u[k] * p[k] for k in range(M_S)) / M_S
+        )
         value += weight * squared(difference) / N
         gradient += weight * 2 / (N * M) * np.outer(t, difference)
     return value, gradient.reshape(X.shape)
@@ -100,7 +113,8 @@ def stacked_sums(
     style_guides: Sequence[np.ndarray],
     mean_square: bool = True,
 ) -> Loss:
-    """The paper's guided sums: the guides as more channels F' = [F, T¹ … T^R], 1/(4N²) Σ(G'/M − A'/M)², N that of F.
+    """The paper's guided sums: the guides as more channels F' = [F, T¹ … T^R], 1/(4N²) Σ(G'/M −
+    A'/M)², N that of F.
 
     Guides have mean T² = 1, or with `mean_square=False` ΣT² = 1.
     """
@@ -123,7 +137,9 @@ def shifted(X: np.ndarray, P: np.ndarray, shift: float = -1.0) -> Loss:
 
 
 def covariance(X: np.ndarray, P: np.ndarray) -> Loss:
-    """Σ(K − K_S)² / (4N²), K the covariance over M; centering changes no gradient, since centered rows sum to zero."""
+    """Σ(K − K_S)² / (4N²), K the covariance over M; centering changes no gradient, since centered
+    rows sum to zero.
+    """
     return gram(X - flat(X).mean(axis=0), P - flat(P).mean(axis=0))
 
 
@@ -178,16 +194,22 @@ def gaussian_mmd(X: np.ndarray, P: np.ndarray, gamma: float) -> Loss:
 
 
 def mean_squared_distance(X: np.ndarray, P: np.ndarray) -> float:
-    """Of all pairs of a position of X and one of P; 1 over it is the golden γ, and exp(−d²/(2 mean)) has half of it."""
-    return math.fsum(float((a - b) @ (a - b)) for a in flat(X) for b in flat(P)) / (len(flat(X)) * len(flat(P)))
-
-
-def chain(X: np.ndarray, Y: np.ndarray, P: np.ndarray, Z: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Σ(G − A)² / (4 N N₂ M²), G = Xᵀ up(Y): value and the gradients of X and of the deeper layer's Y.
-
-    P and Z are the style's features at the two layers, of another size if need be; `up` repeats each position of the
-    deeper layer until it has the other's size.
+    """Of all pairs of a position of X and one of P; 1 over it is the golden γ, and exp(−d²/(2
+    mean)) has half of it.
     """
+    return math.fsum(float((a - b) @ (a - b)) for a in flat(X) for b in flat(P)) / (
+        len(flat(X)) * len(flat(P))
+    )
+
+
+def chain(
+    X: np.ndarray, Y: np.ndarray, P: np.ndarray, Z: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Σ(G − A)² / (4 N N₂ M²), G = Xᵀ up(Y): value and the gradients of X and of the deeper layer's
+    Y.
+
+    P and Z are the style's features at the two layers, of another size if need be; `up` repeats
+    each position of the deeper layer until it has the other's size."""
     up, up_style = enlarged(Y, X.shape[:2]), enlarged(Z, P.shape[:2])
     M, M_S, N, N2 = len(flat(X)), len(flat(P)), X.shape[-1], Y.shape[-1]
     difference = product(X, up) / M - product(P, up_style) / M_S
@@ -195,7 +217,9 @@ def chain(X: np.ndarray, Y: np.ndarray, P: np.ndarray, Z: np.ndarray) -> tuple[f
     of_up = (flat(X) @ difference / (2 * N * N2 * M)).reshape(up.shape)
     of_y = np.zeros(Y.shape)
     for row, column in np.ndindex(*up.shape[:2]):
-        of_y[row * Y.shape[0] // up.shape[0], column * Y.shape[1] // up.shape[1]] += of_up[row, column]
+        of_y[row * Y.shape[0] // up.shape[0], column * Y.shape[1] // up.shape[1]] += of_up[
+            row, column
+        ]
     return squared(difference) / (4 * N * N2), of_x.reshape(X.shape), of_y
 
 
@@ -207,8 +231,12 @@ def enlarged(F: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return out
 
 
-def blended(X: np.ndarray, styles: Sequence[np.ndarray], weights: Sequence[float]) -> tuple[float, float]:
-    """The mean of (G − A)², Gram matrices over NM: with the targets blended, and with the losses blended."""
+def blended(
+    X: np.ndarray, styles: Sequence[np.ndarray], weights: Sequence[float]
+) -> tuple[float, float]:
+    """The mean of (G − A)², Gram matrices over NM: with the targets blended, and with the losses
+    blended.
+    """
 
     def normalized(F: np.ndarray) -> np.ndarray:
         return product(F, F) / flat(F).size
@@ -218,10 +246,14 @@ def blended(X: np.ndarray, styles: Sequence[np.ndarray], weights: Sequence[float
 
     targets = [normalized(style) for style in styles]
     blend = sum(weight * A for weight, A in zip(weights, targets, strict=True))
-    return loss(np.asarray(blend)), sum(weight * loss(A) for weight, A in zip(weights, targets, strict=True))
+    return loss(np.asarray(blend)), sum(
+        weight * loss(A) for weight, A in zip(weights, targets, strict=True)
+    )
 
 
-def differences(value: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-5) -> np.ndarray:
+def differences(
+    value: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-5
+) -> np.ndarray:
     """The gradient of `value` by central differences, one element at a time."""
     gradient = np.zeros(at.shape)
     for index in np.ndindex(*at.shape):

@@ -1,4 +1,6 @@
-"""Choices at equal content: effects of runs whose measures are known, and what is shared between experiments."""
+"""Choices at equal content: effects of runs whose measures are known, and what is shared between
+experiments.
+"""
 
 import json
 from pathlib import Path
@@ -7,8 +9,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from stn import ablations, fronts, runs
-from stn.ablations import CONTENT, STYLE
+from stn import runs
+from stn.experiment import ablations
+from stn.experiment.ablations import CONTENT, STYLE
+from stn.study import tradeoff
 
 FEATURES, SSIM, _ = CONTENT
 GRAM, *_ = STYLE
@@ -20,7 +24,9 @@ def sweep(folder: Path, x: list[float], y: list[float], key: str = "gram") -> li
     for number, (content, style) in enumerate(zip(x, y, strict=True)):
         path = folder / f"{len(list(folder.glob('*')))}-{number}"
         path.mkdir(parents=True)
-        (path / "summary.json").write_text(json.dumps({"measures/features": content, f"measures/{key}": style}))
+        (path / "summary.json").write_text(
+            json.dumps({"measures/features": content, f"measures/{key}": style})
+        )
         found.append(runs.Run(path))
     return found
 
@@ -30,21 +36,29 @@ def test_an_effect_is_the_factor_at_equal_content_of_each_pair(tmp_path: Path) -
         return sweep(tmp_path, x, [factor * np.exp(-2 * value) for value in x])
 
     baseline = {pair: {"0": curve([0.1, 0.4, 0.6, 0.9], 1)} for pair in "abc"}
-    choice = {pair: {"0": curve([0.3, 0.5, 0.8], factor)} for pair, factor in zip("abc", (0.5, 0.7, 0.8), strict=True)}
+    choice = {
+        pair: {"0": curve([0.3, 0.5, 0.8], factor)}
+        for pair, factor in zip("abc", (0.5, 0.7, 0.8), strict=True)
+    }
     found = ablations.effect(choice, baseline, FEATURES, GRAM)
     assert found.mean == pytest.approx((0.5 * 0.7 * 0.8) ** (1 / 3))  # the mean of logarithms
     assert (found.low, found.high, found.count) == (pytest.approx(0.5), pytest.approx(0.8), 3)
     assert ablations.shown(found, True, 3) == "**−34.6 % (−50.0 … −20.0)**"
-    # Three seeds against a baseline that has but one; a pair that has no content in common says nothing.
+    # Three seeds against a baseline that has but one; a pair that has no content in common says
+    # nothing.
     choice = {
-        "a": {str(seed): curve([0.3, 0.5, 0.8], factor) for seed, factor in enumerate((1.1, 1.2, 1.3))},
+        "a": {
+            str(seed): curve([0.3, 0.5, 0.8], factor) for seed, factor in enumerate((1.1, 1.2, 1.3))
+        },
         "b": {"0": curve([0.91, 0.95, 0.99], 3)},
     }
     found = ablations.effect(choice, baseline, FEATURES, GRAM)
     assert (found.mean, found.count) == (pytest.approx((1.1 * 1.2 * 1.3) ** (1 / 3)), 1)
     assert ablations.shown(found, True, 3).endswith(", 1 of 3 pairs")
     assert ablations.effect({"b": choice["b"]}, baseline, FEATURES, GRAM) is None
-    assert ablations.effect({"b": choice["b"]}, baseline, SSIM, GRAM) is None  # which nobody measured
+    assert (
+        ablations.effect({"b": choice["b"]}, baseline, SSIM, GRAM) is None
+    )  # which nobody measured
 
 
 def test_what_is_no_factor_is_a_difference(tmp_path: Path) -> None:
@@ -59,18 +73,25 @@ def test_what_is_no_factor_is_a_difference(tmp_path: Path) -> None:
 
 
 def test_an_effect_within_the_noise_is_not_bold() -> None:
-    assert ablations.shown(fronts.Interval(1.02, 0.9, 1.1, 3), True, 3) == "+2.0 % (−10.0 … +10.0)"
+    assert (
+        ablations.shown(tradeoff.Interval(1.02, 0.9, 1.1, 3), True, 3) == "+2.0 % (−10.0 … +10.0)"
+    )
     assert ablations.shown(None, True, 3) == "nothing in common"
 
 
 def test_pictures_of_equal_content_are_one_a_sweep(tmp_path: Path) -> None:
-    several = [sweep(tmp_path / name, x, x) for name, x in (("a", [0.1, 0.5, 0.9]), ("b", [0.2, 0.48, 0.6]))]
+    several = [
+        sweep(tmp_path / name, x, x)
+        for name, x in (("a", [0.1, 0.5, 0.9]), ("b", [0.2, 0.48, 0.6]))
+    ]
     assert ablations.matched(several, FEATURES) == [several[0][1], several[1][1]]
 
 
 def test_intervals_are_drawn_in_percent_row_by_row() -> None:
     figure, axis = plt.subplots()
-    ablations.draw_intervals(axis, [fronts.Interval(1.5, 1.25, 2, 3), None, fronts.Interval(0.5, 0.4, 0.75, 3)])
+    ablations.draw_intervals(
+        axis, [tradeoff.Interval(1.5, 1.25, 2, 3), None, tradeoff.Interval(0.5, 0.4, 0.75, 3)]
+    )
     drawn = [(line.get_xdata(), line.get_ydata()) for line in axis.lines]
     assert [list(x) for x, _ in drawn[:4]] == [
         pytest.approx([25, 100]),
@@ -93,5 +114,6 @@ def test_a_run_of_another_size_is_measured_as_if_it_had_the_same(run, tmp_path: 
     changed = {key for key in found if resized.summary[key] != small.summary[key]}
     assert {"measures/gram", "measures/features", "measures/ssim_to_content"} <= changed
     assert resized.summary["loss/total"] == small.summary["loss/total"]
-    # The photograph itself, resized, keeps most of its edges; a measure of the wrong picture would not say so.
+    # The photograph itself, resized, keeps most of its edges; a measure of the wrong picture would
+    # not say so.
     assert resized.summary["measures/edges_to_content"] > 0.5

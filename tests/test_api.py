@@ -18,7 +18,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from PIL import Image
 
 import stn
-from stn import color, images, overrides
+from stn import images
+from stn.config import overrides
+from stn.images import color
 
 # SMALL, as Python values.
 SETTINGS = {
@@ -28,12 +30,18 @@ SETTINGS = {
     "objective__style_weight": 0.01,
     "optimizer__max_evaluations": 6,
 }
-assert [f"{key.replace('__', '.')}={overrides.text(value)}" for key, value in SETTINGS.items()] == list(SMALL[:-1])
+assert [
+    f"{key.replace('__', '.')}={overrides.text(value)}" for key, value in SETTINGS.items()
+] == list(SMALL[:-1])
 
 
 @pytest.fixture
-def given(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The arguments of a small run, in an empty working directory, with a directory of its own for temporary files."""
+def given(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """The arguments of a small run, in an empty working directory, with a directory of its own for
+    temporary files.
+    """
     for name in ("here", "temporary"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -42,7 +50,9 @@ def given(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     return {**files, "network__weights": inputs["vgg19"], **SETTINGS}
 
 
-def test_it_is_the_command_and_leaves_nothing(given: dict[str, Any], command: Callable[..., Ended], tmp_path) -> None:
+def test_it_is_the_command_and_leaves_nothing(
+    given: dict[str, Any], command: Callable[..., Ended], tmp_path
+) -> None:
     ended = command()
     assert ended.code == 0
     result = stn.stylize(**given)
@@ -66,7 +76,9 @@ def test_it_is_the_command_and_leaves_nothing(given: dict[str, Any], command: Ca
     ],
     ids=["uint8", "0-255", "0-1", "uint16", "Pillow", "opaque"],
 )
-def test_a_picture_in_memory_is_what_it_is_in_a_file(form: Callable[[np.ndarray], Any], inputs) -> None:
+def test_a_picture_in_memory_is_what_it_is_in_a_file(
+    form: Callable[[np.ndarray], Any], inputs
+) -> None:
     rgb = images.read(inputs["content"])
     found, opacity = images.from_memory("content", form(rgb))
     np.testing.assert_allclose(found, rgb, atol=1e-5)
@@ -75,7 +87,9 @@ def test_a_picture_in_memory_is_what_it_is_in_a_file(form: Callable[[np.ndarray]
 
 def test_a_palette_is_looked_up(inputs: dict[str, Path]) -> None:
     picture = Image.open(inputs["content"]).quantize(16)
-    np.testing.assert_array_equal(images.from_memory("content", picture)[0], np.asarray(picture.convert("RGB")))
+    np.testing.assert_array_equal(
+        images.from_memory("content", picture)[0], np.asarray(picture.convert("RGB"))
+    )
 
 
 def test_arrays_make_the_picture_that_files_make(given: dict[str, Any]) -> None:
@@ -85,22 +99,40 @@ def test_arrays_make_the_picture_that_files_make(given: dict[str, Any]) -> None:
     np.testing.assert_array_equal(result.rgb, expected.rgb)
 
 
-def test_every_picture_of_the_settings_may_be_an_array(given: dict[str, Any], tmp_path: Path) -> None:
+def test_every_picture_of_the_settings_may_be_an_array(
+    given: dict[str, Any], tmp_path: Path
+) -> None:
     """Mask, second style, first image and the painting that is mixed in, each by its key."""
     content = np.asarray(Image.open(given["content"]))
-    pictures = {"first": content[::-1], "second": content[:, ::-1, ::-1], "mask": np.eye(*content.shape[:2]) * 255}
+    pictures = {
+        "first": content[::-1],
+        "second": content[:, ::-1, ::-1],
+        "mask": np.eye(*content.shape[:2]) * 255,
+    }
     for name, rgb in pictures.items():
         images.write(tmp_path / f"{name}.png", np.broadcast_to(np.atleast_3d(rgb), content.shape))
 
     def stylized(get: Callable[[str], Any]) -> stn.Result:
         second = {"path": get("second"), "weight": 0.5}
-        keys = {"init": "file", "init__path": get("first"), "paint_only": get("mask"), "more_styles": [second]}
+        keys = {
+            "init": "file",
+            "init__path": get("first"),
+            "paint_only": get("mask"),
+            "more_styles": [second],
+        }
         mix = {"mix__fine": get("second"), "mix__layers": ["relu1_1"], "mix__max_evaluations": 2}
         return stn.stylize(**given | keys | mix)
 
     made = stylized(lambda name: pictures[name].astype(np.uint8))
-    np.testing.assert_array_equal(made.rgb, stylized(lambda name: str(tmp_path / f"{name}.png")).rgb)
-    assert made.settings.more_styles[0].path == made.settings.init.path == made.settings.mix.fine == "array"
+    np.testing.assert_array_equal(
+        made.rgb, stylized(lambda name: str(tmp_path / f"{name}.png")).rgb
+    )
+    assert (
+        made.settings.more_styles[0].path
+        == made.settings.init.path
+        == made.settings.mix.fine
+        == "array"
+    )
 
 
 def test_on_luminance_the_first_image_is_luma_too(given: dict[str, Any]) -> None:
@@ -117,11 +149,15 @@ def test_a_texture_has_no_content(given: dict[str, Any]) -> None:
 
 
 def test_what_is_transparent_stays_so(given: dict[str, Any], tmp_path: Path) -> None:
-    content = np.dstack([np.asarray(Image.open(given["content"])), np.full((41, 47), 255, np.uint8)])
+    content = np.dstack(
+        [np.asarray(Image.open(given["content"])), np.full((41, 47), 255, np.uint8)]
+    )
     content[:20, :, 3] = 0
     result = stn.stylize(**given | {"content": content}, directory="mine")
     assert result.pixels.shape == (28, 32, 4) and np.ptp(result.opacity) == 1
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(result._repr_png_()))), result.pixels)
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(io.BytesIO(result._repr_png_()))), result.pixels
+    )
     assert result.save("copy.png").read_bytes() == Path("mine/image.png").read_bytes()
     again = stn.stylize(**given | {"content": content}, directory="mine")
     np.testing.assert_array_equal(again.pixels, result.pixels)
@@ -140,9 +176,21 @@ def test_what_is_transparent_stays_so(given: dict[str, Any], tmp_path: Path) -> 
         (np.linspace(0, 65535, 4800).reshape(40, 40, 3), "0 to 65535"),
         (None, "shape ()"),
     ],
-    ids=["batch", "channels first", "empty", "int64", "object", "NaN", "normalized", "16 bits in floats", "None"],
+    ids=[
+        "batch",
+        "channels first",
+        "empty",
+        "int64",
+        "object",
+        "NaN",
+        "normalized",
+        "16 bits in floats",
+        "None",
+    ],
 )
-def test_an_array_that_is_no_picture_is_refused_in_one_line(array: Any, said: str, given: dict[str, Any]) -> None:
+def test_an_array_that_is_no_picture_is_refused_in_one_line(
+    array: Any, said: str, given: dict[str, Any]
+) -> None:
     with pytest.raises(stn.InputError, match=rf"^style: .*{re.escape(said)}") as caught:
         stn.stylize(**given | {"style": array})
     assert "\n" not in str(caught.value)
@@ -162,8 +210,12 @@ def test_an_array_that_is_no_picture_is_refused_in_one_line(array: Any, said: st
     ],
     ids=str,
 )
-def test_an_error_is_the_commands_line(wrong: dict[str, Any], given: dict[str, Any], command, capfd) -> None:
-    ended = command(*(f"{key.replace('__', '.')}={overrides.text(value)}" for key, value in wrong.items()))
+def test_an_error_is_the_commands_line(
+    wrong: dict[str, Any], given: dict[str, Any], command, capfd
+) -> None:
+    ended = command(
+        *(f"{key.replace('__', '.')}={overrides.text(value)}" for key, value in wrong.items())
+    )
     assert ended.code == 2
     with pytest.raises(stn.InputError) as caught:
         stn.stylize(**given | wrong)
@@ -183,21 +235,38 @@ def test_an_error_is_the_commands_line(wrong: dict[str, Any], given: dict[str, A
     ],
     ids=str,
 )
-def test_what_has_another_form_here_is_said(wrong: dict[str, Any], remedy: str, given: dict[str, Any]) -> None:
+def test_what_has_another_form_here_is_said(
+    wrong: dict[str, Any], remedy: str, given: dict[str, Any]
+) -> None:
     with pytest.raises(stn.InputError, match=remedy):
         stn.stylize(**given | wrong)
 
 
 def test_groups_win_over_the_preset_and_keys_over_both(given: dict[str, Any]) -> None:
-    chosen = {"preset": "johnson2016", "network": "vgg19", "optimizer": "adam", "init": "noise", "init__amplitude": 7}
+    chosen = {
+        "preset": "johnson2016",
+        "network": "vgg19",
+        "optimizer": "adam",
+        "init": "noise",
+        "init__amplitude": 7,
+    }
     chosen |= {"layers": "gatys"}
     settings = stn.stylize(**given | chosen, **{"network.pooling": "max"}).settings
-    assert (settings.optimizer.name, settings.optimizer.learning_rate) == ("adam", 10)  # configs/optimizer/adam.yaml
-    assert (settings.init.name, settings.init.amplitude, settings.network.pooling) == ("noise", 7, "max")
+    assert (settings.optimizer.name, settings.optimizer.learning_rate) == (
+        "adam",
+        10,
+    )  # configs/optimizer/adam.yaml
+    assert (settings.init.name, settings.init.amplitude, settings.network.pooling) == (
+        "noise",
+        7,
+        "max",
+    )
     assert settings.name == "johnson2016"
 
 
-def test_a_directory_holds_the_run_and_is_read_the_second_time(given: dict[str, Any], capsys) -> None:
+def test_a_directory_holds_the_run_and_is_read_the_second_time(
+    given: dict[str, Any], capsys
+) -> None:
     array = np.asarray(Image.open(given["content"]))
     first = stn.stylize(**given | {"content": array}, directory="mine")
     assert {"image.png", "metrics.csv", "summary.json", "provenance.json"} == listing(Path("mine"))
@@ -211,7 +280,9 @@ def test_a_directory_holds_the_run_and_is_read_the_second_time(given: dict[str, 
         stn.stylize(**given | {"content": array[::-1]}, directory="mine")
 
 
-def test_a_stopped_call_leaves_nothing_or_what_a_directory_keeps(given: dict[str, Any], tmp_path: Path) -> None:
+def test_a_stopped_call_leaves_nothing_or_what_a_directory_keeps(
+    given: dict[str, Any], tmp_path: Path
+) -> None:
     stop = lambda: os.kill(os.getpid(), signal.SIGINT)  # noqa: E731
     with at_evaluation(3, stop), pytest.raises(stn.Interrupted, match="directory=FOLDER"):
         stn.stylize(**given)
@@ -227,26 +298,68 @@ def test_a_result_shows_itself_and_saves_what_a_run_writes(given: dict[str, Any]
     result = stn.stylize(**given, directory="mine")
     shown = np.asarray(Image.open(io.BytesIO(result._repr_png_())))
     np.testing.assert_array_equal(shown, result.pixels)
-    assert repr(result).startswith("<Result: 32 × 28 px, total loss ") and "after 6 evaluations" in repr(result)
+    assert repr(result).startswith(
+        "<Result: 32 × 28 px, total loss "
+    ) and "after 6 evaluations" in repr(result)
     assert result.save("copies/copy.png").read_bytes() == Path("mine/image.png").read_bytes()
     with pytest.raises(stn.InputError, match="unknown picture format"):
         result.save("copy.gif")
 
 
 def test_importing_it_imports_nothing_slow() -> None:
-    program = "import sys, stn; stn.InputError; print({'tensorflow', 'hydra', 'numpy'} & {*sys.modules}); stn.nothing"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    program = (
+        "import sys, stn; stn.InputError; print({'tensorflow', 'hydra', 'numpy'} & {*sys.modules});"
+        " stn.nothing"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
     assert done.stdout == "set()\n"
     assert done.stderr.endswith("AttributeError: module 'stn' has no attribute 'nothing'\n")
-    assert {"stylize", "Result"} <= set(dir(stn)) and stn.Result.__module__ == "stn.result"
+    assert {"stylize", "Result"} <= set(dir(stn)) and stn.Result.__module__ == "stn.transfer.result"
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        *(None, True, False, 0, -3, 2.5, 1e-07, 1e22, "adam", "a b", "it's", "null", "1e3", "", "a,b", "[x]", "k=v"),
-        *("back\\slash", "ends\\", "ends\\\\", "\\'", "'\\", 'say "so"', "~/ü&(1).png", "{a:b}", "#", "true"),
-        *([], ["relu1_1", "relu2_1"], [{"layer": "relu1_1", "weight": 0.5}], [1.0, None, "x y"], {"name": "adam"}),
+        *(
+            None,
+            True,
+            False,
+            0,
+            -3,
+            2.5,
+            1e-07,
+            1e22,
+            "adam",
+            "a b",
+            "it's",
+            "null",
+            "1e3",
+            "",
+            "a,b",
+            "[x]",
+            "k=v",
+        ),
+        *(
+            "back\\slash",
+            "ends\\",
+            "ends\\\\",
+            "\\'",
+            "'\\",
+            'say "so"',
+            "~/ü&(1).png",
+            "{a:b}",
+            "#",
+            "true",
+        ),
+        *(
+            [],
+            ["relu1_1", "relu2_1"],
+            [{"layer": "relu1_1", "weight": 0.5}],
+            [1.0, None, "x y"],
+            {"name": "adam"},
+        ),
     ],
     ids=repr,
 )

@@ -1,4 +1,6 @@
-"""A fetched file is the right one, whole, from the first source that has it; and what is there is not fetched again."""
+"""A fetched file is the right one, whole, from the first source that has it; and what is there is
+not fetched again.
+"""
 
 import hashlib
 import http.server
@@ -12,8 +14,9 @@ from pathlib import Path
 import pytest
 from synthetic import assert_same, vgg, write
 
-from stn import assets, catalog, files, images, matconvnet
-from stn.catalog import Asset
+from stn import assets, files, images
+from stn.assets import catalog, matconvnet
+from stn.assets.catalog import Asset
 from stn.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +32,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Server:
-    """Serves `files` {path: bytes} on 127.0.0.1, `missing_bytes` fewer than it says; remembers what was asked for."""
+    """Serves `files` {path: bytes} on 127.0.0.1, `missing_bytes` fewer than it says; remembers what
+    was asked for.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -81,14 +86,28 @@ def mat(tmp_path: Path) -> bytes:
     return write(tmp_path / "served.mat", vgg(19)).read_bytes()
 
 
-def known(monkeypatch: pytest.MonkeyPatch, name: str, data: bytes, *sources: str, hashes: tuple = ("sha256",)) -> Path:
-    """Make `name` (or a picture of that file name) known as `data` at `sources`; returns the path it will have."""
+def known(
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    data: bytes,
+    *sources: str,
+    hashes: tuple = ("sha256",),
+) -> Path:
+    """Make `name` (or a picture of that file name) known as `data` at `sources`; returns the path
+    it will have.
+    """
     table = catalog.WEIGHTS if name in catalog.WEIGHTS else catalog.IMAGES
     file = catalog.WEIGHTS[name].file if name in catalog.WEIGHTS else name
-    checksums = tuple(f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}" for algorithm in hashes)
+    checksums = tuple(
+        f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}" for algorithm in hashes
+    )
     urls = tuple(f"{source}/{file}" for source in sources)
     monkeypatch.setitem(table, name, Asset(file, urls, checksums, len(data), "none"))
-    return assets.weights_path(name) if name in catalog.WEIGHTS else files.cache_dir() / "images" / name
+    return (
+        assets.weights_path(name)
+        if name in catalog.WEIGHTS
+        else files.cache_dir() / "images" / name
+    )
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -129,7 +148,9 @@ def test_a_wrong_checksum_is_refused_and_leaves_nothing(server, monkeypatch, mat
 
 
 @pytest.mark.parametrize(("name", "hashes"), [("vgg19", ("sha256",)), ("vgg16_full", ("md5",))])
-def test_a_transfer_cut_off_is_refused_and_leaves_nothing(server, monkeypatch, tmp_path, cache, name, hashes):
+def test_a_transfer_cut_off_is_refused_and_leaves_nothing(
+    server, monkeypatch, tmp_path, cache, name, hashes
+):
     data = write(tmp_path / "served.mat", vgg(int(name[3:5]))).read_bytes()
     path = known(monkeypatch, name, data, server.url, hashes=hashes)
     server.files[f"/{path.name}"] = data
@@ -176,7 +197,9 @@ def test_a_directory_or_an_address_is_a_mirror_and_comes_first(server, monkeypat
     assert path.read_bytes() == mat and server.asked == []
     path.unlink()
     server.files[f"/models/{path.name}"] = mat
-    assert assets.fetch("vgg19", (f"{tmp_path}/empty", f"{server.url}/models/"), progress=False) == [path]
+    assert assets.fetch(
+        "vgg19", (f"{tmp_path}/empty", f"{server.url}/models/"), progress=False
+    ) == [path]
     assert path.read_bytes() == mat and server.asked == [f"/models/{path.name}"]
 
 
@@ -207,7 +230,9 @@ def test_a_network_of_the_other_depth_is_refused(server, monkeypatch, mat):
 
 
 def test_weights_not_fetched_yet_say_how_to_get_them(cache):
-    with pytest.raises(InputError, match=r"fetch\.py vgg19`.*network=vgg19_q8.*fetch\.py vgg19_q8`") as refusal:
+    with pytest.raises(
+        InputError, match=r"fetch\.py vgg19`.*network=vgg19_q8.*fetch\.py vgg19_q8`"
+    ) as refusal:
         assets.locate_weights("vgg19")
     assert str(cache) in str(refusal.value) and str(refusal.value).isprintable()
     with pytest.raises(InputError, match=r"network=vgg16: .*`python scripts/fetch\.py vgg16`"):
@@ -230,7 +255,9 @@ def test_pictures_are_fetched_then_found(server, monkeypatch, cache):
     pictures = {f"stn-test-{i}.jpg": bytes([i]) * 100 for i in (1, 2)}
     for name, data in pictures.items():
         path = known(monkeypatch, name, data, server.url)
-        with pytest.raises(InputError, match=r"not fetched yet; get it with `python scripts/fetch\.py images`"):
+        with pytest.raises(
+            InputError, match=r"not fetched yet; get it with `python scripts/fetch\.py images`"
+        ):
             assets.locate_image(f"asset:{name}")
         server.files[f"/{name}"] = data
     assert assets.fetch("images", progress=False) == [cache / "images" / name for name in pictures]
@@ -245,7 +272,9 @@ def test_pictures_are_fetched_then_found(server, monkeypatch, cache):
 
 
 def test_an_unknown_picture_is_refused_with_the_known_ones():
-    with pytest.raises(InputError, match=r"asset:mona\.jpg: not a known picture; known are .*tubingen\.jpg"):
+    with pytest.raises(
+        InputError, match=r"asset:mona\.jpg: not a known picture; known are .*tubingen\.jpg"
+    ):
         assets.locate_image("asset:mona.jpg")
 
 
@@ -262,6 +291,14 @@ def test_a_picture_drawn_before_is_not_drawn_again(cache):
 
 def test_the_script_refuses_an_unknown_name_in_the_usual_way():
     child = subprocess.run(
-        [sys.executable, "scripts/fetch.py", "vgg11"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "scripts/fetch.py", "vgg11"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert child.returncode == 2 and "invalid choice: 'vgg11'" in child.stderr and "Traceback" not in child.stderr
+    assert (
+        child.returncode == 2
+        and "invalid choice: 'vgg11'" in child.stderr
+        and "Traceback" not in child.stderr
+    )

@@ -1,4 +1,6 @@
-"""A cell's directory is called by what varies; old numbers count; what is missing or there twice is known."""
+"""A cell's directory is called by what varies; old numbers count; what is missing or there twice is
+known.
+"""
 
 import json
 import re
@@ -8,15 +10,21 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from stn import cells, config, errors, runs
+from stn import config, errors, runs
+from stn.sweeps import cells
 
 SUBDIR = "${stn.cell:${hydra.overrides.task},${hydra.job.config.override_dirname.exclude_keys}}"
 
 
 def of_hydra(*given: str, subdir: str = SUBDIR, **sweeper: Any) -> Any:
     """Hydra's section of a multirun's configuration, as far as it counts here."""
-    sweeper = {"_target_": "hydra._internal.core_plugins.basic_sweeper.BasicSweeper", "params": None} | sweeper
-    return OmegaConf.create({"sweeper": sweeper, "sweep": {"subdir": subdir}, "overrides": {"task": list(given)}})
+    sweeper = {
+        "_target_": "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
+        "params": None,
+    } | sweeper
+    return OmegaConf.create(
+        {"sweeper": sweeper, "sweep": {"subdir": subdir}, "overrides": {"task": list(given)}}
+    )
 
 
 def test_a_cell_is_called_by_what_varies_in_order_of_the_keys() -> None:
@@ -26,7 +34,12 @@ def test_a_cell_is_called_by_what_varies_in_order_of_the_keys() -> None:
     assert list(planned) == [
         f"seed={seed},style={style}" for style in ("starry_night", "the_scream") for seed in (0, 1)
     ]
-    assert planned["seed=1,style=the_scream"] == ["style=the_scream", "seed=1", "image.size_px=32", "+init=noise"]
+    assert planned["seed=1,style=the_scream"] == [
+        "style=the_scream",
+        "seed=1",
+        "image.size_px=32",
+        "+init=noise",
+    ]
     assert list(cells.planned(of_hydra("seed=3"))) == ["seed=3"]  # nothing varies: by all of it
     assert list(cells.planned(of_hydra("a=1", params={"seed": "1,2"}))) == ["seed=1", "seed=2"]
 
@@ -44,14 +57,23 @@ def test_a_cell_is_called_by_what_varies_in_order_of_the_keys() -> None:
         ("x" * 300, "x" * 40 + "-"),
     ],
 )
-def test_values_that_a_file_system_or_wandb_would_not_take_are_shortened(value: str, begins: str) -> None:
+def test_values_that_a_file_system_or_wandb_would_not_take_are_shortened(
+    value: str, begins: str
+) -> None:
     name = cells.name([f"content.path={value}"])
     assert re.fullmatch(rf"content\.path={re.escape(begins)}[0-9a-f]{{6}}", name)
-    assert name != cells.name([f"content.path=other/{value}"]) != cells.name([f"content.path=another/{value}"])
+    assert (
+        name
+        != cells.name([f"content.path=other/{value}"])
+        != cells.name([f"content.path=another/{value}"])
+    )
 
 
 def test_a_name_is_never_too_long_and_never_another_cells() -> None:
-    names = {cells.name([*(f"objective.key{i}={i}" for i in range(30)), f"seed={seed}"]) for seed in range(50)}
+    names = {
+        cells.name([*(f"objective.key{i}={i}" for i in range(30)), f"seed={seed}"])
+        for seed in range(50)
+    }
     assert len(names) == 50 and all(len(name.encode()) <= 120 for name in names)
 
 
@@ -68,12 +90,16 @@ def test_other_sweepers_and_directories_of_the_users_own_are_left_alone() -> Non
 def make(run_dir: Path, *overrides: str) -> Path:
     run_dir.mkdir(parents=True)
     settings = config.to_dict(config.compose(*overrides))
-    (run_dir / "provenance.json").write_text(json.dumps({"config": settings, "inputs_sha256": {"content": "1"}}))
+    (run_dir / "provenance.json").write_text(
+        json.dumps({"config": settings, "inputs_sha256": {"content": "1"}})
+    )
     return run_dir
 
 
 def test_cells_are_found_by_name_and_under_other_names_by_their_settings(tmp_path: Path) -> None:
-    (tmp_path / "multirun.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create({"hydra": of_hydra("seed=0,1,2,3")})))
+    (tmp_path / "multirun.yaml").write_text(
+        OmegaConf.to_yaml(OmegaConf.create({"hydra": of_hydra("seed=0,1,2,3")}))
+    )
     make(tmp_path / "seed=0", "seed=0")
     make(tmp_path / "1", "seed=1")  # as directories were called once
     (tmp_path / "seed=2").mkdir()
@@ -85,7 +111,9 @@ def test_cells_are_found_by_name_and_under_other_names_by_their_settings(tmp_pat
     }
     assert cells.missing(tmp_path) == {"seed=3": ["seed=3"]}
     for seed, name in ((0, "seed=0"), (1, "1"), (3, "seed=3")):
-        settings = config.to_dict(config.compose(f"seed={seed}", "tracking=off"))  # which changes no pixel
+        settings = config.to_dict(
+            config.compose(f"seed={seed}", "tracking=off")
+        )  # which changes no pixel
         assert cells.place(tmp_path / f"seed={seed}", tmp_path, settings) == tmp_path / name
 
 
@@ -101,7 +129,9 @@ def test_of_a_numbered_sweep_it_is_known_what_is_missing(tmp_path: Path) -> None
 
 def test_what_is_there_twice_is_known(tmp_path: Path) -> None:
     paths = [make(tmp_path / name, f"seed={seed}") for name, seed in (("0", 0), ("1", 1))]
-    paths.append(make(tmp_path / "seed=1", "seed=1", "network.convolution=winograd"))  # which was auto's name
+    paths.append(
+        make(tmp_path / "seed=1", "seed=1", "network.convolution=winograd")
+    )  # which was auto's name
     (tmp_path / "damaged").mkdir()
     several = [runs.Run(path) for path in (*paths, tmp_path / "damaged", tmp_path / "damaged")]
     assert cells.twice(several) == {paths[2]: paths[1]}

@@ -1,4 +1,6 @@
-"""Color against the numbers of an independent float64 script, of the programs' own matrices, and closed forms."""
+"""Color against the numbers of an independent float64 script, of the programs' own matrices, and
+closed forms.
+"""
 
 import warnings
 
@@ -7,8 +9,8 @@ import pytest
 import scipy.stats
 import skimage.color
 
-from stn import color
 from stn.errors import InputError
+from stn.images import color
 
 
 def wave(function, base: float, size: float, pitch: float, h: int, w: int) -> np.ndarray:
@@ -31,7 +33,17 @@ def moments(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 MAPS = {
-    "chol": [1.2808985816, 0, 0, 0.2860237229, 1.4068333497, 0, 0.1979138988, 0.3589980517, 1.3663421785],
+    "chol": [
+        1.2808985816,
+        0,
+        0,
+        0.2860237229,
+        1.4068333497,
+        0,
+        0.1979138988,
+        0.3589980517,
+        1.3663421785,
+    ],
     "pca": [
         *(1.3114738489, 0.1580411507, 0.0836831877, 0.1631232657, 1.4247068192),
         *(0.1705858158, 0.0890696984, 0.172400267, 1.3602956812),
@@ -92,7 +104,9 @@ def test_match_is_clipped_after():
 
 
 @pytest.mark.parametrize("mode", EXACT)
-@pytest.mark.parametrize("source, target", [(GRAY, C), (S, GRAY), (FLAT, C), (S, FLAT), (FLAT, FLAT)])
+@pytest.mark.parametrize(
+    "source, target", [(GRAY, C), (S, GRAY), (FLAT, C), (S, FLAT), (FLAT, FLAT)]
+)
 def test_gray_and_constant_pictures_are_matched_through_eps(mode, source, target):
     matched = color.match(source, target, mode, clip=False)
     np.testing.assert_allclose(moments(matched)[0], moments(target)[0], atol=1e-9)
@@ -119,12 +133,16 @@ def test_luma_of_equation_10_and_of_the_authors_code():
         np.testing.assert_array_equal(matched[..., 0], matched[..., 2])
     np.testing.assert_allclose(both[0, :3, 0], [0.63940341, 0.5719053565, 0.5067523666], atol=1e-9)
     assert both[..., 0].sum() == pytest.approx(24.171106135500175, rel=1e-12)
-    np.testing.assert_allclose(mean_only[0, :3, 0], [0.5903552326, 0.5472291476, 0.5056013787], atol=1e-9)
+    np.testing.assert_allclose(
+        mean_only[0, :3, 0], [0.5903552326, 0.5472291476, 0.5056013787], atol=1e-9
+    )
     np.testing.assert_array_equal(color.match_luma(S, C, "none")[..., 2], color.luma(S))
 
 
 def test_a_painting_of_one_luma_gets_the_mean():
-    np.testing.assert_allclose(color.match_luma(FLAT, C, "mean_std"), color.luma(C).mean(), atol=1e-6)
+    np.testing.assert_allclose(
+        color.match_luma(FLAT, C, "mean_std"), color.luma(C).mean(), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +170,9 @@ PYSTICHE = (  # pystiche/papers, replication/gatys_et_al_2017
 AUTHORS = (color.TO_YUV, color.FROM_YUV, (10.4458, 130.2883, 70.7398))
 
 
-@pytest.mark.parametrize("forward, back, expected, apart", [(*JOHNSON, 0.002), (*PYSTICHE, 0.04), (*AUTHORS, 0.35)])
+@pytest.mark.parametrize(
+    "forward, back, expected, apart", [(*JOHNSON, 0.002), (*PYSTICHE, 0.04), (*AUTHORS, 0.35)]
+)
 def test_programs_matrices_come_to_the_closed_form_of_the_swap(forward, back, expected, apart):
     yuv = np.array(forward) @ CONTENT[0, 0]
     yuv[0] = np.array(forward[0]) @ RESULT[0, 0]
@@ -161,7 +181,9 @@ def test_programs_matrices_come_to_the_closed_form_of_the_swap(forward, back, ex
     np.testing.assert_allclose(color.swap(RESULT, CONTENT)[0, 0], swapped, atol=apart)
 
 
-@pytest.mark.parametrize("to_space", [skimage.color.rgb2yuv, skimage.color.rgb2yiq, skimage.color.rgb2ycbcr])
+@pytest.mark.parametrize(
+    "to_space", [skimage.color.rgb2yuv, skimage.color.rgb2yiq, skimage.color.rgb2ycbcr]
+)
 def test_the_closed_form_keeps_chroma_and_luminance_in_every_linear_space(to_space):
     result = 255 - S[:5, :7]
     swapped = to_space(color.swap(result, C) / 255)
@@ -174,7 +196,9 @@ def test_swap_of_gray_black_and_equal_pictures(space):
     np.testing.assert_allclose(color.swap(C, C, space), C, atol=0.01)
     gray = color.gray(C)
     swapped = color.swap(255 - C, gray, space)
-    np.testing.assert_allclose(swapped, swapped.mean(axis=-1, keepdims=True) + 0 * swapped, atol=0.05)
+    np.testing.assert_allclose(
+        swapped, swapped.mean(axis=-1, keepdims=True) + 0 * swapped, atol=0.05
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for result in (np.zeros_like(C), np.full_like(C, 255)):
@@ -185,7 +209,9 @@ def test_chroma_is_restored_around_the_mean_of_the_channels():
     flat = np.full((1, 1, 3), 87.67)  # the luma of RESULT
     np.testing.assert_allclose(color.restore_chroma(flat, CONTENT)[0, 0], AUTHORS[2], atol=6e-5)
     tinted = flat + np.array([30, -20, -10])
-    np.testing.assert_array_equal(color.restore_chroma(tinted, CONTENT), color.restore_chroma(flat, CONTENT))
+    np.testing.assert_array_equal(
+        color.restore_chroma(tinted, CONTENT), color.restore_chroma(flat, CONTENT)
+    )
     assert color.restore_chroma(np.full((1, 1, 3), 250.0), CONTENT).max() == 255
     np.testing.assert_array_equal(CONTENT[0, 0], [60, 180, 120])  # what is given stays as it is
 
@@ -193,7 +219,9 @@ def test_chroma_is_restored_around_the_mean_of_the_channels():
 def test_histogram_golden():
     k = np.arange(48.0).reshape(6, 8, 1)
     matched = color.match_histogram(np.sin(0.37 * k), np.cos(0.21 * k))
-    np.testing.assert_allclose(matched.ravel()[:3], [-0.139979855329, 0.28001272295, 0.640006361475], atol=1e-12)
+    np.testing.assert_allclose(
+        matched.ravel()[:3], [-0.139979855329, 0.28001272295, 0.640006361475], atol=1e-12
+    )
     assert matched.sum() == pytest.approx(-0.6991394337771777, rel=1e-12)
 
 
@@ -210,7 +238,9 @@ def test_histograms_of_channels_are_matched_apart_and_order_is_kept():
     matched = color.match_histogram(S, C)
     for c in range(3):
         step = np.ptp(C[..., c]) / color.BINS
-        np.testing.assert_allclose(np.quantile(matched[..., c], [0, 1]), np.quantile(C[..., c], [0, 1]), atol=10 * step)
+        np.testing.assert_allclose(
+            np.quantile(matched[..., c], [0, 1]), np.quantile(C[..., c], [0, 1]), atol=10 * step
+        )
         order = np.argsort(S[..., c], axis=None)
         assert (np.diff(matched[..., c].ravel()[order]) >= 0).all()
     np.testing.assert_allclose(color.match_histogram(S, FLAT), FLAT[0, 0, 0], atol=0.5)

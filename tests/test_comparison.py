@@ -1,4 +1,6 @@
-"""Two runs side by side: what is named as different, and what the picture of the difference shows."""
+"""Two runs side by side: what is named as different, and what the picture of the difference
+shows.
+"""
 
 import json
 import runpy
@@ -9,16 +11,28 @@ import numpy as np
 import pytest
 from made_runs import CHROMIUM, drawn, make_run, page_of
 
-from stn import comparison, config, images, report, runs
+from stn import config, images, runs
+from stn.report import document
+from stn.study import comparison
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[runs.Run, runs.Run]:
-    """Two runs that differ in pooling, an input, a version and a result; 8 in red at one pixel in four."""
+    """Two runs that differ in pooling, an input, a version and a result; 8 in red at one pixel in
+    four.
+    """
     for name, pooling, offset in (("a", "avg", 0), ("b", "max", 8)):
-        make_run(tmp_path / name, 10.0 + offset, f"network.pooling={pooling}", "tracking.project=of-" + name)
+        make_run(
+            tmp_path / name,
+            10.0 + offset,
+            f"network.pooling={pooling}",
+            "tracking.project=of-" + name,
+        )
         provenance = json.loads((tmp_path / name / "provenance.json").read_text())
-        provenance |= {"inputs_sha256": {"style": "s", "content": name}, "versions": {"numpy": "2", "scipy": name}}
+        provenance |= {
+            "inputs_sha256": {"style": "s", "content": name},
+            "versions": {"numpy": "2", "scipy": name},
+        }
         (tmp_path / name / "provenance.json").write_text(json.dumps(provenance | {"commit": "c"}))
         rgb = np.full((20, 30, 3), 100.0)
         rgb[::2, ::2, 0] += offset
@@ -35,7 +49,9 @@ def test_what_differs_is_named_and_nothing_else(pair) -> None:
         ("name or display", "tracking.project", "of-a", "of-b"),
     ]
     assert {kind for kind, *_ in rows[4:]} == {"result"}
-    assert ("result", "loss/total", 10.0, 18.0) in rows and "seconds" not in {key for _, key, *_ in rows}
+    assert ("result", "loss/total", 10.0, 18.0) in rows and "seconds" not in {
+        key for _, key, *_ in rows
+    }
     assert comparison.rows(pair[0], pair[0]) == []
 
 
@@ -49,9 +65,13 @@ def test_two_files_of_one_name_are_shown_with_their_folders(tmp_path: Path) -> N
 def test_the_difference_is_absolute_and_made_bright(pair) -> None:
     rgb, note = comparison.difference(*pair)
     assert rgb is not None
-    np.testing.assert_array_equal(np.unique(rgb[..., 0]), [0, 16 * 8])  # 16: the largest power of two up to 255 / 8
+    np.testing.assert_array_equal(
+        np.unique(rgb[..., 0]), [0, 16 * 8]
+    )  # 16: the largest power of two up to 255 / 8
     assert not rgb[..., 1:].any() and not rgb[1::2].any()
-    assert "0.667 of 255 on average and 8 at most" in note and "16 times as bright" in note  # 8 / 4 / 3
+    assert (
+        "0.667 of 255 on average and 8 at most" in note and "16 times as bright" in note
+    )  # 8 / 4 / 3
     np.testing.assert_array_equal(rgb, comparison.difference(*pair[::-1])[0])
 
 
@@ -68,7 +88,9 @@ def test_where_there_is_no_difference_it_says_why(pair) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
-def test_a_browser_shows_both_pictures_their_difference_and_both_curves(pair, monkeypatch, tmp_path: Path) -> None:
+def test_a_browser_shows_both_pictures_their_difference_and_both_curves(
+    pair, monkeypatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     script = config.CONFIG_DIR.parent / "scripts" / "report.py"
     monkeypatch.setattr(sys, "argv", [str(script), "a", "b"])
@@ -78,7 +100,11 @@ def test_a_browser_shows_both_pictures_their_difference_and_both_curves(pair, mo
     assert grid.count("<img") == 3 and "their difference" in grid
     assert "16 times as bright" in dom
     changes = dom.split('<table id="changes">')[1].split("</table>")[0]
-    assert "<td>network.pooling</td>" in changes and ">avg</td>" in changes and ">× 1.80</td>" in changes
+    assert (
+        "<td>network.pooling</td>" in changes
+        and ">avg</td>" in changes
+        and ">× 1.80</td>" in changes
+    )
     curves = dom.split('<svg id="curves"')[1].split("</svg>")[0]
     assert curves.count('<path d="M') == 2
     assert '<section id="seeds" hidden' in dom and '<section id="fronts" hidden' in dom
@@ -88,7 +114,7 @@ def test_a_pair_of_which_one_is_damaged_is_shown_as_far_as_it_goes(pair, tmp_pat
     first, second = pair
     for name in ("provenance.json", "summary.json", "metrics.csv", "image.png"):
         (second.path / name).write_text("{")
-    report.write_comparison(runs.Run(first.path), runs.Run(second.path), tmp_path / "page.html")
+    document.write_comparison(runs.Run(first.path), runs.Run(second.path), tmp_path / "page.html")
     page = page_of(tmp_path / "page.html")
     assert page["comparison"]["picture"] is None and [run["state"] for run in page["runs"]] == [
         "finished",

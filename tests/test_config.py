@@ -1,4 +1,6 @@
-"""Every option on disk composes, overrides win, and a wrong value ends in one line that says what is allowed."""
+"""Every option on disk composes, overrides win, and a wrong value ends in one line that says what
+is allowed.
+"""
 
 import json
 import math
@@ -13,12 +15,17 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from stn import config, errors
+from stn import command_line, config, errors
+from stn.config.rules import LayerWeight
 from stn.errors import InputError
-from stn.layer_weights import LayerWeight
 
-# hydra/ holds launchers' settings, which the typed schema does not know; wandb_sweep.yaml is read by W&B's agent.
-FILES = sorted(p for p in config.CONFIG_DIR.rglob("*.yaml") if "hydra" not in p.parts and p.stem != "wandb_sweep")
+# hydra/ holds launchers' settings, which the typed schema does not know; wandb_sweep.yaml is read
+# by W&B's agent.
+FILES = sorted(
+    p
+    for p in config.CONFIG_DIR.rglob("*.yaml")
+    if "hydra" not in p.parts and p.stem != "wandb_sweep"
+)
 PRESETS = [path.stem for path in FILES if path.parent.name == "preset"]
 
 
@@ -39,13 +46,15 @@ def flat(settings: config.Config) -> dict[str, Any]:
 
 
 @pytest.fixture
-def complaint(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def complaint(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
     """`complaint(*overrides)`: the one line that a script prints about them, exiting with 2."""
 
     def call(*overrides: str) -> str:
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
         with pytest.raises(SystemExit) as end:
-            errors.run_command(lambda: config.compose(*overrides))
+            command_line.run_command(lambda: config.compose(*overrides))
         out, err = capsys.readouterr()
         assert (end.value.code, out, err.count("\n")) == (2, "", 1)
         assert err.startswith("error: ")
@@ -55,10 +64,13 @@ def complaint(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("path", FILES, ids=choice)
-def test_the_command_that_a_file_opens_with_composes_and_the_values_of_the_file_arrive(path: Path) -> None:
+def test_the_command_that_a_file_opens_with_composes_and_the_values_of_the_file_arrive(
+    path: Path,
+) -> None:
     text = path.read_text()
     commands = [
-        line.split() for line in re.findall(r"python scripts/stylize\.py (.*)", "\n".join(text.split("\n")[:3]))
+        line.split()
+        for line in re.findall(r"python scripts/stylize\.py (.*)", "\n".join(text.split("\n")[:3]))
     ]
     assert any(choice(path) in command for command in commands) or path.name == "config.yaml"
     found = flat(config.compose(*commands[0]))
@@ -84,10 +96,11 @@ def owned(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_group_named_beside_a_preset_wins_and_leaves_the_rest_to_it(preset: str) -> None:
-    """Every preset with every choice of every group, one choice of each group at a time; every third in either order.
+    """Every preset with every choice of every group, one choice of each group at a time; every
+    third in either order.
 
-    Of the pictures, which are a path each, a preset has as many as that takes, and each has presets.
-    """
+    Of the pictures, which are a path each, a preset has as many as that takes, and each has
+    presets."""
     alone = flat(config.compose(f"preset={preset}"))
     groups: dict[str, list[Path]] = {}
     for path in FILES:
@@ -111,14 +124,27 @@ def test_a_group_named_beside_a_preset_wins_and_leaves_the_rest_to_it(preset: st
 
 def test_a_group_lists_the_same_keys_in_every_file() -> None:
     """Else a choice would leave something of the preset's in a group that it owns."""
-    for group in ("network", "objective", "layers", "content", "style", "optimizer", "pyramid", "tracking"):
+    for group in (
+        "network",
+        "objective",
+        "layers",
+        "content",
+        "style",
+        "optimizer",
+        "pyramid",
+        "tracking",
+    ):
         keys = [set(owned(path)) for path in FILES if path.parent.name == group]
         assert all(each == keys[0] for each in keys), group
     assert "optimizer.max_evaluations" not in owned(config.CONFIG_DIR / "optimizer" / "adam.yaml")
 
 
-@pytest.mark.parametrize("typed", [(), ("tracking=off",), ("tracking=offline",), ("tracking=online",)])
-def test_wandbs_own_variable_names_the_project_unless_the_key_does(typed, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "typed", [(), ("tracking=off",), ("tracking=offline",), ("tracking=online",)]
+)
+def test_wandbs_own_variable_names_the_project_unless_the_key_does(
+    typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert config.compose(*typed).tracking.project == "stn"
     monkeypatch.setenv("WANDB_PROJECT", "mine")
     assert config.compose(*typed).tracking.project == "mine"
@@ -132,18 +158,45 @@ def test_noise_is_the_same_by_the_groups_name_and_by_the_keys() -> None:
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
-        ("content.path=photo.jpg style.path=painting.jpg", {"content.path": "photo.jpg", "style.path": "painting.jpg"}),
-        ("preset=gatys2016 network.weights=my.mat", {"name": "gatys2016", "network.weights": "my.mat"}),
+        (
+            "content.path=photo.jpg style.path=painting.jpg",
+            {"content.path": "photo.jpg", "style.path": "painting.jpg"},
+        ),
+        (
+            "preset=gatys2016 network.weights=my.mat",
+            {"name": "gatys2016", "network.weights": "my.mat"},
+        ),
         ("network.pooling=avg image.size_px=300", {"network.pooling": "avg", "image.size_px": 300}),
-        ("network.pooling=max image.size_px=null", {"network.pooling": "max", "image.size_px": None}),
-        ("network=vgg19 objective=gatys_printed", {"network.name": "vgg19", "objective.gram_divisor": "m"}),
-        ("network=vgg16 objective=johnson", {"network.name": "vgg16", "objective.gram_divisor": "nm"}),
-        ("network=vgg19_q8 init=file init.path=a.png", {"network.name": "vgg19_q8", "init.path": "a.png"}),
-        ("content=coffee init=content", {"content.path": "skimage:coffee.png", "init.name": "content"}),
-        ("style=starry_night init=style", {"style.path": "asset:starry_night_google.jpg", "init.name": "style"}),
+        (
+            "network.pooling=max image.size_px=null",
+            {"network.pooling": "max", "image.size_px": None},
+        ),
+        (
+            "network=vgg19 objective=gatys_printed",
+            {"network.name": "vgg19", "objective.gram_divisor": "m"},
+        ),
+        (
+            "network=vgg16 objective=johnson",
+            {"network.name": "vgg16", "objective.gram_divisor": "nm"},
+        ),
+        (
+            "network=vgg19_q8 init=file init.path=a.png",
+            {"network.name": "vgg19_q8", "init.path": "a.png"},
+        ),
+        (
+            "content=coffee init=content",
+            {"content.path": "skimage:coffee.png", "init.name": "content"},
+        ),
+        (
+            "style=starry_night init=style",
+            {"style.path": "asset:starry_night_google.jpg", "init.name": "style"},
+        ),
         ("optimizer=lbfgs init=noise", {"optimizer.name": "lbfgs", "init.name": "noise"}),
         ("optimizer=adam init=blend", {"optimizer.name": "adam", "init.name": "blend"}),
-        ("optimizer.max_evaluations=7 tracking=offline", {"optimizer.max_evaluations": 7, "tracking.mode": "offline"}),
+        (
+            "optimizer.max_evaluations=7 tracking=offline",
+            {"optimizer.max_evaluations": 7, "tracking.mode": "offline"},
+        ),
         ("tracking=online seed=3", {"tracking.mode": "online", "seed": 3}),
         ("tracking=off output=copy.jpg", {"tracking.mode": "off", "output": "copy.jpg"}),
     ],
@@ -222,22 +275,52 @@ def test_the_order_of_arguments_does_not_matter() -> None:
         ("image.filter=lanczos", ["image.filter=lanczos", "skimage", "area", "pillow_bicubic"]),
         ("network.odd=round", ["network.odd=round", "ceil", "floor"]),
         ("image.pixel_unit=[1,0,1]", ["image.pixel_unit=[1.0, 0.0, 1.0]", "above 0"]),
-        ("objective.content_layers=[relu9_1]", ["objective.content_layers", "relu9_1", "conv5_4", "pool5"]),
-        ("network=vgg16 objective.style_layers=[relu4_4]", ["objective.style_layers", "relu4_4", "vgg16", "conv5_3"]),
-        ("objective.style_layers=[relu1_1,relu1_1]", ["objective.style_layers", "relu1_1", "twice"]),
-        ("objective.style_layers=[{layer:relu1_1,weight:-2}]", ["objective.style_layers", "relu1_1", "-2", "zero"]),
-        ("objective.style_layers=[{layer:relu1_1,weight:nan}]", ["objective.style_layers", "relu1_1", "nan", "zero"]),
-        ("objective.style_layers=[{layer:relu1_1,weight:inf}]", ["objective.style_layers", "relu1_1", "inf", "zero"]),
-        ("objective.style_layers=[{layer:relu1_1,weight:a}]", ["objective.style_layers", "relu1_1", "'a'", "number"]),
-        ("objective.style_layers=[{layer:relu1_1}]", ["objective.style_layers", "relu1_1", "{layer: NAME, weight"]),
+        (
+            "objective.content_layers=[relu9_1]",
+            ["objective.content_layers", "relu9_1", "conv5_4", "pool5"],
+        ),
+        (
+            "network=vgg16 objective.style_layers=[relu4_4]",
+            ["objective.style_layers", "relu4_4", "vgg16", "conv5_3"],
+        ),
+        (
+            "objective.style_layers=[relu1_1,relu1_1]",
+            ["objective.style_layers", "relu1_1", "twice"],
+        ),
+        (
+            "objective.style_layers=[{layer:relu1_1,weight:-2}]",
+            ["objective.style_layers", "relu1_1", "-2", "zero"],
+        ),
+        (
+            "objective.style_layers=[{layer:relu1_1,weight:nan}]",
+            ["objective.style_layers", "relu1_1", "nan", "zero"],
+        ),
+        (
+            "objective.style_layers=[{layer:relu1_1,weight:inf}]",
+            ["objective.style_layers", "relu1_1", "inf", "zero"],
+        ),
+        (
+            "objective.style_layers=[{layer:relu1_1,weight:a}]",
+            ["objective.style_layers", "relu1_1", "'a'", "number"],
+        ),
+        (
+            "objective.style_layers=[{layer:relu1_1}]",
+            ["objective.style_layers", "relu1_1", "{layer: NAME, weight"],
+        ),
         ("objective.style_layers=[3]", ["objective.style_layers", "3", "{layer: NAME, weight"]),
-        ("objective.style_layers=relu1_1", ["objective.style_layers=relu1_1", "write a list", "[relu4_2]"]),
+        (
+            "objective.style_layers=relu1_1",
+            ["objective.style_layers=relu1_1", "write a list", "[relu4_2]"],
+        ),
         (
             "objective.content_layers=[] objective.style_layers=[]",
             ["objective.content_layers", "objective.style_layers", "empty"],
         ),
         ("pyramid.levels=[{scale:2,max_evaluations:3}]", ["pyramid.levels.scale=2.0", "below 1"]),
-        ("pyramid.levels=[{scale:.5,max_evaluations:0}]", ["pyramid.levels", "max_evaluations", "0", "at least 1"]),
+        (
+            "pyramid.levels=[{scale:.5,max_evaluations:0}]",
+            ["pyramid.levels", "max_evaluations", "0", "at least 1"],
+        ),
         ("pyramid.levels=[{scale:.5}]", ["pyramid.levels", "max_evaluations", "missing"]),
     ],
     ids=str,
@@ -272,7 +355,9 @@ try:
 except errors.InputError:
     print(*sorted({"tensorflow", "wandb", "matplotlib"} & sys.modules.keys()))
 """
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert result.stdout == "\n"
 
 
@@ -300,9 +385,10 @@ from stn import config
 
 @hydra.main(version_base="1.2", config_path=None)
 def program(own):
-    around = GlobalHydra.instance().hydra, JobRuntime.instance().get("name"), hydra.version.getbase()
+    job = JobRuntime.instance()
+    around = GlobalHydra.instance().hydra, job.get("name"), hydra.version.getbase()
     print(config.compose("seed=3").seed, own.learning)
-    assert around == (GlobalHydra.instance().hydra, JobRuntime.instance().get("name"), hydra.version.getbase())
+    assert around == (GlobalHydra.instance().hydra, job.get("name"), hydra.version.getbase())
     assert HydraConfig.get().job.name == around[1]
 
 program()
@@ -317,11 +403,20 @@ def test_a_program_of_hydras_own_may_compose(tmp_path: Path) -> None:
 
 def test_several_composed_together_are_those_composed_alone() -> None:
     several = [
-        ("objective.style_weight=3", "preset=johnson2016", "optimizer=adam"),  # a key before the groups
+        (
+            "objective.style_weight=3",
+            "preset=johnson2016",
+            "optimizer=adam",
+        ),  # a key before the groups
         ("preset=johnson2016", "optimizer=adam", "objective.style_layers=[relu1_1]", "seed=4"),
         ("preset=johnson2016", "optimizer=adam"),
     ]
     assert config.compose_each(several) == [config.compose(*overrides) for overrides in several]
-    for wrong in ("objective.wieght=1", "objective.style_weight=-1", "optimizer.history=many", "seed.=="):
+    for wrong in (
+        "objective.wieght=1",
+        "objective.style_weight=-1",
+        "optimizer.history=many",
+        "seed.==",
+    ):
         with pytest.raises(errors.InputError):
             config.compose_each([(wrong,)])

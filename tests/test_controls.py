@@ -1,4 +1,6 @@
-"""Several styles, scale, color, guides, borders and loss variants: what each adds to a run, against float64 oracles."""
+"""Several styles, scale, color, guides, borders and loss variants: what each adds to a run, against
+float64 oracles.
+"""
 
 import contextlib
 import json
@@ -14,36 +16,32 @@ import pytest
 from conftest import at_evaluation
 from omegaconf import OmegaConf
 
-from stn import (
-    color,
-    config,
-    errors,
-    graph,
-    guides,
-    images,
-    initialize,
-    losses,
-    objective,
-    optimize,
-    overrides,
-    pictures,
-    resizing,
-    runs,
-    schema,
-    transfer,
-    vgg,
-)
-from stn.backend import tf
+from stn import config, errors, images, optimize, runs, transfer
+from stn.assets import pictures
+from stn.config import compose, overrides
+from stn.images import color, masks, resizing
+from stn.layers import VGG19
+from stn.loss import losses
+from stn.network import space, vgg
+from stn.network.backend import tf
+from stn.objective import graph, objective
+from stn.transfer import initialize
 
 LAYERS = ("relu1_1", "relu2_1")
 # The oracle's form of a style loss: Σ(G/M − A/M)² / (4N²).
-FORM = ("objective.gram_divisor=m", "objective.style_reduction=sum_over_4n2", "network.convolution=direct")
+FORM = (
+    "objective.gram_divisor=m",
+    "objective.style_reduction=sum_over_4n2",
+    "network.convolution=direct",
+)
 UP, DOWN = "polygon:0 0 1 0 1 .5 0 .5", "polygon:0 .5 1 .5 1 1 0 1"
 
 
 @pytest.fixture(scope="module")
 def files(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A second painting, and masks: `left` soft, on the result; `low` hard, on a painting; a cut-out photograph."""
+    """A second painting, and masks: `left` soft, on the result; `low` hard, on a painting; a
+    cut-out photograph.
+    """
     folder = tmp_path_factory.mktemp("controls")
     y, x = np.mgrid[:50, :39]
     rings = 127 + 120 * np.sin(np.hypot(x - 20, y - 31) / 2)
@@ -54,7 +52,8 @@ def files(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         "black": np.zeros((9, 9, 3)),
     }
     paths = {
-        name: str(images.write(folder / f"{name}.png", rgb) or folder / f"{name}.png") for name, rgb in drawn.items()
+        name: str(images.write(folder / f"{name}.png", rgb) or folder / f"{name}.png")
+        for name, rgb in drawn.items()
     }
     photograph = images.read(inputs["content"])
     hole = 255.0 * (np.hypot(*np.mgrid[-20:21, -23:24]) < 15)
@@ -62,29 +61,36 @@ def files(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     return paths | {"cut": str(folder / "cut.png")}
 
 
-def features(rgb: np.ndarray, network: Any, settings: config.Config, painting: bool = False) -> dict[str, np.ndarray]:
-    image = images.to_network(rgb, network.mean_pixel)
+def features(
+    rgb: np.ndarray, network: Any, settings: config.Config, painting: bool = False
+) -> dict[str, np.ndarray]:
+    image = space.to_network(rgb, network.mean_pixel)
     chosen = settings.network
     border = "replicate" if painting and chosen.border == "wrap" else chosen.border
-    found = vgg.features(image, network.kernels, LAYERS, chosen.pooling, odd=chosen.odd, border=border)
+    found = vgg.features(
+        image, network.kernels, LAYERS, chosen.pooling, odd=chosen.odd, border=border
+    )
     return {layer: F.numpy()[0].astype(np.float64) for layer, F in found.items()}
 
 
 def check(settings: config.Config, expected: Any) -> objective.Terms:
-    """The style losses and their gradient at a picture that is none of the run's, against `expected`.
+    """The style losses and their gradient at a picture that is none of the run's, against
+    `expected`.
 
-    `expected(X, styles, layer, sized)` gives a layer's loss and its gradient with respect to the features X.
-    """
+    `expected(X, styles, layer, sized)` gives a layer's loss and its gradient with respect to the
+    features X."""
     network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
     loss = objective.build(settings, network, sized)
     y, x, c = np.mgrid[: sized.shape[0], : sized.shape[1], :3]
     rgb = 128 + 90 * np.sin(x / 5 + y / 7 * (c + 1))
-    image = images.to_network(rgb, network.mean_pixel)
+    image = space.to_network(rgb, network.mean_pixel)
     X, styles = (
         features(rgb, network, settings),
         [features(s.rgb, network, settings, painting=True) for s in sized.styles],
     )
-    wanted = {layer: expected(X[layer], [S[layer] for S in styles], layer, sized) for layer in LAYERS}
+    wanted = {
+        layer: expected(X[layer], [S[layer] for S in styles], layer, sized) for layer in LAYERS
+    }
     terms, gradient = loss.value_and_grad(image)
     plain = objective.build(no_style(settings), network, sized).value_and_grad(image)[1]
     weights = {each.layer: each.weight for each in settings.objective.style_layers}
@@ -94,9 +100,13 @@ def check(settings: config.Config, expected: Any) -> objective.Terms:
         watched = tf.constant(image)
         tape.watch(watched)
         chosen = settings.network
-        F = vgg.features(watched, network.kernels, LAYERS, chosen.pooling, odd=chosen.odd, border=chosen.border)
+        F = vgg.features(
+            watched, network.kernels, LAYERS, chosen.pooling, odd=chosen.odd, border=chosen.border
+        )
     slopes = [
-        tf.constant(settings.objective.style_weight * weights[layer] * wanted[layer][1][None], tf.float32)
+        tf.constant(
+            settings.objective.style_weight * weights[layer] * wanted[layer][1][None], tf.float32
+        )
         for layer in LAYERS
     ]
     own = tape.gradient([F[layer] for layer in LAYERS], watched, slopes).numpy()
@@ -106,7 +116,7 @@ def check(settings: config.Config, expected: Any) -> objective.Terms:
 
 
 def no_style(settings: config.Config) -> config.Config:
-    copied = config.parse(config.OmegaConf.structured(settings))
+    copied = config.parse(compose.OmegaConf.structured(settings))
     copied.objective.style_layers = []
     return copied
 
@@ -134,13 +144,18 @@ def test_a_loss_variant_is_its_formula(composed, override):
 
 def test_the_polynomial_kernel_is_a_gram_matrix_with_a_constant_channel(composed):
     settings = composed(
-        *FORM, "objective.style_statistic=polynomial", "objective.style_reduction=sum", "image.size_px=20"
+        *FORM,
+        "objective.style_statistic=polynomial",
+        "objective.style_reduction=sum",
+        "image.size_px=20",
     )
     check(settings, lambda X, S, *_: oracle.polynomial_mmd(X, S[0]))
 
 
 def test_a_painting_under_two_masks_passes_the_network_once(composed, inputs, files, monkeypatch):
-    """Also where it is asked for the statistics of the whole picture; another painting has a pass of its own."""
+    """Also where it is asked for the statistics of the whole picture; another painting has a pass
+    of its own.
+    """
     statistics, passed = graph.statistics, []
 
     def noted(kernels, form, image, asked):
@@ -148,8 +163,13 @@ def test_a_painting_under_two_masks_passes_the_network_once(composed, inputs, fi
         return statistics(kernels, form, image, asked)
 
     monkeypatch.setattr(graph, "statistics", noted)
-    more = [{"path": str(inputs["style"]), "mask": DOWN, "onto": DOWN}, {"path": files["rings"], "onto": DOWN}]
-    settings = composed(f"style.mask='{UP}'", f"style.onto='{UP}'", f"more_styles={overrides.text(more)}")
+    more = [
+        {"path": str(inputs["style"]), "mask": DOWN, "onto": DOWN},
+        {"path": files["rings"], "onto": DOWN},
+    ]
+    settings = composed(
+        f"style.mask='{UP}'", f"style.onto='{UP}'", f"more_styles={overrides.text(more)}"
+    )
     settings.guidance.global_weight = 0.5
     objective.build(settings, transfer.network_of(settings), pictures.read(settings).at(1.0))
     assert passed == [[("gram", False), ("gram", True), ("gram", True)], [("gram", False)]]
@@ -161,7 +181,9 @@ def test_the_gaussian_kernel_compares_drawn_positions(composed):
     def expected(X, S, *_):
         x, p = X.reshape(-1, X.shape[-1]), S[0].reshape(-1, X.shape[-1])
         at, of = drawn(len(x)), drawn(len(p))
-        value, slope = oracle.gaussian_mmd(x[at], p[of], 1 / oracle.mean_squared_distance(p[of], p[of]))
+        value, slope = oracle.gaussian_mmd(
+            x[at], p[of], 1 / oracle.mean_squared_distance(p[of], p[of])
+        )
         gradient = np.zeros_like(x)
         gradient[at] = slope
         return value, gradient.reshape(X.shape)
@@ -169,7 +191,12 @@ def test_the_gaussian_kernel_compares_drawn_positions(composed):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(losses, "SAMPLES", 60)  # the oracle counts pairs in a loop
         check(
-            composed(*FORM, "objective.style_statistic=gaussian", "image.size_px=28", "objective.style_weight=1e6"),
+            composed(
+                *FORM,
+                "objective.style_statistic=gaussian",
+                "image.size_px=28",
+                "objective.style_weight=1e6",
+            ),
             expected,
         )
 
@@ -184,7 +211,7 @@ def test_a_gaussian_kernel_of_given_width_has_the_papers_value():
 def test_a_chain_compares_neighboring_layers(composed):
     settings = composed(*FORM, "objective.style_statistic=chain")
     network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
-    image = images.to_network(255 - sized.content, network.mean_pixel)
+    image = space.to_network(255 - sized.content, network.mean_pixel)
     X, P = (features(rgb, network, settings) for rgb in (255 - sized.content, sized.styles[0].rgb))
     value, of_first, of_second = oracle.chain(*(each[layer] for each in (X, P) for layer in LAYERS))
     terms, gradient = objective.build(settings, network, sized).value_and_grad(image)
@@ -194,7 +221,9 @@ def test_a_chain_compares_neighboring_layers(composed):
     with tf.GradientTape() as tape:
         watched = tf.constant(image)
         tape.watch(watched)
-        F = vgg.features(watched, network.kernels, LAYERS, settings.network.pooling, odd=settings.network.odd)
+        F = vgg.features(
+            watched, network.kernels, LAYERS, settings.network.pooling, odd=settings.network.odd
+        )
     share = settings.objective.style_weight / 2
     slopes = [tf.constant(share * slope[None], tf.float32) for slope in (of_first, of_second)]
     own = tape.gradient([F[layer] for layer in LAYERS], watched, slopes).numpy()
@@ -213,10 +242,14 @@ def test_losses_of_golden_features():
     }
     for (name, shift), value in golden.items():
         G, A = (losses.statistic(F, name, "m", shift) for F in (X, P))
-        assert float(losses.style(G, A, "sum_over_4n2", name=name)) == pytest.approx(value, rel=1e-12)
+        assert float(losses.style(G, A, "sum_over_4n2", name=name)) == pytest.approx(
+            value, rel=1e-12
+        )
     Y, Z = (tf.constant(F[None]) for F in (oracle.Y, oracle.Z))
     G, A = losses.chain(Y, X), losses.chain(Z, P)
-    assert float(losses.style(G, A, "sum_over_4n2", name="chain")) == pytest.approx(0.000587309944264402, rel=1e-12)
+    assert float(losses.style(G, A, "sum_over_4n2", name="chain")) == pytest.approx(
+        0.000587309944264402, rel=1e-12
+    )
 
 
 # Several styles
@@ -227,7 +260,9 @@ def two(files: dict[str, str], **keys: Any) -> str:
     return f"more_styles=[{{{', '.join(f'{key}: {value!r}' for key, value in entry.items())}}}]"
 
 
-def blended_of(X: np.ndarray, styles: list[np.ndarray], which: str, weights=(0.25, 0.75)) -> oracle.Loss:
+def blended_of(
+    X: np.ndarray, styles: list[np.ndarray], which: str, weights=(0.25, 0.75)
+) -> oracle.Loss:
     """Σ w ℓ(G, A_k), or ℓ(G, Σ w A_k), with the gradient that both have."""
     each = [oracle.gram(X, S) for S in styles]
     gradient = sum(w * slope for w, (_, slope) in zip(weights, each, strict=True))
@@ -277,15 +312,18 @@ def test_settings_of_several_styles_can_be_written_and_read(composed, files):
 
 
 def test_each_part_of_the_picture_has_its_own_style(composed, files):
-    settings = composed(*FORM, f"style.onto={UP}", two(files, onto=files["left"], mask=files["low"], weight=2))
+    settings = composed(
+        *FORM, f"style.onto={UP}", two(files, onto=files["left"], mask=files["low"], weight=2)
+    )
 
     def expected(X, S, layer, sized):
         guides_of = [
-            guides.propagate(m, [layer], vgg.VGG19).layers[layer] for m in (sized.styles[0].onto, sized.styles[1].onto)
+            masks.propagate(m, [layer], VGG19).layers[layer]
+            for m in (sized.styles[0].onto, sized.styles[1].onto)
         ]
         of_painting = [
             np.ones(S[0].shape[:2]),
-            guides.propagate(sized.styles[1].mask, [layer], vgg.VGG19).layers[layer],
+            masks.propagate(sized.styles[1].mask, [layer], VGG19).layers[layer],
         ]
         parts = [
             oracle.guided_gram(X, P, [T], [U], [w])
@@ -297,12 +335,14 @@ def test_each_part_of_the_picture_has_its_own_style(composed, files):
 
 
 def test_guided_sums_add_the_mean_features_of_each_part(composed, files):
-    settings = composed(*FORM, f"style.onto={UP}", two(files, onto=DOWN), "guidance=sums", "guidance.sums_weight=40")
+    settings = composed(
+        *FORM, f"style.onto={UP}", two(files, onto=DOWN), "guidance=sums", "guidance.sums_weight=40"
+    )
 
     def expected(X, S, layer, sized):
         value, gradient = blended_of(X, S, "targets", (0.5, 0.5))
         for P, style in zip(S, sized.styles, strict=True):
-            T = guides.propagate(style.onto, [layer], vgg.VGG19).layers[layer]
+            T = masks.propagate(style.onto, [layer], VGG19).layers[layer]
             part, slope = oracle.guided_mean(X, P, [T], [np.ones(P.shape[:2])], [0.5])
             value, gradient = value + 40 * part, gradient + 40 * slope
         return value, gradient
@@ -314,8 +354,11 @@ def test_a_global_channel_adds_the_whole_paintings(composed, files):
     settings = composed(*FORM, f"style.onto={UP}", "guidance.global_weight=0.2")
 
     def expected(X, S, layer, sized):
-        T = guides.propagate(sized.styles[0].onto, [layer], vgg.VGG19).layers[layer]
-        part, whole = oracle.guided_gram(X, S[0], [T], [np.ones(S[0].shape[:2])], [1.0]), oracle.gram(X, S[0])
+        T = masks.propagate(sized.styles[0].onto, [layer], VGG19).layers[layer]
+        part, whole = (
+            oracle.guided_gram(X, S[0], [T], [np.ones(S[0].shape[:2])], [1.0]),
+            oracle.gram(X, S[0]),
+        )
         return part[0] + 0.2 * whole[0], part[1] + 0.2 * whole[1]
 
     check(settings, expected)
@@ -331,12 +374,16 @@ def test_a_mask_of_ones_is_no_mask(composed):
 
 
 def test_stacked_sums_are_grams_and_sums_in_another_ratio():
-    """Gatys et al. 2017 stack the guides as channels; our two terms are theirs in the ratio R / (2N)."""
+    """Gatys et al. 2017 stack the guides as channels; our two terms are theirs in the ratio R /
+    (2N).
+    """
     guides_of, style_guides = [oracle.T1, oracle.T2], [oracle.U1, oracle.U2]
     N = oracle.X.shape[-1]
     sums = oracle.guided_mean(oracle.X, oracle.P, guides_of, style_guides)[0]
     stacked = oracle.stacked_sums(oracle.X, oracle.P, guides_of, style_guides)[0]
-    assert stacked == pytest.approx(oracle.gram(oracle.X, oracle.P)[0] + 2 / (2 * N) * sums, rel=1e-12)
+    assert stacked == pytest.approx(
+        oracle.gram(oracle.X, oracle.P)[0] + 2 / (2 * N) * sums, rel=1e-12
+    )
 
 
 # Whole runs
@@ -372,9 +419,9 @@ def test_color_styles_scale_and_masks_together(run, composed, files, tmp_path, m
     result = run(tmp_path / "run", *overrides)
     first = initialize.noise(28, 32, "normal", 30, 0)[0] + network.mean_pixel
     X = features(first, network, settings)
-    masks = [guides.resize(guides.drawn(path, ""), 28, 32) for path in (UP, DOWN)]
+    masks = [masks.resize(masks.drawn(path, ""), 28, 32) for path in (UP, DOWN)]
     for layer in LAYERS:
-        T = [guides.propagate(mask, [layer], vgg.VGG19).layers[layer] for mask in masks]
+        T = [masks.propagate(mask, [layer], VGG19).layers[layer] for mask in masks]
         styles = [features(rgb, network, settings)[layer] for rgb in paintings]
         whole = [np.ones(S.shape[:2]) for S in styles]
         value = sum(
@@ -400,13 +447,17 @@ def test_only_the_masked_part_is_painted(run, inputs, tmp_path):
 def test_colors_beyond_the_mask_stay(run, inputs, tmp_path):
     result = run(tmp_path / "histogram", f"paint_only={UP}", "color=histogram")
     photograph = resizing.resize(images.read(inputs["content"]), *result.rgb.shape[:2])
-    np.testing.assert_array_equal(images.to_bytes(result.rgb)[14:], images.to_bytes(photograph)[14:])
+    np.testing.assert_array_equal(
+        images.to_bytes(result.rgb)[14:], images.to_bytes(photograph)[14:]
+    )
 
 
 def test_what_is_transparent_stays_transparent(run, files, tmp_path):
-    result = run(tmp_path / "cut", f"content.path={files['cut']}", f"output={tmp_path / 'copy.tif'}")
+    result = run(
+        tmp_path / "cut", f"content.path={files['cut']}", f"output={tmp_path / 'copy.tif'}"
+    )
     rgb, opacity = images.read_with_opacity(result.run_dir / "image.png")
-    expected = guides.resize(images.read_with_opacity(files["cut"])[1], *rgb.shape[:2])
+    expected = masks.resize(images.read_with_opacity(files["cut"])[1], *rgb.shape[:2])
     np.testing.assert_allclose(opacity, expected, atol=0.5 / 255 + 1e-9)
     np.testing.assert_array_equal(rgb, images.to_bytes(result.rgb))
 
@@ -440,14 +491,22 @@ def test_the_optimizer_is_told_that_opposite_sides_meet(run, tmp_path: Path, mon
 
 
 def test_a_wrapped_network_does_not_see_where_a_texture_begins(composed):
-    settings = composed("network.border=wrap", "content.path=null", "objective.content_layers=[]", "init=noise", *FORM)
+    settings = composed(
+        "network.border=wrap",
+        "content.path=null",
+        "objective.content_layers=[]",
+        "init=noise",
+        *FORM,
+    )
     network = transfer.network_of(settings)
     loss = objective.build(settings, network, pictures.read(settings).at(1.0))
     x = np.random.default_rng(0).uniform(-90, 90, (1, 16, 24, 3))
     terms, gradient = loss.value_and_grad(x)
     rolled, slope = loss.value_and_grad(np.roll(x, (4, 10), (1, 2)))
     assert rolled.total == pytest.approx(terms.total, rel=1e-5)
-    np.testing.assert_allclose(slope, np.roll(gradient, (4, 10), (1, 2)), rtol=1e-3, atol=1e-5 * np.abs(slope).max())
+    np.testing.assert_allclose(
+        slope, np.roll(gradient, (4, 10), (1, 2)), rtol=1e-3, atol=1e-5 * np.abs(slope).max()
+    )
 
 
 def test_the_style_is_mixed_of_two_paintings(run, composed, files, tmp_path):
@@ -465,16 +524,29 @@ def test_the_style_is_mixed_of_two_paintings(run, composed, files, tmp_path):
 
 def test_a_mixed_style_is_a_painting_which_does_not_wrap(run, files, tmp_path):
     for border, expected in (("wrap", "replicate"), ("reflect", "reflect")):
-        run(tmp_path / border, f"mix.fine={files['rings']}", "mix.max_evaluations=2", f"network.border={border}")
+        run(
+            tmp_path / border,
+            f"mix.fine={files['rings']}",
+            "mix.max_evaluations=2",
+            f"network.border={border}",
+        )
         inner = runs.Run(tmp_path / border / "style")
         assert inner.settings["network"]["border"] == expected
 
 
 def test_a_mixed_style_has_the_size_that_its_scale_gives(run, files, tmp_path):
     run(tmp_path / "half", f"mix.fine={files['rings']}", "mix.max_evaluations=2", "style.scale=0.7")
-    assert runs.Run(tmp_path / "half" / "style").rgb.shape[:2] == (19, 22)  # 32 px of 37 × 43, times 0.7
+    assert runs.Run(tmp_path / "half" / "style").rgb.shape[:2] == (
+        19,
+        22,
+    )  # 32 px of 37 × 43, times 0.7
     sized = pictures.Pictures(
-        None, (pictures.Style(np.zeros((19, 22, 3)), as_it_is=True),), None, {}, schema.Image(), "own"
+        None,
+        (pictures.Style(np.zeros((19, 22, 3)), as_it_is=True),),
+        None,
+        {},
+        config.Image(),
+        "own",
     )
     assert sized.at(1.0).styles[0].rgb.shape == (19, 22, 3)
     assert runs.below(tmp_path / "half") and len(runs.below(tmp_path / "half")) == 1
@@ -483,14 +555,25 @@ def test_a_mixed_style_has_the_size_that_its_scale_gives(run, files, tmp_path):
 GOING_ON = {
     "mix": ("mix.fine=RINGS", "mix.max_evaluations=3"),
     "guides": (f"style.onto={UP}", "guidance.propagation=inside", "color=luminance"),
-    "styles": ("more_styles=[{path: RINGS, weight: 2, scale: 0.8}]", f"paint_only={UP}", "color=match"),
-    "texture": ("content.path=null", "objective.content_layers=[]", "init=noise", "network.border=wrap"),
+    "styles": (
+        "more_styles=[{path: RINGS, weight: 2, scale: 0.8}]",
+        f"paint_only={UP}",
+        "color=match",
+    ),
+    "texture": (
+        "content.path=null",
+        "objective.content_layers=[]",
+        "init=noise",
+        "network.border=wrap",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", GOING_ON)
 def test_a_run_with_controls_goes_on_to_the_same_bytes(run, files, tmp_path, name):
-    typed = [text.replace("RINGS", files["rings"]) for text in GOING_ON[name]] + ["optimizer=spectral_lbfgs"]
+    typed = [text.replace("RINGS", files["rings"]) for text in GOING_ON[name]] + [
+        "optimizer=spectral_lbfgs"
+    ]
     whole = run(tmp_path / "whole", *typed, "optimizer.max_evaluations=5")
     run(tmp_path / "parts", *typed, "optimizer.max_evaluations=3")
     parts = run(tmp_path / "parts", *typed, "optimizer.max_evaluations=5")
@@ -527,7 +610,10 @@ REFUSED = {
     "color.mode=chol": ["color.mode=chol", "no color="],
     "content.path=null": ["objective.content_layers", "content.path is null"],
     "image.shape=[3]": ["image.shape=[3]", "[height, width]"],
-    "objective.style_statistic=gaussian style.mask=polygon:0 0 1 0 1 1": ["gaussian", "takes no masks"],
+    "objective.style_statistic=gaussian style.mask=polygon:0 0 1 0 1 1": [
+        "gaussian",
+        "takes no masks",
+    ],
     "objective.style_statistic=chain objective.style_layers=[relu2_1]": ["chain", "two or more"],
     "mix.fine=PAINTING mix.layers=[foo]": ["mix.layers", "foo"],
     "mix.fine=PAINTING mix.layers=[]": ["mix.layers=[]"],
@@ -539,7 +625,11 @@ REFUSED = {
 @pytest.mark.parametrize("typed", REFUSED)
 def test_controls_that_cannot_be_are_refused_in_one_line(run, files, inputs, tmp_path, typed):
     given = typed.strip("'")
-    for name, path in {"PAINTING": files["rings"], "BLACK": files["black"], "WEIGHTS": inputs["vgg19"]}.items():
+    for name, path in {
+        "PAINTING": files["rings"],
+        "BLACK": files["black"],
+        "WEIGHTS": inputs["vgg19"],
+    }.items():
         given = given.replace(name, str(path))
     with pytest.raises(errors.InputError) as refusal:
         run(tmp_path / "refused", *re.split(r" (?=[a-z_]+\.)", given))
@@ -550,7 +640,12 @@ def test_controls_that_cannot_be_are_refused_in_one_line(run, files, inputs, tmp
 
 
 def test_an_interrupted_forced_mixing_goes_on_with_the_same_command(run, files, tmp_path):
-    mixing = (f"mix.fine={files['rings']}", "mix.max_evaluations=6", "optimizer=adam", "tracking.checkpoint_seconds=0")
+    mixing = (
+        f"mix.fine={files['rings']}",
+        "mix.max_evaluations=6",
+        "optimizer=adam",
+        "tracking.checkpoint_seconds=0",
+    )
     run(tmp_path / "undisturbed", *mixing)
     for moment in (3, 8):  # of the mixing; of the run itself, which counts anew
         made: list[int] = []
@@ -596,7 +691,9 @@ def test_the_sums_of_the_parts_may_weigh_nothing(composed, files):
     unguided = composed(*FORM, f"more_styles=[{{path: '{files['rings']}'}}]")
     plain = objective.build(unguided, network, pictures.read(unguided).at(1.0))
     x = np.random.default_rng(0).uniform(-90, 90, (1, *pictures.read(settings).shape_at(1.0), 3))
-    assert loss.value_and_grad(x)[0].total == pytest.approx(plain.value_and_grad(x)[0].total, rel=1e-6)
+    assert loss.value_and_grad(x)[0].total == pytest.approx(
+        plain.value_and_grad(x)[0].total, rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("size", ["own", "content", "content_width"])

@@ -1,10 +1,12 @@
-"""Winograd's algorithm against the direct sum in float64, values and gradients, at awkward sizes and block sizes."""
+"""Winograd's algorithm against the direct sum in float64, values and gradients, at awkward sizes
+and block sizes.
+"""
 
 import numpy as np
 import pytest
 
-from stn import convolution
-from stn.backend import tf
+from stn.network import convolution
+from stn.network.backend import tf
 
 RNG = np.random.default_rng(0)
 
@@ -19,15 +21,20 @@ def value_and_gradient(x: np.ndarray, kernel, upstream: np.ndarray, dtype):
 
 @pytest.mark.parametrize("block_bytes", [1, 40_000, 2**24])
 @pytest.mark.parametrize(
-    ("h", "w", "channels", "filters"), [(1, 1, 3, 5), (2, 9, 4, 4), (13, 18, 8, 3), (16, 16, 5, 7), (97, 31, 6, 6)]
+    ("h", "w", "channels", "filters"),
+    [(1, 1, 3, 5), (2, 9, 4, 4), (13, 18, 8, 3), (16, 16, 5, 7), (97, 31, 6, 6)],
 )
-def test_values_and_gradient_are_those_of_the_direct_sum(h, w, channels, filters, block_bytes, monkeypatch):
+def test_values_and_gradient_are_those_of_the_direct_sum(
+    h, w, channels, filters, block_bytes, monkeypatch
+):
     monkeypatch.setattr(convolution, "_BLOCK_BYTES", block_bytes)
     x = RNG.normal(size=(1, h, w, channels))
     kernel = RNG.normal(size=(3, 3, channels, filters)).astype(np.float32)
     upstream = RNG.normal(size=(1, h, w, filters))
     y, dx = value_and_gradient(x, convolution.transform_kernel(kernel), upstream, tf.float32)
-    expected_y, expected_dx = value_and_gradient(x, tf.constant(kernel, tf.float64), upstream, tf.float64)
+    expected_y, expected_dx = value_and_gradient(
+        x, tf.constant(kernel, tf.float64), upstream, tf.float64
+    )
     assert y == pytest.approx(expected_y, abs=2e-5 * expected_y.std() + 1e-5)
     assert dx == pytest.approx(expected_dx, abs=2e-5 * expected_dx.std() + 1e-5)
 
@@ -45,10 +52,18 @@ def test_rounding_at_the_width_of_vgg_is_what_the_docstring_says():
 
 
 def test_a_kernel_at_a_point_is_its_polynomial():
-    """At 0, 1, -1 and infinity of both axes: corner, sums and alternating sums that can be written down."""
+    """At 0, 1, -1 and infinity of both axes: corner, sums and alternating sums that can be written
+    down.
+    """
     kernel = RNG.normal(size=(3, 3, 1, 1)).astype(np.float32)
     U = convolution.transform_kernel(kernel).numpy().reshape(6, 6)
     k = kernel[:, :, 0, 0]
     signs = np.array([1, -1, 1])
-    assert U[0, 0] == pytest.approx(k[0, 0]) and U[5, 5] == pytest.approx(k[2, 2]) and U[0, 5] == pytest.approx(k[0, 2])
-    assert U[1, 1] == pytest.approx(k.sum(), rel=1e-5) and U[2, 1] == pytest.approx((signs @ k).sum(), rel=1e-4)
+    assert (
+        U[0, 0] == pytest.approx(k[0, 0])
+        and U[5, 5] == pytest.approx(k[2, 2])
+        and U[0, 5] == pytest.approx(k[0, 2])
+    )
+    assert U[1, 1] == pytest.approx(k.sum(), rel=1e-5) and U[2, 1] == pytest.approx(
+        (signs @ k).sum(), rel=1e-4
+    )

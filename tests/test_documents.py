@@ -1,4 +1,6 @@
-"""Every command and link in README and docs: cheap commands are run, long ones composed or parsed; and the tutorial."""
+"""Every command and link in README and docs: cheap commands are run, long ones composed or parsed;
+and the tutorial.
+"""
 
 import argparse
 import ast
@@ -19,8 +21,10 @@ from conftest import SMALL
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from stn import assets, catalog, config, experiments, runs
-from stn.overrides import quoted
+from stn import assets, config, runs
+from stn.assets import catalog
+from stn.config.overrides import quoted
+from stn.experiment import frame
 
 ROOT = config.CONFIG_DIR.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -36,9 +40,16 @@ def blocks(page: Path, language: str) -> list[str]:
 
 def commands(page: Path) -> list[str]:
     """The lines of a page's shell blocks, and the commands that its sentences name."""
-    lines = [line for body in blocks(page, "sh") for line in body.replace("\\\n", " ").splitlines() if line.strip()]
+    lines = [
+        line
+        for body in blocks(page, "sh")
+        for line in body.replace("\\\n", " ").splitlines()
+        if line.strip()
+    ]
     # In a sentence a command may break at the end of a line.
-    return lines + [" ".join(found.split()) for found in INLINE.findall(FENCED.sub("", page.read_text()))]
+    return lines + [
+        " ".join(found.split()) for found in INLINE.findall(FENCED.sub("", page.read_text()))
+    ]
 
 
 def words_of(command: str) -> list[str]:
@@ -63,7 +74,9 @@ def test_commands_stand_where_this_file_finds_them(page: Path) -> None:
 
 
 def parsed(words: list[str]) -> tuple[list[Override], list[str]]:
-    """What Hydra reads in the words that are overrides, and those words that are the configuration's own."""
+    """What Hydra reads in the words that are overrides, and those words that are the
+    configuration's own.
+    """
     given = [word for word in words if not word.startswith("-")]
     overrides = OverridesParser.create().parse_overrides(quoted(given))
     own = [override for override in overrides if not override.key_or_group.startswith("hydra")]
@@ -71,12 +84,16 @@ def parsed(words: list[str]) -> tuple[list[Override], list[str]]:
 
 
 def check_hydras(overrides: list[Override]) -> None:
-    """Overrides of Hydra itself name launchers and keys that are there; most launchers are not installed."""
+    """Overrides of Hydra itself name launchers and keys that are there; most launchers are not
+    installed.
+    """
     for override in overrides:
         if override.key_or_group == "hydra/launcher":
             assert (config.CONFIG_DIR / "hydra" / "launcher" / f"{override.value()}.yaml").is_file()
         elif override.key_or_group.startswith("hydra"):
-            assert override.key_or_group.startswith(("hydra.run.dir", "hydra.sweep.dir", "hydra.launcher."))
+            assert override.key_or_group.startswith(
+                ("hydra.run.dir", "hydra.sweep.dir", "hydra.launcher.")
+            )
 
 
 def check_stylize(words: list[str]) -> None:
@@ -85,7 +102,10 @@ def check_stylize(words: list[str]) -> None:
     sweeping = [override for override in overrides if override.is_sweep_override()]
     assert bool(sweeping) == ("-m" in words)
     plain = [line for line in own if line not in {override.input_line for override in sweeping}]
-    axes = [[f"{each.key_or_group}={value}" for value in each.sweep_string_iterator()] for each in sweeping]
+    axes = [
+        [f"{each.key_or_group}={value}" for value in each.sweep_string_iterator()]
+        for each in sweeping
+    ]
     # Each value once, which is fewer than all combinations.
     for number in range(max(map(len, axes), default=1)):
         config.compose(*plain, *(axis[min(number, len(axis) - 1)] for axis in axes))
@@ -98,7 +118,7 @@ def check_experiment(script: Path, words: list[str]) -> None:
     cells = experiment.cells(config.compose(*experiment.base, *own))
     # Two of what may be hundreds, all of which test_experiments.py composes.
     ends = dataclasses.replace(experiment, cells=lambda base: [cells[0], cells[-1]])
-    assert experiments.compose(ends, own)
+    assert frame.compose(ends, own)
 
 
 class Parsed(Exception):
@@ -121,7 +141,11 @@ def check_arguments(script: Path, words: list[str], monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def here(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the pages speak of, and networks that are small."""
-    for name, role in (("photo.jpg", "content"), ("painting.jpg", "style"), ("photos/1.png", "content")):
+    for name, role in (
+        ("photo.jpg", "content"),
+        ("painting.jpg", "style"),
+        ("photos/1.png", "content"),
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(inputs[role], tmp_path / name)
     monkeypatch.setenv("STN_CACHE", str(tmp_path / "cache"))
@@ -139,7 +163,9 @@ def run_script(script: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) 
     runpy.run_path(str(script))["main"]()
 
 
-def check_python(words: list[str], here: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def check_python(
+    words: list[str], here: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     script, given = ROOT / words[0], words[1:]
     if words[0] == "scripts/stylize.py":
         check_stylize(given)
@@ -152,7 +178,9 @@ def check_python(words: list[str], here: Path, run: Callable[..., Any], monkeypa
         run_script(script, given, monkeypatch)
         page = here / ("comparison.html" if compared else f"{given[0]}/report.html")
         assert "<html" in page.read_text()
-        written = [here / word for word in given if Path(word).suffix in (".csv", ".md", ".tex", ".pdf")]
+        written = [
+            here / word for word in given if Path(word).suffix in (".csv", ".md", ".tex", ".pdf")
+        ]
         assert all(path.stat().st_size for path in written)
     elif words[0] in ("scripts/classify.py", "scripts/mean_activations.py"):
         run_script(script, given, monkeypatch)
@@ -182,7 +210,9 @@ def test_every_command_is_one(
         pytest.fail(f"no rule here for {program}: {command}")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem
+)
 def test_pythons_blocks_run(page: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compose = config.compose
     monkeypatch.setattr(config, "compose", lambda *given: compose(*given, *SMALL))
@@ -194,7 +224,9 @@ def test_pythons_blocks_run(page: Path, here: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_link_leads_to_a_file(page: Path) -> None:
-    targets = [target.partition("#")[0] for target in LINK.findall(page.read_text()) if "://" not in target]
+    targets = [
+        target.partition("#")[0] for target in LINK.findall(page.read_text()) if "://" not in target
+    ]
     missing = [target for target in targets if target and not (page.parent / target).is_file()]
     assert not missing
 
@@ -202,17 +234,34 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 def outputs(notebook: Any) -> list[list[str]]:
     """What kinds of outputs each cell has: streams by name, pictures by format, text."""
     found = [cell.get("outputs", []) for cell in notebook.cells]
-    return [sorted(kind for each in cell for kind in each.get("data", {each.get("name"): None})) for cell in found]
+    return [
+        sorted(kind for each in cell for kind in each.get("data", {each.get("name"): None}))
+        for cell in found
+    ]
 
 
-def test_the_tutorial_runs_and_has_the_outputs_of_its_cells(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tutorial_runs_and_has_the_outputs_of_its_cells(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(here / name))
     tutorial = runpy.run_path(str(ROOT / "scripts" / "tutorial.py"))
     (here / "empty").mkdir()
-    executed = tutorial["execute"](here / "empty", "size_px, evaluations = 32, 3")  # which raises what a cell raises
-    bars = [each.text for cell in executed.cells for each in cell.get("outputs", []) if each.get("name") == "stderr"]
-    assert bars and all(re.search(r"100%.* 3/3 .*total ", line) for text in bars for line in text.splitlines() if line)
+    executed = tutorial["execute"](
+        here / "empty", "size_px, evaluations = 32, 3"
+    )  # which raises what a cell raises
+    bars = [
+        each.text
+        for cell in executed.cells
+        for each in cell.get("outputs", [])
+        if each.get("name") == "stderr"
+    ]
+    assert bars and all(
+        re.search(r"100%.* 3/3 .*total ", line)
+        for text in bars
+        for line in text.splitlines()
+        if line
+    )
     folder = here / "empty" / "outputs" / "tutorial"
     assert {path.name for path in (here / "empty").iterdir()} == {"outputs"}
     assert [run.state for run in runs.below(folder)] == ["finished"] * 3
@@ -226,7 +275,7 @@ def test_the_tutorial_runs_and_has_the_outputs_of_its_cells(here: Path, monkeypa
 
 def test_the_reference_has_every_key_and_the_systems_every_preset() -> None:
     reference = (ROOT / "docs" / "configuration.md").read_text()
-    keys = runs.flat(config.to_dict(config.compose()))
+    keys = config.flat(config.to_dict(config.compose()))
     assert [key for key in keys if f"`{key}`" not in reference and key != "image.unit"] == []
     for page in (ROOT / "README.md", ROOT / "docs" / "systems.md"):
         presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
@@ -234,10 +283,17 @@ def test_the_reference_has_every_key_and_the_systems_every_preset() -> None:
 
 
 def test_the_table_of_modules_is_whole_and_each_imports_only_from_rows_up_to_its_own() -> None:
-    table = [line.split("|")[1] for line in (ROOT / "docs/architecture.md").read_text().splitlines() if "| `" in line]
+    table = [
+        line.split("|")[1]
+        for line in (ROOT / "docs/architecture.md").read_text().splitlines()
+        if "| `" in line
+    ]
     rows = {name: row for row, cell in enumerate(table) for name in re.findall(r"`(\w+)/?`", cell)}
     package = ROOT / "stn"
-    modules = {path: path.relative_to(package).parts[0].removesuffix(".py") for path in package.rglob("*.py")}
+    modules = {
+        path: path.relative_to(package).parts[0].removesuffix(".py")
+        for path in package.rglob("*.py")
+    }
     modules.pop(package / "__init__.py")
     assert rows.keys() == set(modules.values())
     for path, module in modules.items():

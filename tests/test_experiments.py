@@ -1,4 +1,6 @@
-"""Every experiment composes with as many cells as its caption has pictures; one runs, is repeated and is changed."""
+"""Every experiment composes with as many cells as its caption has pictures; one runs, is repeated
+and is changed.
+"""
 
 import concurrent.futures
 import csv
@@ -21,8 +23,11 @@ import yaml
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from stn import config, errors, experiments, figures, files
-from stn import inputs as stn_inputs
+from stn import config, errors
+from stn.assets import inputs as stn_inputs
+from stn.experiment import frame
+from stn.runs import locks
+from stn.study import figures
 
 FOLDER = config.CONFIG_DIR.parent / "experiments"
 SIDE = {
@@ -58,17 +63,18 @@ CELLS = {
     "borders": 3 * 4,  # pairs, borders
     "loss_variants": 8,  # what is compared
     "controls": 4,  # color, scale, styles, space
-    "gallery": len(list((config.CONFIG_DIR / "preset").glob("*.yaml"))) + 6,  # presets, and six others
+    "gallery": len(list((config.CONFIG_DIR / "preset").glob("*.yaml")))
+    + 6,  # presets, and six others
 }
 
 
-def load(name: str) -> experiments.Experiment:
+def load(name: str) -> frame.Experiment:
     return runpy.run_path(str(FOLDER / f"{name}.py"))["EXPERIMENT"]
 
 
 @functools.cache
 def composed(name: str) -> dict[str, config.Config]:
-    return experiments.compose(load(name))
+    return frame.compose(load(name))
 
 
 def alpha_over_beta(settings: config.Config) -> float:
@@ -85,14 +91,25 @@ def test_every_experiment_composes_with_the_cells_of_its_caption(name: str) -> N
     assert experiment.name == name
     cells = composed(name)
     assert len(cells) == CELLS[name]
-    assert len({repr(settings) for settings in cells.values()}) == len(cells), "two cells are the same"
+    assert len({repr(settings) for settings in cells.values()}) == len(cells), (
+        "two cells are the same"
+    )
 
 
 def test_overrides_reach_every_cell() -> None:
-    small = experiments.compose(load("initialization"), ["network=vgg16", "optimizer.max_evaluations=7", "seed=9"])
+    small = frame.compose(
+        load("initialization"), ["network=vgg16", "optimizer.max_evaluations=7", "seed=9"]
+    )
     assert {settings.network.name for settings in small.values()} == {"vgg16"}
     assert {settings.optimizer.max_evaluations for settings in small.values()} == {7}
-    assert [settings.seed for settings in small.values()] == [9, 9, 0, 1, 2, 3]  # what a cell sets itself wins
+    assert [settings.seed for settings in small.values()] == [
+        9,
+        9,
+        0,
+        1,
+        2,
+        3,
+    ]  # what a cell sets itself wins
 
 
 def test_the_printed_ratios_are_those_of_the_cells() -> None:
@@ -109,7 +126,7 @@ def test_the_printed_ratios_are_those_of_the_cells() -> None:
         found = [alpha_over_beta(settings) for settings in composed(name).values()]
         assert found == pytest.approx(expected), name
     for name in ("artworks", "content_layer", "initialization", "photorealism"):
-        sixfold = experiments.compose(load(name), ["objective.style_weight=1.66667e8"])
+        sixfold = frame.compose(load(name), ["objective.style_weight=1.66667e8"])
         assert [alpha_over_beta(cell) for cell in sixfold.values()] == pytest.approx(
             [6 * ratio for ratio in ratios[name]], rel=1e-4
         )
@@ -121,7 +138,9 @@ def test_what_two_experiments_have_in_common_is_the_same_to_the_last_setting() -
         for name in ("gatys_vs_johnson", "what_matters")
     )
     common = {one[each].split("-")[0] for each in one.keys() & other.keys()}
-    assert len(one.keys() & other.keys()) == 3 * (7 + 3 + 3)  # pairs; the preset, relu2_2 and every rectifier
+    assert len(one.keys() & other.keys()) == 3 * (
+        7 + 3 + 3
+    )  # pairs; the preset, relu2_2 and every rectifier
     assert common == {"gatys", "johnson_content", "all_rectifiers"}
 
 
@@ -155,30 +174,40 @@ def cell_files(folder: Path) -> dict[str, int]:
     return {
         str(path.relative_to(folder)): path.stat().st_mtime_ns
         for path in folder.rglob("*")
-        if path.is_file() and not {"figures", ".cells"} & set(path.relative_to(folder).parts) and path.parent != folder
+        if path.is_file()
+        and not {"figures", ".cells"} & set(path.relative_to(folder).parts)
+        and path.parent != folder
     }
 
 
 def here(made: list[str]) -> Callable[..., None]:
-    """In place of a multirun: cells are computed in this process, and their directories added to `made`."""
+    """In place of a multirun: cells are computed in this process, and their directories added to
+    `made`.
+    """
     from stn import transfer  # TensorFlow takes seconds to import
 
     def multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
         for name in directories:
             made.append(name)
             cell = (folder / ".cells" / "cell" / f"{name}.yaml").read_text()
-            transfer.run(config.parse(OmegaConf.merge(config.Config, yaml.safe_load(cell))), folder / name)
+            transfer.run(
+                config.parse(OmegaConf.merge(config.Config, yaml.safe_load(cell))), folder / name
+            )
 
     return multirun
 
 
-def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path: Path, monkeypatch, capfd) -> None:
+def test_an_experiment_computes_what_is_missing_and_nothing_else(
+    small, tmp_path: Path, monkeypatch, capfd
+) -> None:
     monkeypatch.chdir(tmp_path)
     experiment = load("pooling")
     overrides = [*small, "network.rescale=null"]
-    folder = experiments.run(experiment, overrides)
+    folder = frame.run(experiment, overrides)
     assert folder == tmp_path / "outputs" / "experiments" / "pooling"
-    assert {"figure.png", "figure.pdf", "runs.csv", "losses.png", "caption.txt"} <= {p.name for p in folder.iterdir()}
+    assert {"figure.png", "figure.pdf", "runs.csv", "losses.png", "caption.txt"} <= {
+        p.name for p in folder.iterdir()
+    }
     assert skimage.io.imread(folder / "figure.png").std() > 10
     with (folder / "runs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -186,21 +215,26 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path
     for row in rows:
         summary = json.loads((folder / row["directory"] / "summary.json").read_text())
         assert list(row).index("picture/loss/total") < list(row).index("loss/total")
-        for key in ("picture/loss/total", "loss/total", "measures/style", "measures/ssim_to_content"):
+        for key in (
+            "picture/loss/total",
+            "loss/total",
+            "measures/style",
+            "measures/ssim_to_content",
+        ):
             assert float(row[key]) == summary[key]
     before = cell_files(folder)
 
-    monkeypatch.setattr(experiments, "_multirun", None)  # a second call needs none
-    experiments.run(experiment, [*overrides, "tracking.project=other"])  # changes no pixel
+    monkeypatch.setattr(frame, "_multirun", None)  # a second call needs none
+    frame.run(experiment, [*overrides, "tracking.project=other"])  # changes no pixel
     assert cell_files(folder) == before
     drawn: list[Path] = []  # nor does another experiment that has such a cell
     other = dataclasses.replace(
         experiment,
         name="other",
-        cells=lambda base: [experiments.Cell("a", ("network.pooling=max",))],
+        cells=lambda base: [frame.Cell("a", ("network.pooling=max",))],
         draw=lambda finished: drawn.append(finished["a"].path) or Figure(),
     )
-    experiments.run(other, overrides)
+    frame.run(other, overrides)
     assert drawn == [folder / rows[1]["directory"]]
     assert "other: 1 of 1 runs are there, 1 from other experiments" in capfd.readouterr().err
     monkeypatch.undo()
@@ -210,21 +244,27 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(small, tmp_path
     picture = (lost / "image.png").read_bytes()
     shutil.rmtree(lost)  # as if it had been interrupted
     made: list[str] = []
-    monkeypatch.setattr(experiments, "_multirun", here(made))
-    experiments.run(experiment, overrides)
+    monkeypatch.setattr(frame, "_multirun", here(made))
+    frame.run(experiment, overrides)
     assert made == [lost.name]
     assert (lost / "image.png").read_bytes() == picture
     after = cell_files(folder)
     assert all(after[name] == time for name, time in before.items() if name.startswith(kept.name))
 
     (kept / "metrics.csv").write_text("evaluation\nx\n")
-    with pytest.raises(errors.InputError, match=r"metrics\.csv: damaged .* remove that run's directory"):
-        experiments.run(experiment, overrides)
+    with pytest.raises(
+        errors.InputError, match=r"metrics\.csv: damaged .* remove that run's directory"
+    ):
+        frame.run(experiment, overrides)
 
-    monkeypatch.setattr(experiments, "_multirun", lambda folder, directories, hydras: missing.extend(directories))
+    monkeypatch.setattr(
+        frame, "_multirun", lambda folder, directories, hydras: missing.extend(directories)
+    )
     missing: list[str] = []
-    with pytest.raises(errors.InputError, match=r"provenance\.json"):  # nothing was computed: there is nothing to draw
-        experiments.run(experiment, [*overrides, "seed=1"])
+    with pytest.raises(
+        errors.InputError, match=r"provenance\.json"
+    ):  # nothing was computed: there is nothing to draw
+        frame.run(experiment, [*overrides, "seed=1"])
     assert len(missing) == 2 and not {lost.name, kept.name} & set(missing)
 
 
@@ -232,11 +272,11 @@ def test_a_cell_is_another_when_its_picture_is(small, inputs, tmp_path: Path) ->
     copy = tmp_path / "content.png"
     shutil.copy(inputs["content"], copy)
     settings = config.compose(*small, f"content.path={copy}")
-    first = experiments._digest(settings)
-    assert experiments._digest(settings) == first
+    first = frame._digest(settings)
+    assert frame._digest(settings) == first
     shutil.copy(inputs["style"], copy)
-    experiments._checksum.cache_clear()
-    assert experiments._digest(settings) != first
+    frame._checksum.cache_clear()
+    assert frame._digest(settings) != first
 
 
 # The keys that have no default, of a cell whose files are three words.
@@ -244,7 +284,10 @@ WORDS = {
     "network": {"name": "vgg19", "weights": "weights"},
     "objective": {
         **{"content_weight": 1.0, "content_layers": [{"layer": "relu4_2", "weight": 1.0}]},
-        **{"style_weight": 1e3, "style_layers": [{"layer": f"relu{i}_1", "weight": 0.5} for i in (1, 2)]},
+        **{
+            "style_weight": 1e3,
+            "style_layers": [{"layer": f"relu{i}_1", "weight": 0.5} for i in (1, 2)],
+        },
     },
     **{"content": {"path": "content"}, "style": {"path": "style"}},
     **{"init": {"name": "content"}, "optimizer": {"name": "lbfgs"}},
@@ -260,24 +303,37 @@ WORDS = {
         ("4f91d89cf5", ("seed=1", "threads=3")),
     ],
 )
-def test_the_cells_of_earlier_versions_keep_their_names(digest: str, typed, tmp_path: Path, monkeypatch) -> None:
-    """Else what a user has computed would be computed again, though a new key leaves pictures as they are."""
+def test_the_cells_of_earlier_versions_keep_their_names(
+    digest: str, typed, tmp_path: Path, monkeypatch
+) -> None:
+    """Else what a user has computed would be computed again, though a new key leaves pictures as
+    they are.
+    """
     monkeypatch.chdir(tmp_path)
     for word in ("weights", "content", "style"):
         Path(word).write_text(word)
     settings = OmegaConf.merge(config.Config, WORDS, OmegaConf.from_dotlist(list(typed)))
-    assert experiments._digest(config.parse(settings)) == digest
+    assert frame._digest(config.parse(settings)) == digest
     settings.network.recompute = True
-    assert experiments._digest(config.parse(settings)) != digest
+    assert frame._digest(config.parse(settings)) != digest
 
 
 def test_the_files_that_feed_a_run_are_named_by_their_keys(small, inputs, tmp_path: Path) -> None:
-    fed = {"content.path": inputs["content"], "style.path": inputs["style"], "network.weights": inputs["vgg19"]}
+    fed = {
+        "content.path": inputs["content"],
+        "style.path": inputs["style"],
+        "network.weights": inputs["vgg19"],
+    }
     idle = config.compose(*small, "network.rescale=null", "init=content", "init.path=nowhere.png")
     assert stn_inputs.every(idle) == fed  # init.path counts where the run starts from it
     means = tmp_path / "means.npz"
     means.touch()
-    more = ("init=file", f"init.path={inputs['style']}", f"network.rescale={means}", f"paint_only={inputs['content']}")
+    more = (
+        "init=file",
+        f"init.path={inputs['style']}",
+        f"network.rescale={means}",
+        f"paint_only={inputs['content']}",
+    )
     own = {"init.path": inputs["style"], "network.rescale": means, "paint_only": inputs["content"]}
     assert stn_inputs.every(config.compose(*small, *more)) == fed | own
 
@@ -285,10 +341,10 @@ def test_the_files_that_feed_a_run_are_named_by_their_keys(small, inputs, tmp_pa
 def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
     experiment = load("pooling")
     with pytest.raises(errors.InputError, match="seed=0,1"):
-        experiments.run(experiment, [*small, "seed=0,1"], tmp_path)
+        frame.run(experiment, [*small, "seed=0,1"], tmp_path)
     for key in ("content.path", "network.rescale"):
         with pytest.raises(errors.InputError, match=f"{key}=nowhere.png: no such file"):
-            experiments.run(experiment, [*small, f"{key}=nowhere.png"], tmp_path)
+            frame.run(experiment, [*small, f"{key}=nowhere.png"], tmp_path)
     for word in (
         "hydra.sweep.dir=x",
         "hydra.sweep.subdir=x",
@@ -296,54 +352,69 @@ def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
         "hydra.sweep={dir: x}",
         "output=x.png",
     ):
-        with pytest.raises(errors.InputError, match=f"{word}: an experiment's runs have directories"):
-            experiments.run(experiment, [*small, word], tmp_path)
-    with pytest.raises(errors.InputError, match=r"view=true: leave it out; .* --live shows the runs"):
-        experiments.run(experiment, [*small, "view=true"], tmp_path)
+        with pytest.raises(
+            errors.InputError, match=f"{word}: an experiment's runs have directories"
+        ):
+            frame.run(experiment, [*small, word], tmp_path)
+    with pytest.raises(
+        errors.InputError, match=r"view=true: leave it out; .* --live shows the runs"
+    ):
+        frame.run(experiment, [*small, "view=true"], tmp_path)
     for name, needs in (("spatial", "two guided parts"), ("scale", "mixes two paintings")):
         with pytest.raises(errors.InputError, match=f"{name}: takes a preset .*{needs}"):
-            experiments.run(load(name), ["preset=gatys2016", *small], tmp_path)
+            frame.run(load(name), ["preset=gatys2016", *small], tmp_path)
     assert not list(tmp_path.iterdir())
     with pytest.raises(errors.InputError, match="2 of 2 runs did not finish"):
-        experiments.run(experiment, [*small, "hydra/launcher=abacus"], tmp_path)
+        frame.run(experiment, [*small, "hydra/launcher=abacus"], tmp_path)
 
 
 @pytest.fixture
 def another_call() -> Iterator[Callable[..., concurrent.futures.Future[Path]]]:
-    """`another_call(experiment, overrides, output)`, in another thread; its `result` raises what went wrong there."""
+    """`another_call(experiment, overrides, output)`, in another thread; its `result` raises what
+    went wrong there.
+    """
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        yield functools.partial(pool.submit, experiments.run)
+        yield functools.partial(pool.submit, frame.run)
 
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The directories of the cells, in the order in which they were computed: in this process, an evaluation each."""
+    """The directories of the cells, in the order in which they were computed: in this process, an
+    evaluation each.
+    """
     made: list[str] = []
-    monkeypatch.setattr(experiments, "_multirun", here(made))
+    monkeypatch.setattr(frame, "_multirun", here(made))
     return made
 
 
-def test_other_settings_leave_the_earlier_figure_and_tables(small, computed, tmp_path: Path, capsys) -> None:
-    experiment, overrides = load("pooling"), [*small, "network.rescale=null", "optimizer.max_evaluations=1"]
-    folder = experiments.run(experiment, [*overrides, "image.size_px=32"], tmp_path)
+def test_other_settings_leave_the_earlier_figure_and_tables(
+    small, computed, tmp_path: Path, capsys
+) -> None:
+    experiment, overrides = (
+        load("pooling"),
+        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
+    )
+    folder = frame.run(experiment, [*overrides, "image.size_px=32"], tmp_path)
     [first] = (folder / "figures").iterdir()
     assert capsys.readouterr().out.splitlines()[-1] == str(first / "figure.png")
     kept = {path.name: path.read_bytes() for path in first.iterdir()}
     assert {"figure.png", "figure.pdf", "runs.csv", "losses.png", "caption.txt"} == set(kept)
     assert {name: (folder / name).read_bytes() for name in kept} == kept
 
-    experiments.run(experiment, [*overrides, "image.size_px=40"], tmp_path)
+    frame.run(experiment, [*overrides, "image.size_px=40"], tmp_path)
     [second] = set((folder / "figures").iterdir()) - {first}
     assert {path.name: path.read_bytes() for path in first.iterdir()} == kept
     for path in second.iterdir():  # the last one is what lies above them
         assert (folder / path.name).read_bytes() == path.read_bytes()
     assert (second / "figure.png").read_bytes() != kept["figure.png"]
 
-    experiments.run(experiment, [*overrides, "image.size_px=32"], tmp_path)
+    frame.run(experiment, [*overrides, "image.size_px=32"], tmp_path)
     assert {name: (folder / name).read_bytes() for name in kept} == kept and len(computed) == 4
 
 
-def until_it_waits(call: concurrent.futures.Future[Path], capsys: pytest.CaptureFixture[str]) -> str:
+def until_it_waits(
+    call: concurrent.futures.Future[Path], capsys: pytest.CaptureFixture[str]
+) -> str:
     """What is said on standard error until the other call says that it waits, or is done."""
     said = ""
     while not call.done() and "waiting for its end" not in said:
@@ -355,8 +426,11 @@ def until_it_waits(call: concurrent.futures.Future[Path], capsys: pytest.Capture
 def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
     small, computed, another_call, tmp_path: Path, monkeypatch, capsys
 ) -> None:
-    experiment, overrides = load("pooling"), [*small, "network.rescale=null", "optimizer.max_evaluations=1"]
-    multirun, second, said = experiments._multirun, None, ""
+    experiment, overrides = (
+        load("pooling"),
+        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
+    )
+    multirun, second, said = frame._multirun, None, ""
 
     def while_another_begins(*given: Any) -> None:
         nonlocal second, said
@@ -365,8 +439,8 @@ def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
             said = until_it_waits(second, capsys)
         multirun(*given)
 
-    monkeypatch.setattr(experiments, "_multirun", while_another_begins)
-    experiments.run(experiment, overrides, tmp_path)
+    monkeypatch.setattr(frame, "_multirun", while_another_begins)
+    frame.run(experiment, overrides, tmp_path)
     second.result()
     assert "waiting for its end" in said and len(computed) == len(set(computed)) == 2
     assert "2 of 2 runs are there" in capsys.readouterr().err
@@ -376,10 +450,15 @@ def test_calls_of_other_settings_that_share_a_cell_compute_it_once(
     small, computed, another_call, tmp_path: Path, monkeypatch, capsys
 ) -> None:
     """The second call comes while the cell is computed that it has too."""
-    from stn import objective
+    from stn.objective import objective
 
-    experiment, overrides = load("pooling"), [*small, "network.rescale=null", "optimizer.max_evaluations=1"]
-    one = dataclasses.replace(experiment, cells=lambda base: [experiments.Cell("avg", ("network.pooling=avg",))])
+    experiment, overrides = (
+        load("pooling"),
+        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
+    )
+    one = dataclasses.replace(
+        experiment, cells=lambda base: [frame.Cell("avg", ("network.pooling=avg",))]
+    )
     one = dataclasses.replace(one, draw=lambda finished: Figure())
     evaluate, second, said = objective.Objective.value_and_grad, None, ""
 
@@ -391,35 +470,44 @@ def test_calls_of_other_settings_that_share_a_cell_compute_it_once(
         return evaluate(*given)
 
     monkeypatch.setattr(objective.Objective, "value_and_grad", while_another_begins)
-    experiments.run(experiment, overrides, tmp_path)
+    frame.run(experiment, overrides, tmp_path)
     second.result()
     assert "another call computes the rest: waiting for its end" in said
     assert [name.partition("-")[0] for name in computed] == ["avg", "max"]
-    assert len(list((tmp_path / "pooling" / "figures").iterdir())) == 2  # the second call drew its own
+    assert (
+        len(list((tmp_path / "pooling" / "figures").iterdir())) == 2
+    )  # the second call drew its own
 
 
-def test_a_cell_that_another_call_began_meanwhile_is_not_an_error(small, computed, tmp_path: Path, monkeypatch) -> None:
-    experiment, overrides = load("pooling"), [*small, "network.rescale=null", "optimizer.max_evaluations=1"]
-    multirun = experiments._multirun
+def test_a_cell_that_another_call_began_meanwhile_is_not_an_error(
+    small, computed, tmp_path: Path, monkeypatch
+) -> None:
+    experiment, overrides = (
+        load("pooling"),
+        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
+    )
+    multirun = frame._multirun
 
     def too_late(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
         multirun(folder, directories[:1], hydras)
-        monkeypatch.setattr(experiments, "_multirun", multirun)
+        monkeypatch.setattr(frame, "_multirun", multirun)
         raise errors.InUse(directories[1])
 
-    monkeypatch.setattr(experiments, "_multirun", too_late)
-    assert (experiments.run(experiment, overrides, tmp_path) / "figure.png").is_file()
+    monkeypatch.setattr(frame, "_multirun", too_late)
+    assert (frame.run(experiment, overrides, tmp_path) / "figure.png").is_file()
     assert len(computed) == len(set(computed)) == 2
 
 
 @pytest.mark.parametrize("ends", [False, True])
-def test_a_run_of_another_call_is_no_failure_of_the_multirun(tmp_path: Path, monkeypatch, ends: bool) -> None:
+def test_a_run_of_another_call_is_no_failure_of_the_multirun(
+    tmp_path: Path, monkeypatch, ends: bool
+) -> None:
     """Whether that call is in it still, or ends it between two looks at it."""
     script = tmp_path / "no_cell.py"
     script.write_text("raise SystemExit(2)")
-    monkeypatch.setattr(experiments, "SCRIPT", script)
+    monkeypatch.setattr(frame, "SCRIPT", script)
     (tmp_path / "a").mkdir()
-    others = filelock.FileLock(tmp_path / "a" / files.LOCK)
+    others = filelock.FileLock(tmp_path / "a" / locks.LOCK)
 
     def then_it_ends(look: Callable[..., list[str]]) -> Callable[..., list[str]]:
         def looked(*given: Any) -> list[str]:
@@ -433,19 +521,22 @@ def test_a_run_of_another_call_is_no_failure_of_the_multirun(tmp_path: Path, mon
     with others:
         if ends:
             for name in ("_in_use", "_unfinished"):
-                monkeypatch.setattr(experiments, name, then_it_ends(getattr(experiments, name)))
-            experiments._multirun(tmp_path, ["a"], [])
+                monkeypatch.setattr(frame, name, then_it_ends(getattr(frame, name)))
+            frame._multirun(tmp_path, ["a"], [])
         else:
             with pytest.raises(errors.InUse, match="another call computes it"):
-                experiments._multirun(tmp_path, ["a"], [])
+                frame._multirun(tmp_path, ["a"], [])
             with pytest.raises(errors.InputError, match=r"2 of 2 runs did not finish \(a, b\)"):
-                experiments._multirun(tmp_path, ["a", "b"], [])  # b is nobody's
+                frame._multirun(tmp_path, ["a", "b"], [])  # b is nobody's
 
 
 def test_panels_keep_the_width_of_a_page() -> None:
     rgb = np.full((20, 30, 3), 200.0)
     figure = figures.panels(
-        [[figures.Panel(rgb, "a", "row"), None], [figures.Panel(rgb), figures.Panel(rgb, inset=rgb)]]
+        [
+            [figures.Panel(rgb, "a", "row"), None],
+            [figures.Panel(rgb), figures.Panel(rgb, inset=rgb)],
+        ]
     )
     assert figure.get_size_inches()[0] == pytest.approx(6.875)  # CVPR's text
     assert len(figure.axes) == 3  # the empty place has none
@@ -465,7 +556,11 @@ def test_help_says_what_an_experiment_takes(word: str, monkeypatch, capsys) -> N
     assert typed(monkeypatch, word, "image.size_px=64") == 0
     out, err = capsys.readouterr()
     assert err == "" and out.startswith("usage: python experiments/pooling.py [KEY=VALUE ...]")
-    assert load("pooling").caption in out and "its 2 runs" in out and "outputs/experiments/pooling/figure.png" in out
+    assert (
+        load("pooling").caption in out
+        and "its 2 runs" in out
+        and "outputs/experiments/pooling/figure.png" in out
+    )
 
 
 @pytest.mark.parametrize("option", ["-m", "--multirun", "--cfg"])
@@ -479,7 +574,10 @@ def test_evaluations_of_a_coarse_level_count_by_their_pixels_and_its_losses_not_
     course = runpy.run_path(str(FOLDER / "optimizers.py"))["course"]
     levels = [{"scale": 0.5, "max_evaluations": 2}]
     run = types.SimpleNamespace(
-        metrics={"loss/total": np.array([1.0, 2.0, 9.0, 5.0, 7.0]), "level": np.array([0.0, 0.0, 1.0, 1.0, 1.0])},
+        metrics={
+            "loss/total": np.array([1.0, 2.0, 9.0, 5.0, 7.0]),
+            "level": np.array([0.0, 0.0, 1.0, 1.0, 1.0]),
+        },
         settings={"pyramid": {"levels": levels}, "optimizer": {"max_evaluations": 3}},
     )
     spent, best = course(run)
@@ -489,7 +587,9 @@ def test_evaluations_of_a_coarse_level_count_by_their_pixels_and_its_losses_not_
     assert spent.tolist() == [1.0, 2.0] and best.tolist() == [3.0, 3.0]
 
 
-def test_the_optimizers_table_says_when_ours_are_as_low_and_when_they_never_are(tmp_path: Path) -> None:
+def test_the_optimizers_table_says_when_ours_are_as_low_and_when_they_never_are(
+    tmp_path: Path,
+) -> None:
     named = runpy.run_path(str(FOLDER / "optimizers.py"))
     totals = {
         "SciPy-10": [9, 6, 5, 4],
@@ -511,11 +611,23 @@ def test_the_optimizers_table_says_when_ours_are_as_low_and_when_they_never_are(
         preset = cell.overrides[0].removeprefix("preset=")
         finished[cell.name] = made(cell.name.partition(f"-{preset}-")[2])
     named["write"](tmp_path, finished)
-    lines = [[word.strip() for word in line.split("|")[1:-1]] for line in (tmp_path / "table.md").open()]
-    assert lines[0][5:] == [f"{name} as its {goal}" for goal in ("total", "picture") for name in named["OURS"]]
+    lines = [
+        [word.strip() for word in line.split("|")[1:-1]] for line in (tmp_path / "table.md").open()
+    ]
+    assert lines[0][5:] == [
+        f"{name} as its {goal}" for goal in ("total", "picture") for name in named["OURS"]
+    ]
     assert lines[2][2:] == ["SciPy-10", "4", "5", "3", "3", "2", "2"]
     assert lines[3][2:] == ["Torch-100", "1", "2", "not reached", "not reached", "not reached", "4"]
-    assert lines[-2][0].startswith("median") and lines[-2][2:] == ["Torch-100", "", "", "inf", "inf", "inf", "1.00"]
+    assert lines[-2][0].startswith("median") and lines[-2][2:] == [
+        "Torch-100",
+        "",
+        "",
+        "inf",
+        "inf",
+        "inf",
+        "1.00",
+    ]
 
 
 def test_a_seam_is_what_the_sides_that_meet_differ_by() -> None:

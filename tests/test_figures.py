@@ -11,12 +11,15 @@ from made_runs import make_run
 from matplotlib import colors
 from PIL import Image
 
-from stn import figures, grouped, images, runs
+from stn import images, runs
+from stn.study import figures, grouping
 
 RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 160, 20), (20, 20, 230), (230, 220, 20)
 COLUMNS = "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/smoothness"
 # Matplotlib's default colors in the order the terms are drawn.
-TERMS = dict(zip(("total", "content", "style", "smoothness"), ("C0", "C1", "C2", "C3"), strict=True))
+TERMS = dict(
+    zip(("total", "content", "style", "smoothness"), ("C0", "C1", "C2", "C3"), strict=True)
+)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +41,10 @@ def plain(color: tuple[int, ...], height: int = 20, width: int = 30) -> np.ndarr
 
 def drawn(path: Path) -> set[str]:
     """The terms that have a curve in a figure of losses."""
-    values = {term: tuple(round(255 * part) for part in colors.to_rgb(name)) for term, name in TERMS.items()}
+    values = {
+        term: tuple(round(255 * part) for part in colors.to_rgb(name))
+        for term, name in TERMS.items()
+    }
     return {term for term, color in values.items() if len(where(path, color)) > 20}
 
 
@@ -49,8 +55,14 @@ def test_panels_keep_rows_columns_and_proportions(tmp_path: Path) -> None:
     figures.save(figures.panels([upper, lower]), path)
     places = {color: where(path, color) for color in (RED, GREEN, BLUE, YELLOW)}
     centers = {color: place.mean(axis=0) for color, place in places.items()}
-    assert centers[RED][0] == pytest.approx(centers[GREEN][0], abs=2) and centers[RED][1] < centers[GREEN][1]
-    assert centers[RED][1] == pytest.approx(centers[BLUE][1], abs=2) and centers[RED][0] < centers[BLUE][0]
+    assert (
+        centers[RED][0] == pytest.approx(centers[GREEN][0], abs=2)
+        and centers[RED][1] < centers[GREEN][1]
+    )
+    assert (
+        centers[RED][1] == pytest.approx(centers[BLUE][1], abs=2)
+        and centers[RED][0] < centers[BLUE][0]
+    )
     assert centers[YELLOW][0] > centers[GREEN][0] and centers[YELLOW][1] > centers[BLUE][1]
     for place in places.values():
         height, width = np.ptp(place, axis=0) + 1
@@ -69,8 +81,14 @@ def test_a_comparison_is_content_style_result(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "terms"),
     [
-        (["0,0,1,100,60,40,0", "1,1,2,50,30,20,0", "2,2,3,20,15,5,0"], {"total", "content", "style"}),
-        (["0,0,1,110,60,40,10", "1,1,2,58,30,20,8", "2,2,3,24,15,5,4"], {"total", "content", "style", "smoothness"}),
+        (
+            ["0,0,1,100,60,40,0", "1,1,2,50,30,20,0", "2,2,3,20,15,5,0"],
+            {"total", "content", "style"},
+        ),
+        (
+            ["0,0,1,110,60,40,10", "1,1,2,58,30,20,8", "2,2,3,24,15,5,4"],
+            {"total", "content", "style", "smoothness"},
+        ),
         # The content itself has no content loss, and a step too far may have no finite loss.
         (
             ["0,0,1,100,0,100,0", "1,1,2,nan,nan,nan,0", "2,2,3,30,10,20,0", "3,3,3,15,5,10,0"],
@@ -78,7 +96,9 @@ def test_a_comparison_is_content_style_result(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_loss_curves_show_the_terms_that_there_are(tmp_path: Path, rows: list[str], terms: set[str]) -> None:
+def test_loss_curves_show_the_terms_that_there_are(
+    tmp_path: Path, rows: list[str], terms: set[str]
+) -> None:
     (tmp_path / "metrics.csv").write_text("\n".join([COLUMNS, *rows]) + "\n")
     path = figures.loss_curves(tmp_path)
     assert path == tmp_path / "losses.png"
@@ -87,7 +107,9 @@ def test_loss_curves_show_the_terms_that_there_are(tmp_path: Path, rows: list[st
 
 
 @pytest.mark.parametrize("finished", [False, True])
-def test_the_command_draws_the_figures_of_a_run_also_of_one_that_was_finished(command, finished: bool) -> None:
+def test_the_command_draws_the_figures_of_a_run_also_of_one_that_was_finished(
+    command, finished: bool
+) -> None:
     if finished:
         assert command().code == 0
     ended = command("figures=true")
@@ -100,22 +122,33 @@ def test_a_front_has_means_deviations_and_says_what_is_too_short(tmp_path: Path)
     for pooling, weights in (("avg", (1, 10, 1000)), ("max", (1, 10))):
         for weight in weights:
             for seed in (0, 2):
-                overrides = (f"network.pooling={pooling}", f"objective.style_weight={weight}", f"seed={seed}")
+                overrides = (
+                    f"network.pooling={pooling}",
+                    f"objective.style_weight={weight}",
+                    f"seed={seed}",
+                )
                 measures = {"measures/content": weight + 0.0, "measures/style": 5.0 + seed}
-                make_run(tmp_path / f"{pooling}-{weight}-{seed}", 1.0, *overrides, rows=1, **measures)
-    groups = grouped.over_seeds(runs.below(tmp_path))
-    lines = grouped.joined(groups, grouped.swept(groups))
+                make_run(
+                    tmp_path / f"{pooling}-{weight}-{seed}", 1.0, *overrides, rows=1, **measures
+                )
+    groups = grouping.over_seeds(runs.below(tmp_path))
+    lines = grouping.joined(groups, grouping.swept(groups))
     figure = figures.fronts(lines, "measures/content", "measures/style", ["No comparison."])
     [axis] = figure.axes
     points = [container.lines[0].get_xydata().tolist() for container in axis.containers]
     assert points == [[[1, 6], [10, 6], [1000, 6]], [[1, 6], [10, 6]]]
-    [upright] = [line for line in axis.containers[0].lines[2] if np.ptp(line.get_segments()[0][:, 1]) > 0]
+    [upright] = [
+        line for line in axis.containers[0].lines[2] if np.ptp(line.get_segments()[0][:, 1]) > 0
+    ]
     assert upright.get_segments()[0][:, 1] == pytest.approx([6 - 2**0.5, 6 + 2**0.5])
     assert (axis.get_xscale(), axis.get_yscale()) == ("log", "linear")
     assert [container.lines[0].get_linestyle() for container in axis.containers] == ["-", ":"]
     [legend] = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["pooling=avg", "pooling=max"]
-    assert "No comparison." in legend.get_title().get_text() and "Dotted: fewer than" in legend.get_title().get_text()
+    assert (
+        "No comparison." in legend.get_title().get_text()
+        and "Dotted: fewer than" in legend.get_title().get_text()
+    )
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("measures/content", "measures/style")
 
 
@@ -125,7 +158,7 @@ from pathlib import Path
 import matplotlib
 matplotlib.use("svg")  # as a notebook chooses one that shows figures
 import numpy as np
-from stn import figures
+from stn.study import figures
 figures.save(figures.panels([[figures.Panel(np.full((4, 6, 3), 99.0))]]), Path(sys.argv[1]))
 print(matplotlib.get_backend())
 """

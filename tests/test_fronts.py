@@ -6,67 +6,72 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from stn import errors, fronts
+from stn import errors
+from stn.study import tradeoff
 
 
 def test_a_front_goes_through_its_points_in_any_order_and_never_beyond_them() -> None:
     x, y = [4.0, 1.0, 2.0, 8.0], [3.0, 10.0, 9.0, 1.0]
-    front = fronts.front(x, y)
+    front = tradeoff.front(x, y)
     np.testing.assert_allclose(front.at(np.array(x)), y)
     between = front.at(np.linspace(1, 8, 200))
-    assert (np.diff(between) <= 0).all()  # falling points, falling curve: a spline of another kind would swing
+    assert (
+        np.diff(between) <= 0
+    ).all()  # falling points, falling curve: a spline of another kind would swing
     assert np.isnan(front.at(0.9)) and np.isnan(front.at(8.1))
 
 
 def test_points_of_the_same_x_become_their_mean_and_what_is_not_finite_none() -> None:
-    front = fronts.front([1, 2, 2, 3, np.nan, 4], [8, 5, 7, 2, 1, np.inf])
+    front = tradeoff.front([1, 2, 2, 3, np.nan, 4], [8, 5, 7, 2, 1, np.inf])
     np.testing.assert_array_equal(front.x, [1, 2, 3])
     np.testing.assert_allclose(front.y, [8, 6, 2])
-    front = fronts.front([1, 2, 2, 3], [8, 2, 8, 1], log_y=True)
+    front = tradeoff.front([1, 2, 2, 3], [8, 2, 8, 1], log_y=True)
     assert front.y[1] == pytest.approx(4)
 
 
 def test_an_exponential_is_a_line_on_a_logarithmic_axis() -> None:
     x = np.array([1, 3, 4, 6.0])
-    front = fronts.front(x, 7 * np.exp(-2 * x), log_y=True)
+    front = tradeoff.front(x, 7 * np.exp(-2 * x), log_y=True)
     assert front.at(5.0) == pytest.approx(7 * np.exp(-10))
 
 
 def test_the_gap_is_the_area_over_the_width() -> None:
-    line, other = fronts.front([0, 1, 2, 4], [8, 6, 4, 0]), fronts.front([1, 2, 3], [4, 3, 2])
+    line, other = tradeoff.front([0, 1, 2, 4], [8, 6, 4, 0]), tradeoff.front([1, 2, 3], [4, 3, 2])
     # 8 − 2x against 5 − x over [1, 3]: the mean of 3 − x is 1
-    assert fronts.gap(line, other) == pytest.approx(1)
-    assert fronts.gap(other, line) == pytest.approx(-1)
+    assert tradeoff.gap(line, other) == pytest.approx(1)
+    assert tradeoff.gap(other, line) == pytest.approx(-1)
     x = np.array([1, 2, 5, 9.0])
-    twice = [fronts.front(x, factor / x, log_y=True) for factor in (6, 3)]
-    assert np.exp(fronts.gap(*twice)) == pytest.approx(2)
+    twice = [tradeoff.front(x, factor / x, log_y=True) for factor in (6, 3)]
+    assert np.exp(tradeoff.gap(*twice)) == pytest.approx(2)
 
 
 def test_what_fronts_refuse() -> None:
     with pytest.raises(errors.InputError, match=r"a front needs 3 points .* there are 2"):
-        fronts.front([1, 2, 2], [1, 2, 3])
+        tradeoff.front([1, 2, 2], [1, 2, 3])
     with pytest.raises(errors.InputError, match="y of 0 has no logarithm"):
-        fronts.front([1, 2, 3], [1, 0, 3], log_y=True)
-    low, high = fronts.front([1, 2, 3], [1, 2, 3]), fronts.front([4, 5, 6], [1, 2, 3])
+        tradeoff.front([1, 2, 3], [1, 0, 3], log_y=True)
+    low, high = tradeoff.front([1, 2, 3], [1, 2, 3]), tradeoff.front([4, 5, 6], [1, 2, 3])
     with pytest.raises(errors.InputError, match="no x in common"):
-        fronts.gap(low, high)
+        tradeoff.gap(low, high)
     with pytest.raises(errors.InputError, match="no values"):
-        fronts.bootstrap([[], []])
+        tradeoff.bootstrap([[], []])
 
 
 def test_the_nearest_point() -> None:
-    assert fronts.nearest([4, 1, 2], 2.9) == 2 and fronts.nearest([4, 1, 2], 3.1) == 0
+    assert tradeoff.nearest([4, 1, 2], 2.9) == 2 and tradeoff.nearest([4, 1, 2], 3.1) == 0
 
 
 def test_pictures_are_matched_where_all_sweeps_have_one() -> None:
-    assert fronts.matched([[0, 5, 10], [1, 5.2, 9], [2, 4.9, 7]]) == pytest.approx(5.05, abs=0.05)
-    assert fronts.matched([[0, 4, 9], [0, 5, 9]]) == pytest.approx(4.5, abs=0.05)  # 0 and 9 tell nothing
-    assert 1 < fronts.matched([[0, 1], [3, 4]]) < 3  # between those that do not meet
+    assert tradeoff.matched([[0, 5, 10], [1, 5.2, 9], [2, 4.9, 7]]) == pytest.approx(5.05, abs=0.05)
+    assert tradeoff.matched([[0, 4, 9], [0, 5, 9]]) == pytest.approx(
+        4.5, abs=0.05
+    )  # 0 and 9 tell nothing
+    assert 1 < tradeoff.matched([[0, 1], [3, 4]]) < 3  # between those that do not meet
 
 
 def test_groups_of_one_value_have_scipys_interval() -> None:
     values = np.random.default_rng(5).normal(3, 2, 12)
-    found = fronts.bootstrap([[value] for value in values])
+    found = tradeoff.bootstrap([[value] for value in values])
     theirs = scipy.stats.bootstrap(
         (values,), np.mean, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
@@ -83,17 +88,19 @@ def test_seeds_of_a_pair_are_no_further_pairs() -> None:
         for first in itertools.product(one, repeat=2)
         for second in itertools.product(two, repeat=2)
     ]
-    found = fronts.bootstrap(groups, confidence=0.8)
+    found = tradeoff.bootstrap(groups, confidence=0.8)
     assert (found.mean, found.count) == (5.5, 2)
     assert [found.low, found.high] == [np.quantile(outcomes, 0.1), np.quantile(outcomes, 0.9)]
-    assert found.high - found.low > 9  # between the pairs; the four as equals would have 5.5 ± 4.5 at most
+    assert (
+        found.high - found.low > 9
+    )  # between the pairs; the four as equals would have 5.5 ± 4.5 at most
 
 
 def test_three_pairs_have_their_range_and_one_has_no_interval() -> None:
-    found = fronts.bootstrap([[1.0], [2.0], [6.0]])
+    found = tradeoff.bootstrap([[1.0], [2.0], [6.0]])
     assert (found.mean, found.low, found.high, found.count) == (3, 1, 6, 3)
     assert found.excludes(0.9) and not found.excludes(1.1)
     factor = found.exp()
     assert (factor.low, factor.count) == (pytest.approx(np.e), 3)
-    one = fronts.bootstrap([[2.0], []])
+    one = tradeoff.bootstrap([[2.0], []])
     assert one.count == 1 and np.isnan(one.low) and not one.excludes(0)

@@ -1,4 +1,6 @@
-"""Pictures of every kind read to the same numbers, bad ones refused in one line, and written ones whole."""
+"""Pictures of every kind read to the same numbers, bad ones refused in one line, and written ones
+whole.
+"""
 
 import contextlib
 import functools
@@ -19,8 +21,10 @@ import skimage.data
 import tifffile
 from PIL import Image, ImageCms
 
-from stn import images
+from stn import assets, images
 from stn.errors import InputError
+from stn.images import formats
+from stn.network import space
 
 LONG = os.environ.get("STN_LONG") == "1"
 ORIENTATION, DESCRIPTION = 0x0112, 0x010E  # EXIF tags
@@ -139,7 +143,9 @@ def test_lossless_pictures_read_exactly_whatever_their_name(tmp_path, name, kind
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "wrong.png"])
-@pytest.mark.parametrize(("kind", "options"), [("JPEG", {}), ("JPEG", {"progressive": True}), ("WEBP", {})])
+@pytest.mark.parametrize(
+    ("kind", "options"), [("JPEG", {}), ("JPEG", {"progressive": True}), ("WEBP", {})]
+)
 def test_lossy_pictures_read_nearly(tmp_path, name, kind, options):
     rgb = read(tmp_path, encoded(photo(80, 100), kind, quality=95, **options), name)
     assert np.abs(rgb - photo(80, 100)).mean() < 2
@@ -163,16 +169,34 @@ def palette_with_transparency() -> bytes:
 HALF = 255 * (1 - 128 / 255)  # 127: white through a layer of opacity 128
 KINDS: dict[str, tuple[Callable[[], bytes], np.ndarray | list]] = {
     "grey": (lambda: encoded(GREY, "PNG"), as_rgb(GREY)),
-    "grey JPEG": (lambda: encoded(np.full((16, 16), 77, np.uint8), "JPEG"), np.full((16, 16, 3), 77)),
+    "grey JPEG": (
+        lambda: encoded(np.full((16, 16), 77, np.uint8), "JPEG"),
+        np.full((16, 16, 3), 77),
+    ),
     "1 bit": (lambda: encoded(Image.fromarray(GREY > 99), "PNG"), as_rgb(255 * (GREY > 99))),
     "palette": (lambda: encoded(palette(), "PNG"), np.asarray(palette().convert("RGB"))),
     "palette GIF": (lambda: encoded(palette(), "GIF"), np.asarray(palette().convert("RGB"))),
-    "palette, transparent": (palette_with_transparency, [[[255, 0, 0], [HALF, 255, HALF], [255, 255, 255]]] * 2),
-    "RGBA, opaque": (lambda: encoded(transparent("RGBA", 255), "PNG"), np.full((2, 3, 3), [255, 0, 0])),
-    "RGBA, half": (lambda: encoded(transparent("RGBA", 128), "PNG"), np.full((2, 3, 3), [255, HALF, HALF])),
+    "palette, transparent": (
+        palette_with_transparency,
+        [[[255, 0, 0], [HALF, 255, HALF], [255, 255, 255]]] * 2,
+    ),
+    "RGBA, opaque": (
+        lambda: encoded(transparent("RGBA", 255), "PNG"),
+        np.full((2, 3, 3), [255, 0, 0]),
+    ),
+    "RGBA, half": (
+        lambda: encoded(transparent("RGBA", 128), "PNG"),
+        np.full((2, 3, 3), [255, HALF, HALF]),
+    ),
     "RGBA, clear": (lambda: encoded(transparent("RGBA", 0), "PNG"), np.full((2, 3, 3), 255)),
-    "RGBA TIFF": (lambda: encoded(transparent("RGBA", 51), "TIFF"), np.full((2, 3, 3), [255, 204, 204])),
-    "RGBA WebP": (lambda: encoded(transparent("RGBA", 51), "WEBP", lossless=True), np.full((2, 3, 3), [255, 204, 204])),
+    "RGBA TIFF": (
+        lambda: encoded(transparent("RGBA", 51), "TIFF"),
+        np.full((2, 3, 3), [255, 204, 204]),
+    ),
+    "RGBA WebP": (
+        lambda: encoded(transparent("RGBA", 51), "WEBP", lossless=True),
+        np.full((2, 3, 3), [255, 204, 204]),
+    ),
     "LA": (lambda: encoded(transparent("LA", 51), "PNG"), np.full((2, 3, 3), 204)),
     "RGB, one color clear": (
         lambda: encoded(Image.new("RGB", (3, 2), (9, 8, 7)), "PNG", transparency=(9, 8, 7)),
@@ -185,15 +209,27 @@ KINDS: dict[str, tuple[Callable[[], bytes], np.ndarray | list]] = {
         lambda: encoded(Image.fromarray(GREY_16.astype(np.int32)), "TIFF"),  # Pillow's mode I
         as_rgb(GREY_16 / 257),
     ),
-    "float grey TIFF, 0-1": (lambda: tiff((GREY_16 / 65535).astype(np.float32)), as_rgb(GREY_16 / 257)),
-    "float grey TIFF, 0-255": (lambda: tiff((GREY_16 / 257).astype(np.float32)), as_rgb(GREY_16 / 257)),
+    "float grey TIFF, 0-1": (
+        lambda: tiff((GREY_16 / 65535).astype(np.float32)),
+        as_rgb(GREY_16 / 257),
+    ),
+    "float grey TIFF, 0-255": (
+        lambda: tiff((GREY_16 / 257).astype(np.float32)),
+        as_rgb(GREY_16 / 257),
+    ),
     "float grey TIFF, a little beyond 1": (
         lambda: tiff(np.array([[0.25, 0.5, 0.75], [0, 1, 1.001]], np.float32)),
         as_rgb([[63.75, 127.5, 191.25], [0, 255, 255]]),
     ),
     "double grey TIFF": (lambda: tiff(GREY_16 / 65535), as_rgb(GREY_16 / 257)),
-    "float RGB TIFF": (lambda: tiff((RGB_16 / 65535).astype(np.float32), photometric="rgb"), RGB_16 / 257),
-    "32-bit RGB TIFF": (lambda: tiff(RGB_16.astype(np.uint32) * 65537, photometric="rgb"), RGB_16 / 257),
+    "float RGB TIFF": (
+        lambda: tiff((RGB_16 / 65535).astype(np.float32), photometric="rgb"),
+        RGB_16 / 257,
+    ),
+    "32-bit RGB TIFF": (
+        lambda: tiff(RGB_16.astype(np.uint32) * 65537, photometric="rgb"),
+        RGB_16 / 257,
+    ),
     "16-bit RGB TIFF, by planes": (
         lambda: tiff(RGB_16.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"),
         RGB_16 / 257,
@@ -203,7 +239,11 @@ KINDS: dict[str, tuple[Callable[[], bytes], np.ndarray | list]] = {
         photo(),
     ),
     "float RGBA TIFF, half": (
-        lambda: tiff(np.full((2, 3, 4), [1, 0, 0, 0.5], np.float32), photometric="rgb", extrasamples=["unassalpha"]),
+        lambda: tiff(
+            np.full((2, 3, 4), [1, 0, 0, 0.5], np.float32),
+            photometric="rgb",
+            extrasamples=["unassalpha"],
+        ),
         np.full((2, 3, 3), [255, 127.5, 127.5]),
     ),
     "several pages": (lambda: tiff(np.stack([photo(), 255 - photo()]), photometric="rgb"), photo()),
@@ -224,7 +264,12 @@ def test_every_kind_becomes_rgb(tmp_path, kind):
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "deflated TIFF"])
 def test_16_bit_color_is_right_to_one_level(tmp_path, kind):
     compression = "deflate" if "deflated" in kind else None
-    rgb = read(tmp_path, png_16(RGB_16) if kind == "PNG" else tiff(RGB_16, photometric="rgb", compression=compression))
+    rgb = read(
+        tmp_path,
+        png_16(RGB_16)
+        if kind == "PNG"
+        else tiff(RGB_16, photometric="rgb", compression=compression),
+    )
     assert np.abs(rgb - RGB_16 / 257).max() < 1
 
 
@@ -250,7 +295,14 @@ def test_every_level_of_every_opacity_stays_in_range(tmp_path):
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_cmyk_is_converted(tmp_path, kind):
-    inks = [(0, 0, 0, 0), (255, 0, 0, 0), (0, 255, 0, 0), (0, 0, 255, 0), (0, 0, 0, 255), (60, 120, 30, 80)]
+    inks = [
+        (0, 0, 0, 0),
+        (255, 0, 0, 0),
+        (0, 255, 0, 0),
+        (0, 0, 255, 0),
+        (0, 0, 0, 255),
+        (60, 120, 30, 80),
+    ]
     for ink in inks:
         picture = Image.new("CMYK", (16, 16), ink)
         rgb = read(tmp_path, encoded(picture, kind, **({"quality": 95} if kind == "JPEG" else {})))
@@ -310,7 +362,9 @@ def test_a_profile_is_converted_to_srgb(tmp_path, kind):
         picture = palette()
         stored = np.asarray(picture.convert("RGB"))
     else:
-        picture = Image.fromarray(np.dstack([stored, np.full_like(GREY, 255)]) if kind == "RGBA" else stored)
+        picture = Image.fromarray(
+            np.dstack([stored, np.full_like(GREY, 255)]) if kind == "RGBA" else stored
+        )
     rgb = read(tmp_path, encoded(picture, "PNG", icc_profile=SWAPPED))
     np.testing.assert_allclose(rgb, stored[..., [1, 0, 2]], atol=2)
 
@@ -352,7 +406,11 @@ def header_only_tiff(width: int, height: int) -> bytes:
     """A small float RGB TIFF whose header claims another size."""
     data = bytearray(tiff(np.zeros((2, 3, 3), np.float32), photometric="rgb"))
     with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
-        for name, size in (("ImageWidth", width), ("ImageLength", height), ("RowsPerStrip", height)):
+        for name, size in (
+            ("ImageWidth", width),
+            ("ImageLength", height),
+            ("RowsPerStrip", height),
+        ):
             tag = file.pages[0].tags[name]
             data[tag.offset + 2 : tag.offset + 12] = struct.pack("<HII", 4, 1, size)
     return bytes(data)
@@ -375,9 +433,18 @@ REFUSED: dict[str, Callable[[], bytes]] = {
         f"JPEG, first {part:.0%}": lambda p=part: shortened(encoded(LARGE, "JPEG"), p)
         for part in (0.01, 0.3, 0.6, 0.95)
     },
-    **{f"PNG, first {part:.0%}": lambda p=part: shortened(encoded(LARGE, "PNG"), p) for part in (0.01, 0.3, 0.6, 0.95)},
-    **{f"WebP, first {part:.0%}": lambda p=part: shortened(encoded(LARGE, "WEBP"), p) for part in (0.01, 0.3, 0.95)},
-    **{f"TIFF, first {part:.0%}": lambda p=part: shortened(encoded(LARGE, "TIFF"), p) for part in (0.01, 0.3, 0.95)},
+    **{
+        f"PNG, first {part:.0%}": lambda p=part: shortened(encoded(LARGE, "PNG"), p)
+        for part in (0.01, 0.3, 0.6, 0.95)
+    },
+    **{
+        f"WebP, first {part:.0%}": lambda p=part: shortened(encoded(LARGE, "WEBP"), p)
+        for part in (0.01, 0.3, 0.95)
+    },
+    **{
+        f"TIFF, first {part:.0%}": lambda p=part: shortened(encoded(LARGE, "TIFF"), p)
+        for part in (0.01, 0.3, 0.95)
+    },
     "signature of a PNG": lambda: encoded(LARGE, "PNG")[:8],
     "signature of a JPEG": lambda: encoded(LARGE, "JPEG")[:2],
     "signature of a TIFF": lambda: encoded(LARGE, "TIFF")[:4],
@@ -392,9 +459,15 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "NaN": lambda: holding(math.nan),
     "infinity": lambda: holding(math.inf),
     "NaN in grey": lambda: tiff(np.full((4, 5), math.nan, np.float32)),
-    "5 float channels": lambda: tiff(np.zeros((6, 7, 5), np.float32), photometric="minisblack", planarconfig="contig"),
-    "2 float channels": lambda: tiff(np.zeros((6, 7, 2), np.float32), photometric="minisblack", planarconfig="contig"),
-    "5 planes": lambda: tiff(np.zeros((5, 6, 7), np.float32), photometric="minisblack", planarconfig="separate"),
+    "5 float channels": lambda: tiff(
+        np.zeros((6, 7, 5), np.float32), photometric="minisblack", planarconfig="contig"
+    ),
+    "2 float channels": lambda: tiff(
+        np.zeros((6, 7, 2), np.float32), photometric="minisblack", planarconfig="contig"
+    ),
+    "5 planes": lambda: tiff(
+        np.zeros((5, 6, 7), np.float32), photometric="minisblack", planarconfig="separate"
+    ),
     "32-bit grey": lambda: tiff(np.full((4, 5), 2**31, np.uint32)),
     "negative samples": lambda: tiff(np.full((4, 5), -7, np.int32)),
 }
@@ -409,7 +482,13 @@ def test_what_is_no_picture_is_refused_in_one_line_that_names_it(tmp_path, kind,
 
 
 def test_what_is_no_file_is_refused_in_one_line_that_names_it(tmp_path):
-    for path in (tmp_path, tmp_path / "missing.png", tmp_path / "no" / "folder.png", Path("/dev/null"), Path()):
+    for path in (
+        tmp_path,
+        tmp_path / "missing.png",
+        tmp_path / "no" / "folder.png",
+        Path("/dev/null"),
+        Path(),
+    ):
         assert_refused(path)
 
 
@@ -475,9 +554,13 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
             case 0 | 1:  # other bytes
                 mutant[place : place + length] = rng.bytes(length)
             case 2:  # one bit
-                mutant[place : place + 1] = bytes([(mutant[place] if mutant else 0) ^ 1 << int(rng.integers(8))])
+                mutant[place : place + 1] = bytes(
+                    [(mutant[place] if mutant else 0) ^ 1 << int(rng.integers(8))]
+                )
             case 3:  # extreme numbers
-                mutant[place : place + 4] = rng.choice([b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff"])
+                mutant[place : place + 4] = rng.choice(
+                    [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff"]
+                )
             case 4:  # bytes lost, or all the rest
                 del mutant[place : place + length if rng.random() < 0.7 else len(mutant)]
             case _:  # bytes twice
@@ -490,9 +573,12 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 @pytest.mark.parametrize("name", seeds())
-def test_a_damaged_file_is_refused_or_gives_a_picture_and_never_anything_else(tmp_path, monkeypatch, name):
-    # A smaller limit than the real one, so that the memory of a picture just below it can be bounded here.
-    monkeypatch.setattr(images, "MAX_PIXELS", 10**6)
+def test_a_damaged_file_is_refused_or_gives_a_picture_and_never_anything_else(
+    tmp_path, monkeypatch, name
+):
+    # A smaller limit than the real one, so that the memory of a picture just below it can be
+    # bounded here.
+    monkeypatch.setattr(formats, "MAX_PIXELS", 10**6)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5 * 10**5)
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     seed, path, refused = seeds()[name], tmp_path / name.replace("png", "PNG"), 0
@@ -507,13 +593,19 @@ def test_a_damaged_file_is_refused_or_gives_a_picture_and_never_anything_else(tm
         except InputError as error:
             assert str(path) in str(error) and "\n" not in str(error)
             refused += 1
-    assert 0 < refused < images_read  # the damage is neither too small nor too great to show anything
-    assert peak_memory() - before < 400 * 2**20  # a million pixels are 24 MB of float64, and some copies of it
+    assert (
+        0 < refused < images_read
+    )  # the damage is neither too small nor too great to show anything
+    assert (
+        peak_memory() - before < 400 * 2**20
+    )  # a million pixels are 24 MB of float64, and some copies of it
 
 
 def peak_memory() -> int:
     """Bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
 
 
 # Writing
@@ -530,7 +622,7 @@ def test_lossless_formats_round_trip_exactly(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["out.jpg", "out.jpeg", "out.webp"])
 def test_lossy_formats_are_written_in_high_quality(tmp_path, name):
-    rgb = np.asarray(Image.open(images.sample_path("skimage", "chelsea.png")), dtype=np.float64)
+    rgb = np.asarray(Image.open(assets.sample_path("skimage", "chelsea.png")), dtype=np.float64)
     images.write(tmp_path / name, rgb, SETTINGS)
     error = images.read(tmp_path / name) - rgb
     psnr = 10 * np.log10(255**2 / np.mean(error**2))
@@ -539,7 +631,9 @@ def test_lossy_formats_are_written_in_high_quality(tmp_path, name):
 
 def test_jpeg_keeps_the_color_of_every_pixel(tmp_path):
     stripes = np.zeros((32, 32, 3))
-    stripes[:, ::2, 0] = stripes[:, 1::2, 2] = 200  # red and blue: color at half the width would make them violet
+    stripes[:, ::2, 0] = stripes[:, 1::2, 2] = (
+        200  # red and blue: color at half the width would make them violet
+    )
     images.write(tmp_path / "out.jpg", stripes)
     assert np.abs(images.read(tmp_path / "out.jpg") - stripes).mean() < 5
 
@@ -551,7 +645,9 @@ def test_settings_and_the_srgb_profile_are_in_the_file(tmp_path, suffix):
     with Image.open(path) as picture:
         embedded = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"]))
         assert "sRGB" in ImageCms.getProfileDescription(embedded)
-        assert picture.info["icc_profile"][24:36] == bytes(12)  # no time of making: the same picture, the same bytes
+        assert picture.info["icc_profile"][24:36] == bytes(
+            12
+        )  # no time of making: the same picture, the same bytes
         text = picture.text["stn"] if suffix == ".png" else picture.getexif()[DESCRIPTION]
     assert text == SETTINGS
 
@@ -565,7 +661,9 @@ def test_settings_in_any_language_are_kept_in_png(tmp_path):
 def test_pixels_are_rounded_and_clipped(tmp_path):
     rgb = np.array([[-50.0, 0.4, 0.6], [254.4, 254.6, 300.0]])[:, None].repeat(2, axis=1)
     images.write(tmp_path / "out.png", rgb)
-    np.testing.assert_array_equal(images.read(tmp_path / "out.png")[:, 0], [[0, 0, 1], [254, 255, 255]])
+    np.testing.assert_array_equal(
+        images.read(tmp_path / "out.png")[:, 0], [[0, 0, 1], [254, 255, 255]]
+    )
 
 
 def test_the_same_picture_gives_the_same_file(tmp_path):
@@ -600,7 +698,7 @@ def test_a_write_that_breaks_off_midway_leaves_nothing(tmp_path, monkeypatch, er
         target.write_bytes(b"half a pict")
         raise error
 
-    monkeypatch.setattr(images.iio, "imwrite", break_off)
+    monkeypatch.setattr(formats.iio, "imwrite", break_off)
     with pytest.raises(type(error)):
         images.write(tmp_path / "out.png", photo())
     assert list(tmp_path.iterdir()) == []
@@ -617,20 +715,20 @@ def test_a_written_file_has_the_permissions_of_any_other(tmp_path):
 
 def test_the_networks_space_is_rgb_minus_the_mean_pixel():
     mean = np.array([123.68, 116.779, 103.939])  # METHODS.md §1
-    image = images.to_network(photo().astype(np.float64), mean)
+    image = space.to_network(photo().astype(np.float64), mean)
     assert image.shape == (1, 21, 34, 3)
     assert image.dtype == np.float32
     np.testing.assert_allclose(image[0, 4, 9], photo()[4, 9] - mean, atol=1e-5)
-    np.testing.assert_allclose(images.from_network(image, mean), photo(), atol=2e-5)
+    np.testing.assert_allclose(space.from_network(image, mean), photo(), atol=2e-5)
 
 
 def test_out_of_the_networks_space_pixels_are_clipped():
-    rgb = images.from_network(np.array([[[[-500.0, 0.0, 500.0]]]]), np.array([100.0, 110.0, 120.0]))
+    rgb = space.from_network(np.array([[[[-500.0, 0.0, 500.0]]]]), np.array([100.0, 110.0, 120.0]))
     np.testing.assert_array_equal(rgb, [[[0, 110, 255]]])
 
 
 def test_samples_lie_inside_scikit_image():
-    path = images.sample_path("skimage", "coffee.png")
+    path = assets.sample_path("skimage", "coffee.png")
     np.testing.assert_array_equal(images.read(path), skimage.data.coffee())
     with pytest.raises(InputError, match=r"skimage:no\.png"):
-        images.sample_path("skimage", "no.png")
+        assets.sample_path("skimage", "no.png")

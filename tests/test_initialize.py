@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from stn import config, initialize, resizing
-from stn.config import Init
-from stn.pictures import Sized, Style
-from stn.schema import Color
+from stn import config
+from stn.assets.pictures import Sized, Style
+from stn.config.schema import Color, Init
+from stn.images import resizing
+from stn.transfer import initialize
 
 MEAN = np.array([123.68, 116.779, 103.939])  # METHODS.md §1
 H, W = 6, 10
@@ -17,7 +18,11 @@ def gradient_picture(height: int, width: int, phase: float) -> np.ndarray:
     return 127.5 + 120 * np.sin(0.3 * x + 0.2 * y * (c + 1) + phase)
 
 
-CONTENT, STYLE, FILE = gradient_picture(H, W, 0), gradient_picture(9, 7, 1), gradient_picture(H, 13, 2)
+CONTENT, STYLE, FILE = (
+    gradient_picture(H, W, 0),
+    gradient_picture(9, 7, 1),
+    gradient_picture(H, 13, 2),
+)
 
 
 def pictures(content: np.ndarray, style: np.ndarray, file: np.ndarray | None) -> Sized:
@@ -46,7 +51,9 @@ def test_normal_noise_has_its_deviation(amplitude):
     assert abs(noise.mean()) < 5 * amplitude / 180_000**0.5
     assert noise.std() == pytest.approx(amplitude, rel=0.01)
     within = np.mean(np.abs(noise) < amplitude)
-    assert within == pytest.approx(0.6827, abs=0.01)  # the normal law within one deviation; a uniform would have .577
+    assert within == pytest.approx(
+        0.6827, abs=0.01
+    )  # the normal law within one deviation; a uniform would have .577
 
 
 def test_noise_is_independent_over_pixels_and_channels():
@@ -76,15 +83,29 @@ def test_every_first_image_has_the_contents_size(name):
 
 
 def test_content_style_and_file_are_those_pictures():
-    assert len({first_image(Init(name, noise_ratio=0.5)).tobytes() for name in config.choices("init.name")}) == 5
+    assert (
+        len(
+            {
+                first_image(Init(name, noise_ratio=0.5)).tobytes()
+                for name in config.choices("init.name")
+            }
+        )
+        == 5
+    )
     np.testing.assert_allclose(first_image(Init("content"))[0], CONTENT - MEAN, rtol=1e-6)
     for name, rgb in (("style", STYLE), ("file", FILE)):
-        np.testing.assert_allclose(first_image(Init(name))[0], resizing.resize(rgb, H, W) - MEAN, atol=1e-4)
+        np.testing.assert_allclose(
+            first_image(Init(name))[0], resizing.resize(rgb, H, W) - MEAN, atol=1e-4
+        )
 
 
 def test_a_picture_of_the_right_size_is_not_touched():
-    np.testing.assert_allclose(first_image(Init("style"), style=CONTENT)[0], CONTENT - MEAN, rtol=1e-6)
-    np.testing.assert_allclose(first_image(Init("file"), file=CONTENT)[0], CONTENT - MEAN, rtol=1e-6)
+    np.testing.assert_allclose(
+        first_image(Init("style"), style=CONTENT)[0], CONTENT - MEAN, rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        first_image(Init("file"), file=CONTENT)[0], CONTENT - MEAN, rtol=1e-6
+    )
 
 
 def test_noise_ignores_the_pictures_and_the_mean_pixel():
@@ -98,8 +119,12 @@ def test_noise_ignores_the_pictures_and_the_mean_pixel():
 def test_blend_is_noise_and_content_by_the_ratio(ratio):
     """The TF1 walk-through: .75 · U(−20, 20) + .25 · content (METHODS.md §2.3)."""
     noise = initialize.noise(H, W, "uniform", 20.0, 4)
-    image = first_image(Init("blend", distribution="uniform", amplitude=20.0, noise_ratio=ratio), seed=4)
-    np.testing.assert_allclose(image, ratio * noise + (1 - ratio) * (CONTENT - MEAN)[None], atol=2e-5)
+    image = first_image(
+        Init("blend", distribution="uniform", amplitude=20.0, noise_ratio=ratio), seed=4
+    )
+    np.testing.assert_allclose(
+        image, ratio * noise + (1 - ratio) * (CONTENT - MEAN)[None], atol=2e-5
+    )
 
 
 def test_unknown_choices_are_refused():

@@ -1,4 +1,6 @@
-"""Every loss against loops written from METHODS.md §2, its golden values (§5) and the papers' closed-form gradients."""
+"""Every loss against loops written from METHODS.md §2, its golden values (§5) and the papers'
+closed-form gradients.
+"""
 
 import itertools
 import math
@@ -6,14 +8,17 @@ import math
 import numpy as np
 import pytest
 
-from stn import config, losses
-from stn.backend import tf
+from stn import config
+from stn.loss import losses
+from stn.network.backend import tf
 
 H, W, N = 5, 4, 3
 RNG = np.random.default_rng(1)
 F = RNG.normal(size=(1, H, W, N))
 P = RNG.normal(size=(1, H, W, N))
-S = RNG.normal(size=(1, 3, 6, N))  # the style image's features: another height, width and number of positions
+S = RNG.normal(
+    size=(1, 3, 6, N)
+)  # the style image's features: another height, width and number of positions
 IMAGE = RNG.uniform(-120, 130, size=(1, 6, 5, 3))
 
 
@@ -57,7 +62,9 @@ CONTENT = {
     "half_sum": lambda f, p: squared_distance(f, p) / 2,
     "sum": squared_distance,
     "mean": lambda f, p: squared_distance(f, p) / (N * H * W),
-    "half_sum_over_sqrt_nm": lambda f, p: squared_distance(f, p) / (2 * math.sqrt(N) * math.sqrt(H * W)),
+    "half_sum_over_sqrt_nm": lambda f, p: (
+        squared_distance(f, p) / (2 * math.sqrt(N) * math.sqrt(H * W))
+    ),
 }
 DIVISORS = {"one": lambda n, m: 1, "m": lambda n, m: m, "nm": lambda n, m: n * m}
 POSITIONS = 7 * 11
@@ -71,8 +78,12 @@ SMOOTHNESS = {
     "none": lambda x: 0.0,
     "absolute": lambda x: sum(map(abs, pairs(x, 1, 0) + pairs(x, 0, 1))),
     "squared": lambda x: sum(d**2 for d in pairs(x, 1, 0) + pairs(x, 0, 1)),
-    "mean_squared": lambda x: mean([d**2 for d in pairs(x, 1, 0)]) + mean([d**2 for d in pairs(x, 0, 1)]),
-    "mean_absolute": lambda x: (mean([abs(d) for d in pairs(x, 1, 0)]) + mean([abs(d) for d in pairs(x, 0, 1)])) / 2,
+    "mean_squared": lambda x: (
+        mean([d**2 for d in pairs(x, 1, 0)]) + mean([d**2 for d in pairs(x, 0, 1)])
+    ),
+    "mean_absolute": lambda x: (
+        (mean([abs(d) for d in pairs(x, 1, 0)]) + mean([abs(d) for d in pairs(x, 0, 1)])) / 2
+    ),
     "power": power,
 }
 
@@ -89,7 +100,9 @@ def test_content_equals_the_loop(reduction):
 def test_gram_is_divided_by_its_own_size(features, divisor):
     _, h, w, n = features.shape
     expected = raw_gram(features) / DIVISORS[divisor](n, h * w)
-    np.testing.assert_allclose(losses.gram(tf.constant(features), divisor), expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        losses.gram(tf.constant(features), divisor), expected, rtol=1e-12, atol=1e-14
+    )
 
 
 @pytest.mark.parametrize("reduction", config.choices("objective.style_reduction"))
@@ -98,14 +111,19 @@ def test_style_equals_the_loop(divisor, reduction):
     G = raw_gram(F) / DIVISORS[divisor](N, H * W)
     A = raw_gram(S) / DIVISORS[divisor](N, 3 * 6)
     found = losses.style(
-        losses.gram(tf.constant(F), divisor), losses.gram(tf.constant(S), divisor), reduction, POSITIONS
+        losses.gram(tf.constant(F), divisor),
+        losses.gram(tf.constant(S), divisor),
+        reduction,
+        POSITIONS,
     )
     assert float(found) == pytest.approx(STYLE[reduction](G, A), rel=1e-12)
 
 
 @pytest.mark.parametrize("form", config.choices("objective.smoothness.form"))
 def test_smoothness_equals_the_loop(form):
-    assert float(losses.smoothness(tf.constant(IMAGE), form)) == pytest.approx(SMOOTHNESS[form](IMAGE), rel=1e-12)
+    assert float(losses.smoothness(tf.constant(IMAGE), form)) == pytest.approx(
+        SMOOTHNESS[form](IMAGE), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +154,10 @@ def golden_style(divisor: str, reduction: str) -> float:
 @pytest.mark.parametrize(
     ("value", "golden"),
     [
-        (lambda: losses.content(tf.constant(GOLDEN_X), tf.constant(GOLDEN_P), "sum"), 186.87365496938827),
+        (
+            lambda: losses.content(tf.constant(GOLDEN_X), tf.constant(GOLDEN_P), "sum"),
+            186.87365496938827,
+        ),
         (lambda: golden_style("one", "sum"), 212.6354400019818),
         (lambda: losses.gram(tf.constant(GOLDEN_X))[0, 0], 23.574945735172268),
         (lambda: golden_style("m", "mean"), 0.0057681054688037605),
@@ -150,14 +171,20 @@ def test_golden_values(value, golden):
 
 
 def test_systems_agree_up_to_constants():
-    """METHODS.md §2.2: with m = MSE(G/(NM) − A/(NM)), the paper's E_l = (N²/4) m and the authors' term is 1e3 m."""
+    """METHODS.md §2.2: with m = MSE(G/(NM) − A/(NM)), the paper's E_l = (N²/4) m and the authors'
+    term is 1e3 m.
+    """
     m, n, positions = golden_style("nm", "mean"), 4, 48
     assert golden_style("m", "sum_over_4n2") == pytest.approx(n**2 / 4 * m, rel=1e-12)
     assert 1e3 / n**2 * golden_style("m", "mean") == pytest.approx(1e3 * m, rel=1e-12)
-    assert golden_style("m", "sum_over_4n2") == pytest.approx(212.6354400019818 / (4 * n**2 * positions**2), rel=1e-12)
+    assert golden_style("m", "sum_over_4n2") == pytest.approx(
+        212.6354400019818 / (4 * n**2 * positions**2), rel=1e-12
+    )
     features = tf.constant(GOLDEN_X), tf.constant(GOLDEN_P)
     paper = float(losses.content(*features))
-    assert float(losses.content(*features, "mean")) == pytest.approx(2 / (n * positions) * paper, rel=1e-12)
+    assert float(losses.content(*features, "mean")) == pytest.approx(
+        2 / (n * positions) * paper, rel=1e-12
+    )
 
 
 def gradient_before_rectifier(x: np.ndarray, loss) -> np.ndarray:
@@ -170,7 +197,9 @@ def gradient_before_rectifier(x: np.ndarray, loss) -> np.ndarray:
 
 def test_content_gradient_is_equation_2():
     target, rectified = np.maximum(P, 0), np.maximum(F, 0)
-    found = gradient_before_rectifier(F, lambda features: losses.content(features, tf.constant(target)))
+    found = gradient_before_rectifier(
+        F, lambda features: losses.content(features, tf.constant(target))
+    )
     assert (rectified == 0).any() and (rectified > 0).any()
     np.testing.assert_allclose(found, np.where(rectified > 0, rectified - target, 0), rtol=1e-13)
 
@@ -213,7 +242,10 @@ def test_losses_keep_the_precision_they_are_given():
         values = [
             *(losses.content(features, features + 1, reduction) for reduction in CONTENT),
             *(losses.gram(features, divisor) for divisor in DIVISORS),
-            *(losses.style(losses.gram(features), losses.gram(features), reduction, POSITIONS) for reduction in STYLE),
+            *(
+                losses.style(losses.gram(features), losses.gram(features), reduction, POSITIONS)
+                for reduction in STYLE
+            ),
             *(losses.smoothness(features, form) for form in SMOOTHNESS),
         ]
         assert {value.dtype for value in values} == {dtype}

@@ -1,4 +1,6 @@
-"""The measures against oracles of their own: loops in float64, closed forms, SciPy's filters, NumPy's histograms."""
+"""The measures against oracles of their own: loops in float64, closed forms, SciPy's filters,
+NumPy's histograms.
+"""
 
 import json
 from pathlib import Path
@@ -10,11 +12,20 @@ import scipy.special
 import scipy.stats
 import synthetic
 
-from stn import images, measures, patches, rescale, resizing, vgg
-from stn.network import Network
-from stn.weights import Weights
+from stn import images
+from stn.assets.weights import Weights
+from stn.images import resizing
+from stn.network import rescale, vgg
+from stn.network.network import Network
+from stn.transfer import measures, patches
 
-STYLE_LAYERS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]  # Gatys et al. 2016, section 3
+STYLE_LAYERS = [
+    "relu1_1",
+    "relu2_1",
+    "relu3_1",
+    "relu4_1",
+    "relu5_1",
+]  # Gatys et al. 2016, section 3
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +35,9 @@ def pictures() -> dict[str, np.ndarray]:
     content = np.stack([5 * x, 7 * y, 120 + 100 * (np.hypot(x - 20, y - 12) < 8)], axis=-1)
     rng = np.random.default_rng(3)
     y_style, x_style = np.mgrid[:40, :31].astype(float)
-    style = np.stack([128 + 90 * np.sin(x_style / 2), 100 - 80 * np.cos(y_style), 6 * x_style], axis=-1)
+    style = np.stack(
+        [128 + 90 * np.sin(x_style / 2), 100 - 80 * np.cos(y_style), 6 * x_style], axis=-1
+    )
     rgb = np.clip(0.6 * content + 40 + rng.normal(0, 20, content.shape), 0, 255)
     return {"rgb": rgb, "content": content, "style": style}
 
@@ -33,7 +46,17 @@ def loaded(weights: Weights) -> Network:
     """The random weights as the network that `measure` takes."""
     widths = {layer.name: layer.bias.size for layer in weights.layers}
     names, depth = weights.layer_names, weights.depth
-    return Network(vgg.kernels(weights), weights.mean_pixel, names, widths, depth, "", Path(), "direct", changed=False)
+    return Network(
+        vgg.kernels(weights),
+        weights.mean_pixel,
+        names,
+        widths,
+        depth,
+        "",
+        Path(),
+        "direct",
+        changed=False,
+    )
 
 
 def measure(pictures: dict[str, np.ndarray], network: Weights | Network) -> dict[str, float]:
@@ -75,7 +98,9 @@ def test_relative_distances_are_of_every_rectifier(pictures, depth: int) -> None
     found = measure(pictures, network)
     layers = [layer.name.replace("conv", "relu") for layer in network.layers]
     assert len(layers) == depth - 3  # the fully connected ones are no part of the trunk
-    assert {name for name in found if name.startswith("measures/gram/")} == {f"measures/gram/{x}" for x in layers}
+    assert {name for name in found if name.startswith("measures/gram/")} == {
+        f"measures/gram/{x}" for x in layers
+    }
     gram, feature = [], []
     for layer in layers:
         F, P, S = (features(pictures[name], network, layer) for name in ("rgb", "content", "style"))
@@ -95,7 +120,9 @@ def slope(degrees: float, height: int = 60, width: int = 80) -> np.ndarray:
     return np.stack([light + 100] * 3, axis=-1)
 
 
-@pytest.mark.parametrize(("turned", "expected"), [(0, 1), (180, 1), (90, -1), (30, 0.5), (60, -0.5)])
+@pytest.mark.parametrize(
+    ("turned", "expected"), [(0, 1), (180, 1), (90, -1), (30, 0.5), (60, -0.5)]
+)
 def test_edges_count_by_twice_the_angle_they_turned(turned: float, expected: float) -> None:
     # cos 2·30° = ½; what is left is the borders, where a slope ends.
     assert measures.kept_edges(slope(20 + turned), slope(20)) == pytest.approx(expected, abs=0.05)
@@ -112,7 +139,9 @@ def test_edges_count_by_their_strength_in_the_content_and_a_flat_result_has_none
 
 
 def test_a_pyramids_level_is_what_the_next_lacks() -> None:
-    """Burt & Adelson 1983, eqs. (1) and (2), as loops; sides even and odd, mirrored at the border."""
+    """Burt & Adelson 1983, eqs. (1) and (2), as loops; sides even and odd, mirrored at the
+    border.
+    """
     rgb = np.random.default_rng(0).uniform(0, 255, (6, 9, 3))
     w = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16]
 
@@ -144,7 +173,9 @@ def test_a_pyramids_level_is_what_the_next_lacks() -> None:
 def test_the_sliced_distance_on_a_line_is_scipys_and_of_a_shift_its_closed_form() -> None:
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(50, 1)), rng.exponential(size=(50, 1))
-    assert patches.sliced_wasserstein(x, y) == pytest.approx(scipy.stats.wasserstein_distance(x[:, 0], y[:, 0]))
+    assert patches.sliced_wasserstein(x, y) == pytest.approx(
+        scipy.stats.wasserstein_distance(x[:, 0], y[:, 0])
+    )
     x = rng.normal(size=(40, 2))
     shift = np.array([3.0, 4.0])  # 5 long; the mean of |cos| over all directions of a plane is 2/π
     assert patches.sliced_wasserstein(x, x + shift) == pytest.approx(5 * 2 / np.pi, rel=0.1)
@@ -153,14 +184,20 @@ def test_the_sliced_distance_on_a_line_is_scipys_and_of_a_shift_its_closed_form(
 def test_patches_are_measured_in_deviations_of_the_painting(pictures) -> None:
     style = resizing.resize(pictures["style"], 70, 64)
     assert patches.distance(style, style) == 0
-    # Brighter by a constant: all but the last of three levels are the same, and there every patch is shifted.
+    # Brighter by a constant: all but the last of three levels are the same, and there every patch
+    # is shifted.
     last = patches.laplacian_pyramid(style, 3)[-1]
-    windows = np.array([last[i : i + 7, j : j + 7] for i in range(last.shape[0] - 6) for j in range(10)])
+    windows = np.array(
+        [last[i : i + 7, j : j + 7] for i in range(last.shape[0] - 6) for j in range(10)]
+    )
     length = 7 * 20 * np.sqrt((1 / windows.std(axis=(0, 1, 2)) ** 2).sum())
     mean_cosine = scipy.special.gamma(147 / 2) / (np.sqrt(np.pi) * scipy.special.gamma(148 / 2))
     assert patches.distance(style + 20, style) == pytest.approx(length * mean_cosine / 3, rel=0.15)
-    assert patches.distance(style + 40, style) == pytest.approx(2 * patches.distance(style + 20, style))
-    # Sizes may differ: another part of the painting is nearer than the photograph, or the painting made pale.
+    assert patches.distance(style + 40, style) == pytest.approx(
+        2 * patches.distance(style + 20, style)
+    )
+    # Sizes may differ: another part of the painting is nearer than the photograph, or the painting
+    # made pale.
     content = resizing.resize(pictures["content"], 50, 64)
     own = patches.distance(style[:60], style)
     assert 0 < own < patches.distance(content, style) / 3
@@ -169,7 +206,9 @@ def test_patches_are_measured_in_deviations_of_the_painting(pictures) -> None:
 
 
 def test_ssim_is_wangs(pictures) -> None:
-    """Wang et al. 2004, eq. (13), window by SciPy's Gaussian, over each channel, away from the borders."""
+    """Wang et al. 2004, eq. (13), window by SciPy's Gaussian, over each channel, away from the
+    borders.
+    """
 
     def window(x: np.ndarray) -> np.ndarray:
         return scipy.ndimage.gaussian_filter(x, 1.5, truncate=3.5)
@@ -198,7 +237,9 @@ def test_histogram_distance_is_numpys(pictures) -> None:
 
 
 def test_what_the_ends_of_the_scales_mean(pictures) -> None:
-    found = measure({**pictures, "rgb": pictures["content"], "style": pictures["content"]}, synthetic.vgg(16))
+    found = measure(
+        {**pictures, "rgb": pictures["content"], "style": pictures["content"]}, synthetic.vgg(16)
+    )
     assert found.pop("measures/ssim_to_content") == pytest.approx(1)
     assert found.pop("measures/edges_to_content") == pytest.approx(1)
     assert set(found.values()) == {0.0}
@@ -210,7 +251,9 @@ def test_what_the_ends_of_the_scales_mean(pictures) -> None:
 def test_a_larger_picture_of_the_same_measures_the_same(pictures) -> None:
     """Repeated on a 2 × 2 grid, away from borders; an unscaled sum would grow fourfold."""
     network = synthetic.vgg(16)
-    tile = {name: np.tile(resizing.resize(rgb, 64, 64), (4, 4, 1)) for name, rgb in pictures.items()}
+    tile = {
+        name: np.tile(resizing.resize(rgb, 64, 64), (4, 4, 1)) for name, rgb in pictures.items()
+    }
     twice = {name: np.tile(rgb, (2, 2, 1)) for name, rgb in tile.items()}
     one, four = measure(tile, network), measure(twice, network)
     for name, value in one.items():
@@ -218,25 +261,37 @@ def test_a_larger_picture_of_the_same_measures_the_same(pictures) -> None:
 
 
 def test_short_weights_and_small_pictures_leave_keys_out(pictures) -> None:
-    found = measure({name: rgb[:10, :10] for name, rgb in pictures.items()}, synthetic.vgg(16, last="conv3_1"))
+    found = measure(
+        {name: rgb[:10, :10] for name, rgb in pictures.items()}, synthetic.vgg(16, last="conv3_1")
+    )
     assert "measures/content" not in found and "measures/ssim_to_content" not in found
     layers = [name for name in found if name.startswith("measures/style/")]
     assert layers == [f"measures/style/{layer}" for layer in STYLE_LAYERS[:3]]
     assert found["measures/style"] == pytest.approx(np.mean([found[layer] for layer in layers]))
     assert "measures/gram/relu3_1" in found and "measures/gram/relu3_2" not in found
-    tiny = measure({name: rgb[:6, :6] for name, rgb in pictures.items()}, synthetic.vgg(16, last="conv3_1"))
+    tiny = measure(
+        {name: rgb[:6, :6] for name, rgb in pictures.items()}, synthetic.vgg(16, last="conv3_1")
+    )
     assert "measures/patches_to_style" in found and "measures/patches_to_style" not in tiny
-    flat = measure({**pictures, "content": np.full_like(pictures["rgb"], 9.0)}, synthetic.vgg(16, last="conv3_1"))
+    flat = measure(
+        {**pictures, "content": np.full_like(pictures["rgb"], 9.0)},
+        synthetic.vgg(16, last="conv3_1"),
+    )
     assert "measures/edges_to_content" not in flat
 
 
 @pytest.mark.parametrize("rescaled", [False, True])
-def test_a_run_measures_its_picture_on_the_plain_network(run, composed, tmp_path: Path, rescaled: bool) -> None:
+def test_a_run_measures_its_picture_on_the_plain_network(
+    run, composed, tmp_path: Path, rescaled: bool
+) -> None:
     from stn import transfer
 
     overrides = ["network.pooling=max", "init=noise"]
     if rescaled:
-        means = {layer.name: np.full(layer.bias.size, 3.0) for layer in synthetic.vgg(19, channels=4).layers}
+        means = {
+            layer.name: np.full(layer.bias.size, 3.0)
+            for layer in synthetic.vgg(19, channels=4).layers
+        }
         rescale.write_means(tmp_path / "means.npz", means)
         overrides.append(f"network.rescale={tmp_path / 'means.npz'}")
     result = run(tmp_path / "run", *overrides)
@@ -245,8 +300,13 @@ def test_a_run_measures_its_picture_on_the_plain_network(run, composed, tmp_path
     network = transfer.network_of(settings)
     originals = {
         name: resizing.resize(rgb, *resizing.target_shape(rgb, 32))
-        for name, rgb in (("content", images.read(settings.content.path)), ("style", images.read(settings.style.path)))
+        for name, rgb in (
+            ("content", images.read(settings.content.path)),
+            ("style", images.read(settings.style.path)),
+        )
     }
     expected = measure({"rgb": result.rgb, **originals}, network)
-    assert {name: value for name, value in summary.items() if name.startswith("measures/")} == pytest.approx(expected)
+    assert {
+        name: value for name, value in summary.items() if name.startswith("measures/")
+    } == pytest.approx(expected)
     assert len(expected) == 10 + 2 * (16 + 1) + 2

@@ -10,21 +10,26 @@ import numpy as np
 import pytest
 import synthetic
 
-from stn import bands, checks, config, errors, files, memory, pictures, run_directory, runs, transfer, vgg
-from stn.network import Network
+from stn import config, errors, files, runs, transfer
+from stn.assets import pictures
+from stn.network import checkpointing, vgg
+from stn.network.network import Network
+from stn.runs import run_directory
+from stn.transfer import checks, memory
 
 
 @pytest.fixture(autouse=True)
 def small_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     """All but the smallest blocks are large, and a margin counts twice in a band."""
     monkeypatch.setattr(memory, "KERNEL_BYTES", 0)
-    monkeypatch.setattr(bands, "BLOCK_BYTES", 4000)
-    monkeypatch.setattr(bands, "ROWS_OVER_MARGIN", 2)
+    monkeypatch.setattr(checkpointing, "BLOCK_BYTES", 4000)
+    monkeypatch.setattr(checkpointing, "ROWS_OVER_MARGIN", 2)
 
 
 @pytest.fixture
 def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A run of `settings`: `need(recompute)` gives its bytes, `decided(free)` how it is computed with so many free.
+    """A run of `settings`: `need(recompute)` gives its bytes, `decided(free)` how it is computed
+    with so many free.
 
     That is whether in bands, or the message with which it is refused.
     """
@@ -38,10 +43,14 @@ def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.M
         return max(each.bytes for each in needs(recompute))
 
     def decided(free: float) -> bool | str:
-        monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free))
+        monkeypatch.setattr(
+            memory.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free)
+        )
         try:
             recompute = checks.recomputes(settings, network, originals, tmp_path)
-            checks.before_run(settings, dataclasses.replace(network, recompute=recompute), originals, tmp_path)
+            checks.before_run(
+                settings, dataclasses.replace(network, recompute=recompute), originals, tmp_path
+            )
         except errors.InputError as error:
             return str(error)
         return recompute
@@ -123,7 +132,9 @@ def test_guided_sums_keep_every_layer_whole(case) -> None:
 
 
 def test_a_picture_needs_memory_itself(case) -> None:
-    """However few features are there at a time, its numbers are of 8 bytes, with its mean and without."""
+    """However few features are there at a time, its numbers are of 8 bytes, with its mean and
+    without.
+    """
     assert all(each.bytes > 2 * 8 * 3 * each.height * each.width for each in case.needs(True))
 
 
@@ -138,7 +149,9 @@ def network() -> Network:
 
 @pytest.mark.parametrize("height", [7, 8, 15, 16, 31, 33])
 @pytest.mark.parametrize("border", ["zero", "wrap"])
-def test_the_longest_band_is_the_one_that_is_computed(height: int, border: str, network: Network, monkeypatch) -> None:
+def test_the_longest_band_is_the_one_that_is_computed(
+    height: int, border: str, network: Network, monkeypatch
+) -> None:
     width, lengths, features = 30, [], vgg.features
 
     def noting(part: Any, *others: Any, **named: Any) -> Any:
@@ -148,7 +161,9 @@ def test_the_longest_band_is_the_one_that_is_computed(height: int, border: str, 
     monkeypatch.setattr(vgg, "features", noting)
     image = np.zeros((1, height, width, 3), np.float32)
     shares = {"relu1_2": lambda F, first, height: [F[0, 0, 0]]}
-    bands.features(image, network.kernels, ["relu1_2"], "avg", lambda _, F: F, "ceil", border, shares)
+    checkpointing.features(
+        image, network.kernels, ["relu1_2"], "avg", lambda _, F: F, "ceil", border, shares
+    )
     found = memory.in_bands(network, "relu1_2", (), height, width, border == "wrap")
     band = max(lengths) * width * 2 * 20 * 4
     assert found == pytest.approx(memory.BAND_FACTOR * band)

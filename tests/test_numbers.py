@@ -8,11 +8,15 @@ import pytest
 from stn import assets, config
 from stn.errors import InputError
 
-TERMS = {"loss/content": 1, **{f"style/relu{block}_1": 100 for block in range(1, 6)}}  # each with its weight
+TERMS = {
+    "loss/content": 1,
+    **{f"style/relu{block}_1": 100 for block in range(1, 6)},
+}  # each with its weight
 PRINTED = {
     # jcjohnson/neural-style at 07c4b82, INSTALL.md, lines 94-101: iteration 1 with the defaults.
     "neural_style": {1: (2091178.594, 30021.292, 700349.561, 153033.203, 12404635.156, 656.860304)},
-    # ProGamerGov/neural-style-pt at 0383d5f, INSTALL.md, its end: five iterations with the defaults.
+    # ProGamerGov/neural-style-pt at 0383d5f, INSTALL.md, its end: five iterations with the
+    # defaults.
     "neural_style_pt": {
         1: (1616196.125, 29890.998, 658038.625, 145283.672, 11347409.0, 563.368896),
         2: (1616195.625, 29890.998, 658038.625, 145283.672, 11347409.0, 563.368896),
@@ -25,7 +29,9 @@ PRINTED = {
 
 @pytest.mark.parametrize("preset", PRINTED)
 def test_the_first_iterations_of_neural_style(preset: str, vgg19_q8: Path, tmp_path: Path) -> None:
-    """Every term within 1 % of the exact network's, on kernels of 8 bits; 2 % at -pt's fifth iteration."""
+    """Every term within 1 % of the exact network's, on kernels of 8 bits; 2 % at -pt's fifth
+    iteration.
+    """
     from stn import transfer  # TensorFlow takes seconds to import
 
     try:
@@ -48,6 +54,7 @@ def test_the_first_iterations_of_neural_style(preset: str, vgg19_q8: Path, tmp_p
         found = [weight * float(ours[iteration][term]) for term, weight in TERMS.items()]
         within = 0.01 if iteration < 5 else 0.02
         assert found == pytest.approx(printed, rel=within), iteration
-        # Smoothness is in no printed total: Torch's adds its gradient alone, and -pt's is a term of its own.
+        # Smoothness is in no printed total: Torch's adds its gradient alone, and -pt's is a term of
+        # its own.
         total = float(ours[iteration]["loss/total"]) - float(ours[iteration]["loss/smoothness"])
         assert total == pytest.approx(sum(printed), rel=within), iteration

@@ -1,4 +1,6 @@
-"""The objective against an independent float64 network in NumPy, its gradient against that network's differences."""
+"""The objective against an independent float64 network in NumPy, its gradient against that
+network's differences.
+"""
 
 import dataclasses
 import gc
@@ -8,15 +10,21 @@ import weakref
 import numpy as np
 import pytest
 
-from stn import compiled, config, losses, objective, vgg
-from stn.objective import Form, Scale
-from stn.weights import Layer, Weights
+from stn import config
+from stn.assets.weights import Layer, Weights
+from stn.loss import losses
+from stn.network import backend, vgg
+from stn.objective import objective
+from stn.objective.graph import Form
+from stn.objective.objective import Scale
 
 H, W = 5, 7  # odd, so that pooling meets a border
 
 
 def picture(kind: int, height: int, width: int) -> np.ndarray:
-    """A smooth picture, mean-subtracted, [1, h, w, 3]; each `kind` is another one and none is noise."""
+    """A smooth picture, mean-subtracted, [1, h, w, 3]; each `kind` is another one and none is
+    noise.
+    """
     y, x, c = np.mgrid[0:height, 0:width, 0:3].astype(np.float64)
     waves = (
         40 + 60 * np.sin(0.9 * x + 0.4 * y + c) + 8 * y,
@@ -34,7 +42,9 @@ def network(seed: int = 0) -> Weights:
     rng = np.random.default_rng(seed)
     layers = []
     for name, inputs, outputs in (("conv1_1", 3, 4), ("conv1_2", 4, 3), ("conv2_1", 3, 5)):
-        kernel = rng.normal(0, (2 / (9 * inputs)) ** 0.5, (3, 3, inputs, outputs)).astype(np.float32)
+        kernel = rng.normal(0, (2 / (9 * inputs)) ** 0.5, (3, 3, inputs, outputs)).astype(
+            np.float32
+        )
         layers.append(Layer(name, kernel, rng.normal(0, 5, outputs).astype(np.float32)))
     return Weights(tuple(layers), np.zeros(3))
 
@@ -59,12 +69,16 @@ def pool(x: np.ndarray, pooling: str, odd: str) -> np.ndarray:
     _, h, w, n = x.shape
     out = np.zeros((1, -(-h // 2), -(-w // 2), n) if odd == "ceil" else (1, h // 2, w // 2, n))
     for y, x_ in itertools.product(range(out.shape[1]), range(out.shape[2])):
-        window = x[0, 2 * y : 2 * y + 2, 2 * x_ : 2 * x_ + 2]  # cut off at the border: real pixels only
+        window = x[
+            0, 2 * y : 2 * y + 2, 2 * x_ : 2 * x_ + 2
+        ]  # cut off at the border: real pixels only
         out[0, y, x_] = window.mean((0, 1)) if pooling == "avg" else window.max((0, 1))
     return out
 
 
-def features(image: np.ndarray, pooling: str, odd: str, weights: Weights = NETWORK) -> dict[str, np.ndarray]:
+def features(
+    image: np.ndarray, pooling: str, odd: str, weights: Weights = NETWORK
+) -> dict[str, np.ndarray]:
     found = {"conv1_1": convolve(image, weights.layers[0].kernel, weights.layers[0].bias)}
     found["relu1_1"] = np.maximum(found["conv1_1"], 0)
     found["conv1_2"] = convolve(found["relu1_1"], weights.layers[1].kernel, weights.layers[1].bias)
@@ -84,14 +98,24 @@ def gram(F: np.ndarray, divisor: str) -> np.ndarray:
 def content_loss(F: np.ndarray, P: np.ndarray, reduction: str) -> float:
     squares = np.sum((F - P) ** 2)
     n, m = F.shape[3], F.shape[1] * F.shape[2]
-    factors = {"half_sum": 1 / 2, "sum": 1, "mean": 1 / (n * m), "half_sum_over_sqrt_nm": 1 / (2 * np.sqrt(n * m))}
+    factors = {
+        "half_sum": 1 / 2,
+        "sum": 1,
+        "mean": 1 / (n * m),
+        "half_sum_over_sqrt_nm": 1 / (2 * np.sqrt(n * m)),
+    }
     return squares * factors[reduction]
 
 
 def style_loss(F: np.ndarray, S: np.ndarray, form: Form, positions: int) -> float:
     squares = np.sum((gram(F, form.gram_divisor) - gram(S, form.gram_divisor)) ** 2)
     n = F.shape[3]
-    divisors = {"sum": 1, "mean": n**2, "sum_over_4n2": 4 * n**2, "sum_over_36s2": 4 * 3**2 * positions**2}
+    divisors = {
+        "sum": 1,
+        "mean": n**2,
+        "sum_over_4n2": 4 * n**2,
+        "sum_over_36s2": 4 * 3**2 * positions**2,
+    }
     return squares / divisors[form.style_reduction]
 
 
@@ -108,16 +132,24 @@ def smoothness_loss(image: np.ndarray, form: str) -> float:
     }[form]
 
 
-def oracle(image: np.ndarray, form: Form, scale: Scale, content=CONTENT, style=STYLE, weights=NETWORK) -> dict:
+def oracle(
+    image: np.ndarray, form: Form, scale: Scale, content=CONTENT, style=STYLE, weights=NETWORK
+) -> dict:
     """Every number of `Terms`, by its name."""
     F, P, S = (features(x, form.pooling, form.odd, weights) for x in (image, content, style))
     positions = image.shape[1] * image.shape[2]
-    C = {layer: content_loss(F[layer], P[layer], form.content_reduction) for layer in form.content_layers}
+    C = {
+        layer: content_loss(F[layer], P[layer], form.content_reduction)
+        for layer in form.content_layers
+    }
     E = {layer: style_loss(F[layer], S[layer], form, positions) for layer in form.style_layers}
     terms = {
-        "content": scale.alpha * sum(c * value for c, value in zip(scale.content, C.values(), strict=True)),
-        "style": scale.beta * sum(w * value for w, value in zip(scale.style, E.values(), strict=True)),
-        "smoothness": scale.smoothness * smoothness_loss(image / np.array(scale.unit), form.smoothness),
+        "content": scale.alpha
+        * sum(c * value for c, value in zip(scale.content, C.values(), strict=True)),
+        "style": scale.beta
+        * sum(w * value for w, value in zip(scale.style, E.values(), strict=True)),
+        "smoothness": scale.smoothness
+        * smoothness_loss(image / np.array(scale.unit), form.smoothness),
     }
     layers = {f"content/{k}": v for k, v in C.items()} | {f"style/{k}": v for k, v in E.items()}
     return {"total": sum(terms.values()), **terms, **layers}
@@ -133,8 +165,12 @@ def differences(function, image: np.ndarray, step: float = 1e-4) -> np.ndarray:
     return gradient
 
 
-def build(form: Form, scale: Scale, content=CONTENT, style=STYLE, kernels=KERNELS) -> objective.Objective:
-    return objective.Objective(kernels, form, scale, objective.targets(kernels, form, content, style))
+def build(
+    form: Form, scale: Scale, content=CONTENT, style=STYLE, kernels=KERNELS
+) -> objective.Objective:
+    return objective.Objective(
+        kernels, form, scale, objective.targets(kernels, form, content, style)
+    )
 
 
 def flat(terms: objective.Terms) -> dict[str, float]:
@@ -151,7 +187,15 @@ CASES = {
         Scale(5.0, 100.0, (1.0,), (1.0, 0.7), 1e-3),
     ),
     "neural-style-tf": (
-        Form(("conv2_1", "conv1_2"), ("relu1_1", "pool1"), "avg", "half_sum_over_sqrt_nm", "m", "sum_over_4n2", "none"),
+        Form(
+            ("conv2_1", "conv1_2"),
+            ("relu1_1", "pool1"),
+            "avg",
+            "half_sum_over_sqrt_nm",
+            "m",
+            "sum_over_4n2",
+            "none",
+        ),
         Scale(5.0, 1e-2, (0.3, 0.7), (0.2, 0.04)),
     ),
     "johnson": (
@@ -184,8 +228,12 @@ def test_the_pictures_can_tell_right_from_wrong():
     for a, b in itertools.combinations((picture(kind, H, W) for kind in range(3)), 2):
         assert np.abs(a - b).mean() > 20
     for choice in ("content_reduction", "gram_divisor", "style_reduction"):
-        assert {getattr(form, choice) for form, _ in CASES.values()} == set(config.choices(f"objective.{choice}"))
-    assert {form.smoothness for form, _ in CASES.values()} == set(config.choices("objective.smoothness.form"))
+        assert {getattr(form, choice) for form, _ in CASES.values()} == set(
+            config.choices(f"objective.{choice}")
+        )
+    assert {form.smoothness for form, _ in CASES.values()} == set(
+        config.choices("objective.smoothness.form")
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -205,7 +253,9 @@ def test_total_is_the_sum_of_the_weighted_terms_and_layers_are_raw(name):
     form, scale = CASES[name]
     terms, _ = build(form, scale).value_and_grad(IMAGE)
     assert terms.total == pytest.approx(terms.content + terms.style + terms.smoothness, rel=1e-12)
-    layers = [f"content/{layer}" for layer in form.content_layers] + [f"style/{layer}" for layer in form.style_layers]
+    layers = [f"content/{layer}" for layer in form.content_layers] + [
+        f"style/{layer}" for layer in form.style_layers
+    ]
     assert list(terms.per_layer) == layers
     ones = Scale(1.0, 1.0, (1.0,) * len(form.content_layers), (1.0,) * len(form.style_layers))
     raw, _ = build(form, ones).value_and_grad(IMAGE)
@@ -221,11 +271,16 @@ def test_a_term_is_zero_at_its_own_target():
     np.testing.assert_allclose(gradient, 0, atol=1e-5 * np.abs(slope).max())
     style_only, scale = CASES["style only"]
     terms, _ = build(style_only, scale, style=picture(1, H, W)).value_and_grad(picture(1, H, W))
-    assert terms.total == pytest.approx(0, abs=1e-6 * build(style_only, scale).value_and_grad(IMAGE)[0].total)
+    assert terms.total == pytest.approx(
+        0, abs=1e-6 * build(style_only, scale).value_and_grad(IMAGE)[0].total
+    )
 
 
 def test_a_reconstruction_does_not_depend_on_the_other_picture():
-    for name, same in (("content only", {"style": picture(2, 6, 6)}), ("style only", {"content": picture(1, H, W)})):
+    for name, same in (
+        ("content only", {"style": picture(2, 6, 6)}),
+        ("style only", {"content": picture(1, H, W)}),
+    ):
         form, scale = CASES[name]
         first, second = (build(form, scale, **other).value_and_grad(IMAGE) for other in ({}, same))
         assert first[0] == second[0]
@@ -236,7 +291,9 @@ def test_smoothness_may_count_in_the_gradient_only():
     """As in Torch's neural-style, where it is outside the objective (METHODS.md §2.2)."""
     form, scale = CASES["johnson"]
     counted, gradient = build(form, scale).value_and_grad(IMAGE)
-    terms, same = build(dataclasses.replace(form, smoothness_counted=False), scale).value_and_grad(IMAGE)
+    terms, same = build(dataclasses.replace(form, smoothness_counted=False), scale).value_and_grad(
+        IMAGE
+    )
     assert terms.smoothness == 0
     assert terms.total == pytest.approx(counted.total - counted.smoothness, rel=1e-12)
     assert counted.smoothness > 1e-3 * counted.total
@@ -246,7 +303,9 @@ def test_smoothness_may_count_in_the_gradient_only():
 def test_one_trace_serves_every_target_weight_and_network_of_the_same_shape(monkeypatch):
     traces = []
     smoothness = losses.smoothness  # TensorFlow calls it where it traces, and only there
-    monkeypatch.setattr(losses, "smoothness", lambda *given: traces.append(given) or smoothness(*given))
+    monkeypatch.setattr(
+        losses, "smoothness", lambda *given: traces.append(given) or smoothness(*given)
+    )
     # Layers that no other test asks for together, so that the count starts at zero.
     form = Form(("conv1_1",), ("conv2_1", "relu1_2"), "max", "mean", "m", "sum", "squared")
     sweep = [
@@ -257,7 +316,9 @@ def test_one_trace_serves_every_target_weight_and_network_of_the_same_shape(monk
     ]
     for scale, content, style, weights in sweep:
         terms, _ = build(form, scale, content, style, vgg.kernels(weights)).value_and_grad(IMAGE)
-        assert flat(terms) == pytest.approx(oracle(IMAGE, form, scale, content, style, weights), rel=2e-5)
+        assert flat(terms) == pytest.approx(
+            oracle(IMAGE, form, scale, content, style, weights), rel=2e-5
+        )
     assert len(traces) == 1
     build(form, sweep[0][0], picture(0, 6, 6)).value_and_grad(picture(2, 6, 6))
     assert len(traces) == 2
@@ -266,21 +327,25 @@ def test_one_trace_serves_every_target_weight_and_network_of_the_same_shape(monk
 def test_what_was_compiled_for_earlier_shapes_is_given_up_without_a_warning(monkeypatch, caplog):
     form = Form(("relu1_1",), ("relu1_2",), "max", "mean", "m", "sum", "none")
     scale = Scale(1.0, 1.0, (1.0,), (1.0,))
-    monkeypatch.setattr(compiled, "TRACES_KEPT", 3)
-    gradients = len(compiled.custom_gradients())
+    monkeypatch.setattr(backend, "TRACES_KEPT", 3)
+    gradients = len(backend.custom_gradients())
     graphs = weakref.WeakSet()
     features = vgg.features
     monkeypatch.setattr(vgg, "features", lambda x, *rest: graphs.add(x.graph) or features(x, *rest))
     for height in range(4, 12):
-        build(form, scale, picture(0, height, 6), picture(1, height, 5)).value_and_grad(picture(2, height, 6))
+        build(form, scale, picture(0, height, 6), picture(1, height, 5)).value_and_grad(
+            picture(2, height, 6)
+        )
     gc.collect()
     assert len(graphs) == 3
-    assert len(compiled.custom_gradients()) == gradients
+    assert len(backend.custom_gradients()) == gradients
     assert not caplog.records
 
 
 def test_same_inputs_give_the_same_bytes():
     form, scale = CASES["neural-style"]
-    (first, first_gradient), (second, second_gradient) = (build(form, scale).value_and_grad(IMAGE) for _ in range(2))
+    (first, first_gradient), (second, second_gradient) = (
+        build(form, scale).value_and_grad(IMAGE) for _ in range(2)
+    )
     assert first == second
     assert first_gradient.tobytes() == second_gradient.tobytes()

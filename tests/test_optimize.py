@@ -1,4 +1,6 @@
-"""Minimization against SciPy's and Keras' own: exact budgets, steps back from NaN, resumption bit for bit."""
+"""Minimization against SciPy's and Keras' own: exact budgets, steps back from NaN, resumption bit
+for bit.
+"""
 
 import copy
 import dataclasses
@@ -13,9 +15,9 @@ import pytest
 from scipy.optimize import fmin_l_bfgs_b
 
 from stn import optimize
-from stn.config import Optimizer
+from stn.config.schema import Optimizer
 from stn.errors import InputError
-from stn.objective import Terms
+from stn.objective.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
 
 SHAPE = (1, 4, 5, 3)
@@ -23,7 +25,10 @@ RNG = np.random.default_rng(0)
 START, CENTER = RNG.uniform(-1, 1, SHAPE), RNG.uniform(-50, 50, SHAPE)
 CURVATURE = np.linspace(1, 30, CENTER.size).reshape(SHAPE)
 UNIT = np.array([58.395, 57.12, 57.375])  # ImageNet's deviations: another number for each channel
-LBFGS, ADAM = Optimizer("lbfgs", max_evaluations=20), Optimizer("adam", max_evaluations=20, learning_rate=0.5)
+LBFGS, ADAM = (
+    Optimizer("lbfgs", max_evaluations=20),
+    Optimizer("adam", max_evaluations=20, learning_rate=0.5),
+)
 TORCH = Optimizer("torch_lbfgs", max_evaluations=20, history=5)
 SPECTRAL = Optimizer("spectral_lbfgs", max_evaluations=20, history=5)
 OPTIMIZERS = [LBFGS, TORCH, SPECTRAL, ADAM]
@@ -67,7 +72,9 @@ def rippled(image: np.ndarray) -> tuple[float, np.ndarray]:
     return value * (1 + 0.01 * np.sin(1e5 * image.sum())), gradient
 
 
-def broken(function: Function, calls: set[int], value: float = math.nan, in_gradient: bool = False) -> Function:
+def broken(
+    function: Function, calls: set[int], value: float = math.nan, in_gradient: bool = False
+) -> Function:
     """`function`, but not finite at the calls of these numbers."""
     counter = iter(range(10**9))
 
@@ -82,7 +89,9 @@ def broken(function: Function, calls: set[int], value: float = math.nan, in_grad
     return value_and_gradient
 
 
-def minimize(function: Function, start: np.ndarray | State, settings: Optimizer, **options) -> tuple[Outcome, Trace]:
+def minimize(
+    function: Function, start: np.ndarray | State, settings: Optimizer, **options
+) -> tuple[Outcome, Trace]:
     """The outcome, and every evaluation with its image, in the order they were reported."""
     trace: Trace = []
 
@@ -93,7 +102,11 @@ def minimize(function: Function, start: np.ndarray | State, settings: Optimizer,
 
     state = start if isinstance(start, State) else State(start.copy())
     outcome = optimize.minimize(
-        value_and_grad, state, settings, lambda evaluation, image: trace.append((evaluation, image.copy())), **options
+        value_and_grad,
+        state,
+        settings,
+        lambda evaluation, image: trace.append((evaluation, image.copy())),
+        **options,
     )
     return outcome, trace
 
@@ -103,7 +116,10 @@ def totals(trace: Trace) -> list[float]:
 
 
 def assert_outcome_is_the_best(outcome: Outcome, trace: Trace) -> None:
-    best, image = min(trace, key=lambda pair: pair[0].terms.total if math.isfinite(pair[0].terms.total) else math.inf)
+    best, image = min(
+        trace,
+        key=lambda pair: pair[0].terms.total if math.isfinite(pair[0].terms.total) else math.inf,
+    )
     assert outcome.best == best
     np.testing.assert_array_equal(outcome.image, image)
 
@@ -122,7 +138,14 @@ def assert_outcome_is_the_best(outcome: Outcome, trace: Trace) -> None:
         SPECTRAL,
         ADAM,
     ],
-    ids=["lbfgs", "lbfgs in rounds of 7", "rounds longer than the budget", "torch_lbfgs", "spectral_lbfgs", "adam"],
+    ids=[
+        "lbfgs",
+        "lbfgs in rounds of 7",
+        "rounds longer than the budget",
+        "torch_lbfgs",
+        "spectral_lbfgs",
+        "adam",
+    ],
 )
 def test_the_budget_is_exact_and_every_evaluation_is_reported_in_order(settings, budget):
     function_calls = []
@@ -139,7 +162,9 @@ def test_the_budget_is_exact_and_every_evaluation_is_reported_in_order(settings,
     np.testing.assert_array_equal([image for _, image in trace], function_calls)
     assert totals(trace) == [rosenbrock(image)[0] for image in function_calls]
     seconds = [0.0, *(evaluation.seconds for evaluation, _ in trace)]
-    assert all(math.isfinite(later) and later >= earlier for earlier, later in itertools.pairwise(seconds))
+    assert all(
+        math.isfinite(later) and later >= earlier for earlier, later in itertools.pairwise(seconds)
+    )
     iterations = [evaluation.iteration for evaluation, _ in trace]
     assert iterations[0] == 0 and iterations == sorted(iterations)
     assert outcome.iterations >= iterations[-1]
@@ -162,7 +187,9 @@ def test_the_start_is_left_as_it_was_and_images_reported_are_not_written_to(sett
 
 @EVERY
 def test_same_inputs_give_the_same_bytes(settings):
-    (first, trace), (second, again) = (minimize(rosenbrock, START, settings, unit=UNIT) for _ in range(2))
+    (first, trace), (second, again) = (
+        minimize(rosenbrock, START, settings, unit=UNIT) for _ in range(2)
+    )
     assert first.image.tobytes() == second.image.tobytes()
     assert [image.tobytes() for _, image in trace] == [image.tobytes() for _, image in again]
     assert totals(trace) == totals(again)
@@ -203,7 +230,9 @@ def test_an_exception_of_the_objective_or_an_observer_is_passed_on(settings):
     with pytest.raises(MemoryError, match="too large"):
         minimize(failing, START, settings)
     with pytest.raises(MemoryError, match="too large"):
-        optimize.minimize(lambda image: (Terms(1.0, 1.0, 0.0, 0.0, {}), image), State(START), settings, failing)
+        optimize.minimize(
+            lambda image: (Terms(1.0, 1.0, 0.0, 0.0, {}), image), State(START), settings, failing
+        )
 
 
 # L-BFGS
@@ -251,19 +280,25 @@ def test_lbfgs_reaches_the_minimum_of_a_convex_quadratic():
 
 @pytest.mark.parametrize("tolerance", [{"ftol": 1e-3}, {"gtol": 10.0}])
 def test_a_tolerance_ends_the_run_as_converged(tolerance):
-    outcome, trace = minimize(quadratic, START, Optimizer("lbfgs", max_evaluations=300, **tolerance))
+    outcome, trace = minimize(
+        quadratic, START, Optimizer("lbfgs", max_evaluations=300, **tolerance)
+    )
     assert outcome.stop_reason.startswith("converged (")
     assert 2 < outcome.evaluations == len(trace) < 60
     assert_outcome_is_the_best(outcome, trace)
 
 
 @pytest.mark.parametrize(("tolerance", "evaluations"), [(0.0, 120), (0.39, 120), (0.4, 51)])
-def test_a_loss_that_falls_by_a_hundredth_an_evaluation_falls_by_two_fifths_over_fifty(tolerance, evaluations):
+def test_a_loss_that_falls_by_a_hundredth_an_evaluation_falls_by_two_fifths_over_fifty(
+    tolerance, evaluations
+):
     losses = (0.99**number for number in itertools.count())  # 1 - .99^50 = .395
     settings = dataclasses.replace(ADAM, max_evaluations=120, tolerance=tolerance)
     outcome, _ = minimize(lambda image: (next(losses), np.ones(SHAPE)), START, settings)
     assert outcome.evaluations == evaluations
-    assert outcome.stop_reason.startswith("max_evaluations" if evaluations == 120 else "tolerance: over 50 evaluations")
+    assert outcome.stop_reason.startswith(
+        "max_evaluations" if evaluations == 120 else "tolerance: over 50 evaluations"
+    )
 
 
 @EVERY
@@ -272,21 +307,33 @@ def test_a_tolerance_ends_every_level_where_the_best_has_fallen_by_less(settings
     settings = dataclasses.replace(settings, max_evaluations=500, restart_every=35)
     state = State(START.copy())
     if level:
-        outcome, _ = minimize(rosenbrock, state, dataclasses.replace(settings, max_evaluations=60, tolerance=0.9))
+        outcome, _ = minimize(
+            rosenbrock, state, dataclasses.replace(settings, max_evaluations=60, tolerance=0.9)
+        )
         state = state.next_level(outcome.image + 0.3)
     _, trace = minimize(rosenbrock, copy.deepcopy(state), settings)
     best = np.minimum.accumulate(totals(trace))
-    expected = next(n for n in range(51, len(best)) if best[n - 51] - best[n - 1] < 0.3 * best[n - 51])
+    expected = next(
+        n for n in range(51, len(best)) if best[n - 51] - best[n - 1] < 0.3 * best[n - 51]
+    )
     settings = dataclasses.replace(settings, tolerance=0.3)
     states: list[State] = []
     outcome, ended = minimize(
-        rosenbrock, copy.deepcopy(state), settings, on_checkpoint=lambda state: states.append(saved_and_read(state))
+        rosenbrock,
+        copy.deepcopy(state),
+        settings,
+        on_checkpoint=lambda state: states.append(saved_and_read(state)),
     )
     assert outcome.stop_reason.startswith("tolerance") and len(ended) == expected
-    assert [image.tobytes() for _, image in ended] == [image.tobytes() for _, image in trace[:expected]]
+    assert [image.tobytes() for _, image in ended] == [
+        image.tobytes() for _, image in trace[:expected]
+    ]
     for begun in states[:: max(1, len(states) // 6)]:
         resumed, rest = minimize(rosenbrock, copy.deepcopy(begun), settings)
-        assert (len(rest), resumed.stop_reason) == (expected - begun.evaluations, outcome.stop_reason)
+        assert (len(rest), resumed.stop_reason) == (
+            expected - begun.evaluations,
+            outcome.stop_reason,
+        )
         assert resumed.image.tobytes() == outcome.image.tobytes()
 
 
@@ -297,7 +344,9 @@ def test_a_minimum_at_the_start_is_found_with_one_evaluation():
     np.testing.assert_array_equal(outcome.image, CENTER)
 
 
-@pytest.mark.parametrize("function", [rounded, rippled, uphill], ids=["rounded", "rippled", "uphill"])
+@pytest.mark.parametrize(
+    "function", [rounded, rippled, uphill], ids=["rounded", "rippled", "uphill"]
+)
 @pytest.mark.parametrize("restart_every", [None, 15])
 def test_a_failing_line_search_ends_in_a_reason_and_never_raises(function, restart_every):
     settings = Optimizer("lbfgs", max_evaluations=400, restart_every=restart_every)
@@ -314,7 +363,9 @@ def test_a_failing_line_search_restarts_from_the_best_image_and_goes_on():
 
         def value_and_gradient(image: np.ndarray) -> tuple[float, np.ndarray]:
             value, gradient = quadratic(image)
-            return value + 1000 * (10 <= next(counter) < 25), gradient  # for a while nothing is lower
+            return value + 1000 * (
+                10 <= next(counter) < 25
+            ), gradient  # for a while nothing is lower
 
         return value_and_gradient
 
@@ -339,7 +390,10 @@ def test_a_function_that_cannot_fall_stalls_at_its_first_image():
     assert len(trace) < 100
 
 
-LIMITS = (np.array([-20.0, -21.0, -22.0]), np.array([20.3, 19.0, 18.7]))  # CENTER lies outside of them
+LIMITS = (
+    np.array([-20.0, -21.0, -22.0]),
+    np.array([20.3, 19.0, 18.7]),
+)  # CENTER lies outside of them
 
 
 @pytest.mark.parametrize("unit", [1.0, UNIT], ids=["pixels", "units"])
@@ -351,7 +405,9 @@ def test_bounds_keep_every_pixel_in_the_limits(restart_every, unit):
     for _, image in trace:
         assert (image >= low - 1e-12).all() and (image <= high + 1e-12).all()
     # The quadratic is separable: its minimum within the limits is its minimum, clipped.
-    np.testing.assert_allclose(outcome.image, np.clip(CENTER, *LIMITS), atol=0.01 if restart_every else 1e-4)
+    np.testing.assert_allclose(
+        outcome.image, np.clip(CENTER, *LIMITS), atol=0.01 if restart_every else 1e-4
+    )
     np.testing.assert_allclose(trace[0][1], np.clip(START * 40, *LIMITS), rtol=1e-12)
 
 
@@ -393,7 +449,8 @@ def test_a_unit_is_the_same_as_optimizing_in_scaled_pixels(settings):
 
 @EVERY
 @pytest.mark.parametrize(
-    ("value", "in_gradient"), [(math.nan, False), (math.inf, False), (-math.inf, False), (math.nan, True)]
+    ("value", "in_gradient"),
+    [(math.nan, False), (math.inf, False), (-math.inf, False), (math.nan, True)],
 )
 def test_a_loss_that_is_not_finite_steps_back_to_the_best_image(settings, value, in_gradient):
     outcome, trace = minimize(broken(rosenbrock, {6}, value, in_gradient), START, settings)
@@ -428,7 +485,9 @@ def test_a_first_image_whose_loss_is_not_finite_is_refused(settings, in_gradient
 
 
 def dense_lbfgs(function: Function, evaluations: int, history: int) -> list[np.ndarray]:
-    """The images evaluated where H is a whole matrix, by Nocedal & Wright's equations (7.16), (7.17) and (7.20)."""
+    """The images evaluated where H is a whole matrix, by Nocedal & Wright's equations (7.16),
+    (7.17) and (7.20).
+    """
     images: list[np.ndarray] = []
 
     def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -447,7 +506,9 @@ def dense_lbfgs(function: Function, evaluations: int, history: int) -> list[np.n
                 H = V.T @ H @ V + np.outer(s, s) / (s @ y)
             step = -H @ g
         else:
-            step = -g * (1 if len(images) > 1 else min(1, 1 / np.abs(g).sum()))  # torch.optim.LBFGS' first
+            step = -g * (
+                1 if len(images) > 1 else min(1, 1 / np.abs(g).sum())
+            )  # torch.optim.LBFGS' first
         _, g_then = evaluate(x + step)
         if step @ (g_then - g) > 0:
             pairs = [*pairs, (step, g_then - g)][-history:]
@@ -462,7 +523,9 @@ def wavy(image: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 @pytest.mark.parametrize("history", [1, 4, 30])
-@pytest.mark.parametrize(("function", "evaluations"), [(quadratic, 15), (wavy, 5)])  # waves amplify what float32 rounds
+@pytest.mark.parametrize(
+    ("function", "evaluations"), [(quadratic, 15), (wavy, 5)]
+)  # waves amplify what float32 rounds
 def test_torch_lbfgs_takes_the_steps_of_the_whole_matrix(function, evaluations, history):
     settings = Optimizer("torch_lbfgs", max_evaluations=evaluations, history=history)
     _, trace = minimize(function, START, settings)
@@ -476,7 +539,9 @@ def round_bowl(image: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def cone(image: np.ndarray) -> tuple[float, np.ndarray]:
-    """Straight but near its least: the first steps from afar change no gradient, so that they are no pairs."""
+    """Straight but near its least: the first steps from afar change no gradient, so that they are
+    no pairs.
+    """
     away = image - CENTER
     gradient = np.clip(away, -5, 5)
     return np.sum(gradient * (away - gradient / 2)), gradient
@@ -488,7 +553,9 @@ def test_torch_lbfgs_takes_torchs_steps(function, start):
     torch = pytest.importorskip("torch")
     _, trace = minimize(function, start, Optimizer("torch_lbfgs", max_evaluations=10, history=6))
     x = torch.tensor(start, dtype=torch.float32, requires_grad=True)
-    optimizer = torch.optim.LBFGS([x], max_iter=10, history_size=6, tolerance_grad=0, tolerance_change=0)
+    optimizer = torch.optim.LBFGS(
+        [x], max_iter=10, history_size=6, tolerance_grad=0, tolerance_change=0
+    )
     images = []
 
     def closure():
@@ -500,7 +567,9 @@ def test_torch_lbfgs_takes_torchs_steps(function, start):
     optimizer.step(closure)
     images = images[: len(trace)]  # ours ends where the gradient is zero
     assert len(trace) >= 7
-    np.testing.assert_allclose([image for _, image in trace], images, atol=0.02 * np.abs(CENTER).max())
+    np.testing.assert_allclose(
+        [image for _, image in trace], images, atol=0.02 * np.abs(CENTER).max()
+    )
 
 
 def test_spectral_lbfgs_takes_a_step_back_that_raises_the_loss_by_a_tenth():
@@ -544,7 +613,10 @@ def keras_adam(function: Function, evaluations: int, rate, **options) -> list[np
 )
 @pytest.mark.parametrize("function", [quadratic, rosenbrock])
 def test_adam_takes_kerass_steps(function, rate, beta1, beta2, epsilon):
-    beta1, beta2 = float(np.float32(beta1)), float(np.float32(beta2))  # Keras rounds betas so, even in float64
+    beta1, beta2 = (
+        float(np.float32(beta1)),
+        float(np.float32(beta2)),
+    )  # Keras rounds betas so, even in float64
     settings = Optimizer("adam", 25, learning_rate=rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
     _, trace = minimize(function, START, settings)
     expected = keras_adam(function, 25, rate, beta_1=beta1, beta_2=beta2, epsilon=epsilon)
@@ -552,7 +624,9 @@ def test_adam_takes_kerass_steps(function, rate, beta1, beta2, epsilon):
 
 
 def test_the_learning_rate_falls_in_steps():
-    """As Dive into Deep Learning's, × 0.8 every 50 epochs (METHODS.md §2.3); × 0.75, which float32 holds, here."""
+    """As Dive into Deep Learning's, × 0.8 every 50 epochs (METHODS.md §2.3); × 0.75, which float32
+    holds, here.
+    """
     schedule = keras.optimizers.schedules.ExponentialDecay(0.5, 4, 0.75, staircase=True)
     settings = dataclasses.replace(ADAM, beta1=0.875, beta2=0.96875, decay_rate=0.75, decay_every=4)
     _, trace = minimize(quadratic, START, settings)
@@ -561,7 +635,9 @@ def test_the_learning_rate_falls_in_steps():
 
 
 def test_adam_on_unit_pixels_is_adam_on_255_with_rate_and_epsilon_converted():
-    """METHODS.md §2.3: an Adam step on [0,1] pixels equals one on 0-255 pixels with lr × 255 and eps / 255."""
+    """METHODS.md §2.3: an Adam step on [0,1] pixels equals one on 0-255 pixels with lr × 255 and
+    eps / 255.
+    """
     tutorial = Optimizer("adam", max_evaluations=15, learning_rate=0.02, beta1=0.99, epsilon=0.1)
     converted = dataclasses.replace(tutorial, learning_rate=0.02 * 255, epsilon=0.1 / 255)
     _, trace = minimize(rosenbrock, START, tutorial, unit=255.0)
@@ -642,7 +718,9 @@ def test_what_is_no_state_is_refused(spoil):
         State.from_arrays(arrays)
 
 
-@pytest.mark.parametrize("options", [{}, {"unit": UNIT, "limits": LIMITS}], ids=["pixels", "units and limits"])
+@pytest.mark.parametrize(
+    "options", [{}, {"unit": UNIT, "limits": LIMITS}], ids=["pixels", "units and limits"]
+)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -659,16 +737,24 @@ def test_what_is_no_state_is_refused(spoil):
 def test_a_resumed_run_makes_the_remaining_evaluations_bit_for_bit(function, settings, options):
     states: list[State] = []
     whole, trace = minimize(
-        function, START, settings, on_checkpoint=lambda state: states.append(saved_and_read(state)), **options
+        function,
+        START,
+        settings,
+        on_checkpoint=lambda state: states.append(saved_and_read(state)),
+        **options,
     )
-    assert len(states) >= (4 if optimize.saved_only_at_restarts(settings.name) else whole.evaluations)
+    assert len(states) >= (
+        4 if optimize.saved_only_at_restarts(settings.name) else whole.evaluations
+    )
     for state in states[:: max(1, len(states) // 6)]:
         done = state.evaluations
         resumed, rest = minimize(function, copy.deepcopy(state), settings, **options)
         assert [(e.index, e.iteration, e.terms) for e, _ in rest] == [
             (e.index, e.iteration, e.terms) for e, _ in trace[done:]
         ]
-        assert [image.tobytes() for _, image in rest] == [image.tobytes() for _, image in trace[done:]]
+        assert [image.tobytes() for _, image in rest] == [
+            image.tobytes() for _, image in trace[done:]
+        ]
         assert resumed.image.tobytes() == whole.image.tobytes()
         assert (resumed.best.index, resumed.best.terms) == (whole.best.index, whole.best.terms)
         assert (resumed.evaluations, resumed.iterations) == (whole.evaluations, whole.iterations)
@@ -681,7 +767,10 @@ def test_recoveries_are_remembered_over_a_resumption(settings):
     settings = dataclasses.replace(settings, restart_every=5)
     states: list[State] = []
     minimize(
-        broken(rosenbrock, {2, 3}), START, settings, on_checkpoint=lambda state: states.append(copy.deepcopy(state))
+        broken(rosenbrock, {2, 3}),
+        START,
+        settings,
+        on_checkpoint=lambda state: states.append(copy.deepcopy(state)),
     )
     assert states[-1].recoveries == 2
     first = next(state for state in states if state.recoveries == 2)
@@ -692,12 +781,16 @@ def test_recoveries_are_remembered_over_a_resumption(settings):
 
 @EVERY
 def test_a_longer_budget_goes_on_where_a_shorter_one_ended(settings):
-    whole, trace = minimize(rosenbrock, START, dataclasses.replace(settings, max_evaluations=20, restart_every=5))
+    whole, trace = minimize(
+        rosenbrock, START, dataclasses.replace(settings, max_evaluations=20, restart_every=5)
+    )
     state = State(START.copy())
     parts: Trace = []
     for budget in (5, 15, 20):
         outcome, part = minimize(
-            rosenbrock, state, dataclasses.replace(settings, max_evaluations=budget, restart_every=5)
+            rosenbrock,
+            state,
+            dataclasses.replace(settings, max_evaluations=budget, restart_every=5),
         )
         parts += part
     assert [image.tobytes() for _, image in parts] == [image.tobytes() for _, image in trace]

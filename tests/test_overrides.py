@@ -1,4 +1,6 @@
-"""File names as people have them reach the program whole; what Hydra reads stays Hydra's; else the quotes are shown."""
+"""File names as people have them reach the program whole; what Hydra reads stays Hydra's; else the
+quotes are shown.
+"""
 
 import os
 import shlex
@@ -8,10 +10,21 @@ import pytest
 from conftest import start
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from stn import assets, config, errors, overrides
+from stn import assets, config, errors
+from stn.config import overrides
 
 NAMES = (
-    *("ümläut.png", "a&b.png", "par(en).png", "my photo.jpg", "x=y.png", "[1].png", "{a}.png", "it's.png", 'q"q.png'),
+    *(
+        "ümläut.png",
+        "a&b.png",
+        "par(en).png",
+        "my photo.jpg",
+        "x=y.png",
+        "[1].png",
+        "{a}.png",
+        "it's.png",
+        'q"q.png',
+    ),
     *("a\\b.png", "a\\'b.png", "a$b.png", "#1.png", "a;b!.png", "50%.png", "写真.png"),
 )
 # Hydra reads them as something else: meant are they only where there is such a file.
@@ -48,15 +61,34 @@ def test_a_tilde_is_the_home_directory(home: Path) -> None:
     photo, out, painting = overrides.quoted(words)
     assert (photo, out) == (f"content.path={home}/my photo.jpg", f"hydra.run.dir={home}/out")
     assert config.compose(painting).style.path == "~painting.jpg"
-    assert assets.locate_image("~/photo.jpg") == home / "photo.jpg"  # from Python, or a configuration's file
+    assert (
+        assets.locate_image("~/photo.jpg") == home / "photo.jpg"
+    )  # from Python, or a configuration's file
 
 
 @pytest.mark.parametrize(
     "word",
     [
-        *("seed=0,1", "style=choice(a,b)", "style=glob(*)", "objective.style_layers=[relu1_1,relu2_1]", "--cfg", "-m"),
-        *("content.path=a.png,b.png", "content.path='a&b.png'", "content.path=null", "content.path=${style.path}"),
-        *("hydra.sweep.dir=multirun/${now:%Y}", "output=copies/${hydra:sweep.subdir}.png", "~pyramid", "+foo=1"),
+        *(
+            "seed=0,1",
+            "style=choice(a,b)",
+            "style=glob(*)",
+            "objective.style_layers=[relu1_1,relu2_1]",
+            "--cfg",
+            "-m",
+        ),
+        *(
+            "content.path=a.png,b.png",
+            "content.path='a&b.png'",
+            "content.path=null",
+            "content.path=${style.path}",
+        ),
+        *(
+            "hydra.sweep.dir=multirun/${now:%Y}",
+            "output=copies/${hydra:sweep.subdir}.png",
+            "~pyramid",
+            "+foo=1",
+        ),
     ],
 )
 def test_what_hydra_reads_is_left_to_it(word: str, home: Path) -> None:
@@ -68,14 +100,21 @@ def test_a_sweep_over_files_is_one_name_by_name(home: Path) -> None:
     assert word == f"content.path='a&b.png',plain.png,'{home}/ü.png'"
     (home / "a,b.png").touch()
     assert overrides.quoted(["--multirun", "content.path=a,b.png"])[1] == "content.path='a,b.png'"
-    assert overrides.quoted(["-m", "hydra.sweep.dir=seed=0,style=x"])[1] == "hydra.sweep.dir='seed=0,style=x'"
+    assert (
+        overrides.quoted(["-m", "hydra.sweep.dir=seed=0,style=x"])[1]
+        == "hydra.sweep.dir='seed=0,style=x'"
+    )
 
 
-@pytest.mark.parametrize("word", ["tracking.project=für mich", "style=a&b", "tracking.project=it's"])
+@pytest.mark.parametrize(
+    "word", ["tracking.project=für mich", "style=a&b", "tracking.project=it's"]
+)
 def test_other_text_is_shown_with_the_quotes_to_type(word: str) -> None:
     with pytest.raises(errors.InputError, match="quoted, as in ") as caught:
         overrides.quoted([word])
-    [shown] = shlex.split(str(caught.value).partition("quoted, as in ")[2])  # as a shell would give it
+    [shown] = shlex.split(
+        str(caught.value).partition("quoted, as in ")[2]
+    )  # as a shell would give it
     assert overrides.quoted([shown]) == [shown]
 
 

@@ -1,8 +1,9 @@
-"""Every preset against what its source computes and says: a float64 oracle of the losses, a table of all else.
+"""Every preset against what its source computes and says: a float64 oracle of the losses, a table
+of all else.
 
-Both are written from METHODS.md and the programs, not from the YAML. The oracle is a table of what each system
-computes, and a network of its own: TensorFlow operations in float64, rescaled by its own means.
-"""
+Both are written from METHODS.md and the programs, not from the YAML. The oracle is a table of what
+each system computes, and a network of its own: TensorFlow operations in float64, rescaled by its
+own means."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -14,28 +15,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stn import (
-    assets,
-    config,
-    controls,
-    guides,
-    images,
-    matconvnet,
-    objective,
-    rescale,
-    resizing,
-    transfer,
-    vgg,
-    weights,
-)
-from stn.pictures import Pictures, Sized, Style
-from stn.schema import Color
+from stn import assets, config, images, transfer
+from stn.assets import matconvnet, weights
+from stn.assets.pictures import Pictures, Sized, Style
+from stn.config.schema import Color
+from stn.images import masks, resizing
+from stn.layers import CONVS_PER_BLOCK, VGG19
+from stn.network import rescale, space, vgg
+from stn.objective import objective
 
 GATYS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
 JOHNSON = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
 SECOND = ["relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2"]
-RELUS = [name for name in weights.VGG19 if name.startswith("relu")]
-WIDTHS = dict(zip(GATYS, (64, 128, 256, 512, 512), strict=True))  # of the real network, in weights of 1/N
+RELUS = [name for name in VGG19 if name.startswith("relu")]
+WIDTHS = dict(
+    zip(GATYS, (64, 128, 256, 512, 512), strict=True)
+)  # of the real network, in weights of 1/N
 POOLS = ["pool4", "pool3", "pool2", "pool1", "relu1_1"]
 # Odd at every pooling under the system's own rule: 97, 49, 25, 13, 7 and 95, 47, 23, 11, 5.
 SMALL, ODD = (48, 64), {"ceil": (97, 129), "floor": (95, 127)}
@@ -88,23 +83,28 @@ def johnson_style(F: Any, S: Any) -> Any:
 
 def guided_style(F: Any, S: Any, parts: Any) -> Any:
     """Σ_r 1e3/N² · 1/R · MSE(G^r − A^r), G^r = Σ_k T_k² F_k F_kᵀ."""
-    both = [(tf.einsum("bhwi,bhwj,hw->ij", X, X, T**2) for X, T in ((F, T), (S, U))) for T, U in parts]
+    both = [
+        (tf.einsum("bhwi,bhwj,hw->ij", X, X, T**2) for X, T in ((F, T), (S, U))) for T, U in parts
+    ]
     return sum(1e3 / size(F)[0] ** 2 / len(parts) * mse(G, A) for G, A in both)
 
 
 def summed_style(F: Any, S: Any, parts: Any) -> Any:
     """MSE(G/M − A/M) + 1e6 · Σ_r 1/R · MSE(m^r − n^r), m^r = Σ_k T_k F_k / √M."""
-    both = [(tf.einsum("bhwi,hw->i", X, T) / size(X)[1] ** 0.5 for X, T in ((F, T), (S, U))) for T, U in parts]
+    both = [
+        (tf.einsum("bhwi,hw->i", X, T) / size(X)[1] ** 0.5 for X, T in ((F, T), (S, U)))
+        for T, U in parts
+    ]
     return tutorial_style(F, S) + sum(1e6 / len(parts) * mse(m, n) for m, n in both)
 
 
-drawn = functools.cache(guides.drawn)  # at 4 × the size of a mask, for every layer and style
+drawn = functools.cache(masks.drawn)  # at 4 × the size of a mask, for every layer and style
 
 
 @functools.cache
 def masks() -> list[tuple[str, str]]:
     settings = config.compose("preset=gatys2017_guided")
-    return [(str(each.onto), str(each.mask)) for each in controls.styles(settings).values()]
+    return [(str(each.onto), str(each.mask)) for each in config.styles(settings).values()]
 
 
 def parts(margin: int) -> Callable[..., tuple[Any, ...]]:
@@ -112,8 +112,8 @@ def parts(margin: int) -> Callable[..., tuple[Any, ...]]:
 
     def found(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
         def at(path: str, features: Any) -> np.ndarray:
-            mask = guides.resize(drawn(path, ""), *features["conv1_1"].shape[1:3])
-            return guides.propagate(mask, [layer], weights.VGG19, "ceil", "inside", margin).layers[layer]
+            mask = masks.resize(drawn(path, ""), *features["conv1_1"].shape[1:3])
+            return masks.propagate(mask, [layer], VGG19, "ceil", "inside", margin).layers[layer]
 
         return ([(at(onto, F), at(mask, S)) for onto, mask in masks()],)
 
@@ -121,7 +121,9 @@ def parts(margin: int) -> Callable[..., tuple[Any, ...]]:
 
 
 def chain_style(F: Any, S: Any, before: Any = None, before_style: Any = None) -> Any:
-    """Σ(G − A)² / (4 N N'), G of F − 1, enlarged by its nearest, and the layer before, over its positions."""
+    """Σ(G − A)² / (4 N N'), G of F − 1, enlarged by its nearest, and the layer before, over its
+    positions.
+    """
     if before is None:
         return 0.0
 
@@ -131,7 +133,9 @@ def chain_style(F: Any, S: Any, before: Any = None, before_style: Any = None) ->
             X = tf.gather(X, [i * small // large for i in range(large)], axis=axis)
         return tf.einsum("bhwi,bhwj->ij", lower - 1, X - 1) / size(lower)[1]
 
-    return squares(chained(F, before), chained(S, before_style)) / (4 * size(F)[0] * size(before)[0])
+    return squares(chained(F, before), chained(S, before_style)) / (
+        4 * size(F)[0] * size(before)[0]
+    )
 
 
 def chain_of(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
@@ -182,10 +186,11 @@ def paper_content(F: Any, P: Any) -> Any:
 
 
 class System(NamedTuple):
-    """What one system minimizes: content + Σ style_weights · style + smoothness(image), on which network.
+    """What one system minimizes: content + Σ style_weights · style + smoothness(image), on which
+    network.
 
-    `more` is what a layer's style loss takes beside its own features: of the layer, and all features of both images.
-    """
+    `more` is what a layer's style loss takes beside its own features: of the layer, and all
+    features of both images."""
 
     content_layer: str | None
     content: Callable[[Any, Any], Any]
@@ -206,7 +211,8 @@ class System(NamedTuple):
 
 # METHODS.md §2.2, row by row.
 AS_RUN = System(
-    *("relu4_2", lambda F, P: 1e6 * mse(F, P), GATYS, tutorial_style, [1e9 / 5] * 5, "avg", "ceil"), rescaled=True
+    *("relu4_2", lambda F, P: 1e6 * mse(F, P), GATYS, tutorial_style, [1e9 / 5] * 5, "avg", "ceil"),
+    rescaled=True,
 )
 RELEASED = System("relu4_2", mse, GATYS, released_style, [1.0] * 5, "max", "floor")
 TORCH = System(
@@ -220,7 +226,15 @@ PERCEPTUAL = System(  # Johnson et al., as their program has it
     depth=16,
 )
 TUTORIAL = System(
-    *("relu5_2", lambda F, P: 1e4 * mse(F, P), GATYS, tutorial_style, [1e-2 / 5] * 5, "max", "floor"),
+    *(
+        "relu5_2",
+        lambda F, P: 1e4 * mse(F, P),
+        GATYS,
+        tutorial_style,
+        [1e-2 / 5] * 5,
+        "max",
+        "floor",
+    ),
     smoothness=lambda x: 30 * absolute(x / 255),
 )
 SYSTEMS = {
@@ -229,7 +243,9 @@ SYSTEMS = {
     "gatys_released": RELEASED,
     "johnson2016": PERCEPTUAL,
     "neural_style": TORCH,
-    "neural_style_pt": TORCH._replace(odd="floor", smoothness=lambda x: 1e-3 * absolute(x), uncounted=lambda x: 0.0),
+    "neural_style_pt": TORCH._replace(
+        odd="floor", smoothness=lambda x: 1e-3 * absolute(x), uncounted=lambda x: 0.0
+    ),
     "neural_style_tf": System(
         *("conv4_2", lambda F, P: 5 * squares(F, P) / (2 * size(F)[0] ** 0.5 * size(F)[1] ** 0.5)),
         *(GATYS, gatys_style, [1e4 * 0.2 / 5] * 5, "avg", "ceil"),
@@ -241,7 +257,9 @@ SYSTEMS = {
         transposed=True,
     ),
     "tf_tutorial": TUTORIAL,
-    "tf_tutorial_course": TUTORIAL._replace(style_layers=SECOND, smoothness=lambda x: 1e8 * mean_squared(x / 255)),
+    "tf_tutorial_course": TUTORIAL._replace(
+        style_layers=SECOND, smoothness=lambda x: 1e8 * mean_squared(x / 255)
+    ),
     "d2l": System(
         *("relu4_4", mse, [*GATYS[:4], "conv5_1"], mean_style, [1e3 * 10] * 5, "max", "floor"),
         smoothness=lambda x: 10 * half_mean_absolute(x / (255 * IMAGENET_STD)),
@@ -256,11 +274,17 @@ SYSTEMS = {
         *([5 / 5] * 5, "max", "floor"),
         smoothness=power,
         depth=16,
-        mean_pixel=(103.939, 116.779, 123.68),  # blue's from red, red's from blue: a quirk of the notebook
+        mean_pixel=(
+            103.939,
+            116.779,
+            123.68,
+        ),  # blue's from red, red's from blue: a quirk of the notebook
         more=pixels,
     ),
     "default": RELEASED._replace(pooling="avg", odd="ceil"),
-    "demo": RELEASED._replace(pooling="avg", odd="ceil", style_weights=[700 / 5000] * 5),  # by eye, for a cat
+    "demo": RELEASED._replace(
+        pooling="avg", odd="ceil", style_weights=[700 / 5000] * 5
+    ),  # by eye, for a cat
     # Eq. (4) of Johnson et al. as printed, with the weights of their program.
     "johnson2016 objective.style_reduction=sum": PERCEPTUAL._replace(style=johnson_style),
     # Gatys et al. 2016, eqs. 1, 4, 5 and 7 with α/β = 1e-3, on the network of `default`.
@@ -272,16 +296,33 @@ SYSTEMS = {
 CONTROLS = {
     "gatys2017_guided": RELEASED._replace(odd="ceil", style=guided_style, more=parts(3)),
     "gatys2017_guided_sums": RELEASED._replace(
-        odd="ceil", style=summed_style, style_weights=[1e3 / N**2 for N in WIDTHS.values()], more=parts(0)
+        odd="ceil",
+        style=summed_style,
+        style_weights=[1e3 / N**2 for N in WIDTHS.values()],
+        more=parts(0),
     ),
-    "gatys2015_texture": System(*(None, mse, POOLS, gatys_style, [1e9] * 5, "avg", "ceil"), rescaled=True),
+    "gatys2015_texture": System(
+        *(None, mse, POOLS, gatys_style, [1e9] * 5, "avg", "ceil"), rescaled=True
+    ),
     "novak2016": System(
-        *("relu4_2", mse, RELUS, chain_style, [0.1 * 2.0 ** (15 - d) / (2**16 - 1) for d in range(16)]),
+        *(
+            "relu4_2",
+            mse,
+            RELUS,
+            chain_style,
+            [0.1 * 2.0 ** (15 - d) / (2**16 - 1) for d in range(16)],
+        ),
         *("avg", "ceil"),
         more=chain_of,
     ),
     "mmd2017": System(  # over the pixels, of each of which relu4_2 has 512 / 64 numbers
-        *("relu4_2", lambda F, P: 8 * mse(F, P), GATYS, linear_mmd, [5 * 2e3 / N for N in WIDTHS.values()]),
+        *(
+            "relu4_2",
+            lambda F, P: 8 * mse(F, P),
+            GATYS,
+            linear_mmd,
+            [5 * 2e3 / N for N in WIDTHS.values()],
+        ),
         *("avg", "floor"),
         uncounted=lambda x: 3 * 1e-2 / 16 * mean_squared(x),
         more=pixels,
@@ -291,20 +332,32 @@ CONTROLS = {
 SYSTEMS_AND_CONTROLS = SYSTEMS | CONTROLS
 # These minimize what gatys_released does, of pictures that are recolored or mixed before.
 RECOLORED = ("gatys2017_color", "gatys2017_luminance", "gatys2017_scale")
-FORCED_TO_CONTENT = ("neural_style_tf", "d2l", "tf1_walkthrough", "vgg16_lbfgs_walkthrough", "mmd2017")  # style's size
+FORCED_TO_CONTENT = (
+    "neural_style_tf",
+    "d2l",
+    "tf1_walkthrough",
+    "vgg16_lbfgs_walkthrough",
+    "mmd2017",
+)  # style's size
 
 
 def network(depth: int, path: Path) -> weights.Weights:
     """A narrow VGG with He-scaled random kernels and small positive biases, from a .mat on disk."""
     generator = np.random.default_rng(depth)
     layers, channels = [], 3
-    for block, (convs, width) in enumerate(zip(weights.CONVS_PER_BLOCK[depth], (8, 12, 16, 24, 24), strict=True), 1):
+    for block, (convs, width) in enumerate(
+        zip(CONVS_PER_BLOCK[depth], (8, 12, 16, 24, 24), strict=True), 1
+    ):
         for i in range(1, convs + 1):
-            kernel = generator.normal(0, (2 / (9 * channels)) ** 0.5, (3, 3, channels, width)).astype(np.float32)
+            kernel = generator.normal(
+                0, (2 / (9 * channels)) ** 0.5, (3, 3, channels, width)
+            ).astype(np.float32)
             bias = generator.uniform(0, 0.3, width).astype(np.float32)
             layers.append(weights.Layer(f"conv{block}_{i}", kernel, bias))
             channels = width
-    matconvnet.write(path, weights.Weights(tuple(layers), np.array(weights.IMAGENET_MEAN, dtype=np.float32)))
+    matconvnet.write(
+        path, weights.Weights(tuple(layers), np.array(weights.IMAGENET_MEAN, dtype=np.float32))
+    )
     return matconvnet.load(path)
 
 
@@ -320,23 +373,32 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Content, style and a third picture, each a photograph of its own.
 
-    None has flat areas: there maxima tie, and float32 and float64 pass the gradient to different pixels.
-    """
+    None has flat areas: there maxima tie, and float32 and float64 pass the gradient to different
+    pixels."""
     names = ("chelsea.png", "coffee.png", "motorcycle_left.png")
-    photographs = [images.read(images.sample_path("skimage", name)) for name in names]
+    photographs = [images.read(assets.sample_path("skimage", name)) for name in names]
     return tuple(resizing.resize(rgb[20:, 30:], height, width) for rgb in photographs)  # type: ignore[return-value]
 
 
 def oracle_features(image: Any, net: weights.Weights, pooling: str, odd: str) -> dict[str, Any]:
-    """Every conv and relu layer in float64; 2 × 2 pooling that leaves what lies beyond the border out."""
+    """Every conv and relu layer in float64; 2 × 2 pooling that leaves what lies beyond the border
+    out.
+    """
     found, x, block = {}, image, 1
     for layer in net.layers:
         if layer.name[4] != str(block):
             block += 1
             pool = tf.nn.avg_pool2d if pooling == "avg" else tf.nn.max_pool2d
-            x = pool(x if odd == "ceil" else x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2], 2, 2, "SAME")
+            x = pool(
+                x if odd == "ceil" else x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2],
+                2,
+                2,
+                "SAME",
+            )
             found[f"pool{block - 1}"] = x
-        x = tf.nn.conv2d(x, layer.kernel.astype(np.float64), 1, "SAME") + layer.bias.astype(np.float64)
+        x = tf.nn.conv2d(x, layer.kernel.astype(np.float64), 1, "SAME") + layer.bias.astype(
+            np.float64
+        )
         found[layer.name] = x
         x = tf.maximum(x, 0.0)
         found[layer.name.replace("conv", "relu")] = x
@@ -348,26 +410,34 @@ PHOTOGRAPHS = rescale.PHOTOGRAPHS[1:3]  # two are enough to tell one mean from a
 
 @functools.cache
 def scales(path: Path) -> dict[str, np.ndarray]:
-    """What each filter of a rescaled network is multiplied with: one over its mean, or a fifth of its layer's mean."""
+    """What each filter of a rescaled network is multiplied with: one over its mean, or a fifth of
+    its layer's mean.
+    """
     net = matconvnet.load(path)
     sums: dict[str, Any] = {}
     positions: dict[str, float] = {}
     for name in PHOTOGRAPHS:
         rgb = images.read(assets.locate_image(name))
         rgb = resizing.resize(rgb, *resizing.target_shape(rgb, 256))
-        found = oracle_features(tf.constant((rgb - net.mean_pixel)[None], tf.float64), net, "avg", "ceil")
+        found = oracle_features(
+            tf.constant((rgb - net.mean_pixel)[None], tf.float64), net, "avg", "ceil"
+        )
         for layer, F in found.items():
             if layer.startswith("relu"):
                 sums[layer] = sums.get(layer, 0) + tf.reduce_sum(F, (0, 1, 2)).numpy()
                 positions[layer] = positions.get(layer, 0) + size(F)[1]
     means = {layer: total / positions[layer] for layer, total in sums.items()}
     found = {layer: 1 / np.maximum(mean, mean.mean() / 5) for layer, mean in means.items()}
-    last = {f"pool{block}": f"relu{block}_{convs}" for block, convs in enumerate(weights.CONVS_PER_BLOCK[19], 1)}
+    last = {
+        f"pool{block}": f"relu{block}_{convs}" for block, convs in enumerate(CONVS_PER_BLOCK[19], 1)
+    }
     return found | {pool: found[relu] for pool, relu in list(last.items())[:-1]}
 
 
 def of_one_size(name: str, odd_sides: bool) -> tuple[np.ndarray, ...]:
-    """Content, style and third picture of a system; the style has a size of its own where the system lets it."""
+    """Content, style and third picture of a system; the style has a size of its own where the
+    system lets it.
+    """
     content, style, third = pictures(*(ODD[SYSTEMS_AND_CONTROLS[name].odd] if odd_sides else SMALL))
     return content, style if name in FORCED_TO_CONTENT else style[:-11, :-6], third
 
@@ -377,20 +447,33 @@ def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
     """Loss and gradient, once for both of our convolutions."""
     system, rgb = SYSTEMS_AND_CONTROLS[name], of_one_size(name, odd_sides)
     net = matconvnet.load(path)
-    content, style, third = (tf.constant((p / 255 * system.white - np.array(system.mean_pixel))[None]) for p in rgb)
+    content, style, third = (
+        tf.constant((p / 255 * system.white - np.array(system.mean_pixel))[None]) for p in rgb
+    )
 
     def features(image: Any) -> dict[str, Any]:
-        if system.transposed:  # what such a network sees is the picture with rows and columns exchanged
+        if (
+            system.transposed
+        ):  # what such a network sees is the picture with rows and columns exchanged
             image = tf.transpose(image, (0, 2, 1, 3))
         plain = oracle_features(image, net, system.pooling, system.odd)
-        # With rectifiers and no normalization, the rescaled network's features are the plain ones times a constant.
-        return {layer: plain[layer] * scale for layer, scale in scales(path).items()} if system.rescaled else plain
+        # With rectifiers and no normalization, the rescaled network's features are the plain ones
+        # times a constant.
+        return (
+            {layer: plain[layer] * scale for layer, scale in scales(path).items()}
+            if system.rescaled
+            else plain
+        )
 
     P, S = features(content), features(style)
     with tf.GradientTape() as tape:
         tape.watch(third)
         F = features(third)
-        total = system.content(F[system.content_layer], P[system.content_layer]) if system.content_layer else 0.0
+        total = (
+            system.content(F[system.content_layer], P[system.content_layer])
+            if system.content_layer
+            else 0.0
+        )
         for layer, weight in zip(system.style_layers, system.style_weights, strict=True):
             total += weight * system.style(F[layer], S[layer], *system.more(layer, F, S))
         total += system.smoothness(third)
@@ -426,13 +509,22 @@ def test_recolored_pictures_have_the_loss_of_the_released_code(name: str) -> Non
 
 
 def check(
-    name: str, odd_sides: bool, convolution: str, networks: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+    name: str,
+    odd_sides: bool,
+    convolution: str,
+    networks: dict[int, Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = networks[SYSTEMS_AND_CONTROLS[name].depth]
-    # The networks are narrow: the same layers take Winograd's algorithm as in the real one, from the third block on.
+    # The networks are narrow: the same layers take Winograd's algorithm as in the real one, from
+    # the third block on.
     monkeypatch.setattr(rescale, "PHOTOGRAPHS", PHOTOGRAPHS)
     monkeypatch.setattr(vgg, "WINOGRAD_CHANNELS", matconvnet.load(path).layer("conv3_1").bias.size)
-    overrides = (*f"preset={name}".split(), f"network.weights={path}", f"network.convolution={convolution}")
+    overrides = (
+        *f"preset={name}".split(),
+        f"network.weights={path}",
+        f"network.convolution={convolution}",
+    )
     settings = config.compose(*overrides)
     network = transfer.network_of(settings)
     assert len(network.kernels["conv3_2"][0].shape) == {"direct": 4, "winograd": 3}[convolution]
@@ -440,7 +532,7 @@ def check(
     total, gradient = oracle(name, odd_sides, path)
 
     loss = objective.build(settings, network, sized(content, style, settings))
-    terms, ours = loss.value_and_grad(images.to_network(third, network.mean_pixel))
+    terms, ours = loss.value_and_grad(space.to_network(third, network.mean_pixel))
 
     assert terms.total == pytest.approx(total, rel=1e-5)
     assert np.linalg.norm(ours) == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
@@ -451,25 +543,27 @@ def sized(content: np.ndarray, style: np.ndarray, settings: config.Config) -> Si
     """Pictures of a run at these sizes, every style the same painting under its own masks."""
 
     def mask(path: str | None, rgb: np.ndarray) -> np.ndarray | None:
-        return None if path is None else guides.resize(drawn(path, ""), *rgb.shape[:2])
+        return None if path is None else masks.resize(drawn(path, ""), *rgb.shape[:2])
 
     styles = tuple(
         Style(style, each.weight, mask=mask(each.mask, style), onto=mask(each.onto, content))
-        for each in controls.styles(settings).values()
+        for each in config.styles(settings).values()
     )
     photograph = None if settings.content.path is None else content
     return Sized(photograph, styles, None, content.shape[:2], Color())
 
 
 def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: dict) -> None:
-    """METHODS.md §2.2: with m = MSE(G/(NM) − A/(NM)), E_l = N²/4 · m, the released term is 1e3 · m; content 2/(NM)."""
+    """METHODS.md §2.2: with m = MSE(G/(NM) − A/(NM)), E_l = N²/4 · m, the released term is 1e3 · m;
+    content 2/(NM).
+    """
     content, style, third = pictures(*SMALL)
     terms = {}
     for name in ("gatys_printed", "gatys"):
         settings = config.compose(f"objective={name}", f"network.weights={networks[19]}")
         network = transfer.network_of(settings)
         loss = objective.build(settings, network, sized(content, style, settings))
-        terms[name] = loss.value_and_grad(images.to_network(third, network.mean_pixel))[0]
+        terms[name] = loss.value_and_grad(space.to_network(third, network.mean_pixel))[0]
     printed, released = terms["gatys_printed"], terms["gatys"]
     F = oracle_features(tf.constant(third[None]), matconvnet.load(networks[19]), "avg", "ceil")
     for layer in GATYS:
@@ -477,18 +571,24 @@ def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: d
         assert printed.per_layer[f"style/{layer}"] == pytest.approx(
             N**2 / 4 * released.per_layer[f"style/{layer}"], rel=1e-5
         )
-    assert released.style == pytest.approx(1e3 * sum(released.per_layer[f"style/{layer}"] for layer in GATYS))
+    assert released.style == pytest.approx(
+        1e3 * sum(released.per_layer[f"style/{layer}"] for layer in GATYS)
+    )
     N, M = size(F["relu4_2"])
     assert released.content == pytest.approx(2 / (N * M) * printed.content, rel=1e-5)
 
 
 class Row(NamedTuple):
-    """What a preset's source says beside the formulas, for pictures of 1024 × 768, 1280 × 1014 and 400 × 300 pixels."""
+    """What a preset's source says beside the formulas, for pictures of 1024 × 768, 1280 × 1014 and
+    400 × 300 pixels.
+    """
 
     network: str
     pooling: str  # and what it makes of odd sides
     content_px: tuple[int, int]  # height and width of the content, 1024 × 768
-    style_px: tuple[int, int]  # of the style, 1280 × 1014; a style stretched to the content's size has the same
+    style_px: tuple[
+        int, int
+    ]  # of the style, 1280 × 1014; a style stretched to the content's size has the same
     small_px: tuple[int, int]  # of a content of 400 × 300: does it grow?
     resized_by: str
     first_image: tuple[Any, ...]
@@ -502,7 +602,11 @@ class Row(NamedTuple):
 
 # METHODS.md §2.2 and §2.3; sizes by hand, from each program's rule.
 CONTENT, EACH = ("content",), dict.fromkeys
-LONG = ((384, 512), (405, 512), (384, 512))  # long side 512, up or down; 1014 · 512 / 1280 = 405.6, cut
+LONG = (
+    (384, 512),
+    (405, 512),
+    (384, 512),
+)  # long side 512, up or down; 1014 · 512 / 1280 = 405.6, cut
 AREA = ((444, 592), (456, 576), (300, 400))  # √(height · width) = 512, never enlarged, rounded up
 KERAS_ADAM = ("adam", 0.02, 0.99, 0.999, 1e-1)  # rate, betas, epsilon
 CONTROL = Row(  # NeuralImageSynthesis, all its notebooks of controls
@@ -584,22 +688,32 @@ TABLE = {
 @pytest.mark.parametrize("name", TABLE)
 def test_all_else_is_what_the_source_says(name: str) -> None:
     assert found_row(config.compose(f"preset={name}")) == TABLE[name]._replace(
-        content=pytest.approx(TABLE[name].content, rel=1e-12), style=pytest.approx(TABLE[name].style, rel=1e-12)
+        content=pytest.approx(TABLE[name].content, rel=1e-12),
+        style=pytest.approx(TABLE[name].style, rel=1e-12),
     )
 
 
 def test_the_rate_of_adam_where_it_is_the_programs_other_optimizer() -> None:
     """METHODS.md §2.3: L-BFGS, or Adam 10 (Torch), 1 (pt), 1 (tf)."""
     rates = {"neural_style": 10, "neural_style_pt": 1, "neural_style_tf": 1}
-    assert {name: config.compose(f"preset={name}").optimizer.learning_rate for name in rates} == rates
+    assert {
+        name: config.compose(f"preset={name}").optimizer.learning_rate for name in rates
+    } == rates
 
 
 def found_row(settings: config.Config) -> Row:
-    network, init, optimizer, chosen = settings.network, settings.init, settings.optimizer, settings.objective
+    network, init, optimizer, chosen = (
+        settings.network,
+        settings.init,
+        settings.optimizer,
+        settings.objective,
+    )
 
     def shapes(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Of the result and of the style."""
-        content, style = (np.broadcast_to(0.0, (*shape, 3)) for shape in ((height, width), (1014, 1280)))
+        content, style = (
+            np.broadcast_to(0.0, (*shape, 3)) for shape in ((height, width), (1014, 1280))
+        )
         photograph = None if settings.content.path is None else content
         found = Pictures(photograph, (Style(style),), None, {}, settings.image, settings.style.size)
         return found.shape_at(1.0), found.shapes_at(1.0)["style"]
@@ -611,7 +725,13 @@ def found_row(settings: config.Config) -> Row:
     if optimizer.name == "lbfgs":  # its restarts; a test of SciPy's may not stop a run early
         steps += (optimizer.restart_every, *{optimizer.ftol, optimizer.gtol} - {0.0})
     elif optimizer.name == "adam":
-        steps = ("adam", optimizer.learning_rate, optimizer.beta1, optimizer.beta2, optimizer.epsilon)
+        steps = (
+            "adam",
+            optimizer.learning_rate,
+            optimizer.beta1,
+            optimizer.beta2,
+            optimizer.epsilon,
+        )
         steps += (optimizer.decay_rate, optimizer.decay_every) if optimizer.decay_rate != 1 else ()
     assert network.rescale in (None, "default") and not settings.pyramid.levels
     return Row(
@@ -633,20 +753,43 @@ def found_row(settings: config.Config) -> Row:
 def found_controls(settings: config.Config) -> dict[str, Any]:
     """The controls that are on, each with the numbers that count for it."""
     found: dict[str, Any] = {}
-    color, guidance, mix, chosen = settings.color, settings.guidance, settings.mix, settings.objective
+    color, guidance, mix, chosen = (
+        settings.color,
+        settings.guidance,
+        settings.mix,
+        settings.objective,
+    )
     if color.name != "none":
-        counts = {"match": (color.mode,), "luminance": (color.luma,), "swap": (color.space,), "histogram": ()}
+        counts = {
+            "match": (color.mode,),
+            "luminance": (color.luma,),
+            "swap": (color.space,),
+            "histogram": (),
+        }
         found["color"] = (color.name, *counts[color.name])
-    if controls.guided(settings):
-        styles = controls.styles(settings).values()
-        assert all(style.mask and style.onto for style in styles) and len({style.weight for style in styles}) == 1
-        found["guidance"] = (len(styles), guidance.name, guidance.propagation, guidance.margin, guidance.global_weight)
+    if config.guided(settings):
+        styles = config.styles(settings).values()
+        assert (
+            all(style.mask and style.onto for style in styles)
+            and len({style.weight for style in styles}) == 1
+        )
+        found["guidance"] = (
+            len(styles),
+            guidance.name,
+            guidance.propagation,
+            guidance.margin,
+            guidance.global_weight,
+        )
         found["guidance"] += (guidance.sums_weight,) if guidance.name == "sums" else ()
     if mix.fine:
         found["mix"] = (mix.layers, mix.weight, mix.max_evaluations)
     if chosen.style_statistic != "gram":
         found["statistic"] = (chosen.style_statistic, chosen.activation_shift)
-    assert settings.network.border == "zero" and settings.styles_blend == "targets" and not settings.paint_only
+    assert (
+        settings.network.border == "zero"
+        and settings.styles_blend == "targets"
+        and not settings.paint_only
+    )
     return found
 
 

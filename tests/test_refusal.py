@@ -1,4 +1,6 @@
-"""Every bad input ends before any work: exit code 2, one line that names the culprit, no traceback, nothing left."""
+"""Every bad input ends before any work: exit code 2, one line that names the culprit, no traceback,
+nothing left.
+"""
 
 import os
 import struct
@@ -12,7 +14,8 @@ import scipy.io
 import synthetic
 from conftest import listing
 
-from stn import images, matconvnet, weights
+from stn import images
+from stn.assets import matconvnet, weights
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -20,7 +23,8 @@ def png_header(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
     )
 
 
@@ -36,7 +40,9 @@ def bad(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> di
         "truncated.mat": whole_mat[: len(whole_mat) // 2],
         "text.mat": b"<html>404 Not Found</html>",
         "picture.mat": whole_png,
-        "pickle.mat": b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.",
+        "pickle.mat": (
+            b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94."
+        ),
         "empty.png": b"",
         "truncated.png": whole_png[: len(whole_png) // 2],
         "truncated.jpg": jpeg.read_bytes()[:300],
@@ -50,7 +56,9 @@ def bad(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> di
     first = network.layers[0]
     spoiled = first.kernel.copy()
     spoiled[0, 0, 0, 0] = np.nan
-    nan = weights.Weights((weights.Layer(first.name, spoiled, first.bias), *network.layers[1:]), network.mean_pixel)
+    nan = weights.Weights(
+        (weights.Layer(first.name, spoiled, first.bias), *network.layers[1:]), network.mean_pixel
+    )
     matconvnet.write(folder / "nan.mat", nan)
     matconvnet.write(folder / "fewer.mat", weights.Weights(network.layers[:3], network.mean_pixel))
     images.write(folder / "one.png", np.zeros((1, 1, 3)))
@@ -79,7 +87,10 @@ CASES = {
     "fewer layers": (["network.weights={fewer.mat}"], "relu3_1"),
     "VGG-16 for VGG-19": (["network.weights={vgg16}"], "VGG-16"),
     "VGG-19 for VGG-16": (["network=vgg16"], "VGG-19"),
-    "VGG-16 for VGG-19 to 8 bits": (["network=vgg19_q8", "network.weights={vgg16}"], "network=vgg19_q8"),
+    "VGG-16 for VGG-19 to 8 bits": (
+        ["network=vgg19_q8", "network.weights={vgg16}"],
+        "network=vgg19_q8",
+    ),
     "weights are a directory": (["network.weights={foreign}"], "foreign"),
     "weights not fetched": (["network.weights=null"], "fetch.py vgg19"),
     "missing means": (["network.rescale=nowhere.npz"], "nowhere.npz"),
@@ -100,7 +111,10 @@ CASES = {
     "one pixel": (["content.path={one.png}"], "one.png"),
     "one line": (["style.path={line.png}"], "line.png"),
     "decompression bomb": (["content.path={bomb.png}"], "bomb.png"),
-    "too small for the layer": (["image.size_px=12", "objective.style_layers=[relu5_1]"], "relu5_1"),
+    "too small for the layer": (
+        ["image.size_px=12", "objective.style_layers=[relu5_1]"],
+        "relu5_1",
+    ),
     "a result too small for the layer": (
         ["image.shape=[1,1]", "objective.style_layers=[relu5_1]"],
         "image.shape=[1, 1]: 1 × 1 pixels are too few",
@@ -110,29 +124,45 @@ CASES = {
     "a painting to mix in that is none": (["mix.fine={text.jpg}"], "text.jpg"),
     "too large for the memory": (["image.size_px=400000"], "would fit"),
     "a style too large for the memory": (
-        ["style.path={tall.png}", "image.side=short", "image.size_px=400"],  # 400 × 4,000,000 beside 459 × 400 pixels
+        [
+            "style.path={tall.png}",
+            "image.side=short",
+            "image.size_px=400",
+        ],  # 400 × 4,000,000 beside 459 × 400 pixels
         "tall.png: 400 × 4000000 pixels",
     ),
     "missing first image": (["init=file", "init.path=nowhere.png"], "nowhere.png"),
     "no first image": (["init=file"], "init.path"),
     "unknown format of the copy": (["output=copy.xyz"], "copy.xyz"),
     "the copy is the content": (["output={content}"], "is the content picture"),
-    "the copy is the content in other words": (["output={foreign}/../again/content.png"], "is the content picture"),
+    "the copy is the content in other words": (
+        ["output={foreign}/../again/content.png"],
+        "is the content picture",
+    ),
     "the copy is the style by a link": (["output={link.png}"], "is the style picture"),
-    "the copy is the first image": (["init=file", "init.path={one.png}", "output={one.png}"], "one.png"),
+    "the copy is the first image": (
+        ["init=file", "init.path={one.png}", "output={one.png}"],
+        "one.png",
+    ),
     "the copy is a directory": (["output={folder.png}"], "is a directory"),
     "the copy's folder is missing": (["output=nowhere/at/all/copy.png"], "there is no folder"),
     "the copy's folder is a file": (["output={file}/copy.png"], "there is no folder"),
     "the copy's folder takes no files": (["output=/proc/copy.png"], "cannot be written"),
     # layers and weights of the losses
     "unknown layer": (["objective.content_layers=[relu9_1]"], "relu9_1"),
-    "layer of the other network": (["network=vgg16", "objective.content_layers=[relu3_4]"], "relu3_4"),
+    "layer of the other network": (
+        ["network=vgg16", "objective.content_layers=[relu3_4]"],
+        "relu3_4",
+    ),
     "duplicate layer": (["objective.style_layers=[relu1_1,relu1_1]"], "relu1_1"),
     "no layer at all": (["objective.style_layers=[]", "objective.content_layers=[]"], "empty"),
     "negative layer weight": (["objective.style_layers=[{layer: relu1_1, weight: -1}]"], "relu1_1"),
     "NaN layer weight": (["objective.style_layers=[{layer: relu1_1, weight: .nan}]"], "relu1_1"),
     "layer weight in words": (["objective.style_layers=[{layer: relu1_1, weight: much}]"], "much"),
-    "layer without weight": (["objective.style_layers=[{layer: relu1_1}]"], "objective.style_layers"),
+    "layer without weight": (
+        ["objective.style_layers=[{layer: relu1_1}]"],
+        "objective.style_layers",
+    ),
     "negative style weight": (["objective.style_weight=-1"], "objective.style_weight"),
     "infinite content weight": (["objective.content_weight=.inf"], "objective.content_weight"),
     "two units": (["image.pixel_unit=[1,1]"], "image.pixel_unit"),
@@ -148,9 +178,15 @@ CASES = {
     "unknown preset": (["preset=gatys1999"], "gatys1999"),
     "unknown key": (["optimizer.learningrate=1"], "learningrate"),
     "a key that nothing reads": (["+foo=1"], "foo=1: no such key"),
-    "a key of a group that nothing reads": (["+init.foo=1"], "init.foo=1: no such key; known are init.name"),
+    "a key of a group that nothing reads": (
+        ["+init.foo=1"],
+        "init.foo=1: no such key; known are init.name",
+    ),
     "unknown group": (["optimiser=adam"], "optimiser"),
-    "no weight": (["objective.content_weight=0", "objective.style_weight=0"], "objective.content_weight"),
+    "no weight": (
+        ["objective.content_weight=0", "objective.style_weight=0"],
+        "objective.content_weight",
+    ),
     "override without a key": (["=3"], "int"),
     "syntax": (["objective.style_layers=[relu1_1"], "relu1_1"),
     "level above one": (["pyramid.levels=[{scale: 2, max_evaluations: 5}]"], "pyramid.levels"),
@@ -162,7 +198,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_bad_input_is_refused_in_one_line(name: str, command, bad: dict[str, Path], tmp_path: Path) -> None:
+def test_bad_input_is_refused_in_one_line(
+    name: str, command, bad: dict[str, Path], tmp_path: Path
+) -> None:
     overrides, culprit = CASES[name]
     for key, path in bad.items():
         overrides = [override.replace(f"{{{key}}}", str(path)) for override in overrides]
@@ -194,4 +232,8 @@ def test_there_are_at_least_forty_cases() -> None:
 def test_the_traceback_is_there_for_who_asks(command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "HYDRA_FULL_ERROR", "1")
     ended = command("content.path=nowhere.jpg")
-    assert ended.code == 2 and "Traceback" in ended.err and ended.err.splitlines()[-1].startswith("error: ")
+    assert (
+        ended.code == 2
+        and "Traceback" in ended.err
+        and ended.err.splitlines()[-1].startswith("error: ")
+    )

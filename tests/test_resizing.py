@@ -1,4 +1,6 @@
-"""Sizes by hand, every filter against another library or a naive loop, and the pictures of a run at each level."""
+"""Sizes by hand, every filter against another library or a naive loop, and the pictures of a run at
+each level.
+"""
 
 import math
 
@@ -8,8 +10,9 @@ import skimage.transform
 import tensorflow as tf
 from PIL import Image
 
-from stn import config, images, resizing
-from stn.pictures import Pictures, Style
+from stn import assets, config, images
+from stn.assets.pictures import Pictures, Style
+from stn.images import resizing
 
 FILTERS = config.choices("image.filter")
 CUTS = "early_pillow_bilinear"
@@ -22,7 +25,7 @@ PILLOW = {
 
 def photograph() -> np.ndarray:
     """Neither square nor smooth, and no side even: 171 × 225."""
-    return images.read(images.sample_path("skimage", "chelsea.png"))[40:211, 100:325]
+    return images.read(assets.sample_path("skimage", "chelsea.png"))[40:211, 100:325]
 
 
 def empty(height: int, width: int) -> np.ndarray:
@@ -74,7 +77,8 @@ def test_the_size_rule(height, width, rule, expected):
 @pytest.mark.parametrize(
     ("height", "width", "side", "rounding", "expected"),
     [
-        # The authors' notebook, short side 512: 682.67 × 512 and 646.67 × 512, which torchvision cuts.
+        # The authors' notebook, short side 512: 682.67 × 512 and 646.67 × 512, which torchvision
+        # cuts.
         (768, 1024, "short", "down", (512, 682)),
         (768, 970, "short", "down", (512, 646)),
         (768, 1024, "short", "nearest", (512, 683)),
@@ -99,14 +103,19 @@ def test_a_side_that_is_whole_stays_whole_however_it_is_rounded():
             wide = empty(3 * width, 7 * width)
             assert resizing.target_shape(wide, 21, rounding=rounding) == (9, 21)
             assert resizing.target_shape(wide, 9, "short", rounding=rounding) == (9, 21)
-            assert resizing.target_shape(empty(width, 4 * width), 6, "area", rounding=rounding) == (3, 12)
+            assert resizing.target_shape(empty(width, 4 * width), 6, "area", rounding=rounding) == (
+                3,
+                12,
+            )
     assert resizing.target_shape(empty(300, 400), None, aspect=4 / 3, rounding="up") == (300, 400)
 
 
 def test_area_never_enlarges_nor_leaves_the_area_asked_for():
     for height, width in ((40, 700), (333, 517), (512, 512), (1300, 90)):
         found = resizing.target_shape(empty(height, width), 200, "area")
-        assert math.sqrt(math.prod(found)) == pytest.approx(min(200, math.sqrt(height * width)), rel=0.01)
+        assert math.sqrt(math.prod(found)) == pytest.approx(
+            min(200, math.sqrt(height * width)), rel=0.01
+        )
         assert found[0] <= height and found[1] <= width
 
 
@@ -114,7 +123,9 @@ def test_area_never_enlarges_nor_leaves_the_area_asked_for():
 
 
 @pytest.mark.parametrize("method", FILTERS)
-@pytest.mark.parametrize(("height", "width"), [(40, 61), (13, 20), (190, 250), (40, 240), (200, 61)])
+@pytest.mark.parametrize(
+    ("height", "width"), [(40, 61), (13, 20), (190, 250), (40, 240), (200, 61)]
+)
 def test_every_filter_keeps_flat_pictures_flat_and_the_range(method, height, width):
     edges = np.zeros((80, 122, 3))
     edges[20:50, 8:91] = 255
@@ -129,11 +140,15 @@ def test_every_filter_keeps_flat_pictures_flat_and_the_range(method, height, wid
 
 @pytest.mark.parametrize("method", sorted(set(FILTERS) - {"pillow_nearest", CUTS}))
 def test_every_filter_keeps_the_place(method):
-    """A slope stays the slope through the new pixels' centers; half a pixel would make 1 to 2 levels."""
+    """A slope stays the slope through the new pixels' centers; half a pixel would make 1 to 2
+    levels.
+    """
     rows, columns = np.mgrid[:60, :80] + 0.5
     slope = np.stack([3 * columns, 255 - 2 * columns, 4 * rows], axis=-1)
     for height, width in ((30, 40), (45, 50), (97, 131)):
-        y, x = (np.mgrid[:height, :width] + 0.5) * np.array([60 / height, 80 / width])[:, None, None]
+        y, x = (np.mgrid[:height, :width] + 0.5) * np.array([60 / height, 80 / width])[
+            :, None, None
+        ]
         expected = np.stack([3 * x, 255 - 2 * x, 4 * y], axis=-1)
         error = (resizing.resize(slope, height, width, method) - expected)[10:-10, 10:-10]
         assert np.abs(error).max() < 0.4
@@ -148,7 +163,9 @@ def test_a_picture_of_the_right_size_is_not_touched(method):
 
 @pytest.mark.parametrize(("height", "width"), [(57, 75), (100, 131), (12, 224), (1, 1)])
 def test_area_is_the_mean_of_what_a_pixel_covers(height, width):
-    """Each old pixel is cut up into as many parts as the new size has: then every new one covers whole parts."""
+    """Each old pixel is cut up into as many parts as the new size has: then every new one covers
+    whole parts.
+    """
     rgb = photograph()
     found = resizing.resize(rgb, height, width, "area")
     for y in {0, height // 3, height - 1}:
@@ -156,21 +173,29 @@ def test_area_is_the_mean_of_what_a_pixel_covers(height, width):
             rows = [part // height for part in range(y * 171, (y + 1) * 171)]
             columns = [part // width for part in range(x * 225, (x + 1) * 225)]
             by_column = sum(rgb[:, column] for column in columns) / len(columns)
-            np.testing.assert_allclose(found[y, x], sum(by_column[row] for row in rows) / len(rows), rtol=1e-9)
+            np.testing.assert_allclose(
+                found[y, x], sum(by_column[row] for row in rows) / len(rows), rtol=1e-9
+            )
     np.testing.assert_allclose(found.mean((0, 1)), rgb.mean((0, 1)), rtol=1e-9)
 
 
-@pytest.mark.parametrize(("height", "width"), [(57, 75), (100, 131), (40, 225), (190, 300), (100, 300)])
+@pytest.mark.parametrize(
+    ("height", "width"), [(57, 75), (100, 131), (40, 225), (190, 300), (100, 300)]
+)
 def test_bilinear_is_tensorflows_without_smoothing(height, width):
     """tf.image.resize, which the TensorFlow tutorials call."""
     rgb = photograph()
-    expected = tf.image.resize(tf.constant(rgb, tf.float64), (height, width), "bilinear", antialias=False)
+    expected = tf.image.resize(
+        tf.constant(rgb, tf.float64), (height, width), "bilinear", antialias=False
+    )
     np.testing.assert_allclose(resizing.resize(rgb, height, width, "bilinear"), expected, atol=1e-3)
 
 
 def test_area_enlarges_bilinearly():
     rgb = photograph()
-    expected = tf.image.resize(tf.constant(rgb, tf.float64), (200, 263), "bilinear", antialias=False)
+    expected = tf.image.resize(
+        tf.constant(rgb, tf.float64), (200, 263), "bilinear", antialias=False
+    )
     np.testing.assert_allclose(resizing.resize(rgb, 200, 263, "area"), expected, atol=1e-3)
 
 
@@ -180,7 +205,8 @@ def test_pillows_filters_are_pillows_on_8_bits(method, height, width):
     rgb = photograph()
     expected = Image.fromarray(rgb.astype(np.uint8)).resize((width, height), PILLOW[method])
     error = resizing.resize(rgb, height, width, method) - np.asarray(expected, float)
-    # Pillow rounds to 8 bits after rows, half a level that bicubic's negative weights enlarge, and after columns.
+    # Pillow rounds to 8 bits after rows, half a level that bicubic's negative weights enlarge, and
+    # after columns.
     assert np.abs(error).max() < (1.01 if method != "pillow_bicubic" else 1.25)
     assert np.abs(error).mean() < 0.4
     assert method != "pillow_nearest" or not error.any()
@@ -191,13 +217,16 @@ def test_pyramid_reduce_is_scikit_images(scale):
     rgb = photograph()[:168, :210]
     expected = skimage.transform.pyramid_reduce(rgb, scale, preserve_range=True, channel_axis=2)
     found = resizing.resize(rgb, *expected.shape[:2], "pyramid_reduce")
-    # Where the size is rounded, our factor is that of the sizes: 1 % of the Gaussian's width at this size.
+    # Where the size is rounded, our factor is that of the sizes: 1 % of the Gaussian's width at
+    # this size.
     np.testing.assert_allclose(found, expected, atol=1e-9 if scale in (2, 3) else 0.5)
 
 
 @pytest.mark.parametrize("height", [768, 1014])
 def test_pyramid_reduce_by_the_authors_rule(height):
-    """NeuralImageSynthesis: pyramid_reduce(image, sqrt(height · width / 512²)), each picture by its own area."""
+    """NeuralImageSynthesis: pyramid_reduce(image, sqrt(height · width / 512²)), each picture by its
+    own area.
+    """
     width = {768: 1024, 1014: 1280}[height]
     rgb = skimage.transform.resize(photograph(), (height, width), order=1, preserve_range=True)
     expected = skimage.transform.pyramid_reduce(
@@ -210,7 +239,9 @@ def test_pyramid_reduce_by_the_authors_rule(height):
 
 @pytest.mark.parametrize(("height", "width"), [(114, 150), (57, 75), (191, 300), (100, 131)])
 def test_early_pillow_reads_from_the_corner_and_cuts(height, width):
-    """Pillow 2.6's libImaging/Geometry.c, pixel by pixel: x · scale, neighbors' centers at one half, whole steps."""
+    """Pillow 2.6's libImaging/Geometry.c, pixel by pixel: x · scale, neighbors' centers at one
+    half, whole steps.
+    """
     rgb = photograph()
     expected = np.empty((height, width, 3))
     for row in range(height):
@@ -221,13 +252,17 @@ def test_early_pillow_reads_from_the_corner_and_cuts(height, width):
             upper, lower = square[:, 0] + (square[:, 1] - square[:, 0]) * (x - left)
             expected[row, column] = np.floor(upper + (lower - upper) * (y - above) + 1e-9)
     found = resizing.resize(rgb, height, width, CUTS)
-    assert np.abs(found - expected).max() <= 1 and (found != expected).mean() < 3e-3  # rounding at whole numbers
+    assert (
+        np.abs(found - expected).max() <= 1 and (found != expected).mean() < 3e-3
+    )  # rounding at whole numbers
 
 
 def test_skimage_is_near_pillows_bicubic_and_does_not_alias():
     rgb = photograph()
     for height, width in ((57, 75), (100, 131), (190, 300)):
-        pillow = Image.fromarray(rgb.astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+        pillow = Image.fromarray(rgb.astype(np.uint8)).resize(
+            (width, height), Image.Resampling.BICUBIC
+        )
         resized = resizing.resize(rgb, height, width)
         assert np.abs(resized - np.asarray(pillow)).mean() < 4
         np.testing.assert_allclose(resized.mean((0, 1)), rgb.mean((0, 1)), atol=1.5)
@@ -237,7 +272,9 @@ def test_skimage_is_near_pillows_bicubic_and_does_not_alias():
 
 
 def test_filters_tell_pictures_apart():
-    """Bicubic against bilinear alone moves neural-style's terms by 30 %: no filter may pass for another."""
+    """Bicubic against bilinear alone moves neural-style's terms by 30 %: no filter may pass for
+    another.
+    """
     rgb = photograph()
     found = [resizing.resize(rgb, 50, 70, method) for method in FILTERS]
     for i, one in enumerate(found):
@@ -248,25 +285,54 @@ def test_filters_tell_pictures_apart():
 # The pictures of a run
 
 
-def pictures(content: tuple[int, int], style: tuple[int, int], style_size: str, **image) -> Pictures:
-    rgb = [np.random.default_rng(height).uniform(0, 255, (height, width, 3)) for height, width in (content, style)]
+def pictures(
+    content: tuple[int, int], style: tuple[int, int], style_size: str, **image
+) -> Pictures:
+    rgb = [
+        np.random.default_rng(height).uniform(0, 255, (height, width, 3))
+        for height, width in (content, style)
+    ]
     return Pictures(rgb[0], (Style(rgb[1]),), None, {}, config.Image(**image), style_size)
 
 
 @pytest.mark.parametrize(
     ("content", "style", "style_size", "image", "at_full", "at_half"),
     [
-        # anishathalye: the content's own size, the style as wide as the content (1280 × 1014 at 512: 405.6).
-        ((384, 512), (1014, 1280), "content_width", {"size_px": None, "rounding": "down"}, (405, 512), (202, 256)),
-        ((512, 384), (1014, 1280), "content_width", {"size_px": None, "rounding": "down"}, (304, 384), (152, 192)),
-        ((384, 512), (1280, 1014), "content_width", {"size_px": None, "rounding": "down"}, (646, 512), (323, 256)),
+        # anishathalye: the content's own size, the style as wide as the content (1280 × 1014 at
+        # 512: 405.6).
+        (
+            (384, 512),
+            (1014, 1280),
+            "content_width",
+            {"size_px": None, "rounding": "down"},
+            (405, 512),
+            (202, 256),
+        ),
+        (
+            (512, 384),
+            (1014, 1280),
+            "content_width",
+            {"size_px": None, "rounding": "down"},
+            (304, 384),
+            (152, 192),
+        ),
+        (
+            (384, 512),
+            (1280, 1014),
+            "content_width",
+            {"size_px": None, "rounding": "down"},
+            (646, 512),
+            (323, 256),
+        ),
         ((384, 512), (90, 90), "content_width", {"size_px": None}, (512, 512), (256, 256)),
         ((384, 512), (1014, 1280), "content", {"size_px": 256}, (192, 256), (96, 128)),
         ((384, 512), (1280, 1014), "own", {"size_px": 256}, (256, 203), (128, 102)),
         ((384, 512), (1280, 1014), "own", {"size_px": 256, "aspect": 1.0}, (256, 256), (128, 128)),
     ],
 )
-def test_the_style_has_its_own_size_the_contents_or_its_width(content, style, style_size, image, at_full, at_half):
+def test_the_style_has_its_own_size_the_contents_or_its_width(
+    content, style, style_size, image, at_full, at_half
+):
     given = pictures(content, style, style_size, **image, filter="pillow_nearest")
     for scale, expected in ((1.0, at_full), (0.5, at_half)):
         assert given.shapes_at(scale)["style"] == expected
@@ -277,15 +343,24 @@ def test_the_style_has_its_own_size_the_contents_or_its_width(content, style, st
 
 def test_a_levels_pictures_are_made_of_the_originals_by_the_settings_filter():
     given = pictures((90, 120), (80, 60), "own", size_px=60, filter="area")
-    assert [given.at(scale).content.shape for scale in (1.0, 0.5)] == [(45, 60, 3), (22, 30, 3)]  # 22.5, to even
+    assert [given.at(scale).content.shape for scale in (1.0, 0.5)] == [
+        (45, 60, 3),
+        (22, 30, 3),
+    ]  # 22.5, to even
     half = given.at(0.5).styles[0].rgb
-    np.testing.assert_allclose(half.mean((0, 1)), given.styles[0].rgb.mean((0, 1)), rtol=1e-9)  # as only area does
+    np.testing.assert_allclose(
+        half.mean((0, 1)), given.styles[0].rgb.mean((0, 1)), rtol=1e-9
+    )  # as only area does
 
 
 def test_pictures_of_eight_bits_are_rounded_after_they_are_resized():
     plain, rounded = (
-        pictures((90, 120), (80, 60), "own", size_px=60, eight_bit=bits).at(1.0) for bits in (False, True)
+        pictures((90, 120), (80, 60), "own", size_px=60, eight_bit=bits).at(1.0)
+        for bits in (False, True)
     )
-    for before, after in ((plain.content, rounded.content), (plain.styles[0].rgb, rounded.styles[0].rgb)):
+    for before, after in (
+        (plain.content, rounded.content),
+        (plain.styles[0].rgb, rounded.styles[0].rgb),
+    ):
         np.testing.assert_array_equal(after, np.rint(before))
         assert np.abs(after - before).max() > 0.4

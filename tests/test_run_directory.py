@@ -1,4 +1,6 @@
-"""What a run leaves behind: each file, each column and each number of it, and nothing anywhere else."""
+"""What a run leaves behind: each file, each column and each number of it, and nothing anywhere
+else.
+"""
 
 import errno
 import fcntl
@@ -25,12 +27,16 @@ import pytest
 from conftest import at_evaluation, listing, metrics
 from PIL import Image
 
-from stn import config, files, images, measures, provenance, run_directory, runs
-from stn.errors import InputError, Interrupted, one_line
+from stn import config, images, runs
+from stn.command_line import one_line
+from stn.errors import InputError, Interrupted
+from stn.runs import locks, provenance, run_directory
+from stn.transfer import measures
 
 LAYERS = ["content/relu3_1", "style/relu1_1", "style/relu2_1"]
-# Adam at a rate so high that the loss goes up again, so that the last evaluation is not the best one; α, β and the
-# weights of the layers are all different, and the size is the picture's own, so that no resizing is between.
+# Adam at a rate so high that the loss goes up again, so that the last evaluation is not the best
+# one; α, β and the weights of the layers are all different, and the size is the picture's own, so
+# that no resizing is between.
 OVERRIDES = (
     "image.size_px=null",
     "optimizer=adam",
@@ -86,7 +92,14 @@ def made(run, composed, inputs, tmp_path_factory) -> Made:
 
 def test_the_run_directory_holds_these_files_and_nothing_lies_elsewhere(made: Made) -> None:
     pictures = {f"progress/{index:06d}.png" for index in range(1, 14)}
-    files = {"image.png", "metrics.csv", "summary.json", "provenance.json", "checkpoint.npz", "progress"} | pictures
+    files = {
+        "image.png",
+        "metrics.csv",
+        "summary.json",
+        "provenance.json",
+        "checkpoint.npz",
+        "progress",
+    } | pictures
     assert listing(made.path) == files  # no lock, nothing hidden or half-written
     assert made.around == [{"run"} | {f"run/{name}" for name in files}, set(), set()]
 
@@ -102,11 +115,14 @@ def test_one_row_an_evaluation_and_the_first_is_the_first_image(made: Made, inpu
     np.testing.assert_array_equal(made.rows["evaluation"], np.arange(14))
     assert made.rows["iteration"][0] == 0 and (np.diff(made.rows["iteration"]) >= 0).all()
     assert made.rows["seconds"][0] > 0 and (np.diff(made.rows["seconds"]) >= 0).all()
-    # The first image is the content: no content loss, and the smoothness is that of the picture file.
+    # The first image is the content: no content loss, and the smoothness is that of the picture
+    # file.
     assert made.rows["content/relu3_1"][0] == 0 < made.rows["content/relu3_1"][1]
     rgb = pixels(inputs["content"]).astype(float)
     smoothness = 0.0001 * sum((np.diff(rgb, axis=axis) ** 2).sum() for axis in (0, 1))
-    assert made.rows["loss/smoothness"][0] == pytest.approx(smoothness, rel=1e-5)  # float32 in the graph
+    assert made.rows["loss/smoothness"][0] == pytest.approx(
+        smoothness, rel=1e-5
+    )  # float32 in the graph
 
 
 def test_the_total_is_the_sum_of_the_terms_and_each_term_that_of_its_layers(made: Made) -> None:
@@ -172,7 +188,17 @@ def test_the_picture_carries_the_settings(made: Made) -> None:
     plain = config.to_dict(made.settings)
     with Image.open(made.path / "image.png") as picture:
         carried = json.loads(picture.text["stn"])
-    for key in ("network", "objective", "content", "style", "image", "init", "optimizer", "pyramid", "seed"):
+    for key in (
+        "network",
+        "objective",
+        "content",
+        "style",
+        "image",
+        "init",
+        "optimizer",
+        "pyramid",
+        "seed",
+    ):
         assert carried[key] == plain[key]
 
 
@@ -217,7 +243,9 @@ def test_the_first_picture_of_init_file_is_checked_too(run, inputs, tmp_path: Pa
         run(tmp_path / "run", *overrides)
 
 
-def test_a_finished_run_is_not_run_again(run, made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finished_run_is_not_run_again(
+    run, made: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
     def stamps() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in made.path.rglob("*")}
 
@@ -235,7 +263,10 @@ def test_a_finished_run_is_not_run_again(run, made: Made, capsys: pytest.Capture
         ("seed=6", "seed: 5 → 6"),
         ("network.pooling=max", "network.pooling: avg → max"),
         ("init=style", "init.name"),
-        ("optimizer.max_evaluations=13", "optimizer.max_evaluations: 14 → 13"),  # more would extend the run
+        (
+            "optimizer.max_evaluations=13",
+            "optimizer.max_evaluations: 14 → 13",
+        ),  # more would extend the run
     ],
 )
 def test_other_settings_are_refused_by_name(run, made: Made, override: str, named: str) -> None:
@@ -265,10 +296,17 @@ def test_force_starts_anew_and_leaves_nothing_of_the_run_before(run, tmp_path: P
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no archive", npz(image=np.zeros(3))[:100], npz(image=np.zeros(3), numbers=np.array("{}"))],
+    [
+        b"",
+        b"no archive",
+        npz(image=np.zeros(3))[:100],
+        npz(image=np.zeros(3), numbers=np.array("{}")),
+    ],
     ids=["empty", "text", "truncated", "of another version"],
 )
-def test_a_checkpoint_that_cannot_be_read_is_refused_in_one_line(run, made: Made, tmp_path: Path, content) -> None:
+def test_a_checkpoint_that_cannot_be_read_is_refused_in_one_line(
+    run, made: Made, tmp_path: Path, content
+) -> None:
     path = shutil.copytree(made.path, tmp_path / "run")
     (path / "summary.json").unlink()
     (path / "checkpoint.npz").write_bytes(content)
@@ -281,7 +319,9 @@ def test_a_checkpoint_that_cannot_be_read_is_refused_in_one_line(run, made: Made
 
 
 @pytest.mark.parametrize("force", ["false", "true"])
-def test_a_directory_of_something_else_is_refused_and_left_alone(run, tmp_path: Path, force: str) -> None:
+def test_a_directory_of_something_else_is_refused_and_left_alone(
+    run, tmp_path: Path, force: str
+) -> None:
     (tmp_path / "thesis.txt").write_text("three years")
     with pytest.raises(InputError, match=r"thesis\.txt"):
         run(tmp_path, f"force={force}")
@@ -290,7 +330,10 @@ def test_a_directory_of_something_else_is_refused_and_left_alone(run, tmp_path: 
 
 
 def test_a_directory_that_another_process_holds_is_refused(run, tmp_path: Path) -> None:
-    program = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
+    program = (
+        "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire();"
+        " print(flush=True); input()"
+    )
     command = [sys.executable, "-c", program, str(tmp_path / run_directory.LOCK)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
@@ -304,19 +347,21 @@ def test_a_directory_that_another_process_holds_is_refused(run, tmp_path: Path) 
 
 def test_who_looks_whether_a_directory_is_in_use_keeps_nobody_out_of_it(tmp_path: Path) -> None:
     lock = tmp_path / run_directory.LOCK
-    assert not files.held(lock) and not lock.exists()
+    assert not locks.held(lock) and not lock.exists()
     with filelock.FileLock(lock):
-        assert files.held(lock)
+        assert locks.held(lock)
     lock.touch()  # as a killed process leaves it
     with lock.open() as look:
         fcntl.flock(look, fcntl.LOCK_SH)
-        assert not files.held(lock)  # two who look
+        assert not locks.held(lock)  # two who look
         threading.Timer(0.1, look.close).start()
         run_directory.RunDirectory(tmp_path, {}, {}).release()
 
 
 @pytest.mark.parametrize("commit", ["0123abc", "4567def"])
-def test_a_run_that_goes_on_with_another_program_says_so_and_keeps_both(run, tmp_path, monkeypatch, commit) -> None:
+def test_a_run_that_goes_on_with_another_program_says_so_and_keeps_both(
+    run, tmp_path, monkeypatch, commit
+) -> None:
     overrides = ("optimizer=adam", "tracking.checkpoint_seconds=0")
     monkeypatch.setattr(provenance, "git_commit", lambda: "0123abc")
     with at_evaluation(4, lambda: os.kill(os.getpid(), signal.SIGTERM)), pytest.raises(Interrupted):
@@ -329,9 +374,15 @@ def test_a_run_that_goes_on_with_another_program_says_so_and_keeps_both(run, tmp
     found = json.loads((tmp_path / "provenance.json").read_text())
     [session] = found.pop("continuations")
     assert found == first and found["commit"] == "0123abc"
-    assert (session["from_evaluation"], session["commit"], session["versions"]) == (4, commit, first["versions"])
+    assert (session["from_evaluation"], session["commit"], session["versions"]) == (
+        4,
+        commit,
+        first["versions"],
+    )
     said = [str(warning.message) for warning in caught if "another program" in str(warning.message)]
-    assert len(said) == (commit != "0123abc") and all("commit 0123abc → 4567def" in line for line in said)
+    assert len(said) == (commit != "0123abc") and all(
+        "commit 0123abc → 4567def" in line for line in said
+    )
 
 
 def test_what_a_killed_process_leaves_is_cleared_away(run, tmp_path: Path) -> None:
@@ -357,18 +408,26 @@ def test_a_damaged_summary_is_no_end_and_the_run_is_made_again(run, tmp_path: Pa
     (tmp_path / "summary.json").write_text('{"loss/total": ')
     again = run(tmp_path)
     np.testing.assert_array_equal(again.rgb, first.rgb)
-    assert json.loads((tmp_path / "summary.json").read_text())["picture/loss/total"] == first.terms.total
+    assert (
+        json.loads((tmp_path / "summary.json").read_text())["picture/loss/total"]
+        == first.terms.total
+    )
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])
-def test_a_damaged_provenance_is_refused_by_name_and_force_starts_anew(run, tmp_path: Path, content: str) -> None:
+def test_a_damaged_provenance_is_refused_by_name_and_force_starts_anew(
+    run, tmp_path: Path, content: str
+) -> None:
     run(tmp_path)
     whole = json.loads((tmp_path / "provenance.json").read_text())
     (tmp_path / "provenance.json").write_text(content)
     with pytest.raises(InputError, match=rf"{tmp_path}.*force=true"):
         run(tmp_path)
     assert run(tmp_path, "force=true") is not None
-    assert json.loads((tmp_path / "provenance.json").read_text())["inputs_sha256"] == whole["inputs_sha256"]
+    assert (
+        json.loads((tmp_path / "provenance.json").read_text())["inputs_sha256"]
+        == whole["inputs_sha256"]
+    )
 
 
 def test_damaged_metrics_are_not_gone_on_from(run, tmp_path: Path) -> None:
@@ -381,17 +440,28 @@ def test_damaged_metrics_are_not_gone_on_from(run, tmp_path: Path) -> None:
     assert run(tmp_path, *overrides, "force=true") is not None
 
 
-def test_the_pictures_own_loss_is_that_of_the_file_read_back(run, made: Made, tmp_path: Path) -> None:
+def test_the_pictures_own_loss_is_that_of_the_file_read_back(
+    run, made: Made, tmp_path: Path
+) -> None:
     again = ("init=file", f"init.path={made.path / 'image.png'}", "optimizer.max_evaluations=1")
     run(tmp_path, *OVERRIDES, *again)
     summary, of_file = made.json("summary.json"), metrics(tmp_path)
     for name in ["loss/total", "loss/content", "loss/style", "loss/smoothness", *LAYERS]:
         assert summary[f"picture/{name}"] == pytest.approx(of_file[name][0], rel=1e-4)
-    assert abs(summary["picture/loss/total"] / summary["loss/total"] - 1) > 1e-3  # the optimizer's is another
+    assert (
+        abs(summary["picture/loss/total"] / summary["loss/total"] - 1) > 1e-3
+    )  # the optimizer's is another
     assert summary["picture/clipped_share"] > 0.01
     terms = made.result.terms
-    assert [terms.total, terms.content, terms.style, terms.smoothness, *terms.per_layer.values()] == [
-        summary[f"picture/{name}"] for name in ["loss/total", "loss/content", "loss/style", "loss/smoothness", *LAYERS]
+    assert [
+        terms.total,
+        terms.content,
+        terms.style,
+        terms.smoothness,
+        *terms.per_layer.values(),
+    ] == [
+        summary[f"picture/{name}"]
+        for name in ["loss/total", "loss/content", "loss/style", "loss/smoothness", *LAYERS]
     ]
 
 
@@ -399,16 +469,32 @@ def test_the_pictures_own_loss_is_that_of_the_file_read_back(run, made: Made, tm
 def test_a_picture_whose_loss_is_not_the_optimizers_is_told_in_a_line(
     run, tmp_path: Path, capsys: pytest.CaptureFixture[str], bounds: str, said: bool
 ) -> None:
-    run(tmp_path, "init=noise", "optimizer=adam", "optimizer.learning_rate=60", f"optimizer.bounds={bounds}")
+    run(
+        tmp_path,
+        "init=noise",
+        "optimizer=adam",
+        "optimizer.learning_rate=60",
+        f"optimizer.bounds={bounds}",
+    )
     summary = json.loads((tmp_path / "summary.json").read_text())
     parted = abs(summary["picture/loss/total"] / summary["loss/total"] - 1) > 0.01
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("the picture's own loss is ")]
+    lines = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line.startswith("the picture's own loss is ")
+    ]
     assert len(lines) == parted == said
     assert (summary["picture/clipped_share"] > 0) == said
 
 
-def test_the_summary_is_json_whatever_was_measured(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {"measures/style": math.inf, "measures/content": math.nan, "measures/ssim_to_content": 0.5}
+def test_the_summary_is_json_whatever_was_measured(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {
+        "measures/style": math.inf,
+        "measures/content": math.nan,
+        "measures/ssim_to_content": 0.5,
+    }
     monkeypatch.setattr(measures, "measure", lambda *_: found)
     result = run(tmp_path)
 
@@ -425,29 +511,42 @@ def test_a_first_loss_that_is_not_finite_is_an_error_and_no_end(command, tmp_pat
         ended = command("init=noise", "init.amplitude=1e30")
         assert ended.code == 2
         [line] = (line for line in ended.err.splitlines() if not line.startswith("evaluation "))
-        assert line.startswith("error: the loss of the first image, or its gradient, is not finite (content ")
+        assert line.startswith(
+            "error: the loss of the first image, or its gradient, is not finite (content "
+        )
         assert "objective.style_weight" in line and ended.out == ""
         assert not {"summary.json", "image.png", ".lock"} & listing(ended.run_dir)
 
 
-@pytest.mark.parametrize(("period", "says", "first"), [(3, "goes on from evaluation 3", 4), (100, "starts over", 1)])
+@pytest.mark.parametrize(
+    ("period", "says", "first"), [(3, "goes on from evaluation 3", 4), (100, "starts over", 1)]
+)
 def test_a_forced_run_that_was_interrupted_goes_on_with_the_same_command(
     run, tmp_path: Path, period: int, says: str, first: int
 ) -> None:
     again = (f"optimizer.restart_every={period}", "init=noise")
     run(tmp_path / "undisturbed", *again)
     run(tmp_path / "run", "init=noise", "seed=1")  # what is forced out of the way
-    with at_evaluation(4, lambda: os.kill(os.getpid(), signal.SIGTERM)), pytest.raises(Interrupted, match=says):
+    with (
+        at_evaluation(4, lambda: os.kill(os.getpid(), signal.SIGTERM)),
+        pytest.raises(Interrupted, match=says),
+    ):
         run(tmp_path / "run", *again, "force=true")
     made: list[int] = []
     with at_evaluation(1, lambda: made.append(1)), at_evaluation(4, lambda: made.append(4)):
         run(tmp_path / "run", *again, "force=true")
     assert made[0] == first
-    assert (tmp_path / "run" / "image.png").read_bytes() == (tmp_path / "undisturbed" / "image.png").read_bytes()
+    assert (tmp_path / "run" / "image.png").read_bytes() == (
+        tmp_path / "undisturbed" / "image.png"
+    ).read_bytes()
 
 
-@pytest.mark.parametrize("case", ["as it was", "finished", "other settings", "not forced", "damaged"])
-def test_force_starts_anew_but_where_it_was_interrupted_itself(run, tmp_path: Path, case: str) -> None:
+@pytest.mark.parametrize(
+    "case", ["as it was", "finished", "other settings", "not forced", "damaged"]
+)
+def test_force_starts_anew_but_where_it_was_interrupted_itself(
+    run, tmp_path: Path, case: str
+) -> None:
     settings = ("optimizer=adam", "tracking.checkpoint_seconds=0", "init=noise")
     forced = "force=false" if case == "not forced" else "force=true"
     with at_evaluation(5, lambda: os.kill(os.getpid(), signal.SIGTERM)), pytest.raises(Interrupted):
@@ -463,14 +562,19 @@ def test_force_starts_anew_but_where_it_was_interrupted_itself(run, tmp_path: Pa
     assert runs.Run(tmp_path).state == "finished"
 
 
-def test_a_finished_run_may_lie_where_nothing_can_be_written(run, tmp_path, monkeypatch, capsys) -> None:
+def test_a_finished_run_may_lie_where_nothing_can_be_written(
+    run, tmp_path, monkeypatch, capsys
+) -> None:
     first = run(tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
     (tmp_path / "empty").mkdir()
     opened = os.open
 
     def read_only(path, flags, *rest, **options):  # chmod would not keep root from writing
-        if flags & os.O_CREAT and Path(os.fsdecode(path)).parent in (tmp_path / "run", tmp_path / "empty"):
+        if flags & os.O_CREAT and Path(os.fsdecode(path)).parent in (
+            tmp_path / "run",
+            tmp_path / "empty",
+        ):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return opened(path, flags, *rest, **options)
 
@@ -479,7 +583,9 @@ def test_a_finished_run_may_lie_where_nothing_can_be_written(run, tmp_path, monk
     again = run(tmp_path / "run")
     assert capsys.readouterr().out == f"finished before: {tmp_path / 'run' / 'image.png'}\n"
     np.testing.assert_array_equal(again.rgb, np.rint(first.rgb))
-    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == before
+    assert {
+        path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()
+    } == before
     for folder, overrides in (("empty", ()), ("run", ("force=true",))):
         with pytest.raises(InputError, match="cannot be written"):
             run(tmp_path / folder, *overrides)

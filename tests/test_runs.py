@@ -1,4 +1,6 @@
-"""Reading runs: what is left of a damaged one, which are found and in what order, and in what they differ."""
+"""Reading runs: what is left of a damaged one, which are found and in what order, and in what they
+differ.
+"""
 
 import json
 import shutil
@@ -7,9 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stn import config, errors, files, images, provenance, runs
+from stn import config, errors, files, images, runs
+from stn.runs import provenance
 
-SETTINGS = {"name": "a", "seed": 0, "tracking": {"mode": "off"}, "objective": {"layers": [{"layer": "relu1_1"}]}}
+SETTINGS = {
+    "name": "a",
+    "seed": 0,
+    "tracking": {"mode": "off"},
+    "objective": {"layers": [{"layer": "relu1_1"}]},
+}
 
 
 @pytest.fixture
@@ -26,7 +34,12 @@ def whole(tmp_path: Path) -> Path:
 
 def test_a_whole_run_is_read(whole: Path) -> None:
     run = runs.Run(whole).check()
-    assert (run.state, run.settings, run.summary, run.failure) == ("finished", SETTINGS, {"loss/total": 2.5}, {})
+    assert (run.state, run.settings, run.summary, run.failure) == (
+        "finished",
+        SETTINGS,
+        {"loss/total": 2.5},
+        {},
+    )
     assert {name: column.tolist() for name, column in run.metrics.items()} == {
         "evaluation": [0, 1],
         "loss/total": [4, 2.5],
@@ -39,7 +52,10 @@ def test_a_whole_run_is_read(whole: Path) -> None:
     [
         *((name, b"{") for name in ("provenance.json", "summary.json")),
         *((name, b"[]") for name in ("provenance.json", "summary.json")),
-        *((name, b"\xff\x00") for name in ("provenance.json", "summary.json", "metrics.csv", "image.png")),
+        *(
+            (name, b"\xff\x00")
+            for name in ("provenance.json", "summary.json", "metrics.csv", "image.png")
+        ),
         *((name, b"") for name in ("provenance.json", "summary.json", "metrics.csv", "image.png")),
         ("summary.json", b"[" * 100_000),  # deeper than Python's stack
         ("provenance.json", b'{"config": [1]}'),
@@ -49,7 +65,9 @@ def test_a_whole_run_is_read(whole: Path) -> None:
         ("metrics.csv", bytes(200_000)),  # what some file systems leave after a power cut
     ],
 )
-def test_a_damaged_file_is_empty_to_those_who_ask_and_refused_by_name(whole: Path, name: str, content: bytes) -> None:
+def test_a_damaged_file_is_empty_to_those_who_ask_and_refused_by_name(
+    whole: Path, name: str, content: bytes
+) -> None:
     (whole / name).write_bytes(content)
     run = runs.Run(whole)
     assert [run.settings, run.summary, dict(run.metrics)].count({}) == (name != "image.png")
@@ -75,39 +93,84 @@ def test_the_state_of_a_run(whole: Path) -> None:
     assert runs.Run(whole).state == "unfinished"
 
 
-def test_runs_are_found_at_any_depth_in_natural_order_but_not_in_what_wandb_keeps(whole: Path) -> None:
+def test_runs_are_found_at_any_depth_in_natural_order_but_not_in_what_wandb_keeps(
+    whole: Path,
+) -> None:
     folder = whole.parent
-    for name in ("10", "9", "seed-10", "seed-9", "deep/1/b", "deep/1/a", "²", "x/wandb/files", "wandb/run"):
+    for name in (
+        "10",
+        "9",
+        "seed-10",
+        "seed-9",
+        "deep/1/b",
+        "deep/1/a",
+        "²",
+        "x/wandb/files",
+        "wandb/run",
+    ):
         shutil.copytree(whole, folder / name)
     (folder / "refused").mkdir()
     (folder / "refused" / "failed.json").write_text("{}")
     (folder / "no-run").mkdir()
     found = [str(run.path.relative_to(folder)) for run in runs.below(folder)]
-    assert found == ["9", "10", "deep/1/a", "deep/1/b", "refused", "seed-9", "seed-10", "whole", "²"]
+    assert found == [
+        "9",
+        "10",
+        "deep/1/a",
+        "deep/1/b",
+        "refused",
+        "seed-9",
+        "seed-10",
+        "whole",
+        "²",
+    ]
     assert [run.path for run in runs.below(whole)] == [whole]
     assert [run.path.name for run in runs.below(folder / "wandb")] == ["run"]  # asked for by name
     assert runs.below(folder / "nowhere") == []
 
 
 def test_what_differs_is_named_by_its_key_and_what_changes_no_pixel_is_left_out() -> None:
-    first = {"name": "a", "tracking": {"mode": "off"}, "seed": 0, "style": {"path": "x"}, "objective": {"layers": [1]}}
-    other = {"name": "b", "tracking": {"mode": "on"}, "seed": 0, "style": {"path": "y"}, "objective": {"layers": [2]}}
-    assert runs.differing([first, other, first]) == ["style.path", "objective.layers"]
-    assert runs.differing([first, {**first, "seed": None}, {**first, "init": {"name": "noise"}}]) == [
+    first = {
+        "name": "a",
+        "tracking": {"mode": "off"},
+        "seed": 0,
+        "style": {"path": "x"},
+        "objective": {"layers": [1]},
+    }
+    other = {
+        "name": "b",
+        "tracking": {"mode": "on"},
+        "seed": 0,
+        "style": {"path": "y"},
+        "objective": {"layers": [2]},
+    }
+    assert config.differing([first, other, first]) == ["style.path", "objective.layers"]
+    assert config.differing(
+        [first, {**first, "seed": None}, {**first, "init": {"name": "noise"}}]
+    ) == [
         "seed",
         "init.name",
     ]
-    assert runs.differing([first, json.loads(json.dumps(first))]) == runs.differing([first]) == runs.differing([]) == []
+    assert (
+        config.differing([first, json.loads(json.dumps(first))])
+        == config.differing([first])
+        == config.differing([])
+        == []
+    )
 
 
 def test_what_is_now_automatic_is_what_it_was_by_name() -> None:
-    named, automatic, direct = ({"network": {"convolution": name}} for name in ("winograd", "auto", "direct"))
-    assert runs.differing([named, automatic]) == [] and runs.difference(named, automatic) is None
-    assert runs.differing([automatic, direct]) == ["network.convolution"]
+    named, automatic, direct = (
+        {"network": {"convolution": name}} for name in ("winograd", "auto", "direct")
+    )
+    assert (
+        config.differing([named, automatic]) == [] and config.difference(named, automatic) is None
+    )
+    assert config.differing([automatic, direct]) == ["network.convolution"]
 
 
 def test_settings_are_named_by_dotted_keys_and_lists_stay_whole() -> None:
-    assert runs.flat(SETTINGS) == {
+    assert config.flat(SETTINGS) == {
         "name": "a",
         "seed": 0,
         "tracking.mode": "off",
@@ -119,7 +182,9 @@ def test_metrics_without_an_evaluation(whole: Path) -> None:
     (whole / "metrics.csv").write_text("")  # an interrupt before the first
     assert runs.read_metrics(whole / "metrics.csv") == {}
     (whole / "metrics.csv").write_text("evaluation,loss/total\n")
-    assert {name: len(column) for name, column in runs.read_metrics(whole / "metrics.csv").items()} == {
+    assert {
+        name: len(column) for name, column in runs.read_metrics(whole / "metrics.csv").items()
+    } == {
         "evaluation": 0,
         "loss/total": 0,
     }
@@ -133,15 +198,21 @@ def test_the_best_so_far_is_of_its_level_and_is_no_number_that_is_none() -> None
     assert runs.best_so_far({"loss/total": total[:0]}).tolist() == []
 
 
-def test_the_settings_of_hundreds_of_runs_are_completed_from_defaults_composed_once(whole: Path, monkeypatch) -> None:
+def test_the_settings_of_hundreds_of_runs_are_completed_from_defaults_composed_once(
+    whole: Path, monkeypatch
+) -> None:
     composed: list[object] = []
     to_dict = config.to_dict
-    monkeypatch.setattr(config, "to_dict", lambda settings: (composed.append(settings), to_dict(settings))[1])
+    monkeypatch.setattr(
+        config, "to_dict", lambda settings: (composed.append(settings), to_dict(settings))[1]
+    )
     settings = to_dict(config.compose())
     del settings["tracking"]["view_seconds"]
     (whole / "provenance.json").write_text(json.dumps({"config": settings}))
     found = [runs.Run(whole) for _ in range(5)]
-    assert [run.settings["tracking"]["view_seconds"] for run in found for _ in range(3)] == [2.0] * 15
+    assert [run.settings["tracking"]["view_seconds"] for run in found for _ in range(3)] == [
+        2.0
+    ] * 15
     assert len(composed) <= 1
 
 

@@ -1,4 +1,6 @@
-"""Side topics: golden values, gradients by differences, heads against scikit-learn, the scripts on small networks."""
+"""Side topics: golden values, gradients by differences, heads against scikit-learn, the scripts on
+small networks.
+"""
 
 import csv
 import runpy
@@ -13,10 +15,13 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stn import classifier, config, errors, images, labeled, losses, network, optimize, vgg
-from stn.backend import tf
-from stn.classifier import ClassLoss
-from stn.objective import Terms
+from stn import config, errors, images, optimize
+from stn.classify import classifier, labeled, vgg_head
+from stn.classify.classifier import ClassLoss
+from stn.loss import losses
+from stn.network import network, space, vgg
+from stn.network.backend import tf
+from stn.objective.objective import Terms
 
 FOLDER = config.CONFIG_DIR.parent / "experiments"
 
@@ -41,7 +46,9 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """`headed`: a narrow VGG-16 with fc6 to fc8 for four classes; `other`: another of the kind; `trunk`: no head."""
+    """`headed`: a narrow VGG-16 with fc6 to fc8 for four classes; `other`: another of the kind;
+    `trunk`: no head.
+    """
     folder = tmp_path_factory.mktemp("networks")
     found = {name: folder / f"{name}.mat" for name in ("headed", "other", "trunk")}
     for seed, (name, path) in enumerate(found.items()):
@@ -56,11 +63,17 @@ WAVE = 0.5 + 0.4 * np.sin(0.5 * np.arange(105.0)).reshape(5, 7, 3)
 def test_differences_and_sobel_have_the_golden_values() -> None:
     dx, dy = EDGES["high_pass"](WAVE)
     down, across = EDGES["sobel"](WAVE)
-    np.testing.assert_allclose(down[1, 1], [-1.271752691864, -1.503758599875, -1.367591957222], rtol=1e-11)
-    np.testing.assert_allclose(across[1, 1], [0.706338552226, 0.835195930095, 0.759568215801], rtol=1e-11)
+    np.testing.assert_allclose(
+        down[1, 1], [-1.271752691864, -1.503758599875, -1.367591957222], rtol=1e-11
+    )
+    np.testing.assert_allclose(
+        across[1, 1], [0.706338552226, 0.835195930095, 0.759568215801], rtol=1e-11
+    )
     sums = [np.abs(each).sum() for each in (down, across, dx, dy)]
     np.testing.assert_allclose(
-        sums, [67.14764745339234, 55.07191630155503, 31.317070810650144, 36.927542974220216], rtol=1e-13
+        sums,
+        [67.14764745339234, 55.07191630155503, 31.317070810650144, 36.927542974220216],
+        rtol=1e-13,
     )
     variation = losses.smoothness(tf.constant(WAVE[None], tf.float64), "absolute")
     assert float(variation) == pytest.approx(68.24461378487035, rel=1e-13)
@@ -72,7 +85,9 @@ def test_sobel_is_tensorflows() -> None:
 
 
 def test_the_share_of_high_frequencies_is_that_of_two_waves() -> None:
-    """3 cos of 1/16 cycle a pixel and cos of 3/8, both of the DCT: a share of 1 / (9 + 1), whatever the mean."""
+    """3 cos of 1/16 cycle a pixel and cos of 3/8, both of the DCT: a share of 1 / (9 + 1), whatever
+    the mean.
+    """
     x = np.arange(32) + 0.5
     waves = 100 + 3 * np.cos(2 * np.pi * x / 16) + np.cos(2 * np.pi * x * 3 / 8)
     rgb = np.broadcast_to(waves[:, None, None], (32, 24, 3))
@@ -85,7 +100,9 @@ def slope(value: Any, image: np.ndarray, direction: np.ndarray, step: float) -> 
 
 
 def assert_gradient(value_and_grad: Any, image: np.ndarray, step: float = 0.003) -> None:
-    """The gradient along itself and along a smooth direction, by differences; the network computes in float32."""
+    """The gradient along itself and along a smooth direction, by differences; the network computes
+    in float32.
+    """
     terms, gradient = value_and_grad(image)
     assert gradient.dtype == np.float64 and np.abs(gradient).max() > 0
     y, x = np.mgrid[: image.shape[1], : image.shape[2]]
@@ -97,11 +114,13 @@ def assert_gradient(value_and_grad: Any, image: np.ndarray, step: float = 0.003)
 
 
 def rough_image(side: int) -> np.ndarray:
-    """A disc in noise: neighbors differ by far more than a step of the differences, so that few rectifiers, maxima and
-    absolute values meet their kinks."""
+    """A disc in noise: neighbors differ by far more than a step of the differences, so that few
+    rectifiers, maxima and absolute values meet their kinks."""
     y, x = np.mgrid[:side, :side] / side
     disc = 60.0 * (np.hypot(x - 0.6, y - 0.4) < 0.3)
-    return (disc[:, :, None] * (1, -1, 0.5) + np.random.default_rng(5).normal(0, 40, (side, side, 3)))[None]
+    return (
+        disc[:, :, None] * (1, -1, 0.5) + np.random.default_rng(5).normal(0, 40, (side, side, 3))
+    )[None]
 
 
 def test_the_class_loss_through_the_own_head(paths: dict[str, Path]) -> None:
@@ -109,7 +128,7 @@ def test_the_class_loss_through_the_own_head(paths: dict[str, Path]) -> None:
     image = rough_image(224)
     loss = ClassLoss(known, 1, 10.0, 0.005, {"goldfish": 1})
     terms, _ = loss.value_and_grad(image)
-    p = vgg.class_probabilities(image, synthetic.vgg(channels=4, head=True, seed=0)).numpy()[0]
+    p = vgg_head.class_probabilities(image, synthetic.vgg(channels=4, head=True, seed=0)).numpy()[0]
     assert terms.content == pytest.approx(-10 * np.log(p[1]), rel=1e-4)
     assert terms.per_layer == {"probability/goldfish": pytest.approx(p[1], rel=1e-4)}
     variation = sum(np.abs(np.diff(image, axis=axis)).sum() for axis in (1, 2))
@@ -122,14 +141,20 @@ def digits() -> labeled.Labeled:
     return labeled.read("digits", 32, 6, seed=0)
 
 
-def test_the_class_loss_through_a_linear_head(paths: dict[str, Path], digits: labeled.Labeled) -> None:
+def test_the_class_loss_through_a_linear_head(
+    paths: dict[str, Path], digits: labeled.Labeled
+) -> None:
     known = classifier.linear(network.load(paths["trunk"]), "relu2_1", digits)
     assert_gradient(ClassLoss(known, 3, 1.0, 1e-4).value_and_grad, rough_image(32))
 
 
 @pytest.mark.parametrize("classes", [2, 10])
 def test_a_linear_head_says_what_scikit_learn_says(
-    classes: int, paths: dict[str, Path], digits: labeled.Labeled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    classes: int,
+    paths: dict[str, Path],
+    digits: labeled.Labeled,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("STN_CACHE", str(tmp_path))
     known = digits.take(np.flatnonzero(digits.labels < classes))
@@ -138,7 +163,7 @@ def test_a_linear_head_says_what_scikit_learn_says(
     weights = synthetic.vgg(channels=4, seed=2)
     X = np.stack(
         [
-            vgg.features(images.to_network(rgb, weights.mean_pixel), weights, ["pool2"])["pool2"]
+            vgg.features(space.to_network(rgb, weights.mean_pixel), weights, ["pool2"])["pool2"]
             .numpy()
             .mean((0, 1, 2))
             for rgb in known.rgb
@@ -147,23 +172,36 @@ def test_a_linear_head_says_what_scikit_learn_says(
     theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(X, known.labels)
     for picture in (0, 7):
         expected = theirs.predict_proba(X[picture : picture + 1])[0]
-        np.testing.assert_allclose(ours.probabilities(known.rgb[picture])[:classes], expected, atol=2e-3)
+        np.testing.assert_allclose(
+            ours.probabilities(known.rgb[picture])[:classes], expected, atol=2e-3
+        )
     monkeypatch.setattr(classifier, "_fit", None)  # the second time it is read
     again = classifier.linear(trunk, "pool2", known)
-    np.testing.assert_array_equal(again.probabilities(known.rgb[0]), ours.probabilities(known.rgb[0]))
+    np.testing.assert_array_equal(
+        again.probabilities(known.rgb[0]), ours.probabilities(known.rgb[0])
+    )
 
 
 def test_a_class_goes_by_name_number_or_word(paths: dict[str, Path]) -> None:
     known = classifier.own(paths["headed"])
-    assert [known.number(name) for name in ("3", "hammerhead", "GREAT", "tench, Tinca tinca")] == [3, 3, 2, 0]
+    assert [known.number(name) for name in ("3", "hammerhead", "GREAT", "tench, Tinca tinca")] == [
+        3,
+        3,
+        2,
+        0,
+    ]
     with pytest.raises(errors.InputError, match="class zebra: there is none; give one of tench"):
         known.number("zebra")
     with pytest.raises(errors.InputError, match="class a: several have that word"):
         known.number("a")
 
 
-def test_what_has_no_head_or_no_such_layer_is_refused(paths: dict[str, Path], digits: labeled.Labeled) -> None:
-    with pytest.raises(errors.InputError, match=r"no fully connected layers.*--head linear.*vgg16_full"):
+def test_what_has_no_head_or_no_such_layer_is_refused(
+    paths: dict[str, Path], digits: labeled.Labeled
+) -> None:
+    with pytest.raises(
+        errors.InputError, match=r"no fully connected layers.*--head linear.*vgg16_full"
+    ):
         classifier.own(paths["trunk"])
     with pytest.raises(errors.InputError, match="has no pool6"):
         classifier.linear(network.load(paths["trunk"]), "pool6", digits)
@@ -173,13 +211,20 @@ def test_labeled_pictures(tmp_path: Path) -> None:
     digits = labeled.read("digits", 16, 3, seed=0)
     assert digits.rgb.shape == (30, 16, 16, 3) and digits.names == tuple("0123456789")
     assert np.bincount(digits.labels).tolist() == [3] * 10
-    assert digits.sha256 == labeled.read("digits", 16, 3, seed=0).sha256 != labeled.read("digits", 16, 3, seed=1).sha256
+    assert (
+        digits.sha256
+        == labeled.read("digits", 16, 3, seed=0).sha256
+        != labeled.read("digits", 16, 3, seed=1).sha256
+    )
     crops = labeled.read("photographs", 24, 2, seed=0)
     assert crops.rgb.shape == (20, 24, 24, 3) and len(set(crops.names)) == 10
     for name, values in (("red", (200, 0, 0)), ("blue", (0, 0, 200))):
         (tmp_path / "colors" / name).mkdir(parents=True)
         for i in range(2):
-            images.write(tmp_path / "colors" / name / f"{i}.png", np.broadcast_to(np.array(values, float), (5, 7, 3)))
+            images.write(
+                tmp_path / "colors" / name / f"{i}.png",
+                np.broadcast_to(np.array(values, float), (5, 7, 3)),
+            )
     colors = labeled.read(str(tmp_path / "colors"), 4, 9, seed=0)
     assert colors.names == ("blue", "red") and colors.labels.tolist() == [0, 0, 1, 1]
     np.testing.assert_allclose(colors.rgb[0], np.broadcast_to((0, 0, 200), (4, 4, 3)), atol=1e-3)
@@ -200,26 +245,52 @@ def test_descent_is_plain_gradient_descent() -> None:
     seen = []
 
     def value_and_grad(image: np.ndarray) -> tuple[Terms, np.ndarray]:
-        return Terms(0.5 * float((curvature * image**2).sum()), 0.0, 0.0, 0.0, {}), curvature * image
+        return Terms(
+            0.5 * float((curvature * image**2).sum()), 0.0, 0.0, 0.0, {}
+        ), curvature * image
 
-    optimize.minimize(value_and_grad, optimize.State(start.copy()), optimizer, lambda _, image: seen.append(image))
+    optimize.minimize(
+        value_and_grad, optimize.State(start.copy()), optimizer, lambda _, image: seen.append(image)
+    )
     for step, image in enumerate(seen):
         np.testing.assert_allclose(image, start * (1 - curvature) ** step, rtol=1e-8, atol=1e-8)
     assert len(seen) == 6
 
 
 def test_class_images_raise_their_class(
-    paths: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    paths: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ("--network", "vgg16_full", "--weights", paths["headed"], "--head", "own", "goldfish", "--evaluations", 8)
+    words = (
+        "--network",
+        "vgg16_full",
+        "--weights",
+        paths["headed"],
+        "--head",
+        "own",
+        "goldfish",
+        "--evaluations",
+        8,
+    )
     command(monkeypatch, "class_image", *words)
     folder = tmp_path / "outputs" / "experiments" / "class_image"
-    assert {"figure.png", "figure.pdf", "caption.txt", "runs.csv", "losses.png"} <= {p.name for p in folder.iterdir()}
+    assert {"figure.png", "figure.pdf", "caption.txt", "runs.csv", "losses.png"} <= {
+        p.name for p in folder.iterdir()
+    }
     found = {row["run"].rpartition("-")[2]: row for row in rows(folder / "runs.csv")}
     assert list(found) == ["no V", "descent", "adam", "lbfgs", "spectral"]
-    first = {column: rows(folder / row["directory"] / "metrics.csv")[0] for column, row in found.items()}
-    for column in ("no V", "descent", "lbfgs", "spectral"):  # Adam's steps of a pixel take longer than noise of one
+    first = {
+        column: rows(folder / row["directory"] / "metrics.csv")[0] for column, row in found.items()
+    }
+    for column in (
+        "no V",
+        "descent",
+        "lbfgs",
+        "spectral",
+    ):  # Adam's steps of a pixel take longer than noise of one
         assert float(found[column]["loss/total"]) < float(first[column]["loss/total"]), column
     for column in ("no V", "lbfgs", "spectral"):
         p = float(found[column]["picture/probability/class"])
@@ -229,7 +300,7 @@ def test_class_images_raise_their_class(
     assert float(found["lbfgs"]["picture/probability/class"]) == pytest.approx(p, rel=1e-3)
 
     capsys.readouterr()
-    monkeypatch.setattr("stn.side_topics.minimize", None)  # a second call computes nothing
+    monkeypatch.setattr("stn.classify.topics.minimize", None)  # a second call computes nothing
     command(monkeypatch, "class_image", *words)
     assert capsys.readouterr().out.splitlines() == [str(folder / "figure.png")]
 
@@ -238,7 +309,16 @@ def test_an_adversarial_picture_stays_in_its_bound(
     paths: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ("--network", "vgg16_full", "--weights", paths["headed"], "--other", "vgg16_full", "--head", "own")
+    words = (
+        "--network",
+        "vgg16_full",
+        "--weights",
+        paths["headed"],
+        "--other",
+        "vgg16_full",
+        "--head",
+        "own",
+    )
     photograph = ("--other-weights", paths["other"], "--photograph", "skimage:chelsea.png")
     command(monkeypatch, "adversarial", *words, *photograph, "--bound", 3, "--evaluations", 12)
     folder = tmp_path / "outputs" / "experiments" / "adversarial"
@@ -260,20 +340,33 @@ def test_an_adversarial_picture_of_one_that_the_linear_head_has_not_seen(
     paths: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ("--weights", paths["trunk"], "--other", "vgg16", "--other-weights", paths["other"], "--layer", "pool2")
+    words = (
+        "--weights",
+        paths["trunk"],
+        "--other",
+        "vgg16",
+        "--other-weights",
+        paths["other"],
+        "--layer",
+        "pool2",
+    )
     data = ("--pictures", "digits", "--size", 32, "--count", 6, "--evaluations", 20, "--bound", 8)
     command(monkeypatch, "adversarial", *words, *data)
     found = rows(tmp_path / "outputs" / "experiments" / "adversarial" / "numbers.csv")
     assert float(found[2]["probability of target"]) > float(found[0]["probability of target"])
     known = labeled.read("digits", 32, 6, seed=0)
-    arguments = type("Arguments", (), {"photograph": None, "size": 32, "seed": 0, "pictures": "digits"})
+    arguments = type(
+        "Arguments", (), {"photograph": None, "size": 32, "seed": 0, "pictures": "digits"}
+    )
     rgb, seen = names_in("adversarial")["photograph"](arguments, known)
     assert len(seen.labels) == 48 and np.bincount(seen.labels).min() >= 4
     assert not any(np.array_equal(np.rint(each), rgb) for each in seen.rgb)
     assert any(np.array_equal(np.rint(each), rgb) for each in known.rgb)
 
 
-def test_filter_images(paths: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_filter_images(
+    paths: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     names = names_in("filter_image")
     trunk = network.load(paths["trunk"])
@@ -316,7 +409,8 @@ def test_grams_of_the_real_network_know_digits_better_than_pixels(vgg19_q8: Path
     described = names["described"](network.load(vgg19_q8), pictures, ["pool3"])
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     accuracy = {
-        key: np.mean(names["predicted"](X, pictures.labels, folds) == pictures.labels) for key, X in described.items()
+        key: np.mean(names["predicted"](X, pictures.labels, folds) == pictures.labels)
+        for key, X in described.items()
     }
     assert accuracy["pool3", "Gram"] >= accuracy["pixels", ""] + 0.03
 
@@ -326,7 +420,16 @@ def test_the_command_of_the_linear_classifier(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command(
-        monkeypatch, "linear_classifier", "--weights", paths["trunk"], "--size", 16, "--count", 6, "--layers", "pool1"
+        monkeypatch,
+        "linear_classifier",
+        "--weights",
+        paths["trunk"],
+        "--size",
+        16,
+        "--count",
+        6,
+        "--layers",
+        "pool1",
     )
     folder = tmp_path / "outputs" / "experiments" / "linear_classifier"
     found = rows(folder / "numbers.csv")
@@ -335,7 +438,20 @@ def test_the_command_of_the_linear_classifier(
         ("pool1", "mean", "4"),
         ("pool1", "Gram", "10"),
     ]
-    assert all(float(row["least"]) <= float(row["accuracy"]) <= float(row["most"]) <= 1 for row in found)
-    assert "60 pictures (digits) of 16 px" in (folder / "caption.txt").read_text().replace("\n", " ")
+    assert all(
+        float(row["least"]) <= float(row["accuracy"]) <= float(row["most"]) <= 1 for row in found
+    )
+    assert "60 pictures (digits) of 16 px" in (folder / "caption.txt").read_text().replace(
+        "\n", " "
+    )
     with pytest.raises(errors.InputError, match="a class has 3 pictures; give at least 5"):
-        command(monkeypatch, "linear_classifier", "--weights", paths["trunk"], "--size", 16, "--count", 3)
+        command(
+            monkeypatch,
+            "linear_classifier",
+            "--weights",
+            paths["trunk"],
+            "--size",
+            16,
+            "--count",
+            3,
+        )

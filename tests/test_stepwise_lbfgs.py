@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stn import optimize
-from stn.config import Optimizer
-from stn.objective import Terms
+from stn.config.schema import Optimizer
+from stn.objective.objective import Terms
 from stn.optimize.limits import Limits
 from stn.optimize.spectrum import Spectrum
 from stn.optimize.stepwise_lbfgs import Memory
@@ -31,7 +31,9 @@ T = np.einsum("ui,vj,ca->uvcija", cosine(HEIGHT), cosine(WIDTH), np.array(COLORS
 
 
 def bands() -> np.ndarray:
-    """A label for each coefficient: color, and half-octaves and a bit (1.5 an octave) of frequency from 1/256 on."""
+    """A label for each coefficient: color, and half-octaves and a bit (1.5 an octave) of frequency
+    from 1/256 on.
+    """
     labels = []
     for u in range(HEIGHT):
         for v in range(WIDTH):
@@ -41,7 +43,9 @@ def bands() -> np.ndarray:
 
 
 def gaussian(length: int, deviation: float = 4.0) -> np.ndarray:
-    """A Gaussian average along a line as a matrix; beyond its ends the line is mirrored, again and again."""
+    """A Gaussian average along a line as a matrix; beyond its ends the line is mirrored, again and
+    again.
+    """
     matrix = np.zeros((length, length))
     for i in range(length):
         for offset in range(-16, 17):
@@ -54,7 +58,9 @@ AVERAGE = np.kron(gaussian(HEIGHT), gaussian(WIDTH))
 
 
 def hartley() -> np.ndarray:
-    """Hartley's orthonormal transform in two dimensions: cosine plus sine of the sum of both angles."""
+    """Hartley's orthonormal transform in two dimensions: cosine plus sine of the sum of both
+    angles.
+    """
     rows = np.multiply.outer(range(HEIGHT), range(HEIGHT)) / HEIGHT
     columns = np.multiply.outer(range(WIDTH), range(WIDTH)) / WIDTH
     angle = 2 * np.pi * (rows[:, None, :, None] + columns[None, :, None, :])
@@ -62,31 +68,41 @@ def hartley() -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("periodic", "transform"), [(False, np.einsum("ui,vj->uvij", cosine(HEIGHT), cosine(WIDTH))), (True, hartley())]
+    ("periodic", "transform"),
+    [(False, np.einsum("ui,vj->uvij", cosine(HEIGHT), cosine(WIDTH))), (True, hartley())],
 )
 def test_coefficients_are_the_transform_of_opponent_colors(periodic, transform):
     spectrum, image = Spectrum(HEIGHT, WIDTH, periodic), RNG.normal(0, 50, N).astype(np.float32)
     T = np.einsum("uvij,ca->uvcija", transform, np.array(COLORS)).reshape(N, N)
     np.testing.assert_allclose(T @ T.T, np.eye(N), atol=1e-12)
     np.testing.assert_allclose(spectrum.coefficients(image), T @ image, atol=1e-3)
-    np.testing.assert_allclose(spectrum.image(spectrum.coefficients(image)).ravel(), image, atol=1e-3)
+    np.testing.assert_allclose(
+        spectrum.image(spectrum.coefficients(image)).ravel(), image, atol=1e-3
+    )
     assert spectrum.coefficients(image).dtype == np.float32
 
 
 @pytest.mark.parametrize("periodic", [True, False])
 def test_a_periodic_picture_has_no_side_that_the_steps_know_of(periodic):
-    """A loss that does not change when the picture is moved around, minimized from a picture and from it moved."""
+    """A loss that does not change when the picture is moved around, minimized from a picture and
+    from it moved.
+    """
 
     def loss(image: np.ndarray) -> tuple[Terms, np.ndarray]:
         rows, columns = np.roll(image, 1, 1) - image, np.roll(image, 1, 2) - image
-        gradient = 8 * (np.roll(rows, -1, 1) - rows + np.roll(columns, -1, 2) - columns) + (image - 30) * image**2 / 99
+        gradient = (
+            8 * (np.roll(rows, -1, 1) - rows + np.roll(columns, -1, 2) - columns)
+            + (image - 30) * image**2 / 99
+        )
         value = 4 * (rows**2 + columns**2).sum() + (image**4 / 4 - 10 * image**3).sum() / 99
         return Terms(value, value, 0.0, 0.0, {}), gradient
 
     start = RNG.normal(20, 9, (1, 16, 24, 3))
     settings = Optimizer(name="spectral_lbfgs", max_evaluations=8, history=5)
     found, moved = (
-        optimize.minimize(loss, optimize.State(image), settings, lambda *_: None, periodic=periodic).image
+        optimize.minimize(
+            loss, optimize.State(image), settings, lambda *_: None, periodic=periodic
+        ).image
         for image in (start, np.roll(start, (5, 7), (1, 2)))
     )
     alike = np.allclose(np.roll(found, (5, 7), (1, 2)), moved, atol=1e-4)
@@ -96,11 +112,15 @@ def test_a_periodic_picture_has_no_side_that_the_steps_know_of(periodic):
 def test_energy_is_the_sum_of_squares_of_each_band_and_color():
     spectrum, x = Spectrum(HEIGHT, WIDTH), RNG.normal(size=N).astype(np.float32)
     found, labels = spectrum.spread(spectrum.energy(x)), bands()
-    np.testing.assert_allclose(found, [np.sum(x[labels == label] ** 2) for label in labels], rtol=1e-5)
+    np.testing.assert_allclose(
+        found, [np.sum(x[labels == label] ** 2) for label in labels], rtol=1e-5
+    )
 
 
 def first_guess(pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """H0 as a matrix, from the pairs by which it is measured: the first five, then every fourth of all."""
+    """H0 as a matrix, from the pairs by which it is measured: the first five, then every fourth of
+    all.
+    """
     labels = bands()
     in_bands, at_places = np.zeros((2, N)), np.zeros((2, HEIGHT * WIDTH))
     for number, (s, y) in enumerate(pairs, 1):
@@ -108,7 +128,9 @@ def first_guess(pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
             continue
         of_s, of_y = T @ s, T @ y
         in_bands *= 0.9
-        in_bands += [[np.sum(x[labels == label] ** 2) / (y @ y) for label in labels] for x in (of_s, of_y)]
+        in_bands += [
+            [np.sum(x[labels == label] ** 2) / (y @ y) for label in labels] for x in (of_s, of_y)
+        ]
         root = (in_bands[0] / in_bands[1]) ** 0.25
         at_places *= 0.9
         for row, x in enumerate((of_s / root, of_y * root)):
@@ -127,7 +149,9 @@ def test_the_direction_is_that_of_the_whole_matrix(pairs, spectral):
     """Nocedal & Wright 2006, equations (7.16) and (7.17), with a memory of three."""
     history, spectrum = 3, Spectrum(HEIGHT, WIDTH) if spectral else None
     curved = np.diag(RNG.uniform(1, 20, N)) + 0.1 * np.ones((N, N))  # a Hessian
-    memory = Memory(np.zeros((1, HEIGHT, WIDTH, 3)), RNG.normal(size=N).astype(np.float32), 0.0, np.zeros(N))
+    memory = Memory(
+        np.zeros((1, HEIGHT, WIDTH, 3)), RNG.normal(size=N).astype(np.float32), 0.0, np.zeros(N)
+    )
     seen = []
     for _ in range(pairs):
         memory.step = RNG.normal(size=N).astype(np.float32)
@@ -140,7 +164,9 @@ def test_the_direction_is_that_of_the_whole_matrix(pairs, spectral):
         V = np.eye(N) - np.outer(y, s) / (s @ y)
         H = V.T @ H @ V + np.outer(s, s) / (s @ y)
     expected = -H @ memory.gradient
-    np.testing.assert_allclose(memory.direction(spectrum), expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(
+        memory.direction(spectrum), expected, atol=1e-4 * np.abs(expected).max()
+    )
 
 
 def test_what_was_never_moved_or_never_curved_gets_a_number_within_bounds():
@@ -151,7 +177,10 @@ def test_what_was_never_moved_or_never_curved_gets_a_number_within_bounds():
     for pair in ((s, y), (flat, flat)):
         bands, places = spectrum.measured(*(x.ravel() for x in pair), None, None)
         found = spectrum.scaled(q.ravel(), 0.5, bands, places)
-        assert np.isfinite(found).all() and 0 < found @ q.ravel() <= 0.5 * 100 * 10 * q.ravel() @ q.ravel()
+        assert (
+            np.isfinite(found).all()
+            and 0 < found @ q.ravel() <= 0.5 * 100 * 10 * q.ravel() @ q.ravel()
+        )
 
 
 @pytest.mark.parametrize("factor", [0.1, 0.5, 1.0, 1.8, 5.0])
@@ -160,14 +189,20 @@ def test_damping_follows_how_far_steps_go_beyond_the_least_of_a_parabola(factor)
     x = RNG.normal(size=N).astype(np.float32)
     memory = Memory(np.zeros(1), x, 0.0, np.float32(-factor) * x, damping=0.5)
     memory.learn_damping(np.float32(1 - factor) * x)
-    assert memory.damping == pytest.approx(min(1, 0.5 * np.clip(1 / factor, 0.25, 2) ** 0.3), rel=1e-5)
+    assert memory.damping == pytest.approx(
+        min(1, 0.5 * np.clip(1 / factor, 0.25, 2) ** 0.3), rel=1e-5
+    )
     for _ in range(30):
         memory.learn_damping(np.float32(1 - factor) * x)
-    assert memory.damping == pytest.approx(0.5 if factor == 1 else (1 if factor < 1 else 0.2), rel=1e-4)
+    assert memory.damping == pytest.approx(
+        0.5 if factor == 1 else (1 if factor < 1 else 0.2), rel=1e-4
+    )
 
 
 def test_a_pair_along_which_the_loss_curves_downwards_is_not_kept():
-    memory = Memory(np.zeros((1, HEIGHT, WIDTH, 3)), np.ones(N, np.float32), 0.0, np.ones(N, np.float32))
+    memory = Memory(
+        np.zeros((1, HEIGHT, WIDTH, 3)), np.ones(N, np.float32), 0.0, np.ones(N, np.float32)
+    )
     memory.remember(-np.ones(N, np.float32), 3, None)
     memory.remember(np.zeros(N, np.float32), 3, None)
     assert memory.count == 0
@@ -186,7 +221,12 @@ def test_steps_grow_slowly_at_first_and_are_damped_later():
     steps, found = [], []
 
     def on_checkpoint(state: optimize.State) -> None:
-        memory = Memory(**{key: np.copy(value) if key == "step" else value for key, value in state.memory.items()})
+        memory = Memory(
+            **{
+                key: np.copy(value) if key == "step" else value
+                for key, value in state.memory.items()
+            }
+        )
         steps.append(float(np.sqrt(np.mean(memory.step**2))))
         taken_back = bool(found) and state.iterations == found[-1][0]
         if memory.count > 10 and not taken_back:
@@ -217,7 +257,10 @@ def test_what_an_earlier_version_had_learned_is_forgotten_and_the_run_goes_on():
     np.testing.assert_allclose(outcome.image, 0, atol=1e-2)
 
 
-LOW, HIGH = np.array([-104.0, -117.0, -124.0]), np.array([151.0, 138.0, 131.0])  # 0 and 255 less a mean pixel
+LOW, HIGH = (
+    np.array([-104.0, -117.0, -124.0]),
+    np.array([151.0, 138.0, 131.0]),
+)  # 0 and 255 less a mean pixel
 
 
 def test_every_variable_gives_a_pixel_within_the_limits_and_its_slope():
@@ -226,7 +269,9 @@ def test_every_variable_gives_a_pixel_within_the_limits_and_its_slope():
     assert (image >= LOW).all() and (image <= HIGH).all()
     assert (np.diff(image, axis=0)[200:600] > 0).all()
     step = 1e-3
-    differences = (limits.image(variables + step)[0] - limits.image(variables - step)[0]) / (2 * step)
+    differences = (limits.image(variables + step)[0] - limits.image(variables - step)[0]) / (
+        2 * step
+    )
     np.testing.assert_allclose(slope, differences, atol=2e-3)
     inside = (variables > LOW + 255 / 8) & (variables < HIGH - 255 / 8)
     np.testing.assert_array_equal(image[inside], variables[inside])

@@ -1,4 +1,6 @@
-"""The command from end to end, as a user types it: what it prints, what it exits with and what it leaves."""
+"""The command from end to end, as a user types it: what it prints, what it exits with and what it
+leaves.
+"""
 
 import errno
 import fcntl
@@ -22,7 +24,8 @@ import wandb_file
 from conftest import SCRIPT, Ended, at_evaluation, listing, metrics, start
 from PIL import Image
 
-from stn import config, images, weights
+from stn import config, images
+from stn.assets import weights
 
 PLAIN_LINE = r"evaluation \d+/6: total \S+, content \S+, style \S+ \(\d+ s\)"
 
@@ -38,7 +41,9 @@ def test_a_run_prints_where_its_picture_is_and_plain_lines_of_progress(offline: 
     ignored, *lines, last = offline.err.splitlines()
     assert ignored.startswith("warning: WANDB_MODE=online is ignored")
     assert len(lines) == 6
-    assert [line for line in lines if not re.fullmatch(PLAIN_LINE, line)] == []  # no bar, no chatter of libraries
+    assert [
+        line for line in lines if not re.fullmatch(PLAIN_LINE, line)
+    ] == []  # no bar, no chatter of libraries
     see, report = re.fullmatch(r"to see it: (.*); before, after and curves: (.*)", last).groups()
     assert shlex.split(see)[1:] == [str(offline.run_dir / "image.png")]
     assert shlex.split(report) == ["python", "scripts/report.py", str(offline.run_dir)]
@@ -48,7 +53,13 @@ def test_a_run_leaves_its_directory_and_the_copy_that_was_asked_for(offline: End
     found = {name for name in listing(offline.run_dir.parent) if not name.startswith("run/wandb/")}
     files = ("image.png", "metrics.csv", "summary.json", "provenance.json", "progress", "wandb")
     pictures = {"run/progress/000002.png", "run/progress/000004.png"}
-    assert found == {"run", "copies", "copies/copy.jpg", *pictures, *(f"run/{name}" for name in files)}
+    assert found == {
+        "run",
+        "copies",
+        "copies/copy.jpg",
+        *pictures,
+        *(f"run/{name}" for name in files),
+    }
     with Image.open(offline.run_dir.parent / "copies" / "copy.jpg") as copy:
         assert copy.format == "JPEG"
         carried = json.loads(copy.getexif()[0x010E])
@@ -57,11 +68,15 @@ def test_a_run_leaves_its_directory_and_the_copy_that_was_asked_for(offline: End
     assert carried["seed"] == 0 and carried["optimizer"]["name"] == "lbfgs"
 
 
-def test_a_copy_is_transparent_where_the_picture_is(command: Callable[..., Ended], inputs, tmp_path: Path) -> None:
+def test_a_copy_is_transparent_where_the_picture_is(
+    command: Callable[..., Ended], inputs, tmp_path: Path
+) -> None:
     photograph = Image.open(inputs["content"]).convert("RGBA")
     photograph.putalpha(Image.linear_gradient("L").resize(photograph.size))
     photograph.save(tmp_path / "transparent.png")
-    ended = command(f"content.path={tmp_path / 'transparent.png'}", f"output={tmp_path / 'copy.png'}")
+    ended = command(
+        f"content.path={tmp_path / 'transparent.png'}", f"output={tmp_path / 'copy.png'}"
+    )
     assert ended.code == 0 and Image.open(tmp_path / "copy.png").mode == "RGBA"
     assert (tmp_path / "copy.png").read_bytes() == (ended.run_dir / "image.png").read_bytes()
 
@@ -77,12 +92,18 @@ def test_a_sweep_over_seeds_is_a_directory_a_run(sweep: Ended) -> None:
     assert np.abs(pixels(paths[0]) - pixels(paths[1])).mean() > 10  # other noise, not another name
 
 
-def test_the_same_seed_gives_the_same_bytes_in_another_process(sweep: Ended, run, inputs, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_in_another_process(
+    sweep: Ended, run, inputs, tmp_path: Path
+) -> None:
     run(tmp_path, "network=vgg16", f"network.weights={inputs['vgg16']}", "init=noise", "seed=1")
-    assert (tmp_path / "image.png").read_bytes() == (sweep.run_dir / "seed=1" / "image.png").read_bytes()
+    assert (tmp_path / "image.png").read_bytes() == (
+        sweep.run_dir / "seed=1" / "image.png"
+    ).read_bytes()
 
 
-def test_another_seed_changes_nothing_where_nothing_is_random(command: Callable[..., Ended], tmp_path: Path) -> None:
+def test_another_seed_changes_nothing_where_nothing_is_random(
+    command: Callable[..., Ended], tmp_path: Path
+) -> None:
     found = []
     for seed in (0, 1):
         run_dir = tmp_path / str(seed)
@@ -113,8 +134,12 @@ def test_the_run_starts_from_the_initial_image_asked_for(
     if name in expected:
         np.testing.assert_array_equal(found, expected[name])
         return
-    # noise: normal around the mean pixel, deviation 8; blend: a quarter of the way from the content to the pixel ± 40.
-    mean_pixel, ratio, amplitude = np.array(weights.IMAGENET_MEAN), *{"noise": (1, 8), "blend": (0.25, 40)}[name]
+    # noise: normal around the mean pixel, deviation 8; blend: a quarter of the way from the content
+    # to the pixel ± 40.
+    mean_pixel, ratio, amplitude = (
+        np.array(weights.IMAGENET_MEAN),
+        *{"noise": (1, 8), "blend": (0.25, 40)}[name],
+    )
     noise = found - (1 - ratio) * content - ratio * mean_pixel
     inside = (found > 0) & (found < 255)
     if name == "noise":
@@ -122,7 +147,9 @@ def test_the_run_starts_from_the_initial_image_asked_for(
         assert np.abs(noise[inside]).max() > 2.5 * amplitude  # further out than a uniform's
         return
     assert np.abs(noise[inside]).max() <= ratio * amplitude + 0.5
-    assert noise[inside].std() == pytest.approx(ratio * amplitude / 3**0.5, rel=0.1)  # a uniform's deviation
+    assert noise[inside].std() == pytest.approx(
+        ratio * amplitude / 3**0.5, rel=0.1
+    )  # a uniform's deviation
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
@@ -134,30 +161,42 @@ def test_both_optimizers_lower_the_loss(optimizer: str, command: Callable[..., E
     assert ended.json("summary.json")["loss/total"] == total.min() < 0.5 * total[0]
 
 
-def test_average_and_maximum_pooling_give_different_pictures(command: Callable[..., Ended], tmp_path: Path) -> None:
+def test_average_and_maximum_pooling_give_different_pictures(
+    command: Callable[..., Ended], tmp_path: Path
+) -> None:
     found = {}
     for pooling in ("avg", "max"):
-        ended = command(f"network.pooling={pooling}", "optimizer=adam", f"hydra.run.dir={tmp_path / pooling}")
+        ended = command(
+            f"network.pooling={pooling}", "optimizer=adam", f"hydra.run.dir={tmp_path / pooling}"
+        )
         assert ended.code == 0, ended.err
         found[pooling] = pixels(tmp_path / pooling / "image.png")
     assert np.abs(found["avg"] - found["max"]).max() > 1
 
 
-def test_a_finished_run_typed_again_says_where_its_picture_is(command: Callable[..., Ended]) -> None:
+def test_a_finished_run_typed_again_says_where_its_picture_is(
+    command: Callable[..., Ended],
+) -> None:
     first, again = command(), command()
     assert (first.code, again.code) == (0, 0)
     assert str(first.run_dir / "image.png") in again.out
     assert again.err.startswith("to see it: ") and again.err.count("\n") == 1
 
 
-def test_two_commands_in_one_second_have_a_directory_each(small: tuple[str, ...], tmp_path: Path) -> None:
+def test_two_commands_in_one_second_have_a_directory_each(
+    small: tuple[str, ...], tmp_path: Path
+) -> None:
     processes = [start(tmp_path, *small, "init=noise", f"seed={seed}") for seed in (0, 1)]
     ended = [(process.communicate(), process.returncode) for process in processes]
     assert [code for _, code in ended] == [0, 0], ended
     pictures = [Path(out.strip()) for (out, _), _ in ended]
     assert len(set(pictures)) == 2
     for seed, path in enumerate(pictures):
-        relative = path.relative_to(tmp_path / "outputs") if path.is_absolute() else path.relative_to("outputs")
+        relative = (
+            path.relative_to(tmp_path / "outputs")
+            if path.is_absolute()
+            else path.relative_to("outputs")
+        )
         assert re.fullmatch(r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d-\d{6}/image\.png", str(relative))
         assert json.loads((tmp_path / path.parent / "provenance.json").read_text())["seed"] == seed
 
@@ -192,11 +231,17 @@ try:
 except SystemExit as end:
     print(end.code, {{"hydra", "numpy"}} & {{*sys.modules}}, file=sys.stderr)
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert done.stderr == "None set()\n"
     lines = done.stdout.splitlines()
-    assert len(lines) <= 24 and max(map(len, lines)) <= 120  # a terminal's, and the project's, lines and columns
-    assert "usage: python scripts/stylize.py" in done.stdout and "docs/configuration.md" in done.stdout
+    assert (
+        len(lines) <= 24 and max(map(len, lines)) <= 120
+    )  # a terminal's, and the project's, lines and columns
+    assert (
+        "usage: python scripts/stylize.py" in done.stdout and "docs/configuration.md" in done.stdout
+    )
     assert listing(tmp_path) == set()
 
 
@@ -205,8 +250,14 @@ def test_what_help_tells_to_type_can_be_typed() -> None:
     typed = re.findall(r"^  ([a-z_.]+=\S+)", page, re.MULTILINE)
     assert len(typed) == 11  # ten, and the page that shows it run
     settings = config.compose(*(text for text in typed if not text.startswith("hydra.")))
-    assert (settings.network.name, settings.init.name, settings.image.size_px) == ("vgg19_q8", "noise", 512)
-    assert all((config.CONFIG_DIR.parent / name).is_file() for name in re.findall(r"docs/\w+\.md", page))
+    assert (settings.network.name, settings.init.name, settings.image.size_px) == (
+        "vgg19_q8",
+        "noise",
+        512,
+    )
+    assert all(
+        (config.CONFIG_DIR.parent / name).is_file() for name in re.findall(r"docs/\w+\.md", page)
+    )
 
 
 def test_the_tab_key_completes_keys_and_values(tmp_path: Path) -> None:
@@ -218,7 +269,10 @@ def test_the_tab_key_completes_keys_and_values(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "code", "period", "again"),
-    [(signal.SIGINT, 130, 100, "starts over"), (signal.SIGTERM, 143, 2, "goes on from evaluation 2")],
+    [
+        (signal.SIGINT, 130, 100, "starts over"),
+        (signal.SIGTERM, 143, 2, "goes on from evaluation 2"),
+    ],
 )
 def test_a_signal_ends_a_run_with_its_best_image(
     number: int, code: int, period: int, again: str, command: Callable[..., Ended]
@@ -231,7 +285,9 @@ def test_a_signal_ends_a_run_with_its_best_image(
     assert str(ended.run_dir / "image.png") in last and f"hydra.run.dir={ended.run_dir}" in last
     assert {"image.png", "metrics.csv", "provenance.json"} <= listing(ended.run_dir)
     assert not {"summary.json", ".lock"} & listing(ended.run_dir)
-    assert len(metrics(ended.run_dir)["loss/total"]) == 3  # the evaluation under way was finished, no more begun
+    assert (
+        len(metrics(ended.run_dir)["loss/total"]) == 3
+    )  # the evaluation under way was finished, no more begun
     assert command(settings).code == 0  # and the same command comes to the end
     assert len(metrics(ended.run_dir)["loss/total"]) == 6
 
@@ -247,7 +303,9 @@ def test_control_c_on_a_terminal_with_a_bar(small: tuple[str, ...], tmp_path: Pa
         stdout=subprocess.PIPE,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Control-C reaches the whole group
+        preexec_fn=lambda: fcntl.ioctl(
+            0, termios.TIOCSCTTY, 0
+        ),  # so that Control-C reaches the whole group
     )
     os.close(theirs)
     shown, pressed = b"", False
@@ -267,8 +325,11 @@ def test_control_c_on_a_terminal_with_a_bar(small: tuple[str, ...], tmp_path: Pa
     assert f"hydra.run.dir={tmp_path / 'run'}" in last and "Traceback" not in shown.decode()
     rows = metrics(tmp_path / "run")["loss/total"]
     assert 2 <= len(rows) < 3000
-    assert (tmp_path / "run" / "image.png").is_file() and not (tmp_path / "run" / "summary.json").exists()
-    # Control-C went to W&B's service too: its file is whole all the same, and says that the run did not end well.
+    assert (tmp_path / "run" / "image.png").is_file() and not (
+        tmp_path / "run" / "summary.json"
+    ).exists()
+    # Control-C went to W&B's service too: its file is whole all the same, and says that the run did
+    # not end well.
     assert len(wandb_file.history(tmp_path / "run")) == len(rows)
     [end] = wandb_file.of_kind(tmp_path / "run", "exit")
     assert end.exit_code == 1
@@ -276,14 +337,18 @@ def test_control_c_on_a_terminal_with_a_bar(small: tuple[str, ...], tmp_path: Pa
 
 def test_a_disk_that_fills_during_a_run_is_one_line(command, monkeypatch) -> None:
     def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as the system says it: of which file, it does not
+        raise OSError(
+            errno.ENOSPC, os.strerror(errno.ENOSPC)
+        )  # as the system says it: of which file, it does not
 
     with monkeypatch.context() as patch, at_evaluation(3, lambda: patch.setattr(os, "fsync", full)):
         ended = command()
     assert ended.code == 2 and "Traceback" not in ended.err
     last = ended.err.splitlines()[-1]
-    assert last == (
-        f"error: {ended.run_dir / 'metrics.csv'}: No space left on device; make room, and the same command goes on"
+    assert (
+        last
+        == f"error: {ended.run_dir / 'metrics.csv'}: No space left on device; make room, and the"
+        " same command goes on"
     )
     assert not list(ended.run_dir.rglob(".partial-*"))
     assert command().code == 0

@@ -1,4 +1,6 @@
-"""Runs that are killed, interrupted, starved or repeated end with the bytes of a run that nothing happened to."""
+"""Runs that are killed, interrupted, starved or repeated end with the bytes of a run that nothing
+happened to.
+"""
 
 import json
 import math
@@ -12,7 +14,10 @@ import numpy as np
 import pytest
 from conftest import listing, metrics
 
-from stn import checks, errors, files, objective, runs, transfer
+from stn import errors, runs
+from stn.objective import objective
+from stn.runs import locks
+from stn.transfer import checks, result
 
 KILLS = 200 if os.environ.get("STN_LONG") == "1" else 3  # of each case
 OPTIMIZERS = {
@@ -61,7 +66,9 @@ def test_a_run_repeats_to_the_byte(case, run, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("instants", [(3, 4), (8, 9), (1, 15), (20, 30), (2, 9, 16, 23, 30)])
-def test_an_interrupted_run_goes_on_to_the_same_bytes(case, run, tmp_path, monkeypatch, instants) -> None:
+def test_an_interrupted_run_goes_on_to_the_same_bytes(
+    case, run, tmp_path, monkeypatch, instants
+) -> None:
     """Interrupted at evaluations counted over all tries, by the signal's own handler."""
     overrides, undisturbed = case
     made = 0
@@ -97,9 +104,14 @@ def killed(small, tmp_path_factory):
     """The runs, by their overrides, that were killed now and then until they ended."""
     folder = tmp_path_factory.mktemp("killed")
     places = {(*own, *SHARED): str(folder / name / "run") for name, own in OPTIMIZERS.items()}
-    script, given = Path(__file__).with_name("kill_many.py"), {path: [*small, *own] for own, path in places.items()}
+    script, given = (
+        Path(__file__).with_name("kill_many.py"),
+        {path: [*small, *own] for own, path in places.items()},
+    )
     command = [sys.executable, str(script), str(KILLS)]
-    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, input=json.dumps(given), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     return {overrides: found[path] for overrides, path in places.items()}
@@ -109,22 +121,30 @@ def test_a_killed_run_goes_on_to_the_same_bytes(case, killed) -> None:
     """SIGKILL at random instants: a handful here, 200 a case with STN_LONG=1."""
     overrides, undisturbed = case
     for finished in map(Path, killed[overrides]):
-        (finished / files.LOCK).unlink(missing_ok=True)  # there if it was killed after its last file
+        (finished / locks.LOCK).unlink(
+            missing_ok=True
+        )  # there if it was killed after its last file
         same(finished, undisturbed)
 
 
 @pytest.mark.parametrize("before", [17, 5])
-def test_an_extended_run_has_the_bytes_of_one_with_the_whole_budget(case, run, tmp_path, monkeypatch, before) -> None:
+def test_an_extended_run_has_the_bytes_of_one_with_the_whole_budget(
+    case, run, tmp_path, monkeypatch, before
+) -> None:
     overrides, undisturbed = case
     run(tmp_path / "run", *overrides, f"optimizer.max_evaluations={before}")
     ended_at = runs.Run(tmp_path / "run").summary["evaluations"]
     original, made = objective.Objective.value_and_grad, []
     monkeypatch.setattr(
-        objective.Objective, "value_and_grad", lambda self, image: made.append(0) or original(self, image)
+        objective.Objective,
+        "value_and_grad",
+        lambda self, image: made.append(0) or original(self, image),
     )
     run(tmp_path / "run", *overrides)
     same(tmp_path / "run", undisturbed)
-    own = before - before % 7 if "optimizer.restart_every=7" in overrides else before  # where SciPy's last restarted
+    own = (
+        before - before % 7 if "optimizer.restart_every=7" in overrides else before
+    )  # where SciPy's last restarted
     left = len(metrics(undisturbed)["evaluation"]) - (ended_at - before + own)
     assert len(made) == left + 1  # one for the picture's own loss
 
@@ -135,8 +155,13 @@ def test_scipys_without_restarts_goes_on_from_its_end_as_from_a_restart(run, tmp
     first, ended = metrics(tmp_path), runs.Run(tmp_path).summary["loss/total"]
     run(tmp_path, *overrides, "optimizer.max_evaluations=20")
     np.testing.assert_array_equal(metrics(tmp_path)["loss/total"][:9], first["loss/total"])
-    assert runs.Run(tmp_path).summary["evaluations"] == 20 and runs.Run(tmp_path).summary["loss/total"] < ended
-    assert [each["from_evaluation"] for each in runs.Run(tmp_path).provenance["continuations"]] == [9]
+    assert (
+        runs.Run(tmp_path).summary["evaluations"] == 20
+        and runs.Run(tmp_path).summary["loss/total"] < ended
+    )
+    assert [each["from_evaluation"] for each in runs.Run(tmp_path).provenance["continuations"]] == [
+        9
+    ]
 
 
 def test_a_run_that_kept_no_checkpoint_is_extended_from_its_start(run, tmp_path, capsys) -> None:
@@ -165,7 +190,8 @@ from stn import config, transfer
 
 for threads in ("1", "2"):
     if os.fork() == 0:
-        transfer.run(config.compose(*sys.argv[2:], f"threads={threads}"), Path(sys.argv[1], threads))
+        settings = config.compose(*sys.argv[2:], f"threads={threads}")
+        transfer.run(settings, Path(sys.argv[1], threads))
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
 """
@@ -173,7 +199,9 @@ for threads in ("1", "2"):
 
 def test_another_thread_count_gives_the_same_bytes(small, tmp_path) -> None:
     overrides = [*small, "image.size_px=47", "optimizer.max_evaluations=12"]
-    subprocess.run([sys.executable, "-c", TWO_COUNTS, tmp_path, *overrides], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", TWO_COUNTS, tmp_path, *overrides], check=True, capture_output=True
+    )
     same(tmp_path / "1", tmp_path / "2")
 
 
@@ -207,11 +235,15 @@ def test_a_loss_that_stays_not_finite_ends_with_the_best_image(run, tmp_path, mo
     monkeypatch.setattr(objective.Objective, "value_and_grad", nan_from_the_fifth)
     run(tmp_path / "run", "optimizer.max_evaluations=50")
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    assert "not finite" in summary["stop_reason"] and summary["evaluations"] == 8  # four, then four that fail
+    assert (
+        "not finite" in summary["stop_reason"] and summary["evaluations"] == 8
+    )  # four, then four that fail
     assert (tmp_path / "run" / "image.png").is_file()
 
 
-def test_two_runs_in_one_directory_one_works_and_the_other_is_refused(run, tmp_path, monkeypatch) -> None:
+def test_two_runs_in_one_directory_one_works_and_the_other_is_refused(
+    run, tmp_path, monkeypatch
+) -> None:
     original = objective.Objective.value_and_grad
     refused = []
 
@@ -230,13 +262,15 @@ def test_two_runs_in_one_directory_one_works_and_the_other_is_refused(run, tmp_p
         return original(self, image)
 
     monkeypatch.setattr(objective.Objective, "value_and_grad", try_another)
-    assert isinstance(run(tmp_path / "run"), transfer.Result)
+    assert isinstance(run(tmp_path / "run"), result.Result)
     assert str(tmp_path / "run") in refused[0]
 
 
 @pytest.fixture
 def tiny_disk(tmp_path):
-    """A folder on a file system of its own with 700 kB; skipped where this machine lets nobody mount one."""
+    """A folder on a file system of its own with 700 kB; skipped where this machine lets nobody
+    mount one.
+    """
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(folder)]
@@ -254,9 +288,13 @@ def test_too_little_disk_is_refused_before_the_run(run, tiny_disk) -> None:
     assert not (tiny_disk / "run" / "provenance.json").exists()
 
 
-def test_a_disk_that_fills_up_leaves_whole_files_and_the_run_goes_on_later(case, run, tiny_disk, monkeypatch) -> None:
+def test_a_disk_that_fills_up_leaves_whole_files_and_the_run_goes_on_later(
+    case, run, tiny_disk, monkeypatch
+) -> None:
     overrides, undisturbed = case
-    monkeypatch.setattr(checks, "_check_disk", lambda *_: None)  # as if something else filled the disk meanwhile
+    monkeypatch.setattr(
+        checks, "_check_disk", lambda *_: None
+    )  # as if something else filled the disk meanwhile
     (tiny_disk / "other").write_bytes(bytes(640_000))
     with pytest.raises(OSError, match="No space left"):
         run(tiny_disk / "run", *overrides)

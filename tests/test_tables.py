@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from made_runs import make_run
 
-from stn import config, errors, grouped, runs, tables
-from stn.grouped import Estimate
+from stn import config, errors, runs
+from stn.study import grouping, tables
+from stn.study.grouping import Estimate
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "report.py"
-STYLE = {  # of average pooling, of max pooling with a deviation of 2 and a difference of 1.5, of another difference
+# of average pooling, of max pooling with a deviation of 2 and a difference of 1.5, of another
+# difference
+STYLE = {
     "avg": (10.0, 12.0, 14.0),
     "max": (11.5, 13.5, 15.5),
     "file_&_50%": (40.0, 42.0, 44.0),
@@ -26,12 +29,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tables") / "sweep"
     for name, values in STYLE.items():
         for seed, value in enumerate(values):
-            overrides = [f"network.pooling={name}"] if name in ("avg", "max") else [f"style.path='/a/{name}.png'"]
-            measures = {"measures/style": value, "measures/style/relu1_1": 1e7 * value / 3, "measures/content": 1 / 3}
-            make_run(folder / f"{name[:4]}-{seed}", 0.123456789, *overrides, f"seed={seed}", rows=1, **measures)
+            overrides = (
+                [f"network.pooling={name}"]
+                if name in ("avg", "max")
+                else [f"style.path='/a/{name}.png'"]
+            )
+            measures = {
+                "measures/style": value,
+                "measures/style/relu1_1": 1e7 * value / 3,
+                "measures/content": 1 / 3,
+            }
+            make_run(
+                folder / f"{name[:4]}-{seed}",
+                0.123456789,
+                *overrides,
+                f"seed={seed}",
+                rows=1,
+                **measures,
+            )
     make_run(folder / "killed", None, "seed=7")
     (folder / "refused").mkdir()
-    (folder / "refused" / runs.FAILED).write_text('{"error": "no, \\"really\\" not", "overrides": ["seed=x"]}')
+    (folder / "refused" / runs.FAILED).write_text(
+        '{"error": "no, \\"really\\" not", "overrides": ["seed=x"]}'
+    )
     return folder
 
 
@@ -79,7 +99,9 @@ def test_numbers_have_three_digits(value: float, text: str) -> None:
         (None, ""),
     ],
 )
-def test_a_deviation_has_two_digits_and_the_power_of_its_mean(estimate: Estimate | None, text: str) -> None:
+def test_a_deviation_has_two_digits_and_the_power_of_its_mean(
+    estimate: Estimate | None, text: str
+) -> None:
     assert tables.estimated(estimate) == text
 
 
@@ -91,7 +113,9 @@ def test_units_are_named() -> None:
     ]
 
 
-def test_runs_csv_has_every_run_and_every_digit(folder: Path, report, tmp_path: Path, capsys) -> None:
+def test_runs_csv_has_every_run_and_every_digit(
+    folder: Path, report, tmp_path: Path, capsys
+) -> None:
     path = tmp_path / "runs.csv"
     report(folder, "--table", path, "--output", tmp_path / "page.html")
     out, err = capsys.readouterr()
@@ -102,19 +126,34 @@ def test_runs_csv_has_every_run_and_every_digit(folder: Path, report, tmp_path: 
     assert len(rows) == 11 and list(next(iter(rows.values())))[:3] == ["run", "state", "error"]
     assert float(rows["avg-2"]["measures/content"]) == 1 / 3
     assert (rows["max-1"]["network.pooling"], rows["max-1"]["seed"]) == ("max", "1")
-    assert [rows[name]["state"] for name in ("avg-0", "killed", "refused")] == ["finished", "unfinished", "failed"]
+    assert [rows[name]["state"] for name in ("avg-0", "killed", "refused")] == [
+        "finished",
+        "unfinished",
+        "failed",
+    ]
     assert rows["refused"]["error"] == 'no, "really" not' and rows["killed"]["measures/style"] == ""
 
 
-def test_a_markdown_table_has_groups_and_marks_what_is_noise(folder: Path, report, tmp_path: Path) -> None:
+def test_a_markdown_table_has_groups_and_marks_what_is_noise(
+    folder: Path, report, tmp_path: Path
+) -> None:
     path = tmp_path / "table.md"
     report(folder, "--table", path, "--output", tmp_path / "page.html")
     head, rule, *rows = [
-        line.strip("| ").split(" | ") for line in path.read_text().splitlines() if line.startswith("|")
+        line.strip("| ").split(" | ")
+        for line in path.read_text().splitlines()
+        if line.startswith("|")
     ]
-    assert head[-4:] == ["seeds", "measures/style", "measures/content", "time (s)"]  # no layer's own measure
+    assert head[-4:] == [
+        "seeds",
+        "measures/style",
+        "measures/content",
+        "time (s)",
+    ]  # no layer's own measure
     assert rule[-1] == "---:" and rule[0] == "---"
-    style = {row[head.index("style.path")] + row[head.index("network.pooling")]: row[-3] for row in rows}
+    style = {
+        row[head.index("style.path")] + row[head.index("network.pooling")]: row[-3] for row in rows
+    }
     assert style == {"strokesavg": "12 ± 2", "strokesmax": "13.5 ± 2 ≈", "file_&_50%avg": "42 ± 2"}
     text = path.read_text()
     assert "Left out, not finished: killed, refused." in text and "deviation over seeds" in text
@@ -140,14 +179,24 @@ def test_groups_of_another_size_are_not_marked(tmp_path: Path) -> None:
         for seed in (0, 1):
             overrides = (f"image.size_px={size}", f"seed={seed}")
             make_run(tmp_path / f"{size}-{seed}", 1.0, *overrides, **{"measures/style": 1.0 + seed})
-    groups = grouped.over_seeds(runs.below(tmp_path))
+    groups = grouping.over_seeds(runs.below(tmp_path))
     cells = [row[-1] for row in tables.of_groups(groups, ["measures/style"], groups[0])[1:]]
     assert cells == ["1.50 ± 0.71", "1.50 ± 0.71"]
 
 
-def test_a_latex_table_has_booktabs_rules_and_escapes_its_text(folder: Path, report, tmp_path: Path) -> None:
+def test_a_latex_table_has_booktabs_rules_and_escapes_its_text(
+    folder: Path, report, tmp_path: Path
+) -> None:
     path = tmp_path / "table.tex"
-    report(folder, "--table", path, "--columns", "style,style/relu1_1", "--output", tmp_path / "page.html")
+    report(
+        folder,
+        "--table",
+        path,
+        "--columns",
+        "style,style/relu1_1",
+        "--output",
+        tmp_path / "page.html",
+    )
     lines = [line for line in path.read_text().splitlines() if not line.startswith("%")]
     assert lines[0] == r"\begin{tabular}{llrrr}" and lines[-1] == r"\end{tabular}"
     assert [lines[1], lines[3], lines[-2]] == [r"\toprule", r"\midrule", r"\bottomrule"]
@@ -164,18 +213,38 @@ def test_a_latex_table_has_booktabs_rules_and_escapes_its_text(folder: Path, rep
         (["--table", "table.xls"], r"--table table\.xls: must end in \.csv, \.md, \.tex"),
         (["--table", "t.md", "--columns", "speed"], "speed: no column; there is measures/"),
         (["--table", "t.md", "--columns", "loss/style"], None),
-        (["--table", "t.md", "--columns", "total"], "total: ends more than one column; there is .*picture/loss/total"),
-        (["--table", "t.md", "--baseline", "nope"], "--baseline nope: no finished run of this name; there are avg-0, "),
-        (["--front", "style", "content", "front.doc"], r"--front front\.doc: must end in \.png, \.pdf or \.svg"),
-        (["--front", "style", "content", "f.png", "--along", "seed"], "seed: no setting in which the runs differ"),
+        (
+            ["--table", "t.md", "--columns", "total"],
+            "total: ends more than one column; there is .*picture/loss/total",
+        ),
+        (
+            ["--table", "t.md", "--baseline", "nope"],
+            "--baseline nope: no finished run of this name; there are avg-0, ",
+        ),
+        (
+            ["--front", "style", "content", "front.doc"],
+            r"--front front\.doc: must end in \.png, \.pdf or \.svg",
+        ),
+        (
+            ["--front", "style", "content", "f.png", "--along", "seed"],
+            "seed: no setting in which the runs differ",
+        ),
         (["--max-px", "0"], "--max-px 0: must be at least 1"),
         (["--columns", "style"], r"--columns style: .* give --table FILE\.md or FILE\.tex"),
-        (["--baseline", "avg-0", "--table", "runs.csv"], r"--baseline avg-0: .* give --table FILE\.md or FILE\.tex"),
-        (["--baseline", "avg-0", "--live"], r"--baseline avg-0: .* give --table FILE\.md or FILE\.tex"),
+        (
+            ["--baseline", "avg-0", "--table", "runs.csv"],
+            r"--baseline avg-0: .* give --table FILE\.md or FILE\.tex",
+        ),
+        (
+            ["--baseline", "avg-0", "--live"],
+            r"--baseline avg-0: .* give --table FILE\.md or FILE\.tex",
+        ),
         (["--along", "seed", "--table", "t.md"], "--along seed: .* give --front X Y FILE"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line(folder: Path, report, tmp_path: Path, monkeypatch, words, complaint) -> None:
+def test_what_cannot_be_meant_is_one_line(
+    folder: Path, report, tmp_path: Path, monkeypatch, words, complaint
+) -> None:
     monkeypatch.chdir(tmp_path)
     if complaint is None:
         report(folder, "--output", "page.html", *words)
@@ -185,8 +254,12 @@ def test_what_cannot_be_meant_is_one_line(folder: Path, report, tmp_path: Path, 
     assert "\n" not in str(caught.value)
 
 
-def test_more_paths_than_two_or_a_pair_that_are_no_runs_are_explained(folder: Path, report, tmp_path: Path) -> None:
-    with pytest.raises(errors.InputError, match=r"3 directories given: one gives .* two runs are compared"):
+def test_more_paths_than_two_or_a_pair_that_are_no_runs_are_explained(
+    folder: Path, report, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        errors.InputError, match=r"3 directories given: one gives .* two runs are compared"
+    ):
         report(folder, folder, folder)
     with pytest.raises(errors.InputError, match=f"{folder}: not a run directory"):
         report(folder / "avg-0", folder)
@@ -198,6 +271,9 @@ def test_more_paths_than_two_or_a_pair_that_are_no_runs_are_explained(folder: Pa
 
 def test_a_sweep_without_a_finished_run_has_no_table(tmp_path: Path, report) -> None:
     make_run(tmp_path / "0", None)
-    for words in (["--table", tmp_path / "t.md"], ["--front", "style", "content", tmp_path / "f.png"]):
+    for words in (
+        ["--table", tmp_path / "t.md"],
+        ["--front", "style", "content", tmp_path / "f.png"],
+    ):
         with pytest.raises(errors.InputError, match="no finished run"):
             report(tmp_path, *words)

@@ -1,4 +1,6 @@
-"""What W&B gets is what the run directory holds, read back from its own files; when it fails, the run goes on."""
+"""What W&B gets is what the run directory holds, read back from its own files; when it fails, the
+run goes on.
+"""
 
 import hashlib
 import os
@@ -16,8 +18,8 @@ import wandb_file
 from conftest import Ended, listing, metrics, start
 from PIL import Image
 
-from stn import run_directory, wandb_run
 from stn.errors import InputError
+from stn.runs import run_directory, wandb_run
 
 # All that a run of fifty evaluations without a progress picture leaves.
 LOCAL_FILES = {"image.png", "metrics.csv", "summary.json", "provenance.json"}
@@ -33,13 +35,22 @@ def local_files(run_dir: Path) -> set[str]:
 
 
 def test_a_users_wandb_mode_does_not_turn_an_offline_run_online(offline: Ended) -> None:
-    [folder] = (path for path in (offline.run_dir / "wandb").iterdir() if path.is_dir() and not path.is_symlink())
+    [folder] = (
+        path
+        for path in (offline.run_dir / "wandb").iterdir()
+        if path.is_dir() and not path.is_symlink()
+    )
     assert folder.name.startswith("offline-run-")
 
 
 def test_the_run_is_named_tagged_and_has_the_full_configuration(offline: Ended) -> None:
     [run] = wandb_file.of_kind(offline.run_dir, "run")
-    assert (run.project, run.display_name, run.run_group, list(run.tags)) == ("stn", "run", "", ["default"])
+    assert (run.project, run.display_name, run.run_group, list(run.tags)) == (
+        "stn",
+        "run",
+        "",
+        ["default"],
+    )
     assert wandb_file.config(offline.run_dir) == offline.json("provenance.json")["config"]
 
 
@@ -71,7 +82,11 @@ def test_the_pictures_are_logged(offline: Ended) -> None:
 def test_the_summary_is_that_of_the_run_directory(offline: Ended) -> None:
     expected, found = offline.json("summary.json"), wandb_file.summary(offline.run_dir)
     assert {name: found[name] for name in expected} == expected
-    assert {"picture/loss/total", "picture/style/relu1_1", "picture/clipped_share"} <= expected.keys()
+    assert {
+        "picture/loss/total",
+        "picture/style/relu1_1",
+        "picture/clipped_share",
+    } <= expected.keys()
     [end] = wandb_file.of_kind(offline.run_dir, "exit")
     assert end.exit_code == 0
 
@@ -99,7 +114,9 @@ def ids(run_dir: Path) -> list[str]:
     return [path.stem.removeprefix("run-") for path in run_dir.glob("wandb/*run-*/run-*.wandb")]
 
 
-def test_a_run_that_was_killed_and_went_on_is_one_whole_wandb_run(small, run, tmp_path: Path) -> None:
+def test_a_run_that_was_killed_and_went_on_is_one_whole_wandb_run(
+    small, run, tmp_path: Path
+) -> None:
     overrides = (
         *("tracking=offline", "tracking.progress_every=15", "tracking.checkpoint_seconds=0"),
         *("optimizer=adam", "optimizer.max_evaluations=200"),
@@ -116,7 +133,9 @@ def test_a_run_that_was_killed_and_went_on_is_one_whole_wandb_run(small, run, tm
     assert ids(tmp_path / "run") == earlier
 
 
-def test_a_run_that_ends_before_its_summary_has_the_whole_in_wandb(run, tmp_path: Path, monkeypatch) -> None:
+def test_a_run_that_ends_before_its_summary_has_the_whole_in_wandb(
+    run, tmp_path: Path, monkeypatch
+) -> None:
     def killed(*_: object) -> None:
         raise RuntimeError
 
@@ -159,7 +178,9 @@ def test_a_run_that_is_forced_anew_is_another_wandb_run(run, tmp_path: Path) -> 
         ({}, "off", "off", None),
     ],
 )
-def test_the_environment_turns_wandb_down_and_never_up(environment, mode, expected, says, monkeypatch) -> None:
+def test_the_environment_turns_wandb_down_and_never_up(
+    environment, mode, expected, says, monkeypatch
+) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with warnings.catch_warnings(record=True) as said:
@@ -175,28 +196,35 @@ def test_a_user_who_turns_wandb_down_needs_no_key(monkeypatch) -> None:
 
 def tracked(run_dir: Path, mode: str, group: str | None, environment: dict[str, str]) -> list[str]:
     """What a process says that logs one row to W&B, in an environment of its user's."""
-    code = (
-        "import sys; from pathlib import Path; from stn import errors, wandb_run\n"
-        "def main():\n"
-        "    mode, group, settings = sys.argv[2], sys.argv[3] or None, {'name': 'demo', 'seed': 3}\n"
-        "    run = wandb_run.WandB(mode, 'stn', Path(sys.argv[1]), settings, group)\n"
-        "    run.log({'evaluation': 0.0, 'loss/total': 2.5})\n"
-        "    run.finish({'seconds': 1.5})\n"
-        "errors.run_command(main)"
-    )
+    code = """
+import sys
+from pathlib import Path
+from stn import command_line
+from stn.runs import wandb_run
+def main():
+    mode, group, settings = sys.argv[2], sys.argv[3] or None, {"name": "demo", "seed": 3}
+    run = wandb_run.WandB(mode, "stn", Path(sys.argv[1]), settings, group)
+    run.log({"evaluation": 0.0, "loss/total": 2.5})
+    run.finish({"seconds": 1.5})
+command_line.run_command(main)
+"""
     run_dir.mkdir(exist_ok=True)
     clean = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
     command = [sys.executable, "-c", code, str(run_dir), mode, group or ""]
-    done = subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env=clean | environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout == ""
     return done.stderr.splitlines()
 
 
-def test_wandbs_launch_is_imported_and_asked_only_if_someone_has_imported_it(tmp_path: Path) -> None:
+def test_wandbs_launch_is_imported_and_asked_only_if_someone_has_imported_it(
+    tmp_path: Path,
+) -> None:
     program = """
 import sys
 from pathlib import Path
-from stn import wandb_run
+from stn.runs import wandb_run
 for name in ("without", "with"):
     run = wandb_run.WandB("offline", "stn", Path(sys.argv[1]), {"name": name}, None)
     run.finish({})
@@ -205,12 +233,18 @@ for name in ("without", "with"):
         from wandb.sdk.launch.inputs import internal
         internal.StagedLaunchInputs.apply = lambda staged, run: print(run.config["name"])
 """
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["False", "with"]
 
 
 def test_online_without_a_network_goes_on_offline_and_says_so(tmp_path: Path) -> None:
-    nowhere = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40, "WANDB_INIT_TIMEOUT": "1"}
+    nowhere = {
+        "WANDB_BASE_URL": "http://127.0.0.1:9",
+        "WANDB_API_KEY": "0" * 40,
+        "WANDB_INIT_TIMEOUT": "1",
+    }
     [line] = tracked(tmp_path, "online", None, nowhere)
     [folder] = tmp_path.glob("wandb/*run-*/")
     assert line.startswith("warning: W&B goes on offline") and f"wandb sync {folder}" in line
@@ -222,7 +256,12 @@ OF_ONE_RUN = {"WANDB_RUN_ID": "abc123", "WANDB_NAME": "mine", "WANDB_RUN_GROUP":
 
 
 def test_a_single_run_has_what_wandbs_variables_say(tmp_path: Path) -> None:
-    said = {"WANDB_ENTITY": "lab", "WANDB_NOTES": "a try", "WANDB_TAGS": "one,two", "WANDB_DIR": str(tmp_path / "no")}
+    said = {
+        "WANDB_ENTITY": "lab",
+        "WANDB_NOTES": "a try",
+        "WANDB_TAGS": "one,two",
+        "WANDB_DIR": str(tmp_path / "no"),
+    }
     assert tracked(tmp_path / "run", "offline", None, OF_ONE_RUN | said) == []
     [run] = wandb_file.of_kind(tmp_path / "run", "run")
     assert (run.run_id, run.display_name, run.run_group) == ("abc123", "mine", "others")
@@ -230,13 +269,18 @@ def test_a_single_run_has_what_wandbs_variables_say(tmp_path: Path) -> None:
     assert not (tmp_path / "no").exists()
 
 
-def test_the_cells_of_a_sweep_have_ids_of_their_own_whatever_the_environment_says(tmp_path: Path) -> None:
+def test_the_cells_of_a_sweep_have_ids_of_their_own_whatever_the_environment_says(
+    tmp_path: Path,
+) -> None:
     agent = {"WANDB_SWEEP_ID": "xyz"}
     for cell in ("0", "1"):
         [line] = tracked(tmp_path / cell, "offline", "sweep", OF_ONE_RUN | agent)
         assert all(name in line for name in OF_ONE_RUN | agent) and "ignored" in line
     runs = [wandb_file.of_kind(tmp_path / cell, "run")[0] for cell in ("0", "1")]
-    assert [(run.display_name, run.run_group, run.sweep_id) for run in runs] == [("0", "sweep", ""), ("1", "sweep", "")]
+    assert [(run.display_name, run.run_group, run.sweep_id) for run in runs] == [
+        ("0", "sweep", ""),
+        ("1", "sweep", ""),
+    ]
     assert len({run.run_id for run in runs} | {"abc123"}) == 3
 
 
@@ -248,18 +292,26 @@ def test_a_run_of_wandbs_agent_is_the_one_that_the_agent_named(tmp_path: Path) -
     assert tracked(tmp_path / "run", "offline", None, agent) == []
     [run] = wandb_file.of_kind(tmp_path / "run", "run")
     assert (run.run_id, run.sweep_id, run.project) == ("abc123", "xyz", "theirs")
-    assert wandb_file.config(tmp_path / "run") == {"name": "demo", "seed": 3, "objective.style_weight": 100.0}
+    assert wandb_file.config(tmp_path / "run") == {
+        "name": "demo",
+        "seed": 3,
+        "objective.style_weight": 100.0,
+    }
 
 
 def test_the_runs_of_a_sweep_are_one_group(sweep: Ended) -> None:
-    runs = {name: wandb_file.of_kind(sweep.run_dir / name, "run")[0] for name in ("seed=0", "seed=1")}
+    runs = {
+        name: wandb_file.of_kind(sweep.run_dir / name, "run")[0] for name in ("seed=0", "seed=1")
+    }
     assert {run.run_group for run in runs.values()} == {"noise"}  # the sweep's directory
     assert [run.display_name for run in runs.values()] == ["seed=0", "seed=1"]
     assert len({run.run_id for run in runs.values()}) == 2
     assert [wandb_file.config(sweep.run_dir / name)["seed"] for name in runs] == [0, 1]
 
 
-def test_wandb_killed_in_the_middle_costs_a_warning_and_nothing_else(small: tuple[str, ...], tmp_path: Path) -> None:
+def test_wandb_killed_in_the_middle_costs_a_warning_and_nothing_else(
+    small: tuple[str, ...], tmp_path: Path
+) -> None:
     overrides = (
         *("tracking=offline", "tracking.progress_every=0", "tracking.keep_checkpoint=false"),
         *("optimizer.max_evaluations=400", "hydra.run.dir=run"),
@@ -271,7 +323,9 @@ def test_wandb_killed_in_the_middle_costs_a_warning_and_nothing_else(small: tupl
         process.send_signal(signal.SIGSTOP)
         # By its command: a service whose start is not over may still have the name of this process.
         children = psutil.Process(process.pid).children(True)
-        services = [child for child in children if "wandb" in " ".join([child.name(), *child.cmdline()])]
+        services = [
+            child for child in children if "wandb" in " ".join([child.name(), *child.cmdline()])
+        ]
         for service in services:
             service.kill()
             # A process that stands still does not reap its children: dead is enough.
@@ -283,7 +337,9 @@ def test_wandb_killed_in_the_middle_costs_a_warning_and_nothing_else(small: tupl
     ended_well(Ended(process.returncode, out, err, tmp_path / "run"), evaluations=400)
 
 
-def test_wandb_that_cannot_start_costs_a_warning_and_nothing_else(stylize: Callable[..., Ended], run, tmp_path) -> None:
+def test_wandb_that_cannot_start_costs_a_warning_and_nothing_else(
+    stylize: Callable[..., Ended], run, tmp_path
+) -> None:
     run(tmp_path / "run")
     (tmp_path / "run" / "summary.json").unlink()  # as if it had been killed
     (tmp_path / "run" / "wandb").write_text("in the way of W&B's directory")
@@ -298,7 +354,11 @@ def ended_well(ended: Ended, evaluations: int) -> None:
     [warning] = (line for line in ended.err.splitlines() if not line.startswith(shown))
     assert warning.startswith("warning: W&B could not ")
     assert local_files(ended.run_dir) == LOCAL_FILES
-    assert len(metrics(ended.run_dir)["evaluation"]) == ended.json("summary.json")["evaluations"] == evaluations
+    assert (
+        len(metrics(ended.run_dir)["evaluation"])
+        == ended.json("summary.json")["evaluations"]
+        == evaluations
+    )
 
 
 def test_tracking_off_leaves_nothing_of_wandb(run, tmp_path: Path) -> None:
@@ -315,11 +375,17 @@ def test_tracking_off_leaves_nothing_of_wandb(run, tmp_path: Path) -> None:
         ({}, "machine api.forge.coreweave.com login user password 0123456789", True),
         ({}, "machine api.wandb.ai login user password 0123456789", True),
         ({}, "machine example.org login user password 0123456789", False),
-        ({"WANDB_BASE_URL": "https://example.org"}, "machine example.org login user password 0123456789", True),
+        (
+            {"WANDB_BASE_URL": "https://example.org"},
+            "machine example.org login user password 0123456789",
+            True,
+        ),
         ({}, "machine", False),
     ],
 )
-def test_online_needs_a_key_that_wandb_would_find(environment, netrc, found, monkeypatch, tmp_path: Path) -> None:
+def test_online_needs_a_key_that_wandb_would_find(
+    environment, netrc, found, monkeypatch, tmp_path: Path
+) -> None:
     (tmp_path / "netrc").write_text(netrc)
     (tmp_path / "netrc").chmod(0o600)
     for name, value in {"NETRC": str(tmp_path / "netrc"), **environment}.items():

@@ -1,10 +1,12 @@
-"""What a user types is read, refused, or named in a warning; what a group or a preset lists is no one's typing."""
+"""What a user types is read, refused, or named in a warning; what a group or a preset lists is no
+one's typing.
+"""
 
 import warnings
 
 import pytest
 
-from stn import config, errors, transfer
+from stn import command_line, config, errors, transfer
 
 SILENT = [
     ("optimizer=adam",),  # the group lists the keys of all the others
@@ -17,17 +19,26 @@ SILENT = [
     ("init=file", "init.path=a.png"),
     ("objective=johnson", "objective.smoothness.weight=3"),
     ("objective.smoothness.form=squared", "objective.smoothness.weight=1"),
-    ("objective.smoothness.form=squared", "objective.smoothness.weight=0"),  # the first cell of a sweep over weights
+    (
+        "objective.smoothness.form=squared",
+        "objective.smoothness.weight=0",
+    ),  # the first cell of a sweep over weights
     ("objective=johnson", "objective.smoothness.form=none"),
     ("objective.smoothness={form: squared, weight: 1}",),
 ]
 # What is typed, and the two keys that the line names.
 IDLE = {
-    ("objective.smoothness.weight=10",): ("objective.smoothness.weight=10", "objective.smoothness.form=none"),
+    ("objective.smoothness.weight=10",): (
+        "objective.smoothness.weight=10",
+        "objective.smoothness.form=none",
+    ),
     ("objective.smoothness.form=none", "objective.smoothness.weight=10"): (
         *("objective.smoothness.weight=10", "objective.smoothness.form=none"),
     ),
-    ("objective.smoothness.form=squared",): ("objective.smoothness.form=squared", "objective.smoothness.weight=0"),
+    ("objective.smoothness.form=squared",): (
+        "objective.smoothness.form=squared",
+        "objective.smoothness.weight=0",
+    ),
     ("init.path=a.png",): ("init.path=a.png", "init.name=content"),
     ("init.amplitude=5",): ("init.amplitude=5", "init.name=content"),
     ("init=noise", "init.noise_ratio=0.5"): ("init.noise_ratio=0.5", "init.name=noise"),
@@ -41,7 +52,10 @@ IDLE = {
     ("objective.content_layers=[]", "objective.content_weight=3"): (
         *("objective.content_weight=3", "objective.content_layers=[]"),
     ),
-    ("preset=gatys2017_guided_sums", "guidance.global_weight=2"): ("guidance.global_weight=2", "guidance.name=sums"),
+    ("preset=gatys2017_guided_sums", "guidance.global_weight=2"): (
+        "guidance.global_weight=2",
+        "guidance.name=sums",
+    ),
 }
 
 
@@ -65,8 +79,14 @@ def test_what_has_no_effect_is_named_in_one_line(typed: tuple[str, ...]) -> None
     ("typed", "says"),
     [
         (("guidance=sums",), "guidance=sums has no effect without style.mask or style.onto"),
-        (("preset=gatys2017_guided", "style=the_scream"), "style=the_scream: style.mask, style.onto and more_styles"),
-        (("preset=tf_tutorial", "optimizer=adam"), "optimizer.learning_rate=10: a step is 2550 levels of 255"),
+        (
+            ("preset=gatys2017_guided", "style=the_scream"),
+            "style=the_scream: style.mask, style.onto and more_styles",
+        ),
+        (
+            ("preset=tf_tutorial", "optimizer=adam"),
+            "optimizer.learning_rate=10: a step is 2550 levels of 255",
+        ),
     ],
 )
 def test_what_leads_astray_is_said_in_one_line(typed: tuple[str, ...], says: str) -> None:
@@ -95,7 +115,11 @@ def test_the_command_warns_and_runs(stylize) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("optimizer.name", "Adam", "optimizer.name=Adam: must be one of lbfgs, torch_lbfgs, spectral_lbfgs, adam"),
+        (
+            "optimizer.name",
+            "Adam",
+            "optimizer.name=Adam: must be one of lbfgs, torch_lbfgs, spectral_lbfgs, adam",
+        ),
         ("optimizer.max_evaluations", 0, "optimizer.max_evaluations=0"),
         ("optimizer.max_evaluations", "many", "many"),
         ("optimizer.max_evals", 5, "optimizer.max_evals=5: no such key"),
@@ -103,7 +127,9 @@ def test_the_command_warns_and_runs(stylize) -> None:
         ("objective.style_layers", ["relu9_1"], "relu9_1"),
     ],
 )
-def test_settings_changed_in_python_are_checked_before_a_run(composed, tmp_path, key: str, value, says: str) -> None:
+def test_settings_changed_in_python_are_checked_before_a_run(
+    composed, tmp_path, key: str, value, says: str
+) -> None:
     settings = composed()
     *groups, name = key.split(".")
     place = settings
@@ -112,5 +138,7 @@ def test_settings_changed_in_python_are_checked_before_a_run(composed, tmp_path,
     setattr(place, name, value)
     with pytest.raises(errors.InputError) as refusal:
         transfer.run(settings, tmp_path / "run")
-    assert says in errors.one_line(refusal.value) and "\n" not in errors.one_line(refusal.value)
+    assert says in command_line.one_line(refusal.value) and "\n" not in command_line.one_line(
+        refusal.value
+    )
     assert not (tmp_path / "run").exists()

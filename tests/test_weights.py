@@ -1,4 +1,6 @@
-"""Every MatConvNet layout gives the same weights, the converted copy is never stale, no damaged file gets through."""
+"""Every MatConvNet layout gives the same weights, the converted copy is never stale, no damaged
+file gets through.
+"""
 
 import hashlib
 import io
@@ -21,9 +23,10 @@ import scipy.io
 from PIL import Image
 from synthetic import CLASSES, LAYOUTS, assert_same, cell, contents, vgg, write
 
-from stn import matconvnet, matfile, weights
+from stn.assets import matconvnet, matfile
+from stn.assets.weights import Layer
 from stn.errors import InputError
-from stn.weights import Layer
+from stn.layers import VGG16, VGG19
 
 LONG = os.environ.get("STN_LONG") == "1"
 
@@ -42,7 +45,9 @@ def mat(tmp_path: Path) -> Path:
 
 
 def make_unreadable(path: Path) -> None:
-    """Other bytes, same size and time: who reads them fails, who trusts the converted copy does not notice."""
+    """Other bytes, same size and time: who reads them fails, who trusts the converted copy does not
+    notice.
+    """
     before = path.stat()
     path.write_bytes(bytes(before.st_size))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -51,7 +56,9 @@ def make_unreadable(path: Path) -> None:
 # Layouts
 
 
-@pytest.mark.parametrize("options", [{}, {"shuffle": 1}, {"shuffle": 2, "do_compression": True}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"shuffle": 1}, {"shuffle": 2, "do_compression": True}], ids=str
+)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("depth", [16, 19])
 def test_every_layout_gives_the_same_weights(tmp_path, depth, layout, options):
@@ -81,8 +88,10 @@ def test_the_writer_makes_the_current_layout(tmp_path):
     assert found["layers"].shape == (1, 43)
     assert [str(layer["type"][0]) for layer in layers].count("conv") == 19
     names = [str(layer["name"][0]) for layer in layers]
-    assert names == [*weights.VGG19, "fc6", "relu6", "fc7", "relu7", "fc8", "prob"]
-    assert b"20" not in (tmp_path / "vgg.mat").read_bytes()[:116]  # no date: the same weights, the same bytes
+    assert names == [*VGG19, "fc6", "relu6", "fc7", "relu7", "fc8", "prob"]
+    assert (
+        b"20" not in (tmp_path / "vgg.mat").read_bytes()[:116]
+    )  # no date: the same weights, the same bytes
     fields = ("name", "type", "weights", "size", "pad", "stride", "precious", "dilate", "opts")
     assert layers[0].dtype.names == fields
     assert layers[0]["weights"][0, 1].shape == (2, 1)
@@ -92,7 +101,9 @@ def test_the_writer_makes_the_current_layout(tmp_path):
 def test_a_single_filter_whose_last_dimension_matlab_dropped(tmp_path):
     network = vgg(channels=1)
     flat = tuple(replace(layer, kernel=layer.kernel[..., 0]) for layer in network.layers)
-    assert_same(matconvnet.load(write(tmp_path / "vgg.mat", replace(network, layers=flat))), network)
+    assert_same(
+        matconvnet.load(write(tmp_path / "vgg.mat", replace(network, layers=flat))), network
+    )
 
 
 def test_mean_pixel_is_the_mean_of_an_uneven_average_image(tmp_path):
@@ -102,7 +113,9 @@ def test_mean_pixel_is_the_mean_of_an_uneven_average_image(tmp_path):
     variables["normalization"]["averageImage"] = average
     scipy.io.savemat(tmp_path / "vgg.mat", variables)
     expected = [average[:, :, channel].sum() / (224 * 200) for channel in range(3)]
-    np.testing.assert_allclose(matconvnet.load(tmp_path / "vgg.mat").mean_pixel, expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        matconvnet.load(tmp_path / "vgg.mat").mean_pixel, expected, rtol=1e-6
+    )
 
 
 def test_unrelated_variables_in_the_file_are_passed_over(tmp_path):
@@ -113,12 +126,20 @@ def test_unrelated_variables_in_the_file_are_passed_over(tmp_path):
 
 def test_layer_names_end_with_the_last_convolution():
     network = vgg(last="conv2_1")
-    assert network.layer_names == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1", "conv2_1", "relu2_1")
+    assert network.layer_names == (
+        "conv1_1",
+        "relu1_1",
+        "conv1_2",
+        "relu1_2",
+        "pool1",
+        "conv2_1",
+        "relu2_1",
+    )
     assert network.layer("conv2_1") is network.layers[2]
     with pytest.raises(KeyError):
         network.layer("conv2_2")
-    assert vgg(19).layer_names == weights.VGG19 and len(weights.VGG19) == 16 + 16 + 5
-    assert vgg(16).layer_names == weights.VGG16 and len(weights.VGG16) == 13 + 13 + 5
+    assert vgg(19).layer_names == VGG19 and len(VGG19) == 16 + 16 + 5
+    assert vgg(16).layer_names == VGG16 and len(VGG16) == 13 + 13 + 5
 
 
 # The converted copy
@@ -131,7 +152,9 @@ def test_the_second_load_does_not_read_the_file(mat, cache):
     second = matconvnet.load(mat)
     assert_same(second, first)
     assert first.sha256 == second.sha256 == digest
-    assert [path.name for path in mat.parent.iterdir()] == ["vgg.mat"]  # the user's directory is left alone
+    assert [path.name for path in mat.parent.iterdir()] == [
+        "vgg.mat"
+    ]  # the user's directory is left alone
     assert [path.suffix for path in cache.iterdir()] == [".npz"]
 
 
@@ -156,7 +179,13 @@ def test_a_damaged_copy_is_never_trusted_and_made_again(mat, cache):
         copy.write_bytes(mutated(whole, rng))
         assert_same(matconvnet.load(mat), vgg())
     before, name, after = whole.rpartition(b"conv5_3/kernel")  # in the archive's list of contents
-    for damage in (b"", b"\x93NUMPY\x01\x00", whole[: len(whole) // 2], b"\x80\x04.", before + name[::-1] + after):
+    for damage in (
+        b"",
+        b"\x93NUMPY\x01\x00",
+        whole[: len(whole) // 2],
+        b"\x80\x04.",
+        before + name[::-1] + after,
+    ):
         copy.write_bytes(damage)
         assert_same(matconvnet.load(mat), vgg())
     make_unreadable(mat)
@@ -182,11 +211,12 @@ def test_where_no_copy_can_be_written_the_file_is_read_with_a_warning(mat, cache
 LOAD = """
 import hashlib, sys
 from pathlib import Path
-from stn import matconvnet
+from stn.assets import matconvnet
 print("ready", flush=True)
 sys.stdin.readline()
 network = matconvnet.load(Path(sys.argv[1]))
-print(hashlib.sha256(b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in network.layers)).hexdigest())
+numbers = (layer.kernel.tobytes() + layer.bias.tobytes() for layer in network.layers)
+print(hashlib.sha256(b"".join(numbers)).hexdigest())
 """
 
 
@@ -194,13 +224,18 @@ def test_two_processes_at_once_get_the_same_whole_weights(tmp_path, cache):
     network = vgg(channels=48)
     path = write(tmp_path / "vgg.mat", network, do_compression=True)
     command = [sys.executable, "-c", LOAD, str(path)]
-    loaders = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    loaders = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     assert [loader.stdout.readline() for loader in loaders] == ["ready\n"] * 2
     for loader in loaders:
         loader.stdin.write("\n")
         loader.stdin.flush()
     arrays = b"".join(layer.kernel.tobytes() + layer.bias.tobytes() for layer in network.layers)
-    assert [loader.communicate()[0].strip() for loader in loaders] == [hashlib.sha256(arrays).hexdigest()] * 2
+    assert [loader.communicate()[0].strip() for loader in loaders] == [
+        hashlib.sha256(arrays).hexdigest()
+    ] * 2
     assert sorted(item.name for item in tmp_path.iterdir()) == ["cache", "vgg.mat"]
     assert [item.suffix for item in cache.iterdir()] == [".npz"]
     make_unreadable(path)
@@ -212,7 +247,9 @@ def test_two_processes_at_once_get_the_same_whole_weights(tmp_path, cache):
 
 def png() -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)).save(buffer, "PNG")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)).save(
+        buffer, "PNG"
+    )
     return buffer.getvalue()
 
 
@@ -228,16 +265,22 @@ def saved(variables: dict) -> Callable[[Path], object]:
     return lambda path: scipy.io.savemat(path, variables)
 
 
-def with_layers(change: Callable[[list[Layer]], list[Layer]], layout: str = "current") -> Callable[[Path], object]:
+def with_layers(
+    change: Callable[[list[Layer]], list[Layer]], layout: str = "current"
+) -> Callable[[Path], object]:
     network = vgg()
-    return lambda path: write(path, replace(network, layers=tuple(change(list(network.layers)))), layout)
+    return lambda path: write(
+        path, replace(network, layers=tuple(change(list(network.layers)))), layout
+    )
 
 
 def with_layer(name: str, layout: str = "current", **change: Callable) -> Callable[[Path], object]:
     def changed(layer: Layer) -> Layer:
         return replace(layer, **{field: f(getattr(layer, field)) for field, f in change.items()})
 
-    return with_layers(lambda layers: [changed(layer) if layer.name == name else layer for layer in layers], layout)
+    return with_layers(
+        lambda layers: [changed(layer) if layer.name == name else layer for layer in layers], layout
+    )
 
 
 def with_average(average: object) -> Callable[[Path], object]:
@@ -262,7 +305,10 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda path: None, "no such file"),
     "a directory": (lambda path: path.mkdir(), "no such file"),
     "empty": (lambda path: path.write_bytes(b""), NOT_MAT),
-    "a web page": (lambda path: path.write_text("<!doctype html><title>404 Not Found</title>\n" * 20), NOT_MAT),
+    "a web page": (
+        lambda path: path.write_text("<!doctype html><title>404 Not Found</title>\n" * 20),
+        NOT_MAT,
+    ),
     "one line of text": (lambda path: path.write_text("moved\n"), NOT_MAT),
     "a picture": (lambda path: path.write_bytes(png()), NOT_MAT),
     "zeros": (lambda path: path.write_bytes(bytes(5000)), NOT_MAT),
@@ -273,12 +319,30 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "layers of numbers": (saved({**contents(vgg()), "layers": np.ones((1, 5))}), NOT_MATCONVNET),
     "layers of text": (saved({**contents(vgg()), "layers": "conv1_1"}), NOT_MATCONVNET),
     "no layer at all": (saved({**contents(vgg()), "layers": cell()}), NOT_VGG),
-    "a sparse kernel": (saved({**contents(vgg()), "layers": scipy.sparse.eye_array(3).tocsc()}), NOT_MAT),
-    "nameless layers": (saved({**contents(vgg()), "layers": cell({"type": "conv"})}), NOT_MATCONVNET),
-    "no kernel": (saved({**contents(vgg()), "layers": cell({"name": "conv1_1"})}), "no `weights` and no `filters`"),
-    "no bias": (saved({**contents(vgg()), "layers": cell({"name": "a", "weights": cell(1.0)})}), NOT_MATCONVNET),
-    "another network": (with_layers(lambda x: [replace(y, name=f"block_{y.name}") for y in x]), NOT_VGG),
-    "a newline in a name": (with_layers(lambda x: [replace(x[0], name="conv\n1_1"), *x[1:]]), NOT_VGG),
+    "a sparse kernel": (
+        saved({**contents(vgg()), "layers": scipy.sparse.eye_array(3).tocsc()}),
+        NOT_MAT,
+    ),
+    "nameless layers": (
+        saved({**contents(vgg()), "layers": cell({"type": "conv"})}),
+        NOT_MATCONVNET,
+    ),
+    "no kernel": (
+        saved({**contents(vgg()), "layers": cell({"name": "conv1_1"})}),
+        "no `weights` and no `filters`",
+    ),
+    "no bias": (
+        saved({**contents(vgg()), "layers": cell({"name": "a", "weights": cell(1.0)})}),
+        NOT_MATCONVNET,
+    ),
+    "another network": (
+        with_layers(lambda x: [replace(y, name=f"block_{y.name}") for y in x]),
+        NOT_VGG,
+    ),
+    "a newline in a name": (
+        with_layers(lambda x: [replace(x[0], name="conv\n1_1"), *x[1:]]),
+        NOT_VGG,
+    ),
     "a layer missing": (with_layers(lambda x: [*x[:5], *x[6:]]), NOT_VGG),
     "the first layer missing": (with_layers(lambda x: x[1:]), NOT_VGG),
     "a layer twice": (with_layers(lambda x: [*x[:5], x[4], *x[5:]]), NOT_VGG),
@@ -286,24 +350,45 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a layer too many": (with_layers(lambda x: [*x, replace(x[-1], name="conv6_1")]), NOT_VGG),
     "NaN kernel": (with_layer("conv3_2", kernel=setting(np.nan)), "conv3_2 holds NaN"),
     "infinite bias": (with_layer("conv5_3", bias=setting(np.inf)), "conv5_3 holds NaN or inf"),
-    "overflowing kernel": (with_layer("conv1_1", kernel=lambda x: x.astype(float) * 1e300), "conv1_1 holds NaN"),
-    "a bias too many": (with_layer("conv2_1", bias=lambda x: np.append(x, x[0])), "3 biases for 2 filters"),
+    "overflowing kernel": (
+        with_layer("conv1_1", kernel=lambda x: x.astype(float) * 1e300),
+        "conv1_1 holds NaN",
+    ),
+    "a bias too many": (
+        with_layer("conv2_1", bias=lambda x: np.append(x, x[0])),
+        "3 biases for 2 filters",
+    ),
     "no biases": (with_layer("conv2_1", "filters", bias=lambda x: x[:0]), "0 biases for 2 filters"),
     "a 5 × 5 kernel": (
         with_layer("conv1_2", kernel=lambda x: np.pad(x, ((1, 1), (1, 1), (0, 0), (0, 0)))),
         "(5, 5, 2,",
     ),
-    "too many inputs": (with_layer("conv4_1", kernel=lambda x: x.repeat(2, axis=2)), "(3, 3, 4, 2)"),
+    "too many inputs": (
+        with_layer("conv4_1", kernel=lambda x: x.repeat(2, axis=2)),
+        "(3, 3, 4, 2)",
+    ),
     "one input": (with_layer("conv1_1", "beta16", kernel=lambda x: x[:, :, :1]), "(3, 3, 1, 2)"),
-    "Caffe's order": (with_layer("conv1_1", kernel=lambda x: x.transpose(3, 2, 0, 1)), "(2, 3, 3, 3)"),
+    "Caffe's order": (
+        with_layer("conv1_1", kernel=lambda x: x.transpose(3, 2, 0, 1)),
+        "(2, 3, 3, 3)",
+    ),
     "a flat kernel": (
         with_layer("conv1_1", kernel=lambda x: x.reshape(1, -1)),
         "conv1_1 has a kernel of shape (1, 54)",
     ),
-    "an empty kernel": (with_layer("conv1_1", kernel=lambda x: x[..., :0]), "conv1_1 has a kernel of shape"),
+    "an empty kernel": (
+        with_layer("conv1_1", kernel=lambda x: x[..., :0]),
+        "conv1_1 has a kernel of shape",
+    ),
     "no normalization": (saved({"layers": contents(vgg())["layers"]}), "no `normalization`"),
-    "no normalization in meta": (saved({**contents(vgg()), "meta": {"x": 1}}), "no `normalization`"),
-    "no average image": (saved({**contents(vgg()), "meta": {"normalization": {"x": 1}}}), NOT_MATCONVNET),
+    "no normalization in meta": (
+        saved({**contents(vgg()), "meta": {"x": 1}}),
+        "no `normalization`",
+    ),
+    "no average image": (
+        saved({**contents(vgg()), "meta": {"normalization": {"x": 1}}}),
+        NOT_MATCONVNET,
+    ),
     "meta of text": (saved({**contents(vgg()), "meta": "none"}), NOT_MATCONVNET),
     "a gray average image": (with_average(np.full((224, 224), 120.0)), "not an RGB image"),
     "an empty average image": (with_average(np.zeros((0, 0))), "not an RGB image"),
@@ -350,20 +435,26 @@ def test_a_truncated_file_is_refused(tmp_path, kept, compressed):
 )
 def test_fully_connected_layers_are_checked_too(tmp_path, names, refused):
     network = vgg(head=True)
-    head = [replace(layer, name=name) for layer, name in zip(network.layers[-3:], names, strict=False)]
+    head = [
+        replace(layer, name=name) for layer, name in zip(network.layers[-3:], names, strict=False)
+    ]
     path = write(tmp_path / "vgg.mat", replace(network, layers=(*network.layers[:-3], *head)))
     if refused:
         with pytest.raises(InputError, match=NOT_VGG):
             matconvnet.read(path, head=True)
     else:
-        assert [layer.name for layer in matconvnet.read(path, head=True).layers[-len(names) :]] == list(names)
+        assert [
+            layer.name for layer in matconvnet.read(path, head=True).layers[-len(names) :]
+        ] == list(names)
 
 
 # Damaged files: SciPy's reader alone crashes on about one in forty of these
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
-    """`data` with a few bytes changed, cut off, zeroed, a number made large, or a block put elsewhere."""
+    """`data` with a few bytes changed, cut off, zeroed, a number made large, or a block put
+    elsewhere.
+    """
     data = bytearray(data)
     at, n = rng.randrange(len(data)), rng.randint(1, 200)
     match rng.randrange(6):
@@ -375,15 +466,33 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
         case 2:
             data[at : at + n] = bytes(len(data[at : at + n]))
         case 3 | 4:
-            numbers = (0, 1, 8, 14, 19, 20, 99, 2**16 - 1, 2**24, 2**30, 2**31 - 1, 2**32 - 1, rng.randrange(2**32))
-            struct.pack_into("<I", data, at // 4 * 4 if at // 4 * 4 + 4 <= len(data) else 0, rng.choice(numbers))
+            numbers = (
+                0,
+                1,
+                8,
+                14,
+                19,
+                20,
+                99,
+                2**16 - 1,
+                2**24,
+                2**30,
+                2**31 - 1,
+                2**32 - 1,
+                rng.randrange(2**32),
+            )
+            struct.pack_into(
+                "<I", data, at // 4 * 4 if at // 4 * 4 + 4 <= len(data) else 0, rng.choice(numbers)
+            )
         case 5:
             data[at : at + n] = data[(start := rng.randrange(len(data))) : start + n]
     return bytes(data)
 
 
 def compressed(data: bytes, original: bytes) -> bytes:
-    """The variables of `data`, which lie where they lie in `original`, compressed: only the inside is damaged."""
+    """The variables of `data`, which lie where they lie in `original`, compressed: only the inside
+    is damaged.
+    """
     parts, at = [data[:128]], 128
     while at < len(original):
         end = at + 8 + struct.unpack_from("<II", original, at)[1]
@@ -394,7 +503,9 @@ def compressed(data: bytes, original: bytes) -> bytes:
 
 
 def read_damaged_files(folder: Path, seeds: range) -> None:
-    """Read the files made by hand, then one a seed, saying which; what is neither refused nor a network raises."""
+    """Read the files made by hand, then one a seed, saying which; what is neither refused nor a
+    network raises.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
     for path in sorted(folder.glob("made *.mat")):
         print(path.name, flush=True)
@@ -420,17 +531,22 @@ def read_damaged_files(folder: Path, seeds: range) -> None:
             assert np.isfinite(layer.kernel).all() and np.isfinite(layer.bias).all()
             inputs = layer.kernel.shape[3]
         assert network.mean_pixel.shape == (3,) and np.isfinite(network.mean_pixel).all()
-    # Not ru_maxrss, which starts with what the parent had: pytest, with all that earlier tests loaded.
+    # Not ru_maxrss, which starts with what the parent had: pytest, with all that earlier tests
+    # loaded.
     peak_kb = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
     print(refused, int(peak_kb) // 1024, sep="\n")
 
 
 def run_child(folder: Path, count: int) -> list[str]:
-    """What `read_damaged_files` printed, in a process of its own: a crash there is a failure here."""
+    """What `read_damaged_files` printed, in a process of its own: a crash there is a failure
+    here.
+    """
     command = [sys.executable, "-W", "ignore", __file__, str(folder), str(count)]
     child = subprocess.run(command, capture_output=True, text=True, timeout=600)
     lines = child.stdout.splitlines()
-    assert child.returncode == 0, f"file {lines[-1:]}: exit {child.returncode}\n{child.stderr[-2000:]}"
+    assert child.returncode == 0, (
+        f"file {lines[-1:]}: exit {child.returncode}\n{child.stderr[-2000:]}"
+    )
     return lines
 
 
@@ -443,7 +559,9 @@ def test_a_damaged_file_is_refused_or_read_but_never_crashes(tmp_path):
         ("c", "filters", {}),
         ("d", "current", {"do_compression": True}),
     ):
-        scipy.io.savemat(tmp_path / f"base-{name}.mat", contents(network, layout, side=4), **options)
+        scipy.io.savemat(
+            tmp_path / f"base-{name}.mat", contents(network, layout, side=4), **options
+        )
     count = 8000 if LONG else 400
     *seeds, refused, peak_mb = run_child(tmp_path, count)
     assert len(seeds) == count
@@ -459,12 +577,18 @@ def element(code: int, data: bytes = b"") -> bytes:
 def matrix(kind: int, shape: tuple[int, ...], *parts: bytes, name: bytes = b"") -> bytes:
     """A MAT-5 matrix element of class `kind`."""
     dimensions = element(5, struct.pack(f"<{len(shape)}i", *shape))
-    return element(14, b"".join([element(6, struct.pack("<II", kind, 0)), dimensions, element(1, name), *parts]))
+    return element(
+        14,
+        b"".join([element(6, struct.pack("<II", kind, 0)), dimensions, element(1, name), *parts]),
+    )
 
 
 def nested(depth: int) -> bytes:
     """Cells in cells, each with one item: 48 bytes a level."""
-    levels = (struct.pack("<12I", 14, 48 * level, 6, 8, 1, 0, 5, 8, 1, 1, 1, 0) for level in range(depth, 0, -1))
+    levels = (
+        struct.pack("<12I", 14, 48 * level, 6, 8, 1, 0, 5, 8, 1, 1, 1, 0)
+        for level in range(depth, 0, -1)
+    )
     return b"".join(levels) + element(14)
 
 
@@ -480,7 +604,12 @@ MADE_BY_HAND: dict[str, tuple] = {
     "endless text of no bytes": (TEXT, (1, 2**31 - 1), element(1)),
     "text of a length that wraps around to 2**33": (TEXT, (-(2**31), 4, 2**31 - 1), element(1)),
     "endless cells": (CELL, (2**20, 2**11)),
-    "endless structs of no fields": (STRUCT, (2**31 - 1, 2), element(5, struct.pack("<i", 8)), element(1)),
+    "endless structs of no fields": (
+        STRUCT,
+        (2**31 - 1, 2),
+        element(5, struct.pack("<i", 8)),
+        element(1),
+    ),
     "negative number of cells": (CELL, (-1, -1), matrix(DOUBLE, (1, 1), element(9, bytes(8)))),
     "endless nesting": (CELL, (1, 1), nested(20_000)),
 }
@@ -488,7 +617,9 @@ MADE_BY_HAND: dict[str, tuple] = {
 
 def test_files_made_by_hand_to_lead_the_reader_astray_are_refused(tmp_path):
     whole = write(tmp_path / "whole.mat", vgg()).read_bytes()
-    files = {name: whole[:128] + matrix(*made, name=b"layers") for name, made in MADE_BY_HAND.items()}
+    files = {
+        name: whole[:128] + matrix(*made, name=b"layers") for name, made in MADE_BY_HAND.items()
+    }
     files["MATLAB v4 by its first bytes"] = bytes(4) + whole[4:]
     for name, data in files.items():
         (tmp_path / f"made {name}.mat").write_bytes(data)

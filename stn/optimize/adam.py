@@ -10,7 +10,9 @@ from stn.optimize.search import Search
 
 @dataclass
 class Moments:
-    """What Adam has learned: running means of the gradient, `m`, and of its square, `v`, [1, h, w, 3]."""
+    """What Adam has learned: running means of the gradient, `m`, and of its square, `v`, [1, h, w,
+    3].
+    """
 
     m: np.ndarray
     v: np.ndarray
@@ -18,22 +20,27 @@ class Moments:
 
 
 def minimize(search: Search) -> None:
-    """Adam (Kingma and Ba 2015, algorithm 1, in the form of the end of its section 2, as TensorFlow's and Keras').
+    """Adam (Kingma and Ba 2015, algorithm 1, in the form of the end of its section 2, as
+    TensorFlow's and Keras').
 
-    That form adds epsilon to √v before the bias correction, which matters for the TensorFlow tutorial's epsilon of 0.1.
-    """
+    That form adds epsilon to √v before the bias correction, which matters for the TensorFlow
+    tutorial's epsilon of 0.1."""
     state, settings, unit = search.state, search.settings, search.unit
     zeros = {"m": np.zeros_like(state.image), "v": np.zeros_like(state.image)}
     moments = Moments(**(state.memory or zeros))
     while True:
         _, gradient = search.evaluate(state.image)
         gradient = gradient * unit
-        rate = settings.learning_rate * settings.decay_rate ** (moments.steps // settings.decay_every)
+        rate = settings.learning_rate * settings.decay_rate ** (
+            moments.steps // settings.decay_every
+        )
         moments.steps += 1
         moments.m += (1 - settings.beta1) * (gradient - moments.m)
         moments.v += (1 - settings.beta2) * (gradient**2 - moments.v)
         rate *= math.sqrt(1 - settings.beta2**moments.steps) / (1 - settings.beta1**moments.steps)
-        state.image = search.clipped(state.image - unit * rate * moments.m / (np.sqrt(moments.v) + settings.epsilon))
+        state.image = search.clipped(
+            state.image - unit * rate * moments.m / (np.sqrt(moments.v) + settings.epsilon)
+        )
         state.iterations += 1
         state.memory = vars(moments)  # not a copy: saving is rare
         search.on_checkpoint(state)

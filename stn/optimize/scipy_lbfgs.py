@@ -13,11 +13,11 @@ class _RoundOver(Exception):
 
 
 def minimize(search: Search) -> None:
-    """L-BFGS-B (Zhu, Byrd, Lu and Nocedal 1997) in rounds; each starts at the best image and has learned nothing yet.
+    """L-BFGS-B (Zhu, Byrd, Lu and Nocedal 1997) in rounds; each starts at the best image and has
+    learned nothing yet.
 
-    A round ends after `restart_every` evaluations, or when SciPy's line search gives up, which float32 losses make it
-    do near a flat place; a round that lowers nothing ends the run.
-    """
+    A round ends after `restart_every` evaluations, or when SciPy's line search gives up, which
+    float32 losses make it do near a flat place; a round that lowers nothing ends the run."""
     state, settings = search.state, search.settings
     every = settings.restart_every or settings.max_evaluations
     while True:
@@ -34,15 +34,23 @@ def minimize(search: Search) -> None:
 
 
 def _round(search: Search, round_end: int) -> str:
-    """Run SciPy until it ends of itself, and give its reason, or until `round_end` evaluations: then no reason."""
+    """Run SciPy until it ends of itself, and give its reason, or until `round_end` evaluations:
+    then no reason.
+    """
     state, settings, shape = search.state, search.settings, search.state.image.shape
     scale = np.broadcast_to(search.unit, shape).ravel()
 
     def value_and_grad(variables: np.ndarray) -> tuple[float, np.ndarray]:
         image = (variables * scale).reshape(shape)
         best, best_image, best_gradient = state.best, state.best_image, state.best_gradient
-        if best and best_image is not None and best_gradient is not None and np.array_equal(image, best_image):
-            # The first point of a round was evaluated in the round before: no evaluation is spent on it.
+        if (
+            best
+            and best_image is not None
+            and best_gradient is not None
+            and np.array_equal(image, best_image)
+        ):
+            # The first point of a round was evaluated in the round before: no evaluation is spent
+            # on it.
             return best.terms.total, best_gradient.ravel() * scale
         if state.evaluations >= round_end:
             raise _RoundOver
@@ -54,7 +62,9 @@ def _round(search: Search, round_end: int) -> str:
 
     bounds = None
     if search.limits is not None:
-        bounds = np.stack([np.broadcast_to(limit, shape).ravel() / scale for limit in search.limits], axis=1)
+        bounds = np.stack(
+            [np.broadcast_to(limit, shape).ravel() / scale for limit in search.limits], axis=1
+        )
     try:
         # maxfun and maxiter are out of reach: the budget is counted, exactly, in `evaluate`.
         _, _, info = fmin_l_bfgs_b(

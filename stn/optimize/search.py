@@ -1,4 +1,6 @@
-"""What all optimizers share: each evaluation is counted and reported, the best is kept, and the end is noticed."""
+"""What all optimizers share: each evaluation is counted and reported, the best is kept, and the end
+is noticed.
+"""
 
 import math
 import time
@@ -7,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stn.config import Optimizer
-from stn.objective import Terms
+from stn.config.schema import Optimizer
+from stn.objective.objective import Terms
 from stn.optimize.state import Evaluation, State
 
-# Evaluations that `optimizer.tolerance` looks back; ours. Losses rise in between, so that ten would say little.
+# Evaluations that `optimizer.tolerance` looks back; ours. Losses rise in between, so that ten would
+# say little.
 LOOKS_BACK = 50
 ValueAndGrad = Callable[[np.ndarray], tuple[Terms, np.ndarray]]
 
@@ -28,9 +31,9 @@ class NotFinite(Exception):
 class Search:
     """One call of `minimize`, as its optimizer sees it; the fields are the arguments of `minimize`.
 
-    The optimizer asks for the loss by `evaluate`, moves `state.image` and, wherever the State holds all that is needed
-    to go on, calls `on_checkpoint`. It ends only by an exception: Stop, or one that `evaluate` raises.
-    """
+    The optimizer asks for the loss by `evaluate`, moves `state.image` and, wherever the State holds
+    all that is needed to go on, calls `on_checkpoint`. It ends only by an exception: Stop, or one
+    that `evaluate` raises."""
 
     value_and_grad: ValueAndGrad
     state: State
@@ -47,18 +50,29 @@ class Search:
         self._began = time.perf_counter() - self.state.seconds
 
     def check(self) -> None:
-        """Raise Stop if the budget is spent, the user wants an end, or the loss hardly falls any more."""
+        """Raise Stop if the budget is spent, the user wants an end, or the loss hardly falls any
+        more.
+        """
         reason = self.interrupted()
         if reason and self.last is not None:  # not before there is an image to leave
             raise Stop(reason)
         if self.state.evaluations >= self.settings.max_evaluations:
             raise Stop("max_evaluations")
         bests, tolerance = self.state.bests, self.settings.tolerance
-        if bests is not None and len(bests) > LOOKS_BACK and bests[0] - bests[-1] < tolerance * abs(bests[0]):
-            raise Stop(f"tolerance: over {LOOKS_BACK} evaluations the loss fell by less than {tolerance:g} of itself")
+        if (
+            bests is not None
+            and len(bests) > LOOKS_BACK
+            and bests[0] - bests[-1] < tolerance * abs(bests[0])
+        ):
+            raise Stop(
+                f"tolerance: over {LOOKS_BACK} evaluations the loss fell by less than {tolerance:g}"
+                " of itself"
+            )
 
     def evaluate(self, image: np.ndarray) -> tuple[float, np.ndarray]:
-        """Total and gradient at `image` [1, h, w, 3]; the best so far is kept in the state. Raises Stop, NotFinite."""
+        """Total and gradient at `image` [1, h, w, 3]; the best so far is kept in the state. Raises
+        Stop, NotFinite.
+        """
         self.check()
         state = self.state
         terms, gradient = self.value_and_grad(image)
@@ -68,7 +82,11 @@ class Search:
         self.last = evaluation
         finite = math.isfinite(terms.total) and bool(np.isfinite(gradient).all())
         if finite and (state.best is None or terms.total < state.best.terms.total):
-            state.best, state.best_image, state.best_gradient = evaluation, image.copy(), gradient.copy()
+            state.best, state.best_image, state.best_gradient = (
+                evaluation,
+                image.copy(),
+                gradient.copy(),
+            )
         if self.settings.tolerance and state.best is not None:
             bests = np.empty(0) if state.bests is None else state.bests
             state.bests = np.append(bests, state.best.terms.total)[-LOOKS_BACK - 1 :]

@@ -1,4 +1,6 @@
-"""Where a run stands: one evaluation, the state from which a run goes on, and what `minimize` gives back."""
+"""Where a run stands: one evaluation, the state from which a run goes on, and what `minimize` gives
+back.
+"""
 
 import json
 from collections.abc import Mapping
@@ -7,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from stn.objective import Terms
+from stn.objective.objective import Terms
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation of the objective: its index (0 is the first image), the steps accepted before it, wall seconds.
+    """One evaluation of the objective: its index (0 is the first image), the steps accepted before
+    it, wall seconds.
 
     The seconds count from the run's beginning, over interruptions; the level is a pyramid's.
     """
@@ -26,11 +29,11 @@ class Evaluation:
 
 @dataclass
 class State:
-    """All that a run needs to go on from here as if it had never stopped. Images are [1, h, w, 3], float64.
+    """All that a run needs to go on from here as if it had never stopped. Images are [1, h, w, 3],
+    float64.
 
-    `memory` is what the optimizer has learned so far, by name: fields of `stepwise_lbfgs.Memory` or `adam.Moments`.
-    Where it is empty, the optimizer starts at `image` as if it were the first.
-    """
+    `memory` is what the optimizer has learned so far, by name: fields of `stepwise_lbfgs.Memory` or
+    `adam.Moments`. Where it is empty, the optimizer starts at `image` as if it were the first."""
 
     image: np.ndarray  # the next to evaluate; of SciPy's L-BFGS, where the next round starts
     evaluations: int = 0  # at this level of a pyramid: what the budget counts
@@ -42,7 +45,9 @@ class State:
     best: Evaluation | None = None
     best_image: np.ndarray | None = None
     best_gradient: np.ndarray | None = None
-    bests: np.ndarray | None = None  # totals of the best after each of the last evaluations, where a tolerance asks
+    bests: np.ndarray | None = (
+        None  # totals of the best after each of the last evaluations, where a tolerance asks
+    )
     memory: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -58,7 +63,9 @@ class State:
         return self.best_image, self.best
 
     def next_level(self, image: np.ndarray) -> "State":
-        """The State at the start of the next level of a pyramid, from this level's enlarged result."""
+        """The State at the start of the next level of a pyramid, from this level's enlarged
+        result.
+        """
         return State(
             image.astype(np.float64),
             evaluations_before=self.index,
@@ -68,7 +75,9 @@ class State:
         )
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The State as named arrays for `np.savez`; numbers are arrays without a dimension, `best` is JSON."""
+        """The State as named arrays for `np.savez`; numbers are arrays without a dimension, `best`
+        is JSON.
+        """
         values = {name: value for name, value in vars(self).items() if name != "memory"}
         values["best"] = json.dumps(asdict(self.best)) if self.best else None
         values |= {f"memory.{name}": value for name, value in self.memory.items()}
@@ -76,9 +85,17 @@ class State:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "State":
-        """The State that `to_arrays` took apart; what is not one raises KeyError, TypeError or ValueError."""
-        values: dict[str, Any] = {name: array if array.ndim else array.item() for name, array in arrays.items()}
-        memory = {name.removeprefix("memory."): values.pop(name) for name in arrays if name.startswith("memory.")}
+        """The State that `to_arrays` took apart; what is not one raises KeyError, TypeError or
+        ValueError.
+        """
+        values: dict[str, Any] = {
+            name: array if array.ndim else array.item() for name, array in arrays.items()
+        }
+        memory = {
+            name.removeprefix("memory."): values.pop(name)
+            for name in arrays
+            if name.startswith("memory.")
+        }
         if "best" in values:
             best = json.loads(values["best"])
             values["best"] = Evaluation(**{**best, "terms": Terms(**best["terms"])})

@@ -1,4 +1,6 @@
-"""L-BFGS without a line search, one evaluation a step: `optimizer.name=torch_lbfgs` and `spectral_lbfgs`."""
+"""L-BFGS without a line search, one evaluation a step: `optimizer.name=torch_lbfgs` and
+`spectral_lbfgs`.
+"""
 
 from dataclasses import dataclass
 
@@ -8,47 +10,65 @@ from stn.optimize.limits import Limits
 from stn.optimize.search import Search, Stop
 from stn.optimize.spectrum import Spectrum
 
-# A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours, as all that follows: of
-# `spectral_lbfgs` alone.
+# A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours, as
+# all that follows: of `spectral_lbfgs` alone.
 HIGHEST_RISE, SHORTER = 1.1, 0.25
-GROWTH, GROWS_FOR = 2.0, 10  # no step is more than twice as long as the one before, until there are so many pairs
-# Half the steps go 1.4 times as far as they should, late in a run more (docs/time_to_quality.md). A parabola along the
-# last step has its least at a factor of it between these; this power of it is kept.
+GROWTH, GROWS_FOR = (
+    2.0,
+    10,
+)  # no step is more than twice as long as the one before, until there are so many pairs
+# Half the steps go 1.4 times as far as they should, late in a run more (docs/time_to_quality.md). A
+# parabola along the last step has its least at a factor of it between these; this power of it is
+# kept.
 SHORTEST_IDEAL, LONGEST_IDEAL, LEARNED = 0.25, 2.0, 0.3
 LEAST_DAMPING = 0.2
-# torch.optim.LBFGS skips pairs with s·y below 1e-10; here the cosine is meant, so that the loss' unit does not matter.
+# torch.optim.LBFGS skips pairs with s·y below 1e-10; here the cosine is meant, so that the loss'
+# unit does not matter.
 LEAST_COSINE = 1e-10
-# H0 is measured from the first pairs, then from every fourth, which costs less time and no evaluations.
+# H0 is measured from the first pairs, then from every fourth, which costs less time and no
+# evaluations.
 MEASURED_FIRST, MEASURED_EVERY = 5, 4
 
 
 @dataclass
 class Memory:
-    """What L-BFGS has learned: its last accepted point, and pairs of a step s and the change y of the gradient over it.
+    """What L-BFGS has learned: its last accepted point, and pairs of a step s and the change y of
+    the gradient over it.
 
     Arrays are [n] float32, in the variables of the optimizer: those of `Limits`, divided by `unit`.
     """
 
-    variables: np.ndarray  # [1, h, w, 3], not yet divided, float64, the last that were accepted; gradient [n] and total
+    variables: (
+        np.ndarray
+    )  # [1, h, w, 3], not yet divided, float64, the last that were accepted; gradient [n] and total
     gradient: np.ndarray
     total: float
     step: np.ndarray  # [n], from there to the point that is evaluated next
-    longest: float = 1.0  # that the next step of `spectral_lbfgs` may be: root mean square, in pixels of 255
+    longest: float = (
+        1.0  # that the next step of `spectral_lbfgs` may be: root mean square, in pixels of 255
+    )
     damping: float = 1.0  # of its steps, at most 1
-    pairs: np.ndarray | None = None  # [history, 2, n], s and y; when all places are taken the oldest is overwritten
+    pairs: np.ndarray | None = (
+        None  # [history, 2, n], s and y; when all places are taken the oldest is overwritten
+    )
     curvatures: np.ndarray | None = None  # [history], s·y
     count: int = 0  # pairs written so far, overwritten ones too
     bands: np.ndarray | None = None  # what `Spectrum` has measured
     places: np.ndarray | None = None
 
     def remember(self, y: np.ndarray, history: int, spectrum: Spectrum | None) -> None:
-        """Keep the step and the change y of the gradient along it, unless the loss curves downwards there."""
+        """Keep the step and the change y of the gradient along it, unless the loss curves downwards
+        there.
+        """
         s, squared = self.step, float(y @ y)
         curvature = float(s @ y)
         if curvature <= LEAST_COSINE * float(np.sqrt(float(s @ s) * squared)):
             return
         if self.pairs is None or self.curvatures is None:
-            self.pairs, self.curvatures = np.zeros((history, 2, len(s)), np.float32), np.zeros(history)
+            self.pairs, self.curvatures = (
+                np.zeros((history, 2, len(s)), np.float32),
+                np.zeros(history),
+            )
         place = self.count % history
         self.pairs[place, 0], self.pairs[place, 1], self.curvatures[place] = s, y, curvature
         self.count += 1
@@ -56,13 +76,16 @@ class Memory:
             self.bands, self.places = spectrum.measured(s, y, self.bands, self.places)
 
     def direction(self, spectrum: Spectrum | None) -> np.ndarray:
-        """-H g [n] by the two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) over the pairs, at least one.
+        """-H g [n] by the two-loop recursion (Nocedal & Wright 2006, algorithm 7.4) over the pairs,
+        at least one.
 
         H0 is s·y / y·y of the newest pair (eq. 7.20); with a spectrum, `Spectrum.scaled`.
         """
         assert self.pairs is not None and self.curvatures is not None
         history = len(self.pairs)
-        oldest_first = [number % history for number in range(max(0, self.count - history), self.count)]
+        oldest_first = [
+            number % history for number in range(max(0, self.count - history), self.count)
+        ]
         q, factors = -self.gradient, {}
         for place in reversed(oldest_first):
             s, y = self.pairs[place]
@@ -72,7 +95,9 @@ class Memory:
         scale = self.curvatures[oldest_first[-1]] / float(y @ y)
         if spectrum and self.bands is not None and self.places is not None:
             # The places are known well enough from a few pairs on only.
-            q = spectrum.scaled(q, scale, self.bands, self.places if self.count >= MEASURED_FIRST else None)
+            q = spectrum.scaled(
+                q, scale, self.bands, self.places if self.count >= MEASURED_FIRST else None
+            )
         else:
             q *= np.float32(scale)
         for place in oldest_first:
@@ -91,25 +116,42 @@ class Memory:
 def minimize(search: Search) -> None:
     """L-BFGS without a line search: the step is the direction itself. In float32.
 
-    `torch_lbfgs` takes the steps of torch.optim.LBFGS at its learning rate of 1; the first is the gradient over the sum
-    of its absolute values, so short that it tells the curvature and moves nothing; if it tells none, the second is the
-    gradient. `spectral_lbfgs` differs in H0, the first guess of the inverse Hessian, and in the length of its steps:
-    one that raises the loss by a tenth is taken back; the first has a root mean square of one pixel of 255, the next
-    grow slowly, and later ones are damped. Both keep pixels in their limits by the variables of `Limits`.
-    """
-    state, settings, unit, shape = search.state, search.settings, search.unit, search.state.image.shape
+    `torch_lbfgs` takes the steps of torch.optim.LBFGS at its learning rate of 1; the first is the
+    gradient over the sum of its absolute values, so short that it tells the curvature and moves
+    nothing; if it tells none, the second is the gradient. `spectral_lbfgs` differs in H0, the first
+    guess of the inverse Hessian, and in the length of its steps: one that raises the loss by a
+    tenth is taken back; the first has a root mean square of one pixel of 255, the next grow slowly,
+    and later ones are damped. Both keep pixels in their limits by the variables of `Limits`."""
+    state, settings, unit, shape = (
+        search.state,
+        search.settings,
+        search.unit,
+        search.state.image.shape,
+    )
     limits = Limits(search.limits, shape[2:])
-    spectrum = Spectrum(shape[1], shape[2], search.periodic) if settings.name == "spectral_lbfgs" else None
+    spectrum = (
+        Spectrum(shape[1], shape[2], search.periodic) if settings.name == "spectral_lbfgs" else None
+    )
     grows_for = min(GROWS_FOR, settings.history)
-    memory = Memory(**state.memory) if "variables" in state.memory else None  # earlier versions' was of pixels
-    variables = memory.variables + unit * memory.step.reshape(shape) if memory else limits.variables(state.image)
+    memory = (
+        Memory(**state.memory) if "variables" in state.memory else None
+    )  # earlier versions' was of pixels
+    variables = (
+        memory.variables + unit * memory.step.reshape(shape)
+        if memory
+        else limits.variables(state.image)
+    )
     state.image, slope = limits.image(variables)
     while True:
         total, gradient = search.evaluate(state.image)
         g = (gradient * slope * unit).ravel().astype(np.float32)
         if spectrum and memory is not None and memory.count >= grows_for:
             memory.learn_damping(g)
-        if spectrum and memory is not None and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total):
+        if (
+            spectrum
+            and memory is not None
+            and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total)
+        ):
             memory.step, memory.longest = SHORTER * memory.step, memory.longest * SHORTER / GROWTH
         else:
             if not g.any():
@@ -120,12 +162,17 @@ def minimize(search: Search) -> None:
             else:
                 memory.remember(g - memory.gradient, settings.history, spectrum)
                 memory.variables, memory.gradient, memory.total = variables, g, total
-                # Without a pair H is one: where the first step is too short for the gradient to change, all of it.
-                memory.step = np.float32(memory.damping) * memory.direction(spectrum) if memory.count else -g
+                # Without a pair H is one: where the first step is too short for the gradient to
+                # change, all of it.
+                memory.step = (
+                    np.float32(memory.damping) * memory.direction(spectrum) if memory.count else -g
+                )
             state.iterations += 1
         if spectrum and memory.count < grows_for:
             length = float(np.sqrt(np.mean((unit * memory.step.reshape(shape)) ** 2)))
-            factor = np.float32(memory.longest / length if memory.count == 0 else min(1.0, memory.longest / length))
+            factor = np.float32(
+                memory.longest / length if memory.count == 0 else min(1.0, memory.longest / length)
+            )
             memory.step, memory.longest = factor * memory.step, GROWTH * float(factor) * length
         variables = memory.variables + unit * memory.step.reshape(shape)
         state.image, slope = limits.image(variables)

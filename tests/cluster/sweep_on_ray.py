@@ -1,4 +1,6 @@
-"""A Ray cluster of two nodes on this machine, one of them killed in the middle of a sweep: make test-cluster."""
+"""A Ray cluster of two nodes on this machine, one of them killed in the middle of a sweep: make
+test-cluster.
+"""
 
 import os
 import secrets
@@ -17,7 +19,9 @@ RAY = Path(sys.executable).with_name("ray")
 
 
 class Cluster:
-    """Two nodes with one core each, on a port and in a session of their own; `environment` reaches them."""
+    """Two nodes with one core each, on a port and in a session of their own; `environment` reaches
+    them.
+    """
 
     def __init__(self, folder: Path) -> None:
         token = folder / "token"
@@ -46,7 +50,10 @@ class Cluster:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("RAY_AUTH_TOKEN_PATH") == self._token and process.pid != os.getpid():
+                if (
+                    process.environ().get("RAY_AUTH_TOKEN_PATH") == self._token
+                    and process.pid != os.getpid()
+                ):
                     found.append(process)
             except psutil.Error:
                 continue
@@ -58,8 +65,15 @@ class Cluster:
     def kill_second_node(self) -> list[Path]:
         """Kill a node and all its workers at once; gives what its cells, if any, have open."""
         workers = self.second.children(recursive=True)
-        busy = [process for process in workers if any("_run_job" in part for part in process.cmdline())]
-        locks = [Path(file.path) for process in busy for file in process.open_files() if file.path.endswith(".lock")]
+        busy = [
+            process for process in workers if any("_run_job" in part for part in process.cmdline())
+        ]
+        locks = [
+            Path(file.path)
+            for process in busy
+            for file in process.open_files()
+            if file.path.endswith(".lock")
+        ]
         for process in (self.second, *workers):
             process.send_signal(signal.SIGKILL)
         return [lock.parent for lock in locks]
@@ -85,7 +99,9 @@ def sweep(small: tuple[str, ...], tmp_path: Path) -> Iterator[Sweep]:
 
 
 def kill_in_the_middle(cluster: Cluster, sweep: Sweep) -> Path:
-    """Start the sweep, kill a node while both have a cell at work, and give the run directory that lost its process."""
+    """Start the sweep, kill a node while both have a cell at work, and give the run directory that
+    lost its process.
+    """
     sweep.start(cluster.environment)
     until(lambda: len(sweep.at_work()) == 2, sweep)
     (lost,) = cluster.kill_second_node()
@@ -101,12 +117,20 @@ def test_a_node_dies_and_its_cell_goes_on_elsewhere(cluster: Cluster, sweep: Swe
     sweep.check_same_bytes(lost)
 
 
-def test_a_node_dies_and_the_same_command_completes_the_sweep(cluster: Cluster, sweep: Sweep) -> None:
-    """As above where Ray may not retry: its exception ends the launcher, whose next call runs what is missing."""
+def test_a_node_dies_and_the_same_command_completes_the_sweep(
+    cluster: Cluster, sweep: Sweep
+) -> None:
+    """As above where Ray may not retry: its exception ends the launcher, whose next call runs what
+    is missing.
+    """
     sweep.overrides += ("hydra.launcher.ray.remote.max_retries=0",)
     lost = kill_in_the_middle(cluster, sweep)
     assert sweep.wait() == 2, sweep.log()
-    (line,) = (line for line in sweep.log().splitlines() if line.startswith("error: the launcher ended early"))
+    (line,) = (
+        line
+        for line in sweep.log().splitlines()
+        if line.startswith("error: the launcher ended early")
+    )
     assert "runs what is missing" in line  # Ray prints what the other cells said around it
     assert f"error: {lost.name} did not finish" in sweep.log()
     sweep.start(cluster.environment)

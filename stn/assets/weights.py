@@ -1,0 +1,102 @@
+"""A VGG network's weights as a value, the names of its layers, and the check that they are a
+VGG's.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stn.errors import InputError
+from stn.layers import FULLY_CONNECTED, VGG16, VGG19
+
+# Mean RGB of the ImageNet training set, as in the files' normalization.averageImage (METHODS.md
+# §1).
+IMAGENET_MEAN = (123.68, 116.779, 103.939)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution: `kernel` [h, w, in, out] as `tf.nn.conv2d` takes it, `bias` [out];
+    float32.
+    """
+
+    name: str
+    kernel: np.ndarray
+    bias: np.ndarray
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A VGG network: its convolutions in order, the mean pixel [3] (RGB, 0-255), class names if the
+    file has them.
+    """
+
+    layers: tuple[Layer, ...]
+    mean_pixel: np.ndarray
+    classes: tuple[str, ...] = ()
+    sha256: str = ""
+
+    @property
+    def depth(self) -> int:
+        """19 if there is a fourth convolution in a block, else 16."""
+        return 19 if any(layer.name.endswith("_4") for layer in self.layers) else 16
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Every conv, relu and pool layer that these weights can compute, in order."""
+        present = {layer.name for layer in self.layers}
+        names: list[str] = []
+        for name in VGG19 if self.depth == 19 else VGG16:
+            if name.startswith("conv") and name not in present:
+                break
+            names.append(name)
+        return tuple(names)
+
+    def layer(self, name: str) -> Layer:
+        """The convolution of that name; KeyError if there is none."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(name)
+
+
+def check(path: Path, layers: tuple[Layer, ...], mean_pixel: np.ndarray) -> None:
+    """Raise InputError unless these are a VGG's convolutions, in its order, with numbers in them;
+    `path` is named.
+    """
+    names = [layer.name for layer in layers]
+    head = sum(name.startswith("fc") for name in names)
+    for trunk in (VGG19, VGG16):
+        convs = [name for name in trunk if name.startswith("conv")][: len(names) - head]
+        if convs and names == [*convs, *FULLY_CONNECTED[:head]]:
+            break
+    else:
+        raise InputError(
+            f"{path}: its layers ({', '.join(map(repr, names[:6]))} …) are not those of VGG-16 or"
+            " VGG-19"
+        )
+    channels = 3
+    for layer in layers:
+        size = {"fc6": (7, 7), "fc7": (1, 1), "fc8": (1, 1)}.get(layer.name, (3, 3))
+        if (
+            layer.kernel.ndim != 4
+            or layer.kernel.shape[:3] != (*size, channels)
+            or 0 in layer.kernel.shape
+        ):
+            raise InputError(
+                f"{path}: {layer.name} has a kernel of shape {layer.kernel.shape}, not VGG's"
+            )
+        channels = layer.kernel.shape[3]
+        if layer.bias.shape != (channels,):
+            raise InputError(
+                f"{path}: {layer.name} has {layer.bias.size} biases for {channels} filters"
+            )
+        if not (np.isfinite(layer.kernel).all() and np.isfinite(layer.bias).all()):
+            raise InputError(
+                f"{path}: {layer.name} holds NaN or infinite numbers; fetch the file again"
+            )
+    if mean_pixel.shape != (3,) or not (
+        np.isfinite(mean_pixel).all() and (abs(mean_pixel) < 256).all()
+    ):
+        raise InputError(f"{path}: normalization.averageImage is not a mean RGB pixel in 0-255")

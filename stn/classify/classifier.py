@@ -1,0 +1,214 @@
+"""A classifier as one value: a network and the head on it, its own or a linear one that is fitted
+here.
+"""
+
+import contextlib
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from stn import files
+from stn.assets import matconvnet
+from stn.classify import vgg_head
+from stn.classify.labeled import Labeled
+from stn.errors import InputError
+from stn.loss import losses
+from stn.network import backend, network, space, vgg
+from stn.network.backend import tf
+from stn.objective.objective import Terms
+
+OWN_SIDE = (
+    224  # pixels: the pictures that VGG's own head takes (Simonyan & Zisserman 2015, section 2.1)
+)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network, the head on it (`vgg.class_scores`) and the names of its classes; checksums of
+    what it is made of.
+    """
+
+    network: network.Network
+    head: vgg.Kernels
+    classes: tuple[str, ...]
+    checksums: dict[str, str]
+
+    def number(self, name: str) -> int:
+        """The class of that name or number, or the only one whose name has the word in it; else
+        InputError.
+        """
+        found = [i for i, each in enumerate(self.classes) if name in (each, str(i))][:1]
+        found = found or [i for i, each in enumerate(self.classes) if name.lower() in each.lower()]
+        if len(found) == 1:
+            return found[0]
+        shown = [self.classes[i] for i in found] or self.classes
+        raise InputError(
+            f"class {name}: {'several have that word' if found else 'there is none'}; give one of"
+            f" {', '.join(shown[:10])}{', …' * (len(shown) > 10)}, or a number below"
+            f" {len(self.classes)}"
+        )
+
+    def probabilities(self, rgb: np.ndarray) -> np.ndarray:
+        """Probabilities [classes] of a picture, `rgb` [h, w, 3] 0-255."""
+        image = tf.constant(space.to_network(rgb, self.network.mean_pixel))
+        inputs = image, dict(self.network.kernels), dict(self.head)
+        found: np.ndarray = backend.function(_probabilities, (), *inputs)(*inputs).numpy()
+        return found
+
+
+@dataclass(frozen=True)
+class ClassLoss:
+    """weight · H + smoothness_weight · V of an image: H = -log p(target), V its total variation
+    Σ|Δ| in 0-255 steps.
+
+    H is the cross-entropy of the softmax; the lesson's sum is 10 H + 0.005 V (docs/side_topics.md).
+    `watched` are classes whose probabilities are noted, by name."""
+
+    classifier: Classifier
+    target: int
+    weight: float = 1.0
+    smoothness_weight: float = 0.0
+    watched: Mapping[str, int] = field(default_factory=dict)
+
+    def value_and_grad(self, image: np.ndarray) -> tuple[Terms, np.ndarray]:
+        """The terms and the gradient [1, h, w, 3] at `image`, mean-subtracted; in `Terms.content`
+        stands weight · H.
+        """
+        inputs = (
+            tf.constant(image, tf.float32),
+            dict(self.classifier.network.kernels),
+            dict(self.classifier.head),
+            tf.constant(self.target),
+            tf.constant([self.weight, self.smoothness_weight], tf.float32),
+        )
+        entropy, variation, probabilities, gradient = backend.function(_class_loss, (), *inputs)(
+            *inputs
+        )
+        asked, smooth = self.weight * float(entropy), self.smoothness_weight * float(variation)
+        noted = {f"probability/{name}": float(probabilities[i]) for name, i in self.watched.items()}
+        terms = Terms(asked + smooth, asked, 0.0, smooth, noted)
+        return terms, gradient.numpy().astype(np.float64)
+
+
+def own(path: Path) -> Classifier:
+    """The classifier of a weight file with fully connected layers; InputError if it has none."""
+    weights = matconvnet.load(path, head=True)
+    try:
+        head = vgg_head.head(weights)
+    except KeyError:
+        raise InputError(
+            f"{path}: has no fully connected layers, so no classes; use --head linear, or a file"
+            " that has them: `python scripts/fetch.py"
+            f" {'vgg19' if weights.depth == 19 else 'vgg16_full'}`"
+        ) from None
+    count = head["fc8"][1].shape[0]
+    names = (*weights.classes, *(f"class {i}" for i in range(len(weights.classes), count)))
+    return Classifier(network.load(path, "winograd"), head, names, {"weights": weights.sha256})
+
+
+def linear(trunk: network.Network, layer: str, labeled: Labeled) -> Classifier:
+    """A linear classifier in the mean activations of `layer`, fitted to `labeled`; kept in the
+    cache directory.
+
+    scikit-learn's logistic regression with its L2 penalty (C = 1), on features of mean zero and
+    deviation one. Raises InputError if the network does not have the layer."""
+    checksums = {"weights": trunk.sha256, "labeled": labeled.sha256}
+    digest = files.digest([layer, checksums])
+    kept = files.cache_dir() / f"{trunk.path.name}.{layer}-{digest}.head.npz"
+    found = _read_head(kept)
+    if found is None:
+        found = _fit(
+            np.stack([F[layer].mean((0, 1)) for F in features(trunk, [layer], labeled.rgb)]),
+            labeled.labels,
+        )
+        with contextlib.suppress(OSError):  # without a copy it is fitted again next time
+            _write_head(kept, *found)
+    kernel, bias = found
+    head = {layer: (tf.constant(kernel, tf.float32), tf.constant(bias, tf.float32))}
+    return Classifier(trunk, head, labeled.names, checksums)
+
+
+def features(
+    trunk: network.Network, layers: Sequence[str], rgb: Iterable[np.ndarray]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Features {layer: [h, w, N]} of each picture, `rgb` [h, w, 3] 0-255, with the max pooling of
+    training.
+
+    Raises InputError if the network does not have a layer.
+    """
+    for layer in layers:
+        if layer not in trunk.layer_names:
+            raise InputError(
+                f"{trunk.path}: has no {layer}; its layers are {', '.join(trunk.layer_names)}"
+            )
+    for each in rgb:
+        inputs = tf.constant(space.to_network(each, trunk.mean_pixel)), dict(trunk.kernels)
+        found = backend.function(_features, tuple(layers), *inputs)(*inputs)
+        yield {layer: F.numpy()[0] for layer, F in found.items()}
+
+
+def _fit(X: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The linear head of features X [n, N], standardization included: kernel [N, classes] and bias
+    [classes].
+    """
+    scaler, regression = StandardScaler(), LogisticRegression(max_iter=1000)
+    make_pipeline(scaler, regression).fit(X.astype(np.float64), labels)
+    kernel, bias = regression.coef_.T, regression.intercept_
+    if len(bias) == 1:  # two classes share one score, which is the difference of theirs
+        kernel, bias = kernel * (-0.5, 0.5), bias * (-0.5, 0.5)
+    kernel = kernel / scaler.scale_[:, None]
+    return kernel, bias - scaler.mean_ @ kernel
+
+
+def _read_head(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            return saved["kernel"], saved["bias"]
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        zipfile.BadZipFile,
+    ):  # missing or damaged: fitted again
+        return None
+
+
+def _write_head(path: Path, kernel: np.ndarray, bias: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.atomic_write(path) as partial:
+        np.savez(partial, kernel=kernel, bias=bias)
+
+
+def _features(*layers: str) -> Any:
+    return lambda image, kernels: vgg.features(image, kernels, layers)
+
+
+def _probabilities() -> Any:
+    return lambda image, kernels, head: tf.nn.softmax(vgg_head.class_scores(image, kernels, head))[
+        0
+    ]
+
+
+def _class_loss() -> Any:
+    def function(
+        image: Any, kernels: vgg.Kernels, head: vgg.Kernels, target: Any, weights: Any
+    ) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            scores = vgg_head.class_scores(image, kernels, head)[0]
+            entropy, variation = (
+                -tf.nn.log_softmax(scores)[target],
+                losses.smoothness(image, "absolute"),
+            )
+            total = weights[0] * entropy + weights[1] * variation
+        return entropy, variation, tf.nn.softmax(scores), tape.gradient(total, image)
+
+    return function

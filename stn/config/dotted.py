@@ -1,0 +1,137 @@
+"""TODO config.dotted"""
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import MISSING, OmegaConf
+
+from stn.config import schema
+from stn.config.schema import (
+    Config,
+    Optimizer,  # noqa: F401  (others know them from here)
+)
+
+# What names a run or shows it, but changes no pixel of its picture.
+INERT_KEYS = ("name", "tracking", "output", "view", "figures", "force", "threads")
+
+
+def meaning(key: str, value: Any) -> Any:
+    """What runs are compared by: auto is, on processors, what earlier versions had by the name
+    winograd.
+    """
+    return "winograd" if (key, value) == ("network.convolution", "auto") else value
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """The configuration as plain dictionaries and lists, for JSON and W&B."""
+    plain = OmegaConf.to_container(OmegaConf.structured(config))
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+BUDGET = "optimizer.max_evaluations"  # the one setting that a run may be given more of
+
+
+def completed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an earlier version with the keys that it did not know, which are off by default;
+    others unchanged.
+    """
+    if (
+        not {"network", "objective", "style", "image"} <= settings.keys()
+    ):  # a side topic's, or damaged
+        return dict(settings)
+    return _completed(settings, _defaults())
+
+
+_defaults = functools.cache(
+    lambda: to_dict(schema.Config())
+)  # which takes long, for each run of hundreds
+
+
+def _completed(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(settings)
+    for key, value in defaults.items():
+        if isinstance(value, Mapping) and isinstance(found.get(key, {}), Mapping):
+            found[key] = _completed(found.get(key, {}), value)
+        elif key not in found and value != MISSING:
+            found[key] = value
+    return found
+
+
+def inert(key: str) -> bool:
+    """Whether a setting, given as `tracking` or as `tracking.mode`, changes no pixel of a run's
+    picture.
+    """
+    return key.partition(".")[0] in INERT_KEYS
+
+
+def counted(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that could change a pixel, as {"objective.style_weight": …}; what means the same
+    is the same.
+    """
+    return {key: meaning(key, value) for key, value in flat(settings).items() if not inert(key)}
+
+
+def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys of settings, as in "objective.style_weight", of which not all have the same value;
+    no inert ones.
+    """
+    flats = [counted(settings) for settings in several]
+    keys = dict.fromkeys(key for each in flats for key in each)
+    return [key for key in keys if any(each.get(key) != flats[0].get(key) for each in flats)]
+
+
+def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """The first setting that makes it another run, as `key: earlier → now`; a larger budget does
+    not.
+    """
+    keys = [key for key in differing([earlier, now]) if key != BUDGET or not _raised(earlier, now)]
+    return (
+        f"{min(keys)}: {flat(earlier).get(min(keys))} → {flat(now).get(min(keys))}"
+        if keys
+        else None
+    )
+
+
+def short(value: Any) -> Any:
+    """A setting as a table shows it: numbers stay numbers, layer lists and paths become short."""
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(item, dict) and "layer" in item for item in value)
+    ):
+        equal = len({item["weight"] for item in value}) == 1
+        return ", ".join(
+            item["layer"] if equal else f"{item['layer']} × {item['weight']:g}" for item in value
+        )
+    if isinstance(value, str):
+        return (
+            Path(value.partition(":")[2] or value).stem if "/" in value or ":" in value else value
+        )
+    if value is None or isinstance(value, bool | list | dict):
+        return json.dumps(value)
+    return finite(value)
+
+
+def finite(value: Any) -> Any:
+    """A value as JSON can hold it, which knows no NaN and no infinity: those become text."""
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as {"objective.style_weight": …}; lists stay as they are."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= (
+            flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        )
+    return found
+
+
+def _raised(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    before = flat(earlier).get(BUDGET)
+    return isinstance(before, int) and bool(flat(now)[BUDGET] > before)

@@ -1,0 +1,153 @@
+"""Keys that the user typed and that other settings leave without effect: none is ignored in
+silence.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from stn.config import rules
+from stn.errors import InputError
+
+LBFGS = ("lbfgs", "torch_lbfgs", "spectral_lbfgs")
+# A key, the key that decides whether it counts, and the values of that one with which it does.
+NEEDS = {
+    "objective.gram_divisor": ("objective.style_statistic", ("gram", "covariance", "polynomial")),
+    "objective.style_reduction": (
+        "objective.style_statistic",
+        ("gram", "covariance", "polynomial", "chain"),
+    ),
+    "guidance.global_weight": ("guidance.name", ("gram",)),
+    "color.mode": ("color.name", ("match",)),
+    "color.luma": ("color.name", ("luminance",)),
+    "color.space": ("color.name", ("swap",)),
+    "guidance.sums_weight": ("guidance.name", ("sums",)),
+    "objective.activation_shift": ("objective.style_statistic", ("gram", "chain")),
+    "init.path": ("init.name", ("file",)),
+    "init.distribution": ("init.name", ("noise", "blend")),
+    "init.amplitude": ("init.name", ("noise", "blend")),
+    "init.noise_ratio": ("init.name", ("blend",)),
+    "optimizer.history": ("optimizer.name", LBFGS),
+    **{
+        f"optimizer.{key}": ("optimizer.name", ("lbfgs",))
+        for key in ("ftol", "gtol", "restart_every")
+    },
+    **{
+        f"optimizer.{key}": ("optimizer.name", ("adam",))
+        for key in ("learning_rate", "beta1", "beta2", "epsilon", "decay_rate", "decay_every")
+    },
+}
+# The same where any value but the one that switches off will do.
+NEEDS_ANY: dict[str, tuple[str, Callable[[Any], bool], str]] = {
+    "objective.smoothness.weight": (
+        "objective.smoothness.form",
+        lambda form: form != "none",
+        "name a form",
+    ),
+    "objective.smoothness.form": ("objective.smoothness.weight", bool, "give a weight"),
+    "objective.smoothness.counted": ("objective.smoothness.weight", bool, "give a weight"),
+    **{
+        f"mix.{key}": ("mix.fine", bool, "give mix.fine")
+        for key in ("layers", "weight", "max_evaluations")
+    },
+    "styles_blend": ("more_styles", bool, "give more_styles"),
+    "style.weight": ("more_styles", bool, "give more_styles"),
+    **{
+        f"objective.{role}_{key}": (f"objective.{role}_layers", bool, f"give {role} layers")
+        for role in ("content", "style")
+        for key in ("weight", "reduction")
+    },
+    "style.layers": ("objective.style_layers", bool, "give style layers"),
+    "image.side": ("image.size_px", bool, "give a size"),
+}
+
+
+def warn(config: Any, overrides: Sequence[str]) -> None:
+    """Warn, in a line each, of the overrides that change nothing; InputError for options of a color
+    without a color.
+
+    And of Adam's steps from black beyond white: a rate means another step beside a preset with
+    other units. Only what the user typed is looked at: a group or a preset may list keys that
+    belong to another choice."""
+    step = config.optimizer.learning_rate * max(config.image.pixel_unit)
+    if config.optimizer.name == "adam" and step > 255:
+        warnings.warn(
+            f"optimizer.learning_rate={config.optimizer.learning_rate:g}: a step is {step:g} levels"
+            f" of 255, since image.pixel_unit is {max(config.image.pixel_unit):g}; give a"
+            " smaller one",
+            stacklevel=3,
+        )
+    typed = dict(_typed(overrides))
+    for key, value in typed.items():
+        if value in (None, False, 0, "none"):
+            continue  # it switches off what is off
+        if key.startswith("color.") and config.color.name == "none":
+            needed = NEEDS[key][1][0] if key in NEEDS else "match"
+            raise InputError(
+                f"{key}={_typable(value)}: there is no color= to go with it; give"
+                f" color={needed}, say"
+            )
+        if key.partition(".")[0] == "guidance" and value != "gram" and not rules.guided(config):
+            warnings.warn(
+                f"{key}={_typable(value)} has no effect without style.mask or style.onto",
+                stacklevel=3,
+            )
+        if key in ("content", "content.path", "style", "style.path"):
+            _warn_of_masks(config, typed, key)
+        if key in NEEDS:
+            other, allowed = NEEDS[key]
+            counts, remedy = _value(config, other) in allowed, f"it belongs to {', '.join(allowed)}"
+        elif key in NEEDS_ANY:
+            other, does, remedy = NEEDS_ANY[key]
+            # A weight of zero typed beside its form is meant: a cell of a sweep over weights.
+            counts = does(_value(config, other)) or (other in typed and other.endswith(".weight"))
+        else:
+            continue
+        if not counts:
+            shown = _value(config, other)
+            warnings.warn(
+                f"{key}={_typable(value)} has no effect with {other}={_typable(shown)}; {remedy}",
+                stacklevel=3,
+            )
+
+
+def _warn_of_masks(config: Any, typed: Mapping[str, Any], key: str) -> None:
+    """Of a preset's masks, which are of its own pictures, where the user names another picture and
+    no masks.
+    """
+    masks = [mask for mask in ("style.mask", "style.onto") if _value(config, mask)]
+    if masks and not {"style.mask", "style.onto", "more_styles"} & typed.keys():
+        warnings.warn(
+            f"{key}={_typable(typed[key])}: {', '.join(masks)} and more_styles are of the preset's"
+            " own pictures; give yours, or style.mask=null style.onto=null more_styles=[]",
+            stacklevel=4,
+        )
+
+
+def _typed(overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The keys of overrides and their values; those of `optimizer={name: adam, history: 5}` too."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if not override.is_delete():
+            yield from _flat(override.key_or_group, override.value())
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, below in value.items():
+            yield from _flat(f"{key}.{name}", below)
+    else:
+        yield key, value
+
+
+def _typable(value: Any) -> str:
+    if value is None:
+        return "null"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _value(config: Any, key: str) -> Any:
+    for name in key.split("."):
+        config = getattr(config, name)
+    return config

@@ -1,0 +1,161 @@
+"""Text in Hydra's override grammar: of Python values, and of typed words, quoted where Hydra would
+not read them.
+
+The command of scripts/stylize.py that makes a run again, from its settings."""
+
+import functools
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+
+from stn import files
+from stn.config import compose, dotted
+from stn.errors import InputError
+
+WORDS = ("null", "true", "false", "nan", "inf")  # which the grammar would not take for text
+DIRECTORIES = (
+    "hydra.run.dir",
+    "hydra.sweep.dir",
+)  # of which there is one, whatever commas are in it
+PATHS = (
+    *(
+        "content.path",
+        "style.path",
+        "style.mask",
+        "style.onto",
+        "init.path",
+        "paint_only",
+        "mix.fine",
+    ),
+    *("network.weights", "network.rescale", "output", *DIRECTORIES),
+)
+
+
+def text(value: Any) -> str:
+    """A value in Hydra's override grammar: None, truth, numbers, text, paths, lists and
+    dictionaries of them.
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(text(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, str | os.PathLike):
+        plain = os.fspath(value)
+        known = re.fullmatch(r"[A-Za-z_/][\w./:-]*", plain, re.ASCII) and plain.lower() not in WORDS
+        return plain if known else quote(plain)
+    return repr(value)
+
+
+def quote(plain: str) -> str:
+    """Text between quotes, as the grammar has them."""
+    # A backslash counts as one wherever no quote follows it.
+    return (
+        "'"
+        + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), plain)
+        + "'"
+    )
+
+
+def quoted(words: Sequence[str]) -> list[str]:
+    """The words of a command line, those quoted that name a file and that Hydra would not read as
+    that name.
+
+    What Hydra reads (`a,b` in a sweep, quotes, functions) stays Hydra's, unless it is the name of a
+    file that is there. Raises InputError, which shows the quotes to type, for other text that Hydra
+    cannot read."""
+    sweeping = any(word in ("-m", "--multirun") or word.startswith("hydra.mode=") for word in words)
+    return [_quoted(word, sweeping) for word in words]
+
+
+def _quoted(word: str, sweeping: bool) -> str:
+    key, sign, value = word.partition("=")
+    if not sign or not key or key.startswith("-"):
+        return word
+    if key.lstrip("+") not in PATHS:
+        if not _parses(value) and not value.startswith(("[", "{", "'", '"')):
+            text = f"{key}={quote(value)}"
+            shown = shlex.quote(text) if set('"$`\\!') & set(text) else f'"{text}"'
+            raise InputError(
+                f"{word}: Hydra cannot read it; text with such signs is quoted, as in {shown}"
+            )
+        return word
+    if _is_there(value):
+        return f"{key}={_piece(value, literal=True)}"
+    one = key in DIRECTORIES and "$" not in value and not value.startswith(("'", '"'))
+    if not one and _parses(value):
+        return word
+    pieces = value.split(",") if sweeping and not one else [value]
+    return f"{key}={','.join(map(_piece, pieces))}"
+
+
+def _piece(value: str, literal: bool = False) -> str:
+    """One name, quoted if need be; a `literal` one holds no interpolations."""
+    name = str(files.expanded(value)) if value.startswith("~/") else value
+    if literal and "${" in name:
+        return quote(name.replace("${", "\\${"))
+    return name if _reads_as_text(name) or (not literal and _parses(name)) else quote(name)
+
+
+def _is_there(value: str) -> bool:
+    try:
+        return value not in ("", "null") and files.expanded(value).exists()
+    except (OSError, ValueError):  # no name of a file at all
+        return False
+
+
+def _parses(value: str) -> bool:
+    try:
+        OverridesParser.create().parse_overrides([f"key={value}"])
+    except OverrideParseException:
+        return False
+    except HydraException:  # glob(...), which needs to know the configuration
+        return True
+    return True
+
+
+def _reads_as_text(value: str) -> bool:
+    try:
+        [override] = OverridesParser.create().parse_overrides([f"key={value}"])
+        return not override.is_sweep_override() and override.value() == value
+    except HydraException:
+        return False
+
+
+def overrides_of(settings: dict[str, Any]) -> list[str]:
+    """The overrides of scripts/stylize.py that make these settings: the preset, then whatever
+    differs from it.
+    """
+    preset = str(settings.get("name", "custom"))
+    start, base = _base(preset)
+    flat, known = dotted.flat(settings), dotted.flat(base)
+    return [
+        *start,
+        *(f"{key}={text(value)}" for key, value in flat.items() if known.get(key) != value),
+    ]
+
+
+def command(settings: dict[str, Any]) -> str:
+    """The shell command that makes this run again."""
+    kept = [text for text in overrides_of(settings) if not dotted.inert(text.partition("=")[0])]
+    return shlex.join(["python", "scripts/stylize.py", *kept])
+
+
+@functools.cache
+def _base(preset: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    for start in ((f"preset={preset}",), ()):
+        try:
+            return start, dotted.to_dict(compose.compose(*start))
+        except (HydraException, OmegaConfBaseException, InputError):
+            continue  # not a preset (`custom`, or one that has gone since)
+    raise InputError("the default configuration cannot be composed")

@@ -1,0 +1,168 @@
+"""Color between pictures: a painting recolored, luminance and chroma exchanged, histograms matched.
+
+Everything takes and gives `rgb` [h, w, 3], float, 0-255, gamma-encoded as the sources have it.
+Papers: Gatys, Bethge, Hertzmann & Shechtman 2016 (arXiv:1606.05897); Gatys et al. 2017 (CVPR,
+arXiv:1611.07865), §5. "The authors' code" is leongatys/NeuralImageSynthesis,
+ColourControl.ipynb."""
+
+import warnings
+
+import numpy as np
+import skimage.color
+
+from stn.errors import InputError
+
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+EPS = 1e-5 * 255**2  # the authors' 1e-5 is of values in 0-1; this is a variance
+# The authors' two matrices, named luv there; they are inverse to each other up to 2.4e-3.
+TO_YUV = np.array([LUMA, [-0.147, -0.288, 0.436], [0.615, -0.515, -0.1]])
+FROM_YUV = np.array([[1, 0, 1.139], [1, -0.395, -0.580], [1, 2.03, 0]])
+FLAT = 1e-6  # of 255 steps: what resizing makes of a channel that is the same everywhere
+BINS = 100  # leongatys/DeepTextures, Misc.py
+
+
+def match(
+    source_rgb: np.ndarray,
+    target_rgb: np.ndarray,
+    mode: str = "pca",
+    eps: float = EPS,
+    clip: bool = True,
+) -> np.ndarray:
+    """`source_rgb` with the mean and the covariance of the colors of `target_rgb`: x ↦ A x + b of
+    `color_map`.
+
+    A gray or constant picture on either side works through `eps`, which leaves the covariance wrong
+    by about as much. Clipping to 0-255, as the authors do, disturbs the match; `clip=False` gives
+    what lies outside as well."""
+    A, b = color_map(source_rgb, target_rgb, mode, eps)
+    matched = source_rgb @ A.T + b
+    return np.clip(matched, 0, 255) if clip else matched
+
+
+def color_map(
+    source_rgb: np.ndarray, target_rgb: np.ndarray, mode: str = "pca", eps: float = EPS
+) -> tuple[np.ndarray, np.ndarray]:
+    """A [3, 3] and b [3] that give the source's colors the target's statistics: A Σ_S Aᵀ = Σ_C, b =
+    μ_C − A μ_S.
+
+    chol: A = L_C L_S⁻¹, Σ = L Lᵀ. pca: A = Σ_C^½ Σ_S^−½ with symmetric roots (Image Analogies).
+    sym: the symmetric A, Σ_S^−½ (Σ_S^½ Σ_C Σ_S^½)^½ Σ_S^−½, which changes the colors least. `eps`
+    is added to the diagonal of both Σ. Raises InputError where the source's colors do not fill the
+    space and `eps` is too small to help."""
+    (mean_s, S), (mean_c, C) = (_statistics(rgb, eps) for rgb in (source_rgb, target_rgb))
+    if np.linalg.cond(S) > 1e12:  # beyond it float64 keeps no four digits of the inverse
+        raise InputError(
+            "the picture to recolor is gray or of few colors, which have no inverse; give eps above"
+            " zero"
+        )
+    if mode == "chol":
+        A = np.linalg.cholesky(C) @ np.linalg.inv(np.linalg.cholesky(S))
+    elif mode == "pca":
+        A = _root(C) @ np.linalg.inv(_root(S))
+    elif mode == "sym":
+        root, inverse = _root(S), np.linalg.inv(_root(S))
+        A = inverse @ _root(root @ C @ root) @ inverse
+    else:
+        raise ValueError(f"unknown mode of color matching {mode!r}")
+    return A, mean_c - A @ mean_s
+
+
+def luma(rgb: np.ndarray) -> np.ndarray:
+    """Luma [h, w] of `rgb`: .299 R + .587 G + .114 B."""
+    return rgb @ LUMA
+
+
+def gray(rgb: np.ndarray) -> np.ndarray:
+    """`rgb` without its colors: the luma in all three channels."""
+    return np.repeat(luma(rgb)[..., None], 3, axis=-1)
+
+
+def match_luma(
+    source_rgb: np.ndarray, target_rgb: np.ndarray, mode: str = "mean", clip: bool = True
+) -> np.ndarray:
+    """`gray(source_rgb)`, its luma L_S moved to that of the target, L_C, before a transfer on
+    luminance.
+
+    none: as it is. mean: L_S − μ_S + μ_C (the authors' code). mean_std: (σ_C / σ_S)(L_S − μ_S) +
+    μ_C (Gatys et al. 2017, eq. 10); a luma that is the same everywhere becomes μ_C."""
+    L_S, L_C = gray(source_rgb), gray(target_rgb)
+    if mode == "none":
+        return L_S
+    if mode not in ("mean", "mean_std"):
+        raise ValueError(f"unknown mode of luma matching {mode!r}")
+    # The bound keeps rounding from passing for contrast where there is none.
+    ratio = L_C.std() / max(L_S.std(), 1e-6) if mode == "mean_std" else 1.0
+    matched = ratio * (L_S - L_S.mean()) + L_C.mean()
+    return np.clip(matched, 0, 255) if clip else matched
+
+
+def restore_chroma(result_rgb: np.ndarray, content_rgb: np.ndarray) -> np.ndarray:
+    """The result of a transfer on luminance with the content's colors, as the authors' code puts
+    them back.
+
+    All three channels of the result were optimized; their plain mean replaces Y of the content's
+    YUV. Clipped to 0-255."""
+    yuv = content_rgb @ TO_YUV.T
+    yuv[..., 0] = result_rgb.mean(axis=-1)
+    return np.clip(yuv @ FROM_YUV.T, 0, 255)
+
+
+def swap(result_rgb: np.ndarray, content_rgb: np.ndarray, space: str = "yuv") -> np.ndarray:
+    """The luminance of `result_rgb` with the chroma of `content_rgb`, clipped to 0-255; both of one
+    size.
+
+    yuv: content + (Y_result − Y_content), which YUV, YIQ, YCrCb and YCbCr all come to
+    (neural-style, neural-style-pt, anishathalye's neural-style, neural-style-tf's yuv and ycrcb, up
+    to their rounding to 8 bits). lab, luv: L* of the result, the other two of the content, D65
+    (neural-style-tf's lab and luv)."""
+    if space == "yuv":
+        return np.clip(content_rgb + (luma(result_rgb) - luma(content_rgb))[..., None], 0, 255)
+    if space not in ("lab", "luv"):
+        raise ValueError(f"unknown color space {space!r}")
+    forward, back = getattr(skimage.color, f"rgb2{space}"), getattr(skimage.color, f"{space}2rgb")
+    swapped = forward(content_rgb / 255)
+    swapped[..., 0] = forward(result_rgb / 255)[..., 0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of colors that no screen has; they are clipped
+        return np.clip(255 * back(swapped), 0, 255)
+
+
+def match_histogram(source_rgb: np.ndarray, target_rgb: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """`source_rgb` with the histogram of `target_rgb` in each channel (leongatys/DeepTextures,
+    Misc.py:105-157).
+
+    A value's rank, 0-1 and the mean of its equals', goes through the inverse of the target's
+    cumulative histogram, which is linear between the edges of `bins`."""
+    matched = np.empty_like(source_rgb, dtype=np.float64)
+    for c in range(source_rgb.shape[-1]):
+        if np.ptp(target_rgb[..., c]) < FLAT:
+            matched[..., c] = target_rgb[..., c].mean()
+            continue
+        density, edges = np.histogram(target_rgb[..., c], bins, density=True)
+        # Not counts over their sum, which differ in the last digit: beside an empty bin that digit
+        # decides.
+        cumulative = np.append(0, np.cumsum(density * np.diff(edges)))
+        ranks = _ranks(source_rgb[..., c])
+        matched[..., c] = np.interp(ranks / ranks.size, cumulative, edges)
+    return matched
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """The rank of each of `values` [h, w] among them all, from one; equals share their mean."""
+    # As scipy.stats.rankdata, whose import takes longer than most pictures.
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[place].reshape(values.shape)
+
+
+def _statistics(rgb: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [3] and covariance [3, 3] of the colors, over the number of pixels, `eps` on its
+    diagonal.
+    """
+    colors = rgb.reshape(-1, 3)
+    return colors.mean(axis=0), np.cov(colors.T, bias=True) + eps * np.eye(3)
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """The symmetric square root U Λ^½ Uᵀ."""
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T

@@ -1,0 +1,144 @@
+"""TensorFlow: imported without the lines it prints at start-up, its threads, what is compiled."""
+
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# What TensorFlow imports last, for saved models alone; where it is not installed TensorFlow goes on
+# without.
+KERAS = "keras.src.optimizers"
+
+
+@contextlib.contextmanager
+def _without_keras() -> Iterator[None]:
+    """Keras, and with it scikit-learn and matplotlib, a third of the time; `tf.keras` loads it when
+    it is asked for.
+    """
+    absent: Any = None  # as Python's import system spells it
+    sys.modules.setdefault(KERAS, absent)
+    try:
+        yield
+    finally:
+        if sys.modules[KERAS] is None:
+            del sys.modules[KERAS]
+
+
+def _import_quietly() -> None:
+    # The C++ library prints before any log level applies, so the file descriptor itself is turned
+    # away for the time of the import; if the import fails, what was printed is given back.
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
+        try:
+            with _without_keras():
+                import tensorflow  # noqa: F401
+        except BaseException:
+            hidden.seek(0)
+            os.write(kept, hidden.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+_import_quietly()
+
+import tensorflow as tf  # noqa: E402
+
+# Same settings, same machine, same bytes: no kernel may add in an order that depends on timing.
+tf.config.experimental.enable_op_determinism()
+
+__all__ = ["custom_gradients", "function", "in_turn", "tf", "use_threads"]
+
+
+def use_threads(count: int | None) -> None:
+    """Threads within an operation. TensorFlow fixes them at its first operation; later calls cannot
+    change them.
+    """
+    if count is not None and tf.config.threading.get_intra_op_parallelism_threads() != count:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(count)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError:
+            warnings.warn(
+                f"threads={count}: TensorFlow is running already and keeps its own", stacklevel=2
+            )
+
+
+# A level of a run takes three: content targets, style targets, value and gradient. So five levels;
+# ours.
+TRACES_KEPT = 15
+_traces: dict[Any, Any] = {}
+_lock = threading.Lock()  # one thread's gradients are not another's to forget
+
+
+def function(make: Callable[..., Any], choices: tuple[Any, ...], *inputs: Any) -> Any:
+    """`make(*choices)` compiled for inputs of these shapes, one of the last TRACES_KEPT that were
+    asked for, or anew.
+
+    TensorFlow's own `tf.function` would keep what it compiled for every shape, some megabytes each,
+    and warn of it."""
+    specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, inputs)
+    key = make, choices, str(specs)
+    with _lock:
+        found = _traces.pop(key, None)
+        if found is None:
+            with _forgetting_custom_gradients():
+                # No branch depends on a tensor; without autograph tracing takes half the time.
+                found = tf.function(make(*choices), autograph=False).get_concrete_function(*specs)
+        _traces[key] = (
+            found  # a dictionary keeps the order, so that the first is the one longest unused
+        )
+        while len(_traces) > TRACES_KEPT:
+            del _traces[next(iter(_traces))]
+        return found
+
+
+def in_turn(step: Callable[[Any, Any], Any], count: int, inner: int, carried: Any = None) -> Any:
+    """`step(number, what the step before gave)` for `count` numbers, `carried` for the first; what
+    the last one gave.
+
+    Those from 1 to `inner`, without it, are one loop of the graph, to which a number is a tensor:
+    unrolled, a thousand operations take 20 MB."""
+    carried = step(0, carried)
+    if inner > 1:
+        carried = tf.while_loop(
+            lambda number, _: number < inner,
+            lambda number, carried: (number + 1, step(number, carried)),
+            (tf.constant(1), carried),
+            parallel_iterations=1,
+        )[1]
+    for number in range(max(1, inner), count):
+        carried = step(number, carried)
+    return carried
+
+
+@contextlib.contextmanager
+def _forgetting_custom_gradients() -> Iterator[None]:
+    """Once the gradient is traced nobody asks for its parts again, each of which would keep the
+    whole graph.
+    """
+    registered = custom_gradients()
+    before = set(registered)
+    try:
+        yield
+    finally:
+        for name in set(registered) - before:
+            registered.pop(name, None)
+
+
+def custom_gradients() -> dict[str, Any]:
+    """The gradients that `tf.custom_gradient` registers and TensorFlow never forgets; it has no
+    public way to them.
+    """
+    from tensorflow.python.framework import ops
+
+    registered: dict[str, Any] = ops.gradient_registry._registry
+    return registered

@@ -1,0 +1,134 @@
+"""The paper's normalized network: every filter's mean activation over images and positions becomes
+one.
+"""
+
+import contextlib
+import hashlib
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from stn import assets, files, images
+from stn.assets.weights import Layer, Weights
+from stn.errors import InputError
+from stn.images import resizing
+from stn.network import space, vgg
+
+# Means are raised to this share of their layer's. A filter that our few photographs hardly excite
+# would be divided by a number that ImageNet never gave it, and then own its layer's Gram matrix on
+# any painting (METHODS.md §2.4: with gray or dull photographs one filter of conv1_1 held 99 % of
+# its layer's). Over colorful ones the least mean of conv1_1 is 0.25 of its layer's, so the floor
+# leaves conv1_1 alone. Ours; the papers say nothing of weak filters.
+FLOOR = 0.2
+# Colorful photographs inside packages, when no file is given. The papers used ImageNet's and do not
+# say which.
+PHOTOGRAPHS = (
+    *("skimage:astronaut.png", "skimage:chelsea.png", "skimage:coffee.png", "skimage:rocket.jpg"),
+    *("skimage:motorcycle_left.png", "skimage:hubble_deep_field.jpg", "skimage:retina.jpg"),
+    *("matplotlib:grace_hopper.jpg", "sklearn:china.jpg", "sklearn:flower.jpg"),
+)
+SIZE_PX = 256  # long side at which activations are averaged; ours
+
+Means = dict[str, np.ndarray]  # {"conv1_1": [N], ...}: mean of relu1_1 over images and positions
+
+
+def mean_activations(weights: Weights, photographs: Iterable[np.ndarray], pooling: str) -> Means:
+    """Mean of each filter after the rectifier, over all positions of all `photographs`, `rgb` [h,
+    w, 3].
+    """
+    kernels = vgg.kernels(weights)
+    relus = [f"relu{name.removeprefix('conv')}" for name in kernels]
+    sums: dict[str, np.ndarray] = {}
+    positions: dict[str, int] = {}
+    for rgb in photographs:
+        small = resizing.resize(rgb, *resizing.target_shape(rgb, SIZE_PX))
+        for relu, F in vgg.features(
+            space.to_network(small, weights.mean_pixel), kernels, relus, pooling
+        ).items():
+            name = f"conv{relu.removeprefix('relu')}"
+            sums[name] = sums.get(name, 0.0) + F.numpy().astype(np.float64).sum(axis=(0, 1, 2))
+            positions[name] = positions.get(name, 0) + F.shape[1] * F.shape[2]
+    return {name: total / positions[name] for name, total in sums.items()}
+
+
+def rescaled(weights: Weights, means: Means) -> Weights:
+    """Weights whose every layer is the plain one times a constant above zero a filter (Gatys et al.
+    2016, section 2).
+
+    With s the scale of a layer (1 / mean, the mean at least FLOOR of its layer's) and r that of the
+    layer before, kernels become K · s / r and biases b · s; rectifiers and both poolings pass such
+    a scale on. Raises InputError if a layer's means are missing, of another number of filters, or
+    all zero."""
+    layers: list[Layer] = []
+    before = np.ones(3)
+    for layer in weights.layers:
+        if not layer.name.startswith("conv"):
+            raise InputError(
+                f"{layer.name}: only the convolutions can be rescaled; load the weights without the"
+                " head"
+            )
+        mean = means.get(layer.name)
+        if (
+            mean is None
+            or mean.shape != layer.bias.shape
+            or not np.isfinite(mean).all()
+            or (mean < 0).any()
+            or not mean.any()
+        ):
+            raise InputError(
+                f"network.rescale: no usable mean activations of {layer.name} for this network"
+            )
+        scale = 1 / np.maximum(mean, FLOOR * mean.mean())
+        kernel = layer.kernel * (scale / before[:, None])
+        layers.append(
+            Layer(layer.name, kernel.astype(np.float32), (layer.bias * scale).astype(np.float32))
+        )
+        before = scale
+    return Weights(tuple(layers), weights.mean_pixel, weights.classes, weights.sha256)
+
+
+def default_means(weights: Weights, weights_path: Path, pooling: str) -> Means:
+    """Means over PHOTOGRAPHS, kept in the cache directory."""
+    # Other photographs are other means: their list is part of the name.
+    photographs = hashlib.sha256(" ".join(PHOTOGRAPHS).encode()).hexdigest()[:8]
+    kept = (
+        files.cache_dir()
+        / f"{weights_path.name}.{pooling}-{weights.sha256[:16]}-{photographs}.means.npz"
+    )
+    if kept.is_file():
+        with contextlib.suppress(InputError):  # damaged: made again below
+            return read_means(kept)
+    means = mean_activations(
+        weights, (images.read(assets.locate_image(name)) for name in PHOTOGRAPHS), pooling
+    )
+    with contextlib.suppress(OSError):  # without a copy they are computed again next time
+        write_means(kept, means)
+    return means
+
+
+def read_means(path: Path) -> Means:
+    """Means from a file that `write_means` made; InputError if it is not one."""
+    if not path.is_file():
+        raise InputError(
+            f"network.rescale={path}: no such file; make it with scripts/mean_activations.py"
+        )
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            return {name: saved[name] for name in saved.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        detail = f"network.rescale={path}: damaged; make it again with scripts/mean_activations.py"
+        raise InputError(
+            detail
+        ) from error  # not in NumPy's own words, which advise to load it unsafely
+
+
+def write_means(path: Path, means: Means) -> None:
+    """Write means as an .npz archive, whatever its name: one array [N] a convolution; whole or not
+    at all.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Into an open file, since to a name without .npz NumPy adds it.
+    with files.atomic_write(path) as partial, partial.open("wb") as file:
+        np.savez(file, **means)  # type: ignore[arg-type]

@@ -1,0 +1,126 @@
+"""The VGG graph, built by hand: a tuple of layer names and a loop."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from stn.assets.weights import Weights
+from stn.layers import VGG16, VGG19
+from stn.network import convolution
+from stn.network.backend import tf
+
+# {"conv1_1": (kernel [3, 3, in, out] or [36, in, out], bias [out]), ...}: what a compiled function
+# takes as its input.
+Kernels = Mapping[str, tuple[Any, Any]]
+# Where Winograd's algorithm beats the direct sum in both directions (docs/benchmark.md); ours.
+WINOGRAD_CHANNELS = 256
+
+
+def kernels(weights: Weights, method: str = "direct") -> dict[str, tuple[Any, Any]]:
+    """The trunk's convolutions as float32 tensors, by layer name.
+
+    `method` is how they will be computed: "direct", or "winograd" from WINOGRAD_CHANNELS in and out
+    on."""
+    found = {}
+    for layer in weights.layers:
+        if layer.name.startswith("conv"):
+            fast = method == "winograd" and min(layer.kernel.shape[2:]) >= WINOGRAD_CHANNELS
+            kernel = (
+                convolution.transform_kernel(layer.kernel) if fast else tf.constant(layer.kernel)
+            )
+            found[layer.name] = kernel, tf.constant(layer.bias)
+    return found
+
+
+def features(
+    image: Any,
+    weights: Weights | Kernels,
+    layers: Iterable[str],
+    pooling: str = "max",
+    hook: Callable[[str, Any], Any] = lambda name, x: x,
+    odd: str = "ceil",
+    border: str = "zero",
+    names: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Features {layer: [1, h, w, N]} of `image` [1, H, W, 3] (RGB, mean-subtracted) at the named
+    layers.
+
+    `hook(layer, features)` is called at each named layer, and what it returns goes on to the next.
+
+    `conv*_*` is before the rectifier, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"),
+    2 × 2 with stride 2 and averages over real pixels only; an odd side n becomes ceil(n / 2), as in
+    MatConvNet's and Caffe's imports, or with `odd="floor"` floor(n / 2), as in PyTorch and Keras.
+    `border` is what convolutions see beyond the picture (`convolution.convolve`); all published
+    systems here have zeros. Computes nothing above the deepest layer asked for. With `names`,
+    layers that follow each other, `image` is what reaches the first of them. Raises KeyError for a
+    layer that these weights do not reach."""
+    wanted = set(layers)
+    found = dict(walk(image, weights, wanted, pooling, hook, odd, border, names))
+    missing = wanted - found.keys()
+    if missing:
+        raise KeyError(f"these weights do not reach {', '.join(sorted(missing))}")
+    return found
+
+
+def walk(
+    image: Any,
+    weights: Weights | Kernels,
+    layers: Iterable[str],
+    pooling: str = "max",
+    hook: Callable[[str, Any], Any] = lambda name, x: x,
+    odd: str = "ceil",
+    border: str = "zero",
+    names: Sequence[str] = (),
+) -> Iterator[tuple[str, Any]]:
+    """Each of the `layers` that these weights reach and its features, one after the other: nothing
+    else is kept.
+    """
+    convolutions = kernels(weights) if isinstance(weights, Weights) else weights
+    wanted = set(layers)
+    x = tf.convert_to_tensor(image, tf.float32)
+    for name in names or _trunk(convolutions):
+        if not wanted:
+            return
+        if name.startswith("conv"):
+            if name not in convolutions:
+                return
+            kernel, bias = convolutions[name]
+            x = tf.nn.bias_add(convolution.convolve(x, kernel, border), bias)
+        elif name.startswith("relu"):
+            x = tf.nn.relu(x) if name in wanted else _relu(x)
+        else:
+            x = pool(x, pooling, odd)
+        if name in wanted:
+            wanted.remove(name)
+            x = hook(name, x)
+            yield name, x
+
+
+def blocks(convolutions: Kernels, layers: Iterable[str]) -> list[list[str]]:
+    """The names up to the deepest of `layers`, each list but the last ending with a pooling."""
+    names = list(_trunk(convolutions))
+    found: list[list[str]] = [[]]
+    for name in names[: max((names.index(layer) + 1 for layer in layers), default=0)]:
+        if found[-1] and found[-1][-1].startswith("pool"):
+            found.append([])
+        found[-1].append(name)
+    return found if found[0] else []
+
+
+def pool(x: Any, pooling: str, odd: str) -> Any:
+    """2 × 2 pooling with stride 2, as `features` describes it."""
+    function = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
+    return function(x, ksize=2, strides=2, padding={"ceil": "SAME", "floor": "VALID"}[odd])
+
+
+def _trunk(convolutions: Kernels) -> tuple[str, ...]:
+    return VGG19 if any(name.endswith("_4") for name in convolutions) else VGG16
+
+
+@tf.custom_gradient
+def _relu(x: Any) -> tuple[Any, Any]:
+    """The rectifier; its gradient keeps one byte a number where TensorFlow's keeps the four of the
+    feature.
+    """
+    y = tf.nn.relu(x)
+    positive = y > 0
+    return y, lambda dy: tf.where(positive, dy, 0.0)

@@ -1,0 +1,272 @@
+"""One HTML page over any tree of run directories, or over two: pictures, groups over seeds, fronts,
+curves, table.
+"""
+
+import functools
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stn import assets, config, files, runs
+from stn.config import overrides
+from stn.errors import InputError
+from stn.report import progress
+from stn.report.embedded import Embedded
+from stn.study import comparison, grouping, tables, tradeoff
+from stn.sweeps import cells
+
+PAGE = Path(__file__).with_name("web")
+CURVE_POINTS = 300  # of one run; more cannot be told apart at the width of the page
+ALL_POINTS = 30_000  # of all runs together, so that a page of hundreds opens at once
+SHOWN = (*grouping.RESULTS, "stop_reason")
+
+# Puts a picture where the page finds it, and gives its key among the page's pictures; None if it
+# cannot be read.
+Keep = Callable[[Path], str | None]
+List = Callable[[str, runs.Run, Keep, int], dict[str, Any]]  # as `list_run`
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+def write(directory: Path, path: Path, max_px: int = 512) -> int:
+    """Write the page over every run below `directory` to `path`, and give the number of runs.
+
+    Pictures are embedded as JPEG, no side above `max_px`. A run that did not finish, or cannot be
+    read, is listed with what is known of it, and so is a cell of a sweep's last command that left
+    nothing. Raises InputError where there is no run at all."""
+    found = below(directory)
+    embedded = Embedded(max_px)
+    named = {tables.name_of(run, directory): run for run in found}
+    page = collect(directory.resolve().name, named, embedded.keep)
+    add_cells(page, directory, found, cells.missing(directory))
+    files.write_text(path, html(page | {"pictures": embedded.pictures}))
+    return len(found)
+
+
+def write_comparison(first: runs.Run, second: runs.Run, path: Path, max_px: int = 512) -> None:
+    """Write the page of two runs to `path`: as `write`, with their differences in settings, results
+    and pictures.
+    """
+    embedded = Embedded(max_px)
+    named = {str(run.path): run for run in (first, second)}
+    page = collect(" and ".join(named), named, embedded.keep)
+    rgb, note = comparison.difference(first, second)
+    page["comparison"] = {
+        "picture": None if rgb is None else embedded.add("difference", rgb),
+        "note": note,
+        "rows": comparison.rows(first, second),
+    }
+    files.write_text(path, html(page | {"pictures": embedded.pictures}))
+
+
+def below(directory: Path) -> list[runs.Run]:
+    """Every run below `directory`; InputError if there is none."""
+    found = runs.below(directory)
+    if not found:
+        raise InputError(f"{directory}: holds no run (a directory with provenance.json)")
+    return found
+
+
+def collect(
+    title: str, named: Mapping[str, runs.Run], keep: Keep, listed: List | None = None
+) -> dict[str, Any]:
+    """All that the page shows of these runs, as plain values, but for `pictures` by the keys that
+    `keep` gave.
+
+    `listed` may give what it remembers of a run in place of calling `list_run`.
+    """
+    found = list(named.values())
+    points = min(CURVE_POINTS, max(50, ALL_POINTS // max(1, len(found))))
+    chosen = runs.parameters(found)
+    shown = [(listed or list_run)(name, run, keep, points) for name, run in named.items()]
+    shown = [run | {"parameters": own} for run, own in zip(shown, chosen, strict=True)]
+    parameters = list(dict.fromkeys(key for own in chosen for key in own))
+    results = grouping.results(found)
+    return {
+        "title": title,
+        "notes": grouping.not_comparable(found),
+        "parameters": parameters,
+        "main": tables.main_results(found),
+        "results": results + ["stop_reason"] * any(run.summary.get("stop_reason") for run in found),
+        "headings": {
+            key: tables.heading(key)
+            for key in (*parameters, *results)
+            if tables.heading(key) != key
+        },
+        "runs": shown,
+        **_grouped(named, [*results, *parameters]),
+    }
+
+
+def add_cells(
+    page: dict[str, Any],
+    root: Path,
+    found: Sequence[runs.Run],
+    missing: Mapping[str, Sequence[str]],
+) -> None:
+    """Of the runs found below `root` say which are there twice, and add the cells of sweeps that
+    are `missing`.
+    """
+    repeated = cells.twice(found)
+    for listed, run in zip(page["runs"], found, strict=True):
+        if run.path in repeated:
+            listed["reason"] = f"the same settings as {repeated[run.path].relative_to(root)}"
+    page["runs"] += [_missing(name, overrides) for name, overrides in missing.items()]
+
+
+def html(page: Mapping[str, Any] | None, policy: str = POLICY) -> str:
+    """The page as one file that needs no other; without data it asks its server for them.
+
+    `policy`: what the browser may load, a Content-Security-Policy.
+    """
+    data = json.dumps(page, allow_nan=False).replace(
+        "<", "\\u003c"
+    )  # inside a script element only `<` can end the data
+    script = "".join(_part(name) for name in ("runs.js", "live.js", "charts.js"))
+    parts = {"style": _part("report.css"), "data": data, "script": script, "policy": policy}
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("report.html"))
+
+
+def _part(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str, Any]:
+    """The groups over seeds, with what the page may draw across and up, and how their points are
+    joined.
+    """
+    names = {id(run): name for name, run in named.items()}
+    groups = grouping.over_seeds(named.values())
+    place = {id(group): index for index, group in enumerate(groups)}
+    estimates = [
+        {key: known for key in columns if (known := group.estimate(key))} for group in groups
+    ]
+    keys = dict.fromkeys(key for group in groups for key in group.parameters)
+    joined = {along: grouping.joined(groups, along or None) for along in ("", *keys)}
+    return {
+        "groups": [
+            {
+                "runs": [names[id(run)] for run in group.runs],
+                "parameters": group.parameters,
+                "yardstick": ", ".join(group.yardstick),
+                "estimates": {
+                    key: [known.mean, _known(known.deviation), known.seeds, tables.estimated(known)]
+                    for key, known in each.items()
+                },
+            }
+            for group, each in zip(groups, estimates, strict=True)
+        ],
+        "axes": [key for key in columns if any(key in each for each in estimates)],
+        "along": grouping.swept(groups) or "",
+        "fronts": {
+            along: {label: [place[id(group)] for group in front] for label, front in lines.items()}
+            for along, lines in joined.items()
+        },
+        "frontpoints": tradeoff.FEWEST,
+    }
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def list_run(name: str, run: runs.Run, keep: Keep, points: int) -> dict[str, Any]:
+    """One run as the page has it; curves have at most `points` points."""
+    shown = {
+        key: value
+        for key, value in run.summary.items()
+        if key in SHOWN or key.startswith("measures/")
+    }
+    return {
+        "name": name,
+        "state": run.state,
+        "reason": _reason(run),
+        "results": {key: config.finite(value) for key, value in shown.items()},
+        **_curves(run.metrics, points),
+        "after": keep(progress.latest(run)),
+        "before": _before(run, keep),
+        "command": _again(run),
+    }
+
+
+def _missing(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """A cell of a sweep's last command that left nothing, as the page has it."""
+    made_by = shlex.join(["python", "scripts/stylize.py", *overrides])
+    said = {"state": "missing", "reason": "nothing is there yet", "command": made_by}
+    nothing: dict[str, Any] = {
+        "parameters": {},
+        "results": {},
+        "curve": {},
+        "best": {},
+        "after": None,
+        "before": None,
+    }
+    return {"name": name, **said, **nothing}
+
+
+def _reason(run: runs.Run) -> str:
+    """Why there is no result."""
+    if run.state == "finished":
+        return ""
+    if run.state == "failed":
+        return str(run.failure.get("error", ""))
+    budget = sum(evaluations for _, evaluations in progress.levels(run.settings))
+    return f"{len(run.metrics.get('evaluation', ()))} of {budget or '?'} evaluations"
+
+
+def _again(run: runs.Run) -> str:
+    """The command that makes the run; of a cell refused at once only its overrides are known."""
+    if run.settings:
+        return overrides.command(run.settings)
+    if run.failure:
+        return shlex.join(
+            ["python", "scripts/stylize.py", *map(str, run.failure.get("overrides", []))]
+        )
+    return ""
+
+
+@functools.lru_cache(maxsize=100)
+def _sha256(path: Path, modified: int) -> str:
+    """The checksum of a picture that many runs share, as long as it is not modified."""
+    return files.sha256(path)
+
+
+def _before(run: runs.Run, keep: Keep) -> str | None:
+    """The content picture, if it is at hand and unchanged; else the first progress picture."""
+    try:
+        path = assets.locate_image(run.settings["content"]["path"])
+        if (
+            path.is_file()
+            and _sha256(path, path.stat().st_mtime_ns) == run.provenance["inputs_sha256"]["content"]
+        ):
+            return keep(path)
+    except (KeyError, TypeError, InputError, OSError):
+        pass
+    progress = sorted((run.path / "progress").glob("*.png"))
+    return keep(progress[0]) if progress else None
+
+
+def _curves(metrics: Mapping[str, np.ndarray], points: int) -> dict[str, Any]:
+    """The losses over evaluations and seconds, thinned out with both ends kept: `curve`, and
+    `best`, which has those of the best image so far. Terms that are zero all over are left out."""
+    length = len(metrics.get("loss/total", ()))
+    if not length:
+        return {"curve": {}, "best": {}}
+    kept = np.unique(np.linspace(0, length - 1, min(length, points)).round().astype(int))
+    best = runs.best_so_far(metrics)[kept]
+    terms = [name for name in metrics if name.startswith("loss/") and metrics[name].any()]
+    names = [name for name in ("evaluation", "seconds") if name in metrics]
+    return {
+        "curve": {name: _rounded(metrics[name][kept]) for name in (*names, *terms)},
+        "best": {name: _rounded(metrics[name][best]) for name in terms},
+    }
+
+
+def _rounded(column: np.ndarray) -> list[Any]:
+    """Five digits, more than can be drawn."""
+    short = [float(f"{value:.5g}") for value in column.tolist()]
+    return short if np.isfinite(column).all() else [config.finite(value) for value in short]

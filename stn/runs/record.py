@@ -1,0 +1,206 @@
+"""Runs that were made: read one, find those below a folder, order them, say in what they differ."""
+
+import csv
+import dataclasses
+import functools
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from stn import assets, config, images
+from stn.assets import pictures
+from stn.config import dotted
+from stn.errors import InputError
+from stn.images import resizing
+
+PROVENANCE, SUMMARY, METRICS, PICTURE = (
+    "provenance.json",
+    "summary.json",
+    "metrics.csv",
+    "image.png",
+)
+MIXED = "style"  # the run that made the style picture of two paintings, in the directory of its own
+UNCOLORED = "uncolored.png"  # the result before color= changed it
+FILES = (SUMMARY, METRICS, PICTURE, UNCOLORED)  # what tells of a run that was made
+FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
+
+
+class Run:
+    """One run directory; each file is read when it is first asked for.
+
+    A file that is missing or damaged counts as empty, so that a report can list what is left;
+    `check` refuses the run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @functools.cached_property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where the run came from: its settings, versions, checksums."""
+        return _or_empty(read_json, self.path / PROVENANCE)
+
+    @functools.cached_property
+    def summary(self) -> Mapping[str, Any]:
+        """The last numbers of a finished run."""
+        return _or_empty(read_json, self.path / SUMMARY)
+
+    @functools.cached_property
+    def failure(self) -> Mapping[str, Any]:
+        """Why the last try of a sweep's cell ended with an error; empty if it did not."""
+        return _or_empty(read_json, self.path / FAILED)
+
+    @functools.cached_property
+    def metrics(self) -> Mapping[str, np.ndarray]:
+        """The columns of metrics.csv by name, a number an evaluation."""
+        return _or_empty(read_metrics, self.path / METRICS)
+
+    @functools.cached_property
+    def settings(self) -> dict[str, Any]:
+        """The whole configuration, as nested dictionaries."""
+        settings = self.provenance.get("config")
+        return config.completed(settings) if isinstance(settings, dict) else {}
+
+    @property
+    def state(self) -> Literal["finished", "failed", "unfinished"]:
+        """Finished is a run with a summary, which is written last; one whose summary is damaged has
+        to be run again.
+        """
+        if self.summary:
+            return "finished"
+        return "failed" if self.failure else "unfinished"
+
+    def suffices(self, settings: Mapping[str, Any]) -> bool:
+        """Whether the run is finished, and did not end for want of a larger budget, which
+        `settings` give it now.
+        """
+        wanting = self.summary.get("stop_reason") == "max_evaluations" and dotted._raised(
+            self.settings, settings
+        )
+        return self.state == "finished" and not wanting
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """The result, `rgb` [h, w, 3] 0-255; InputError if there is no readable picture.
+
+        It is read each time, since the pictures of a whole sweep would fill the memory.
+        """
+        return images.read(self.path / PICTURE)
+
+    def picture(self, role: str) -> Any:
+        """The `content` or the `style` picture at the size that the run gave it, `rgb`; None if it
+        had none.
+        """
+        if self.settings[role]["path"] is None:
+            return None
+        rgb = images.read(assets.locate_image(self.settings[role]["path"]))
+        known = {each.name for each in dataclasses.fields(config.Image)}
+        image = config.Image(
+            **{key: value for key, value in self.settings["image"].items() if key in known}
+        )
+        shape: Any = image.shape or pictures.shape_of(rgb, image)
+        if role == "style":
+            times, size = self.settings[role]["scale"], self.settings[role]["size"]
+            shape = pictures.style_shape(rgb, times, size, image, lambda: self.rgb.shape[:2])
+        return resizing.resize(rgb, shape[0], shape[1], image.filter)
+
+    def check(self) -> "Run":
+        """Give the run itself if it is finished and whole; else InputError, which names the missing
+        or damaged file.
+        """
+        for read, name in ((read_json, PROVENANCE), (read_json, SUMMARY), (read_metrics, METRICS)):
+            if not read(self.path / name):
+                raise InputError(f"{self.path / name}: damaged (it is empty)")
+        if not self.settings:
+            raise InputError(f"{self.path / PROVENANCE}: damaged (it holds no configuration)")
+        _ = self.rgb
+        return self
+
+
+def below(folder: Path) -> list[Run]:
+    """Every run in `folder` and below, in natural order, but for what W&B keeps and what mixed
+    another run's style.
+    """
+    paths = set()
+    for path, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "wandb"]
+        if PROVENANCE in names or FAILED in names:  # a cell refused at once leaves only the second
+            paths.add(Path(path).relative_to(folder))
+    outer = [path for path in paths if not (path.name == MIXED and path.parent in paths)]
+    return [Run(folder / path) for path in sorted(outer, key=natural)]
+
+
+def natural(path: Path) -> list[list[int | str]]:
+    """A key to sort paths by, in which numbers count as numbers: seed-2 comes before seed-10."""
+    # Text and numbers alternate, text first and perhaps empty, so that like is compared with like.
+    return [
+        [int(piece) if i % 2 else piece for i, piece in enumerate(re.split(r"(\d+)", part))]
+        for part in path.parts
+    ]
+
+
+def parameters(several: Sequence[Run]) -> list[dict[str, Any]]:
+    """Of each run's settings those in which not all runs agree, in short forms; none for a run
+    without settings.
+    """
+    known = [run.settings for run in several if run.settings]
+    # The preset's name changes no pixel, but is what a reader calls its runs by.
+    named = ["name"] if len({str(settings.get("name")) for settings in known}) > 1 else []
+    keys, flats = [*named, *config.differing(known)], [config.flat(run.settings) for run in several]
+    return [{key: config.short(each[key]) for key in keys if key in each} for each in flats]
+
+
+def best_so_far(metrics: Mapping[str, np.ndarray]) -> np.ndarray:
+    """For each row of metrics.csv the row of the lowest total loss up to it, anew at each level of
+    a pyramid.
+    """
+    total = metrics["loss/total"].tolist()
+    level = metrics.get("level", np.zeros(len(total))).tolist()
+    rows, best = np.zeros(len(total), int), 0
+    for row, value in enumerate(total):
+        if value < total[best] or np.isnan(total[best]) or level[row] != level[best]:
+            best = row
+        rows[row] = best
+    return rows
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a JSON file; InputError, which names the file, if it is missing or damaged."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: damaged (it holds no JSON object)")
+    return value
+
+
+def read_metrics(path: Path) -> dict[str, np.ndarray]:
+    """The columns of a metrics.csv by name, none if no evaluation was made; InputError as
+    `read_json`.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *lines = list(csv.reader(file)) or [[]]
+        if any(len(line) != len(header) for line in lines):
+            raise ValueError("a row is shorter or longer than the first")
+        columns = np.array(lines, dtype=float).reshape(len(lines), len(header)).T
+    except (OSError, ValueError, csv.Error) as error:
+        raise _unreadable(path, error) from error
+    return dict(zip(header, columns, strict=True))
+
+
+def _or_empty(read: Callable[[Path], dict[str, Any]], path: Path) -> dict[str, Any]:
+    try:
+        return read(path)
+    except InputError:
+        return {}
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    why = error.strerror if isinstance(error, OSError) else f"damaged ({error})"
+    return InputError(f"{path}: {why}")

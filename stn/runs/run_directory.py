@@ -1,0 +1,334 @@
+"""The run directory: metrics, pictures, checkpoint, provenance, summary; each file whole or not
+there.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import math
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+from stn import config, files, images
+from stn.assets import inputs
+from stn.assets.pictures import Pictures
+from stn.errors import InputError, InUse
+from stn.network.network import Network
+from stn.objective.objective import Terms
+from stn.optimize import Evaluation, Outcome, State
+from stn.runs import locks, previews, provenance, record
+
+Plain = dict[str, Any]  # as JSON holds it
+TERMS = ("total", "content", "style", "smoothness")
+LOCK, CHECKPOINT = locks.LOCK, "checkpoint.npz"
+REMEDY = "give another hydra.run.dir, or force=true to start it anew"
+
+
+class RunDirectory:
+    """One run's directory, held by one process at a time.
+
+    Raises InputError if the directory cannot be written, holds something else, is in use, or was
+    made with other settings (`force` then starts it anew). `computed` is what the settings left to
+    the machine, and how it was decided."""
+
+    def __init__(
+        self,
+        path: Path,
+        settings: Plain,
+        inputs: dict[str, str],
+        force: bool = False,
+        computed: Mapping[str, Any] = {},
+    ) -> None:
+        self.path = path
+        self.resumes_at = (
+            0  # the evaluation that the same command would make next, were this process to end now
+        )
+        self.rows: list[dict[str, float]] = []
+        self._settings, self._inputs, self._computed, self._written = (
+            settings,
+            inputs,
+            computed,
+            0.0,
+        )
+        try:
+            self._lock = filelock.FileLock(
+                path / LOCK, timeout=0.5
+            )  # seconds: `files.held` has it for an instant
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except filelock.Timeout as error:
+            raise InUse(
+                f"{path}: another process is running in it; wait for it or give another"
+                " hydra.run.dir"
+            ) from error
+        except OSError as error:
+            if not self.finished or force:  # a finished one need not be written
+                raise InputError(
+                    f"{path}: cannot be written ({error.strerror}); give another hydra.run.dir"
+                ) from error
+        try:
+            self._check_contents(force)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let go of the directory."""
+        if self._lock.is_locked:
+            (self.path / LOCK).unlink(missing_ok=True)
+            self._lock.release()
+
+    @property
+    def finished(self) -> bool:
+        """Whether an earlier run came to its end here, and not because it had a smaller budget."""
+        return record.Run(self.path).suffices(self._settings)
+
+    def begin(self) -> State | None:
+        """Write provenance.json and give the State to go on from, None for the beginning."""
+        provenance.forget_peak_memory()
+        earlier, described = (
+            record.Run(self.path),
+            provenance.describe(self._settings, self._inputs, self._computed),
+        )
+        state = self._read_checkpoint()
+        if state is not None:
+            columns = {
+                name: column.tolist()
+                for name, column in self._read(record.read_metrics, record.METRICS).items()
+            }
+            rows = [
+                dict(zip(columns, values, strict=True))
+                for values in zip(*columns.values(), strict=True)
+            ]
+            self.rows = rows[: state.index]
+            self.resumes_at = len(self.rows)
+            described = provenance.continued(earlier.provenance, described, state.index)
+        if earlier.state == "finished":
+            made = earlier.summary.get("evaluations")
+            start = (
+                f"goes on from evaluation {state.index}"
+                if state
+                else "starts over, since it left no checkpoint"
+            )
+            print(
+                f"{self.path}: {made} evaluations were made; with a larger {config.BUDGET} it"
+                f" {start}",
+                file=sys.stderr,
+            )
+        (self.path / record.SUMMARY).unlink(
+            missing_ok=True
+        )  # first: a summary under the new budget would end the run
+        files.write_json(self.path / record.PROVENANCE, described)
+        return state
+
+    def record(self, evaluation: Evaluation, in_pyramid: bool = False) -> dict[str, float]:
+        """Add an evaluation to metrics.csv, with its level if the run is a pyramid's, and return
+        its row.
+        """
+        self.rows.append(row(evaluation) | ({"level": evaluation.level} if in_pyramid else {}))
+        # The file is written anew each time, so at most once a second; the last second is computed
+        # again on resuming.
+        if time.monotonic() - self._written > 1:
+            self.write_metrics()
+        return self.rows[-1]
+
+    def write_metrics(self) -> None:
+        """Bring metrics.csv up to the last evaluation."""
+        text = io.StringIO()
+        if self.rows:
+            writer = csv.DictWriter(text, self.rows[0].keys(), lineterminator="\n")
+            writer.writeheader()
+            for values in self.rows:
+                whole = {
+                    key: int(values[key])
+                    for key in ("evaluation", "iteration", "level")
+                    if key in values
+                }
+                writer.writerow(values | whole | {"seconds": f"{values['seconds']:.3f}"})
+        files.write_text(self.path / record.METRICS, text.getvalue())
+        self._written = time.monotonic()
+
+    def write_image(self, name: str, rgb: np.ndarray) -> Path:
+        """Write a picture with the settings in its metadata; `name` may have a folder."""
+        return write_picture(self.path / name, rgb, self._settings)
+
+    def checkpoint(self, state: State) -> None:
+        """Save the State, after the metrics that lead to it."""
+        self.write_metrics()
+        with files.atomic_write(self.path / CHECKPOINT) as partial:
+            np.savez(partial, **state.to_arrays())  # type: ignore[arg-type]  # mypy: one could be allow_pickle
+        self.resumes_at = state.index
+
+    def result(self) -> tuple[np.ndarray, Terms]:
+        """A finished run's picture, `rgb` with its opacity if it has one, and loss terms;
+        InputError if unreadable.
+        """
+        finished = record.Run(self.path)
+        kept = {
+            key.removeprefix("picture/"): value
+            for key, value in finished.summary.items()
+            if "picture/" in key
+        }
+        kept.pop("clipped_share", None)
+        try:
+            kept = {key: math.nan if value is None else float(value) for key, value in kept.items()}
+            terms = {name: kept.pop(f"loss/{name}") for name in TERMS}
+        except (KeyError, TypeError, ValueError):  # made by an earlier version, or damaged
+            raise InputError(
+                f"{self.path / record.SUMMARY}: lacks the picture's own losses; {REMEDY}"
+            ) from None
+        rgb, opacity = images.read_with_opacity(self.path / record.PICTURE)
+        return rgb if opacity is None else np.dstack([rgb, 255 * opacity]), Terms(
+            **terms, per_layer=kept
+        )
+
+    def summarize(
+        self, outcome: Outcome, rgb: np.ndarray, written: Terms, measured: dict[str, float]
+    ) -> Plain:
+        """Write the result, `rgb` 0-255, and give the summary of the run.
+
+        `written` are the loss terms of that picture, 8 bits and nothing outside 0-255, kept as
+        `picture/…` beside the optimizer's."""
+        self.write_metrics()
+        self.write_image(record.PICTURE, rgb)
+        summary = {
+            **row(outcome.best),
+            "evaluations": outcome.evaluations,
+            "iterations": outcome.iterations,
+            "stop_reason": outcome.stop_reason,
+            "seconds": outcome.seconds,
+            "peak_memory_mb": provenance.peak_memory_mb(),
+            **{f"picture/{key}": value for key, value in terms_of(written).items()},
+            **measured,
+        }
+        return {
+            "best_evaluation": summary.pop("evaluation"),
+            "best_iteration": summary.pop("iteration"),
+            **summary,
+        }
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Write summary.json, which comes last, also after W&B's end, and says that the run is
+        over.
+        """
+        files.write_json(self.path / record.SUMMARY, summary)
+        if not self._settings["tracking"]["keep_checkpoint"]:
+            (self.path / CHECKPOINT).unlink(missing_ok=True)
+
+    def _check_contents(self, force: bool) -> None:
+        present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra"}
+        present = {name for name in present if not name.startswith(".partial-")}
+        if present and record.PROVENANCE not in present:
+            raise InputError(
+                f"{self.path}: holds files that are not a run's ({min(present)}); give an empty"
+                " hydra.run.dir"
+            )
+        for entry in self.path.rglob(".partial-*") if self._lock.is_locked else ():
+            entry.unlink()  # what a killed process left half-written
+        if not present:
+            return
+        if force and not self._goes_on():
+            for name in (*record.FILES, previews.VIEW, CHECKPOINT, "comparison.png", "losses.png"):
+                (self.path / name).unlink(missing_ok=True)
+            for folder in ("progress", "wandb", record.MIXED):
+                shutil.rmtree(self.path / folder, ignore_errors=True)
+            return
+        self._compare(self._read(record.read_json, record.PROVENANCE))
+
+    def _goes_on(self) -> bool:
+        """Whether a forced run was interrupted here: the same command goes on, since a requeued job
+        cannot leave force=true out and would never come to its end."""
+        earlier = record.Run(self.path)
+        if earlier.state == "finished" or not earlier.settings.get("force"):
+            return False
+        try:
+            self._compare(earlier.provenance)
+            if not (self.path / record.METRICS).is_file():
+                return (self.path / record.MIXED).is_dir()  # its style was being mixed
+            return self._read_checkpoint() is not None and bool(
+                record.read_metrics(self.path / record.METRICS)
+            )
+        except InputError:
+            return False
+
+    def _compare(self, earlier: Mapping[str, Any]) -> None:
+        """Raise InputError if the run that is here has other settings or other pictures."""
+        settings = earlier.get("config")
+        before = config.completed(settings) if isinstance(settings, dict) else {}
+        for found, now in ((before, self._settings), (earlier.get("inputs_sha256"), self._inputs)):
+            difference = config.difference(found if isinstance(found, dict) else {}, now)
+            if difference:
+                raise InputError(
+                    f"{self.path}: holds a run with other settings ({difference}); {REMEDY}"
+                )
+
+    def _read(self, read: Callable[[Path], dict[str, Any]], name: str) -> dict[str, Any]:
+        try:
+            return read(self.path / name)
+        except InputError as error:
+            raise InputError(f"{error}; {REMEDY}") from None
+
+    def _read_checkpoint(self) -> State | None:
+        path = self.path / CHECKPOINT
+        if not path.is_file() or not (self.path / record.METRICS).is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                return State.from_arrays(dict(saved))
+        except Exception as error:  # a damaged archive raises whatever its bytes lead to
+            raise InputError(
+                f"{path}: is damaged or of another version of stn; {REMEDY}"
+            ) from error
+
+
+@contextlib.contextmanager
+def opened(
+    path: Path, settings: config.Config, network: Network, pictures: Pictures
+) -> Iterator[RunDirectory]:
+    """The run directory, held for the time of the block."""
+    checksums = {"weights": network.sha256} | pictures.checksums()
+    checksums |= {"rescale": files.sha256(means)} if (means := inputs.means(settings)) else {}
+    computed = {"convolution": network.convolution, "recompute": network.recompute}
+    directory = RunDirectory(path, config.to_dict(settings), checksums, settings.force, computed)
+    try:
+        yield directory
+    finally:
+        directory.release()
+
+
+def write_picture(path: Path, rgb: np.ndarray, settings: Mapping[str, Any]) -> Path:
+    """Write a picture, `rgb` 0-255, with the settings that made it in its metadata; its folder is
+    made.
+    """
+    path.parent.mkdir(exist_ok=True)
+    images.write(
+        path,
+        rgb,
+        json.dumps({key: value for key, value in settings.items() if not config.inert(key)}),
+    )
+    return path
+
+
+def row(evaluation: Evaluation) -> dict[str, float]:
+    """An evaluation as a row of metrics.csv; loss/* carry their weights and add up to
+    loss/total.
+    """
+    counted = {
+        "evaluation": evaluation.index,
+        "iteration": evaluation.iteration,
+        "seconds": evaluation.seconds,
+    }
+    return counted | terms_of(evaluation.terms)
+
+
+def terms_of(terms: Terms) -> dict[str, float]:
+    """Loss terms by the names that they have in metrics.csv and summary.json."""
+    return {f"loss/{name}": getattr(terms, name) for name in TERMS} | dict(terms.per_layer)

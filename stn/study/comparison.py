@@ -1,0 +1,95 @@
+"""Two runs side by side: in what they differ, and the difference of their pictures."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from stn import config, runs
+from stn.errors import InputError
+from stn.study import grouping
+
+
+def rows(first: runs.Run, second: runs.Run) -> list[tuple[str, str, Any, Any]]:
+    """(kind, key, value of the first, of the second) wherever the two differ, what matters most
+    first.
+
+    Kinds are `setting`, `input` (checksums), `version`, `machine`, `name or display` (settings that
+    change no pixel), and `result`."""
+    settings = [config.flat(run.settings) for run in (first, second)]
+    changing, inert = (
+        [
+            {key: value for key, value in each.items() if config.inert(key) == kind}
+            for each in settings
+        ]
+        for kind in (False, True)
+    )
+    versions = [
+        _part(run, "versions") | {"commit": run.provenance.get("commit")} for run in (first, second)
+    ]
+    results = [
+        {key: run.summary[key] for key in grouping.results((first, second)) if key in run.summary}
+        for run in (first, second)
+    ]
+    return [
+        *_differing("setting", *changing),
+        *_differing("input", _part(first, "inputs_sha256"), _part(second, "inputs_sha256")),
+        *_differing("version", *versions),
+        *_differing("machine", _part(first, "machine"), _part(second, "machine")),
+        *_differing("name or display", *inert),
+        *_differing("result", *results),
+    ]
+
+
+def difference(first: runs.Run, second: runs.Run) -> tuple[np.ndarray | None, str]:
+    """|A − B| of the two pictures, `rgb` times a power of two, and a sentence on it; None where
+    there is none.
+    """
+    try:
+        one, other = first.rgb, second.rgb
+    except InputError as error:
+        return None, f"There is no difference to show: {error}"
+    if one.shape != other.shape:
+        sizes = " and ".join(f"{rgb.shape[1]} × {rgb.shape[0]}" for rgb in (one, other))
+        return (
+            None,
+            (
+                f"The pictures have different sizes, {sizes} pixels, so there is no difference to"
+                " show."
+            ),
+        )
+    apart = np.abs(one - other)
+    if not apart.any():
+        return None, "The pictures are the same in every pixel."
+    bright = (
+        np.percentile(apart, 99) or apart.max()
+    )  # what is brighter, one in a hundred, may be cut off
+    gain = 2 ** int(np.log2(255 / bright))
+    shown = f"{gain} times as bright" if gain > 1 else "as it is"
+    return (
+        np.minimum(gain * apart, 255),
+        (
+            f"The pictures differ by {apart.mean():.3g} of 255 on average and {apart.max():.3g} at"
+            f" most; the difference is shown {shown}, black where they are the same."
+        ),
+    )
+
+
+def _part(run: runs.Run, name: str) -> dict[str, Any]:
+    """A part of provenance.json; empty if it is missing or damaged."""
+    part = run.provenance.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _differing(
+    kind: str, one: Mapping[str, Any], other: Mapping[str, Any]
+) -> list[tuple[str, str, Any, Any]]:
+    keys = [key for key in dict.fromkeys((*one, *other)) if one.get(key) != other.get(key)]
+    return [(kind, key, *_told_apart(one.get(key), other.get(key))) for key in keys]
+
+
+def _told_apart(one: Any, other: Any) -> tuple[Any, Any]:
+    """Both in their short forms, if those differ."""
+    short = config.short(one), config.short(other)
+    return short if short[0] != short[1] else (json.dumps(one), json.dumps(other))

@@ -1,0 +1,223 @@
+"""Montages, curves and tables, drawn by matplotlib from pictures and run directories."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stn import files, images, runs
+from stn.study import grouping, tables
+from stn.study.tradeoff import FEWEST
+
+TEXT_WIDTH = 6.875  # inches, of CVPR's two columns
+FONT_PT = 8  # of the papers' figures, near enough
+LEGEND_WIDTH = 36  # letters
+LOG_FROM = (
+    100  # the ratio of the largest to the smallest number from which a front's axis is logarithmic
+)
+LEGEND = 32  # names of curves; more would leave no room for the curves
+STYLE: dict[Any, Any] = {
+    "font.size": FONT_PT,
+    "axes.titlesize": FONT_PT,
+    "axes.labelsize": FONT_PT,
+    "legend.fontsize": FONT_PT - 1,
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of a montage, `rgb` [h, w, 3] 0-255; `label` stands left of it, `inset` in its
+    lower left corner.
+    """
+
+    rgb: np.ndarray
+    title: str = ""
+    label: str = ""
+    inset: np.ndarray | None = None
+
+
+def subplots(
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    figsize: tuple[float, float],
+    layout: Any = "constrained",
+    **how: Any,
+) -> tuple[Figure, Any]:
+    """A figure and its axes, as pyplot gives them, but of no window and no backend: those are the
+    caller's.
+    """
+    figure = Figure(figsize=figsize, layout=layout)
+    return figure, figure.subplots(rows, columns, **how)
+
+
+def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) -> Figure:
+    """A figure of pictures, `width` inches wide, its type in the size of a caption; None leaves a
+    place empty.
+    """
+    # All in inches, from the upper left. A row is as high as its median picture; a higher one is
+    # made to fit.
+    gap, line = 0.04, 0.17
+    left = 0.2 if any(panel and panel.label for row in rows for panel in row) else 0.0
+    side = (width - left + gap) / max(len(row) for row in rows) - gap
+    aspects = [
+        sorted(panel.rgb.shape[0] / panel.rgb.shape[1] for panel in row if panel) for row in rows
+    ]
+    heights = [side * aspect[len(aspect) // 2] for aspect in aspects]
+    titles = [line if any(panel and panel.title for panel in row) else gap for row in rows]
+    total = sum(heights) + sum(titles)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, total))
+        top = 0.0
+        for row, height, title in zip(rows, heights, titles, strict=True):
+            top += title
+            for j, panel in enumerate(row):
+                if panel:
+                    aspect = panel.rgb.shape[0] / panel.rgb.shape[1]
+                    own = min(side, height / aspect)
+                    x, y = left + j * (side + gap) + (side - own) / 2, total - top - own * aspect
+                    _draw(
+                        panel,
+                        figure.add_axes((x / width, y / total, own / width, own * aspect / total)),
+                    )
+            top += height
+    return figure
+
+
+def _draw(panel: Panel, axis: Axes) -> None:
+    axis.imshow(images.to_bytes(panel.rgb), interpolation="none", aspect="auto")
+    axis.set_axis_off()
+    axis.set_title(panel.title, pad=2)
+    if panel.label:
+        axis.annotate(
+            panel.label,
+            (0, 0.5),
+            (-3, 0),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            rotation=90,
+            ha="right",
+            va="center",
+        )
+    if panel.inset is not None:
+        place = axis.inset_axes((0, 0, 0.3, 0.3), anchor="SW")  # of the picture's sides
+        place.imshow(images.to_bytes(panel.inset))
+        place.set(xticks=[], yticks=[], anchor="SW")
+        place.spines[:].set(color="white", linewidth=1)
+
+
+def side_by_side(
+    run_dir: Path, content_rgb: np.ndarray | None, style_rgb: np.ndarray, rgb: np.ndarray
+) -> Path:
+    """Draw content, style and result side by side as comparison.png; a texture has no content."""
+    path = run_dir / "comparison.png"
+    content = [] if content_rgb is None else [Panel(content_rgb, "content")]
+    save(panels([[*content, Panel(style_rgb, "style"), Panel(rgb, "result")]]), path)
+    return path
+
+
+def loss_curves(run_dir: Path) -> Path:
+    """Draw the loss terms of metrics.csv over the evaluations as losses.png."""
+    metrics = runs.read_metrics(run_dir / runs.METRICS)
+    figure, axis = subplots(figsize=(6, 4))
+    for term in ("total", "content", "style", "smoothness"):
+        values = metrics[f"loss/{term}"]
+        if (values > 0).any():  # no maximum: an evaluation may have been NaN
+            axis.plot(
+                metrics["evaluation"],
+                np.where(values > 0, values, np.nan),
+                label=term,
+                zorder=1 if term == "total" else 2,
+            )
+    axis.set(xlabel="evaluation", ylabel="loss, with its weight", yscale="log")
+    axis.legend()
+    path = run_dir / "losses.png"
+    save(figure, path)
+    return path
+
+
+def curves(
+    finished: Mapping[str, runs.Run],
+    across: Sequence[str] = ("evaluation",),
+    term: str = "loss/total",
+) -> Figure:
+    """One term of every run's best image so far over each of the columns named in `across`, on a
+    log scale.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, axes = subplots(1, len(across), figsize=(TEXT_WIDTH, 3), squeeze=False)
+        for axis, column in zip(axes[0], across, strict=True):
+            for label, run in finished.items():
+                best = runs.best_so_far(run.metrics)
+                axis.plot(run.metrics[column], run.metrics[term][best], label=label, linewidth=1)
+            axis.set(xlabel=column, ylabel=f"{term}, best so far", yscale="log")
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        if len(finished) <= LEGEND:
+            figure.legend(handles, labels, loc="outside right upper", ncols=1 + len(finished) // 16)
+    return figure
+
+
+def fronts(
+    lines: Mapping[str, Sequence[grouping.Group]], x: str, y: str, notes: Sequence[str] = ()
+) -> Figure:
+    """Result `y` over `x`, a line a front by its label: means over seeds, bars of one standard
+    deviation.
+
+    Fewer than three points make no front: they are dotted, and it is said. `notes` stand above the
+    legend."""
+    with matplotlib.rc_context(STYLE):
+        figure, axis = subplots(figsize=(TEXT_WIDTH, 3.2))
+        any_few = False
+        for label, groups in lines.items():
+            estimates = [(group.estimate(x), group.estimate(y)) for group in groups]
+            known = [(across, up) for across, up in estimates if across and up]
+            if not known:
+                continue
+            few = len(known) < FEWEST
+            any_few |= few
+            across, up = zip(*known, strict=True)
+            axis.errorbar(
+                [each.mean for each in across],
+                [each.mean for each in up],
+                xerr=[np.nan_to_num(each.deviation) for each in across],
+                yerr=[np.nan_to_num(each.deviation) for each in up],
+                label=textwrap.fill(label, LEGEND_WIDTH),
+                marker="o",
+                markersize=3,
+                linewidth=1,
+                linestyle=":" if few else "-",
+            )
+        axis.set(xlabel=tables.heading(x), ylabel=tables.heading(y))
+        for column, scale in ((x, axis.set_xscale), (y, axis.set_yscale)):
+            means = [
+                each.mean
+                for line in lines.values()
+                for group in line
+                if (each := group.estimate(column))
+            ]
+            if means and min(means) > 0 and max(means) > LOG_FROM * min(means):
+                scale("log")
+        told = [
+            *notes,
+            *(["Dotted: fewer than three points, which make no front."] if any_few else []),
+        ]
+        if lines:
+            title = "\n".join(textwrap.fill(note, LEGEND_WIDTH) for note in told)
+            figure.legend(loc="outside right upper", title=title, title_fontsize=FONT_PT - 1)
+    return figure
+
+
+def save(figure: Figure, *paths: Path) -> None:
+    """Write a figure in the formats of the names, each file whole or not there; the same figure,
+    the same bytes.
+    """
+    for path in paths:
+        with files.atomic_write(path) as partial:
+            dated = {"CreationDate": None} if path.suffix == ".pdf" else {}
+            figure.savefig(partial, dpi=300, metadata=dated)

@@ -1,0 +1,149 @@
+"""Fronts: what a sweep gives in one measure for what it takes in another, compared where it takes
+the same.
+
+A sweep of α/β is no single result: who weighs the style more is nearer to the painting and farther
+from the photograph. So the points of one sweep, x a content measure and y a style measure, become a
+curve, and curves are compared at equal x, over the x that all of them reach."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.interpolate
+
+from stn.errors import InputError
+
+FEWEST = 3  # points of a front: through two any line goes
+CONFIDENCE = 0.95
+RESAMPLES, SEED = 9999, 0  # as many as scipy.stats.bootstrap takes by default
+
+
+@dataclass(frozen=True)
+class Front:
+    """Points in the order of x, no x twice; between them the monotone cubic of Fritsch & Carlson
+    1980 (PCHIP).
+
+    It goes through every point, rises where they rise and falls where they fall, in log y where
+    told so."""
+
+    x: np.ndarray
+    y: np.ndarray
+    log_y: bool = False
+
+    def at(self, x: float | np.ndarray) -> np.ndarray:
+        """The y at any x; NaN beyond the ends, since nothing is known there."""
+        found = self._curve()(x)
+        return np.exp(found) if self.log_y else found
+
+    def _curve(self) -> scipy.interpolate.PchipInterpolator:
+        y = np.log(self.y) if self.log_y else self.y
+        return scipy.interpolate.PchipInterpolator(self.x, y, extrapolate=False)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean of `count` independent values and the ends of its interval, which are NaN where there
+    is one value.
+    """
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+    def excludes(self, value: float) -> bool:
+        """Whether the value lies outside: what is not so is within the noise."""
+        return bool(value < self.low or value > self.high)
+
+    def exp(self) -> "Interval":
+        """Of logarithms the interval of the factor."""
+        mean, low, high = (float(np.exp(each)) for each in (self.mean, self.low, self.high))
+        return dataclasses.replace(self, mean=mean, low=low, high=high)
+
+
+def front(x: Sequence[float], y: Sequence[float], log_y: bool = False) -> Front:
+    """The front through points (x, y) in any order; points with equal x become their mean, NaN and
+    infinity none.
+
+    Raises InputError for fewer than FEWEST points, and for a y of zero or less that has no
+    logarithm."""
+    xs, ys = np.array(x, float), np.array(y, float)
+    finite = np.isfinite(xs) & np.isfinite(ys)
+    xs, ys = xs[finite], ys[finite]
+    if log_y and (ys <= 0).any():
+        raise InputError(f"a front's y of {ys.min():g} has no logarithm; draw that axis linearly")
+    distinct, place = np.unique(xs, return_inverse=True)
+    if len(distinct) < FEWEST:
+        raise InputError(
+            f"a front needs {FEWEST} points of different x, and there are {len(distinct)}; sweep"
+            " more values"
+        )
+    means = np.bincount(place, np.log(ys) if log_y else ys) / np.bincount(place)
+    return Front(distinct, np.exp(means) if log_y else means, log_y)
+
+
+def common_range(fronts: Sequence[Front]) -> tuple[float, float]:
+    """The least and the largest x that all fronts reach; InputError if there are none."""
+    low, high = max(each.x[0] for each in fronts), min(each.x[-1] for each in fronts)
+    if low >= high:
+        raise InputError(
+            f"fronts with no x in common ({low:.3g} is above {high:.3g}); sweep a wider range"
+        )
+    return float(low), float(high)
+
+
+def gap(one: Front, other: Front) -> float:
+    """The area between two fronts over the width of their common range: the mean of one.y −
+    other.y.
+
+    Where y is logarithmic, of both, it is the mean of log(one.y / other.y), so that `exp` gives a
+    factor. Raises InputError where `common_range` does."""
+    low, high = common_range([one, other])
+    areas = [float(each._curve().integrate(low, high)) for each in (one, other)]
+    return (areas[0] - areas[1]) / (high - low)
+
+
+def nearest(values: Sequence[float], x: float) -> int:
+    """Which of the values lies nearest to x."""
+    return int(np.argmin(np.abs(np.array(values) - x)))
+
+
+def matched(sweeps: Sequence[Sequence[float]]) -> float:
+    """The x at which pictures compare best: where the sweep whose nearest point is farthest away
+    has it nearest.
+
+    Given are the x of each sweep's points. Looked for is in the middle third of what all reach, in
+    a hundred steps: at the ends everything is one photograph, or one painting. Of sweeps that do
+    not meet it lies between them: say the x of each picture beside it."""
+    every = [np.array(values) for values in sweeps]
+    low, high = max(values.min() for values in every), min(values.max() for values in every)
+    third = (high - low) / 3
+    candidates = np.linspace(low + third, high - third, 101)
+    farthest = [max(np.abs(values - x).min() for values in every) for x in candidates]
+    return float(candidates[int(np.argmin(farthest))])
+
+
+def bootstrap(groups: Sequence[Sequence[float]], confidence: float = CONFIDENCE) -> Interval:
+    """The mean over groups, such as pairs of pictures, of the means of their values, such as one a
+    seed.
+
+    The interval is the percentile bootstrap's in two stages (Davison & Hinkley 1997, section 3.8):
+    groups are drawn with replacement, then each one's values, since seeds of one pair are no
+    further pairs. Give it differences, so that what is compared is paired. Of three groups with a
+    value each the interval is their range and holds the truth less often than `confidence` says.
+    Same values, same interval. Raises InputError if there is no value."""
+    kept = [values for values in (np.array(group, float) for group in groups) if values.size]
+    if not kept:
+        raise InputError("no values to take a mean of")
+    mean = float(np.mean([values.mean() for values in kept]))
+    if sum(values.size for values in kept) == 1:
+        return Interval(mean, np.nan, np.nan, 1)
+    rng, count = np.random.default_rng(SEED), len(kept)
+    means = np.stack(
+        [rng.choice(values, (RESAMPLES, count, values.size)).mean(-1) for values in kept]
+    )
+    chosen = rng.integers(count, size=(1, RESAMPLES, count))
+    resampled = np.take_along_axis(means, chosen, 0)[0].mean(-1)
+    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(mean, float(low), float(high), count)

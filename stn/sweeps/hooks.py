@@ -1,0 +1,251 @@
+"""Sweeps: a cell that fails is written down and does not sink the others, whichever launcher runs
+them.
+
+What is wrong with a sweep before its first cell: one output= for many, seeds where nothing is
+random."""
+
+import contextlib
+import itertools
+import json
+import math
+import os
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from stn import command_line, errors, files, runs, signals
+from stn.errors import InputError
+from stn.runs import previews
+from stn.sweeps import cells
+
+# Of the sweep that this process started: its directory, and its cells if they are known
+# (`cells.planned`).
+under_way: list[tuple[Path, Mapping[str, Sequence[str]] | None]] = []
+passed_on: list[
+    signals.PassedOn
+] = []  # its signals, where its cells run in processes of this machine
+
+
+class Begin(Callback):
+    """Hydra's hook in config.yaml: remembers the sweep and its cells, and forgets the failures of
+    an earlier try.
+    """
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        loader = GlobalHydra.instance().config_loader()
+        try:
+            check(cells.as_typed(config.hydra.overrides.task))
+            cells.tell_fixed(config, loader)
+            planned = cells.planned(config.hydra, loader)
+        except errors.InputError as error:  # which Hydra would turn into a warning, and start
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        sweep_dir = Path(str(config.hydra.sweep.dir))
+        under_way.append((sweep_dir, planned))
+        if config.view:
+            previews.start(sweep_dir)
+        if config.hydra.launcher._target_.endswith("JoblibLauncher"):
+            passed_on.append(signals.PassedOn())
+        for run_dir in _directories(sweep_dir, planned):
+            clear(run_dir)
+
+
+def clear(run_dir: Path) -> None:
+    """Forget that a cell failed here before."""
+    (run_dir / runs.FAILED).unlink(missing_ok=True)
+
+
+def remove_if_empty(run_dir: Path) -> None:
+    """Hydra makes the directory before anything is checked; an empty one is no run."""
+    with contextlib.suppress(OSError):
+        run_dir.rmdir()
+
+
+def threads() -> int | None:
+    """The threads that a launcher gives this process; joblib and Ray divide the cores by
+    OMP_NUM_THREADS.
+    """
+    for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK"):
+        if os.environ.get(name, "").isdigit():
+            return int(os.environ[name]) or None
+    return None
+
+
+def fail(
+    error: Exception, run_dir: Path, overrides: list[str], cell_axes: dict[str, str], local: bool
+) -> None:
+    """Write down why a cell failed, and say so in one line; the others go on.
+
+    `local`: in the process that the user started. Ctrl-C and SIGTERM there end the whole sweep, by
+    SystemExit."""
+    if local and isinstance(error, errors.Interrupted):
+        print(
+            f"{str(error).partition(';')[0]}; {_again(under_way[-1][0])} goes on", file=sys.stderr
+        )
+        sys.exit(error.exit_code)
+    if isinstance(error, errors.Interrupted) and signals.waiting():
+        return  # the process that the user started says so
+    reason = command_line.one_line(error)
+    if not isinstance(error, errors.InputError | errors.Interrupted | OSError):
+        reason = f"{type(error).__name__}: {reason}"
+    trace = "".join(traceback.format_exception(error))
+    cell = " ".join(f"{key}={value}" for key, value in cell_axes.items())
+    record = {"cell": cell, "error": reason, "overrides": overrides, "traceback": trace}
+    if not isinstance(
+        error, errors.InUse
+    ):  # else the directory is another process's, which has not failed
+        with contextlib.suppress(OSError):  # a full disk
+            files.write_text(run_dir / runs.FAILED, json.dumps(record, indent=2) + "\n")
+    print(f"failed: {_called(run_dir.name, cell)}: {reason}", file=sys.stderr)
+
+
+def end(error: Exception | None = None) -> None:
+    """After the last cell, or the launcher's `error`: a line for each cell that is missing, and
+    exit code 2.
+    """
+    if not under_way:
+        if error is not None:
+            raise error
+        return
+    sweep_dir, planned = under_way.pop()
+    asked = passed_on.pop().close() if passed_on else None
+    if asked:
+        print(
+            f"interrupted: the best images so far are in {sweep_dir}; {_again(sweep_dir)} goes on",
+            file=sys.stderr,
+        )
+        sys.exit(128 + asked)
+    missing = _missing(sweep_dir, planned, launched=error is None)
+    for line in missing:
+        print(f"error: {line}", file=sys.stderr)
+    again = f"{_again(sweep_dir)} runs what is missing"
+    if error is not None:
+        if isinstance(error, errors.InputError) or type(error).__module__.startswith(
+            ("hydra.", "omegaconf.")
+        ):
+            raise error
+        first = next(iter(str(error).splitlines()), "")
+        raise errors.InputError(
+            f"the launcher ended early ({type(error).__name__}: {first}); {again}"
+        ) from None
+    if missing:
+        print(f"{len(missing)} cell{'s' * (len(missing) > 1)} failed; {again}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _again(sweep_dir: Path) -> str:
+    """The command that goes on; with force=true it would make the finished cells anew."""
+    if any(word.startswith(f"+{cells.EXPERIMENTS}=") for word in sys.argv):
+        return "the same command"  # an experiment's, which knows the directory
+    forced = any(
+        re.fullmatch(r"\+*force=(true|yes|on|1)", word, re.IGNORECASE) for word in sys.argv
+    )
+    return (
+        f"the same command {'without force=true, ' if forced else ''}with"
+        f" hydra.sweep.dir={sweep_dir}"
+    )
+
+
+def _directories(sweep_dir: Path, planned: Mapping[str, Sequence[str]] | None) -> list[Path]:
+    """Those of the sweep's own cells; all that are there if the cells are not known."""
+    return (
+        [run.path for run in runs.below(sweep_dir)]
+        if planned is None
+        else [sweep_dir / name for name in planned]
+    )
+
+
+def _called(name: str, cell: str) -> str:
+    """The directory's name, and what the cell is where the name does not say it all."""
+    return name if cell.replace(" ", ",") in (name, "") else f"{name} ({cell})"
+
+
+def _missing(
+    sweep_dir: Path, planned: Mapping[str, Sequence[str]] | None, launched: bool
+) -> list[str]:
+    """A line for each cell that is not whole; where the launcher ended early, only for those that
+    were begun.
+    """
+    lines = []
+    for name, run in cells.found(sweep_dir, planned).items():
+        if run is None:
+            lines += [f"{name} left nothing"] * launched
+        elif (
+            run.failure
+        ):  # a finished run too: what came after its end, such as the copy for output=, failed
+            lines.append(
+                f"{_called(name, run.failure.get('cell', ''))}: {run.failure.get('error', '')}"
+            )
+            if run.state == "finished":
+                clear(run.path)  # it is said; the run itself is whole
+        elif run.state != "finished":
+            lines.append(f"{name} did not finish: its process ended, or is still running")
+    return lines
+
+
+FIRST_IMAGE = ("preset", "init", "init.name")  # the overrides that choose it
+RANDOM = ("noise", "blend")
+
+
+def check(overrides: Sequence[str]) -> None:
+    """Look at the overrides of a multirun, inside Hydra.
+
+    Raises InputError if several cells would write the same `output=`; warns if seeds are swept
+    where no cell has a random first image, since such cells are equal and each costs a whole run.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
+    swept = {
+        each.key_or_group: list(each.sweep_string_iterator())
+        for each in parsed
+        if each.is_sweep_override()
+    }
+    _check_output(parsed, swept)
+    if len(set(swept.get("seed", ()))) > 1:
+        fixed = sorted({name for name in _first_images(parsed, swept) if name not in RANDOM})
+        if fixed:
+            warnings.warn(
+                f"seed={','.join(swept['seed'])}: nothing is random with init={','.join(fixed)}, so"
+                " all seeds give the same picture and each costs a run; add init=noise, or leave"
+                " seed out",
+                stacklevel=2,
+            )
+
+
+def _check_output(parsed: Sequence[Override], swept: Mapping[str, list[str]]) -> None:
+    for override in parsed:
+        if override.key_or_group != "output" or override.value() is None:
+            continue
+        outputs = swept.get("output") or [str(override.value())]
+        cells = math.prod(len(values) for values in swept.values())
+        if len(set(outputs)) < cells and not any("${" in output for output in outputs):
+            raise InputError(
+                f"output={','.join(outputs)}: {cells} cells would write it, each over the one"
+                " before; put what varies into the name, as in"
+                " 'output=copies/${hydra:sweep.subdir}.png'"
+            )
+
+
+def _first_images(parsed: Sequence[Override], swept: Mapping[str, list[str]]) -> Iterator[str]:
+    """The init.name of every combination of values that could change it."""
+    fixed = [str(each.input_line) for each in parsed if not each.is_sweep_override()]
+    axes = {key: values for key, values in swept.items() if key in FIRST_IMAGE}
+    for values in itertools.product(*axes.values()):
+        chosen = [f"{key}={value}" for key, value in zip(axes, values, strict=True)]
+        try:
+            yield str(hydra.compose("config", [*fixed, *chosen]).init.name)
+        except (HydraException, OmegaConfBaseException):
+            return  # the cells themselves will say what is wrong

@@ -1,0 +1,215 @@
+"""What can be known to fail before a run begins: layers out of reach, memory, disk, an output in
+the wrong place.
+"""
+
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+from stn import config, images, optimize, runs
+from stn.assets.pictures import Pictures
+from stn.config.schema import Config
+from stn.errors import InputError
+from stn.images import masks
+from stn.network.network import Network
+from stn.runs.run_directory import CHECKPOINT
+from stn.transfer import memory
+
+
+def recomputes(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> bool:
+    """Whether features are to be computed again for the gradient: as `network.recompute` says.
+
+    Where it says nothing, as the run began that is gone on with, or else if less than the whole
+    features need is free, of which it then warns. Raises InputError for layers that the network
+    lacks."""
+    check_layers(settings, network)
+    if settings.network.recompute is not None:
+        return settings.network.recompute
+    if runs.Run(run_dir).suffices(config.to_dict(settings)):
+        return False
+    began = _began_in_bands(settings, run_dir)
+    if began is not None:
+        return began
+    whole, in_bands = (
+        memory.needs(settings, network, pictures, recompute) for recompute in (False, True)
+    )
+    if all(need.fits() for need in whole):
+        return False
+    if all(need.fits() for need in in_bands):
+        warnings.warn(
+            f"{memory.size_key(settings)}: {max(need.bytes for need in whole) / 1e9:.1f} GB of"
+            " features are computed in bands and again for the gradient, for want of memory; an"
+            " evaluation takes nearly twice as long (network.recompute)",
+            stacklevel=2,
+        )
+    return True
+
+
+def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> None:
+    """Raise InputError, which says what to change, for a run of this network that cannot come to
+    its end.
+    """
+    layers = check_layers(settings, network)
+    _check_sizes(settings, network, pictures, network.deepest(layers))
+    _note_masks(pictures)
+    if settings.output:
+        check_output(Path(settings.output), pictures)
+    if runs.Run(run_dir).suffices(config.to_dict(settings)):
+        return  # what follows is about the work, and there is none
+    _check_memory(settings, network, pictures)
+    _check_disk(settings, *pictures.shape_at(1.0), run_dir)
+
+
+def _began_in_bands(settings: Config, run_dir: Path) -> bool | None:
+    """Whether the run that these settings go on with began in bands; None if there is none or it
+    does not say.
+    """
+    earlier = runs.Run(run_dir)
+    anew = settings.force and (earlier.state == "finished" or not earlier.settings.get("force"))
+    if (
+        anew
+        or not (run_dir / CHECKPOINT).is_file()
+        or config.difference(earlier.settings, config.to_dict(settings))
+    ):
+        return None
+    machine = earlier.provenance.get("machine")
+    began = (
+        machine.get("recompute", False) if isinstance(machine, dict) else None
+    )  # earlier versions knew no bands
+    return began if isinstance(began, bool) else None
+
+
+def _note_masks(pictures: Pictures) -> None:
+    """Warn where the places at which styles are painted overlap or leave gaps."""
+    shape = pictures.shape_at(1.0)
+    onto = {
+        "style.onto" if number == 0 else f"more_styles[{number - 1}].onto": masks.resize(
+            style.onto, *shape
+        )
+        for number, style in enumerate(pictures.styles)
+        if style.onto is not None
+    }
+    # A style without a mask is painted everywhere, so that no gap is left and overlaps are meant.
+    said = masks.coverage(onto) if len(onto) == len(pictures.styles) else ""
+    if said:
+        warnings.warn(said, stacklevel=2)
+
+
+def check_layers(settings: Config, network: Network) -> list[str]:
+    """The layers that the objective asks for, all of which the network has; else InputError."""
+    expected = 16 if settings.network.name == "vgg16" else 19
+    # A file that ends before conv4_1 may be of either.
+    if network.depth != expected and (network.depth == 19 or "conv4_1" in network.layer_names):
+        raise InputError(
+            f"{network.path}: holds a VGG-{network.depth}, but network={settings.network.name}; use"
+            f" network=vgg{network.depth} or a VGG-{expected} file"
+        )
+    found: list[str] = []
+    for role in ("content", "style"):
+        for layer in getattr(settings.objective, f"{role}_layers"):
+            if layer.layer not in network.layer_names:
+                raise InputError(
+                    f"{network.path}: has no {layer.layer}, which objective.{role}_layers asks for;"
+                    f" it ends at {network.layer_names[-1]}"
+                )
+            found.append(layer.layer)
+    return found
+
+
+def check_output(output: Path, pictures: Pictures) -> None:
+    """Raise InputError where a copy of the result cannot be written, or would take the place of an
+    input.
+    """
+    if output.suffix.lower() not in images.FORMATS:
+        raise InputError(f"output={output}: end the name in one of {', '.join(images.FORMATS)}")
+    for role, path in pictures.paths.items():
+        if output.exists() and path.exists() and output.samefile(path):
+            raise InputError(f"output={output}: is the {role} picture itself; give another name")
+    if output.is_dir():
+        raise InputError(f"output={output}: is a directory; give the name of a picture in it")
+    folder = output.absolute().parent
+    # Made later if the folder above it is there, as for `output=copies/copy.jpg`.
+    above = folder if folder.exists() else folder.parent
+    if not above.is_dir():
+        raise InputError(
+            f"output={output}: there is no folder {folder}; make it, or give another name"
+        )
+    try:
+        with tempfile.TemporaryFile(dir=above):  # a trial: permissions alone do not say it
+            pass
+    except OSError as error:
+        raise InputError(
+            f"output={output}: {above} cannot be written ({error.strerror}); give another folder"
+        ) from None
+
+
+def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest: str) -> None:
+    """Raise InputError if a picture has no position left at the deepest layer, at the coarsest
+    level.
+    """
+    before = network.layer_names[: network.layer_names.index(deepest) + 1]
+    stride = 2 ** sum(name.startswith("pool") for name in before)
+    coarsest = min([level.scale for level in settings.pyramid.levels], default=1.0)
+    needed = (
+        2 * stride if settings.network.border == "reflect" else stride
+    )  # a reflection needs a neighbor
+    shapes = {
+        f"{key}.path={pictures.paths[key]}": shape
+        for key, shape in pictures.shapes_at(coarsest).items()
+    }
+    given = settings.image.shape
+    size = "image.shape" if given else "image.size_px"
+    result = {f"image.shape={given}" if given else "the result": pictures.shape_at(coarsest)}
+    for what, (height, width) in (result | shapes if given else shapes | result).items():
+        if min(height, width) < needed:
+            raise InputError(
+                f"{what}: {width} × {height} pixels are too few for {deepest}, one position of"
+                " which covers"
+                f" {stride}{' and border=reflect needs two' if needed > stride else ''}; use a"
+                f" larger {size} (or style.scale) or shallower layers"
+            )
+    height, width = pictures.shape_at(1.0)
+    if settings.network.border == "wrap" and (height % stride or width % stride):
+        warnings.warn(
+            f"network.border=wrap: {width} × {height} pixels are no multiples of {stride}, which a"
+            f" position of {deepest} covers; with an image.shape that is, the seam shows less",
+            stacklevel=2,
+        )
+
+
+def _check_memory(settings: Config, network: Network, pictures: Pictures) -> None:
+    """Raise InputError, which begins with the key, if a picture needs more bytes than are free."""
+    why = remedy = ""
+    if not network.recompute:
+        if settings.network.recompute is None:
+            why = " without bands, as the run began,"
+        if all(need.fits() for need in memory.needs(settings, network, pictures, recompute=True)):
+            remedy = ", or network.recompute=true"
+    for need in memory.needs(settings, network, pictures, network.recompute):
+        need.check(why, remedy)
+
+
+def _check_disk(settings: Config, height: int, width: int, run_dir: Path) -> None:
+    # What is saved only at restarts is saved without its pairs.
+    pairs = (
+        0
+        if optimize.saved_only_at_restarts(settings.optimizer.name)
+        else memory.pair_bytes(settings)
+    )
+    every = settings.tracking.progress_every
+    progress = 3 + (
+        2 * settings.optimizer.max_evaluations // every if every else 0
+    )  # W&B keeps a copy of each
+    # A checkpoint has four arrays of 8 bytes a channel and our pairs, and stands beside the one
+    # before for a moment.
+    needed = height * width * (3 * (progress + 2 * 4 * 8) + 2 * pairs) + 2**20
+    present = next(
+        folder for folder in (run_dir.absolute(), *run_dir.absolute().parents) if folder.exists()
+    )
+    free = shutil.disk_usage(present).free
+    if needed > free:
+        raise InputError(
+            f"hydra.run.dir={run_dir}: the run leaves about {needed / 1e6:.0f} MB and"
+            f" {free / 1e6:.0f} MB are free; make room or give another hydra.run.dir"
+        )

@@ -1,0 +1,141 @@
+"""What memory a run needs, in bands and without, beside what is free."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import psutil
+
+from stn import config
+from stn.assets.pictures import Pictures
+from stn.config.schema import Config
+from stn.errors import InputError
+from stn.loss import losses
+from stn.network import checkpointing
+from stn.network.network import Network
+
+# Measured on VGG-19: the kernels take 0.25 GB. Value and gradient of 1536 × 2048 pixels with max
+# pooling take 6155 MB at the peak, of which 1.1 to 1.4 GB are there before (docs/speed.md): 1.30 to
+# 1.38 times the 3.65 GB of the convolutions' outputs, 1.37 to 1.45 times if a MB is 2^20 bytes.
+KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.45
+# With network.recompute, of a large block: what leaves it, its gradient and a copy where bands are
+# joined; four times what a band's convolutions give; of a layer that has to be whole its features,
+# their gradient and the target. Measured at 2048 × 1536 and 4096 × 3072 (docs/speed.md): at most
+# 0.75 and 0.9 times the sum.
+PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
+# The targets' forward pass keeps nothing: measured on VGG-19 at 1024 × 1024 and 1600 × 1600 pixels,
+# 2.8 to 2.9 times the bytes of the largest output.
+FORWARD_FACTOR = 3.3
+# A pixel of a picture itself: float64 as it was resized and without its mean, float32 in the
+# network.
+PICTURE_BYTES = 3 * (8 + 8 + 4)
+# A pair of images an evaluation that L-BFGS remembers: of float64 in SciPy's memory, of float32 in
+# ours; Adam has none.
+PAIR_BYTES = {"lbfgs": 16, "torch_lbfgs": 8, "spectral_lbfgs": 8, "adam": 0}
+
+
+@dataclass(frozen=True)
+class Need:
+    """The bytes beside the kernels that a picture [height, width] needs, brought by `key`, made
+    smaller by `how`.
+    """
+
+    key: str
+    bytes: float
+    height: int
+    width: int
+    how: str = ""
+
+    def fits(self) -> bool:
+        """Whether so much is free."""
+        return bool(KERNEL_BYTES + self.bytes <= psutil.virtual_memory().available)
+
+    def check(self, why: str, remedy: str) -> None:
+        """Raise InputError if so much is not free; it says `why` it is needed, and a `remedy`
+        beside a smaller size.
+        """
+        if self.fits():
+            return
+        available = psutil.virtual_memory().available
+        fits = int(
+            max(self.height, self.width) * (max(0.0, available - KERNEL_BYTES) / self.bytes) ** 0.5
+        )
+        raise InputError(
+            f"{self.key}: {self.width} × {self.height} pixels need about"
+            f" {(KERNEL_BYTES + self.bytes) / 1e9:.1f} GB of memory{why} and {available / 1e9:.1f}"
+            f" GB are free; a long side of {fits} px would fit{self.how}{remedy}"
+        )
+
+
+def pair_bytes(settings: Config) -> int:
+    """Bytes a pixel of the pairs that the optimizer remembers."""
+    chosen = settings.optimizer
+    return PAIR_BYTES[chosen.name] * 3 * min(chosen.history, chosen.max_evaluations)
+
+
+def needs(settings: Config, network: Network, pictures: Pictures, recompute: bool) -> list[Need]:
+    """What the result needs, and what each painting."""
+    chosen, wraps = settings.objective, settings.network.border == "wrap"
+    content, style = (
+        [layer.layer for layer in layers] for layers in (chosen.content_layers, chosen.style_layers)
+    )
+    by_means = settings.guidance.name == "sums" and config.guided(
+        settings
+    )  # beside the statistic chosen
+    summed = chosen.style_statistic in losses.GRAMS_OF_ROWS and not by_means
+    whole = {*content} if summed else {*content, *style}
+    deepest = network.deepest([*content, *style])
+    height, width = pictures.shape_at(1.0)
+    if recompute:
+        features = in_bands(network, deepest, whole, height, width, wraps)
+    else:
+        features = ACTIVATION_FACTOR * sum(network.activation_bytes(deepest, height * width))
+    images = (PICTURE_BYTES + pair_bytes(settings)) * height * width
+    found = [Need(size_key(settings), features + images, height, width)]
+    for key, shape in pictures.shapes_at(1.0).items() if style else ():
+        if key != "content":
+            deepest = network.deepest(style)
+            features = FORWARD_FACTOR * max(network.activation_bytes(deepest, shape[0] * shape[1]))
+            if recompute:
+                features = min(
+                    features, in_bands(network, deepest, whole.intersection(style), *shape)
+                )
+            what = f"{key}.path={pictures.paths[key]}"
+            features += PICTURE_BYTES * shape[0] * shape[1]
+            found.append(Need(what, features, *shape, f" by image.size_px or {key}.scale"))
+    return found
+
+
+def size_key(settings: Config) -> str:
+    """What was given that sets the size of the result."""
+    shape, size_px = settings.image.shape, settings.image.size_px
+    return f"image.size_px={size_px}" if shape is None else f"image.shape={shape}"
+
+
+def in_bands(
+    network: Network,
+    deepest: str,
+    whole: Collection[str],
+    height: int,
+    width: int,
+    wraps: bool = False,
+) -> float:
+    """Bytes for value and gradient with `network.recompute`; the layers `whole` are not summed up
+    band by band.
+    """
+    needed, largest = 0.0, 0.0
+    names = network.layer_names[: network.layer_names.index(deepest) + 1]
+    for block in dict.fromkeys(
+        name[4] for name in names
+    ):  # conv1_1, relu1_1, pool1: the digit is the block's
+        inner = [name for name in names if name.startswith(f"conv{block}")]
+        layers = {name: 4.0 * network.widths[name] * height * width for name in inner}
+        of_block = checkpointing.of_block((height, width), network.kernels, inner, wraps)
+        if of_block is None:
+            needed += ACTIVATION_FACTOR * sum(layers.values())
+        else:
+            largest = max(largest, of_block.longest / height * sum(layers.values()))
+            needed += PASSED_FACTOR * layers[inner[-1]] / 4 if f"pool{block}" in names else 0
+            kept = {name.replace("relu", "conv") for name in whole if name[4] == block}
+            needed += WHOLE_FACTOR * sum(layers[name] for name in kept & layers.keys())
+        height, width = -(-height // 2), -(-width // 2)
+    return needed + BAND_FACTOR * largest

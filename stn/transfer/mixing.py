@@ -1,0 +1,77 @@
+"""A style picture with the fine scale of one painting and the coarse of another, made by a run of
+its own.
+
+Gatys et al. 2017 (CVPR), section 6.1, and leongatys/NeuralImageSynthesis, ScaleControl.ipynb: from
+the coarse painting the Gram matrices of the fine one are matched at the first layers; there is no
+content. The run lies in the directory of the run that it is for, and is gone on with like any
+other."""
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stn import runs
+from stn.assets.pictures import Pictures
+from stn.config.rules import LayerWeight
+from stn.config.schema import Color, Config, Content, Guidance, Init, Mix, Pyramid, Style
+from stn.errors import Interrupted
+from stn.network.convolution import border_of_painting
+
+
+def mixed(pictures: Pictures, settings: Config, run_dir: Path, run: Callable[..., Any]) -> Pictures:
+    """`pictures` with the mixed style in the place of the first, if the settings ask for one; `run`
+    makes it.
+
+    Raises Interrupted, which names the directory of the run that the style is for.
+    """
+    if settings.mix.fine is None:
+        return pictures
+    roles = {"style": "init", "mix.fine": "style"}  # of this run's pictures in that one
+    arrays = {roles[key]: given for key, given in pictures.arrays.items() if key in roles}
+    try:
+        made = run(settings_of(settings, pictures), run_dir / runs.MIXED, arrays=arrays)
+    except Interrupted as error:
+        again = (
+            f"interrupted while the style was mixed; the same command with hydra.run.dir={run_dir}"
+            " goes on"
+        )
+        raise Interrupted(again, error.exit_code) from None
+    first, *others = pictures.styles
+    # As it is written, so that a run which goes on has the same; its scale is in its size already.
+    mixture = dataclasses.replace(first, rgb=np.rint(made.rgb), as_it_is=True)
+    return dataclasses.replace(pictures, styles=(mixture, *others))
+
+
+def settings_of(settings: Config, pictures: Pictures) -> Config:
+    """The run that mixes: from the coarse painting at the size it is used at, towards the fine
+    one's statistics.
+    """
+    mix, inner = settings.mix, copy.deepcopy(settings)
+    inner.content, inner.style, inner.more_styles = Content(None), Style(str(mix.fine)), []
+    inner.color, inner.guidance, inner.mix, inner.pyramid = Color(), Guidance(), Mix(), Pyramid()
+    inner.network.border = border_of_painting(inner.network.border)
+    inner.paint_only, inner.output, inner.figures, inner.force = None, None, False, False
+    inner.init = Init(name="file", path=settings.style.path)
+    inner.image.shape = list(pictures.shapes_at(1.0)["style"])
+    objective = inner.objective
+    objective.content_layers = []
+    objective.style_layers = [LayerWeight(layer, 1 / len(mix.layers)) for layer in mix.layers]
+    # ScaleControl.ipynb: ptw / #layers · MSE(G/M − A/M), not divided by N² as in the transfer
+    # itself.
+    objective.gram_divisor, objective.style_reduction, objective.style_weight = (
+        "m",
+        "mean",
+        mix.weight,
+    )
+    objective.style_statistic, objective.activation_shift, objective.smoothness.form = (
+        "gram",
+        0.0,
+        "none",
+    )
+    inner.optimizer = dataclasses.replace(settings.optimizer, max_evaluations=mix.max_evaluations)
+    inner.tracking.mode, inner.tracking.keep_checkpoint = "off", False
+    return inner
