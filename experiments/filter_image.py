@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from stn import command_line, errors, runs
+from stn import backend, command_line, errors, runs
+from stn.backend import tf
 from stn.classify import topics
 from stn.experiment import drawings
 from stn.loss import losses
-from stn.network import backend, vgg
-from stn.network.backend import tf
+from stn.network import vgg
 from stn.network.network import Network
 from stn.objective.objective import Terms
 from stn.study import figures

@@ -12,8 +12,8 @@ import pytest
 import synthetic
 
 from stn import runs
+from stn.backend import tf
 from stn.network import checkpointing, vgg
-from stn.network.backend import tf
 from stn.network.network import Network
 from stn.objective import objective
 from stn.objective.graph import Form

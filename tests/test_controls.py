@@ -18,12 +18,12 @@ from omegaconf import OmegaConf
 
 from stn import config, errors, images, optimize, runs, transfer
 from stn.assets import pictures
+from stn.backend import tf
 from stn.config import compose, overrides
 from stn.images import color, masks, resizing
 from stn.layers import VGG19
 from stn.loss import losses
 from stn.network import space, vgg
-from stn.network.backend import tf
 from stn.objective import graph, objective
 from stn.transfer import initialize
 

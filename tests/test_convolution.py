@@ -5,8 +5,8 @@ and block sizes.
 import numpy as np
 import pytest
 
+from stn.backend import tf
 from stn.network import convolution
-from stn.network.backend import tf
 
 RNG = np.random.default_rng(0)
 

@@ -3,7 +3,6 @@ and the tutorial.
 """
 
 import argparse
-import ast
 import dataclasses
 import re
 import runpy
@@ -280,25 +279,3 @@ def test_the_reference_has_every_key_and_the_systems_every_preset() -> None:
     for page in (ROOT / "README.md", ROOT / "docs" / "systems.md"):
         presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
         assert {name for name in presets if f"`{name}`" not in page.read_text()} == set()
-
-
-def test_the_table_of_modules_is_whole_and_each_imports_only_from_rows_up_to_its_own() -> None:
-    table = [
-        line.split("|")[1]
-        for line in (ROOT / "docs/architecture.md").read_text().splitlines()
-        if "| `" in line
-    ]
-    rows = {name: row for row, cell in enumerate(table) for name in re.findall(r"`(\w+)/?`", cell)}
-    package = ROOT / "stn"
-    modules = {
-        path: path.relative_to(package).parts[0].removesuffix(".py")
-        for path in package.rglob("*.py")
-    }
-    modules.pop(package / "__init__.py")
-    assert rows.keys() == set(modules.values())
-    for path, module in modules.items():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "stn":
-                parts = (node.module or "").split(".")[1:]
-                for name in parts[:1] or [alias.name for alias in node.names]:
-                    assert rows[name] <= rows[module], f"{module} imports {name}"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from stn import config
+from stn.backend import tf
 from stn.loss import losses
-from stn.network.backend import tf
 
 H, W, N = 5, 4, 3
 RNG = np.random.default_rng(1)

@@ -7,9 +7,9 @@ import pytest
 
 from stn import images
 from stn.assets import matconvnet
+from stn.backend import tf
 from stn.layers import VGG19
 from stn.network import network, rescale, space, vgg
-from stn.network.backend import tf
 from stn.network.network import Network
 
 WIDTHS = dict(enumerate((64, 128, 256, 512, 512), start=1))  # Simonyan & Zisserman 2015, table 1

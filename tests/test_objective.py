@@ -10,10 +10,10 @@ import weakref
 import numpy as np
 import pytest
 
-from stn import config
+from stn import backend, config
 from stn.assets.weights import Layer, Weights
 from stn.loss import losses
-from stn.network import backend, vgg
+from stn.network import vgg
 from stn.objective import objective
 from stn.objective.graph import Form
 from stn.objective.objective import Scale

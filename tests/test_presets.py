@@ -102,7 +102,7 @@ drawn = functools.cache(masks.drawn)  # at 4 × the size of a mask, for every la
 
 
 @functools.cache
-def masks() -> list[tuple[str, str]]:
+def drawn_masks() -> list[tuple[str, str]]:
     settings = config.compose("preset=gatys2017_guided")
     return [(str(each.onto), str(each.mask)) for each in config.styles(settings).values()]
 
@@ -115,7 +115,7 @@ def parts(margin: int) -> Callable[..., tuple[Any, ...]]:
             mask = masks.resize(drawn(path, ""), *features["conv1_1"].shape[1:3])
             return masks.propagate(mask, [layer], VGG19, "ceil", "inside", margin).layers[layer]
 
-        return ([(at(onto, F), at(mask, S)) for onto, mask in masks()],)
+        return ([(at(onto, F), at(mask, S)) for onto, mask in drawn_masks()],)
 
     return found
 

@@ -16,11 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from stn import config, errors, images, optimize
+from stn.backend import tf
 from stn.classify import classifier, labeled, vgg_head
 from stn.classify.classifier import ClassLoss
 from stn.loss import losses
 from stn.network import network, space, vgg
-from stn.network.backend import tf
 from stn.objective.objective import Terms
 
 FOLDER = config.CONFIG_DIR.parent / "experiments"

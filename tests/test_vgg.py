@@ -13,8 +13,8 @@ from synthetic import LAYOUTS, vgg, write
 
 from stn.assets import matconvnet, weights
 from stn.assets.weights import Layer, Weights
+from stn.backend import tf
 from stn.layers import VGG16, VGG19
-from stn.network.backend import tf
 from stn.network.vgg import features, kernels
 
 
@@ -286,7 +286,7 @@ def test_tensorflow_comes_without_keras_which_is_there_when_asked_for() -> None:
     program = """
 import sys
 from stn import transfer
-from stn.network.backend import tf
+from stn.backend import tf
 slow = {"keras", "keras.src.optimizers", "sklearn", "scipy.stats", "matplotlib.pyplot"}
 print(slow & {*sys.modules})
 print(tf.keras.optimizers.Adam.__name__, tf.keras.layers.Dense(3).units)

@@ -14,14 +14,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stn import files
+from stn import backend, files
 from stn.assets import matconvnet
+from stn.backend import tf
 from stn.classify import vgg_head
 from stn.classify.labeled import Labeled
 from stn.errors import InputError
 from stn.loss import losses
-from stn.network import backend, network, space, vgg
-from stn.network.backend import tf
+from stn.network import network, space, vgg
 from stn.objective.objective import Terms
 
 OWN_SIDE = (

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from stn import assets, config, files, runs
+from stn import assets, backend, config, files, runs
 from stn.assets import catalog
 from stn.classify import classifier, labeled
 from stn.classify.classifier import Classifier
 from stn.command_line import whole
 from stn.errors import InputError
 from stn.experiment import frame
-from stn.network import backend, network, space
+from stn.network import network, space
 from stn.objective.objective import Terms
 from stn.optimize import Evaluation, State, minimize
 from stn.optimize.search import ValueAndGrad

@@ -3,9 +3,9 @@
 from typing import Any
 
 from stn.assets.weights import Weights
+from stn.backend import tf
 from stn.layers import FULLY_CONNECTED
 from stn.network import vgg
-from stn.network.backend import tf
 
 
 def head(weights: Weights) -> dict[str, tuple[Any, Any]]:

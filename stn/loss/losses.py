@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stn.network.backend import tf
+from stn.backend import tf
 
 
 def content(F: Any, P: Any, reduction: str = "half_sum") -> Any:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stn.network import backend, vgg
-from stn.network.backend import tf
+from stn import backend
+from stn.backend import tf
+from stn.network import vgg
 
 # A block whose convolutions' outputs take no more is computed as without bands. A band's own rows
 # are so many times those on each side, which two bands compute: an eighth more work. Both ours.

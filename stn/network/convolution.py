@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from stn.network import backend
-from stn.network.backend import tf
+from stn import backend
+from stn.backend import tf
 
 # Fractions p/q, a point beside its negative reciprocal after Barabasz, Anderson, Soodhalter and
 # Gregg, "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural

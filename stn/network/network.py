@@ -29,9 +29,7 @@ class Network:
     path: Path
     convolution: str  # winograd or direct
     changed: bool  # not as its file has it
-    recompute: bool = (
-        False  # in bands of rows, where those of a whole picture are large (stn/network/checkpointing.py)
-    )
+    recompute: bool = False  # by rows, where those of a whole picture are large
 
     def plain(self) -> "Network":
         """The same network as its file has it: not rescaled or transposed, its own mean pixel, and
@@ -84,7 +82,7 @@ def load(
     """The network in a MatConvNet file, its convolutions to be computed as `convolution` says
     (`vgg.kernels`).
 
-    `rescaling` is None, `default` or a file of mean activations (`stn/network/rescale.py`), which are those
+    `rescaling` is None, `default` or a file of mean activations (rescale.py), which are those
     with `pooling`. Where the network is to see another `white` than 255, its first kernels and mean
     pixel take the factor, so that images keep their 0-255. With `transposed` each kernel has rows
     and columns exchanged, as anishathalye/neural-style loads them (vgg.py, net_preloaded; METHODS,

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stn.assets.weights import Weights
+from stn.backend import tf
 from stn.layers import VGG16, VGG19
 from stn.network import convolution
-from stn.network.backend import tf
 
 # {"conv1_1": (kernel [3, 3, in, out] or [36, in, out], bias [out]), ...}: what a compiled function
 # takes as its input.

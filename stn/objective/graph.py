@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stn import backend
+from stn.backend import tf
 from stn.loss import losses
-from stn.network import backend, checkpointing, convolution, vgg
-from stn.network.backend import tf
+from stn.network import checkpointing, convolution, vgg
 
 # At a layer: statistics by name, each with its targets A, its share and its guides T.
 Aims = Sequence[tuple[str, Mapping[str, Any]]]

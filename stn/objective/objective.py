@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from stn.assets.pictures import Sized
+from stn.backend import tf
 from stn.config.compose import pixel_unit
 from stn.config.schema import Config
 from stn.network import space, vgg
-from stn.network.backend import tf
 from stn.network.network import Network
 from stn.objective import graph
 from stn.objective import targets as style_targets
@@ -43,7 +43,9 @@ class Targets:
     """
 
     content: Mapping[str, Any]
-    style: Sequence[Mapping[str, Mapping[str, Any]]]  # {layer: target}, see stn/objective/targets.py
+    style: Sequence[
+        Mapping[str, Mapping[str, Any]]
+    ]  # {layer: target}, see stn/objective/targets.py
 
 
 @dataclass(frozen=True)

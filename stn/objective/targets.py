@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from stn.assets.pictures import Sized, Style
+from stn.backend import tf
 from stn.config.schema import Config
 from stn.images import masks
-from stn.network.backend import tf
 
 Guides = Mapping[str, Any] | None
 # A statistic's name, and the guides {layer: T} that weigh it.
@@ -44,7 +44,7 @@ def build(
     """The targets of the style loss: the statistic of each, and {layer: {A, share, T}}, T only
     where it is guided.
 
-    A layer's style loss is Σ share · loss(statistic, A) (stn/objective/objective.py). Shares of the styles
+    A layer's style loss is Σ share · loss(statistic, A) (objective.py). Shares of the styles
     sum to one."""
     layers = [layer.layer for layer in settings.objective.style_layers]
     if not layers:

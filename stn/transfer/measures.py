@@ -32,9 +32,9 @@ import numpy as np
 from skimage import color, filters
 from skimage.metrics import structural_similarity
 
+from stn.backend import tf
 from stn.loss import losses
 from stn.network import checkpointing, space
-from stn.network.backend import tf
 from stn.network.network import Network
 from stn.transfer import patches
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stn import config, optimize, runs
+from stn import backend, config, optimize, runs
 from stn.assets import inputs, pictures
 from stn.images import resizing
-from stn.network import backend, space
+from stn.network import space
 from stn.network.network import Network, load
 from stn.objective import objective
 from stn.runs import run_directory, wandb_run

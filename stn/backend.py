@@ -1,6 +1,7 @@
 """TensorFlow: imported without the lines it prints at start-up, its threads, what is compiled."""
 
 import contextlib
+import importlib
 import os
 import sys
 import tempfile
@@ -48,14 +49,25 @@ def _import_quietly() -> None:
             os.close(kept)
 
 
-_import_quietly()
+class _Lazy:
+    """TensorFlow, imported when something of it is first asked for: that takes seconds."""
 
-import tensorflow as tf  # noqa: E402
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what Python asks of any object, not of TensorFlow
+            raise AttributeError(name)
+        with _importing:
+            if "module" not in vars(self):
+                _import_quietly()
+                module = importlib.import_module("tensorflow")
+                # Same settings, same machine, same bytes: no kernel may add in an order that
+                # depends on timing.
+                module.config.experimental.enable_op_determinism()
+                vars(self)["module"] = module
+        return getattr(vars(self)["module"], name)
 
-# Same settings, same machine, same bytes: no kernel may add in an order that depends on timing.
-tf.config.experimental.enable_op_determinism()
 
-__all__ = ["custom_gradients", "function", "in_turn", "tf", "use_threads"]
+_importing = threading.RLock()
+tf: Any = _Lazy()
 
 
 def use_threads(count: int | None) -> None:
