@@ -79,14 +79,14 @@ def cells(base: config.Config) -> list[frame.Cell]:
         "image.side=short",
         "image.rounding=down",
         "image.filter=early_pillow_bilinear",
-        "network.odd=floor",
+        "network.ceil_mode=false",
     )
     area = (
         "image.side=area",
         "image.rounding=up",
         "image.filter=pyramid_reduce",
         "image.eight_bit=true",
-        "network.odd=ceil",
+        "network.ceil_mode=true",
     )
     return [
         frame.Cell("notebook", (*fixed, *short)),

@@ -19,7 +19,7 @@ from stn.transfer import initialize
 EXAMPLE = "python experiments/class_image.py cat flower --network vgg19_q8"
 # AdversarialCat_TF.ipynb: 10 H + 0.005 V, a step of 1, x0 ~ N(0, 1); classes 284 (Siamese cat) and
 # 340 (zebra).
-WEIGHT, SMOOTHNESS, STEP, AMPLITUDE, CLASSES = 10.0, 0.005, 1.0, 1.0, ("284", "340")
+WEIGHT, TOTAL_VARIATION, STEP, AMPLITUDE, CLASSES = 10.0, 0.005, 1.0, 1.0, ("284", "340")
 # With beta1 = beta2 = 0 Adam's step is rate g / (|g| + epsilon): for an epsilon far above any
 # gradient, STEP g.
 FAR = 1e12
@@ -56,7 +56,7 @@ def draw(finished: Mapping[tuple[str, str], runs.Run]) -> Figure:
     return figures.panels(list(rows.values()))
 
 
-def curves(finished: Mapping[tuple[str, str], runs.Run], smoothness: float) -> Figure:
+def curves(finished: Mapping[tuple[str, str], runs.Run], total_variation: float) -> Figure:
     """The loss over evaluations, an axis a class."""
     names = list(dict.fromkeys(name for name, _ in finished))
     with matplotlib.rc_context(figures.STYLE):
@@ -72,7 +72,7 @@ def curves(finished: Mapping[tuple[str, str], runs.Run], smoothness: float) -> F
                         linewidth=1,
                     )
             axis.set(title=name, xlabel="evaluation", yscale="log")
-        axes[0][0].set_ylabel(f"10 H + {smoothness:g} V, best so far")
+        axes[0][0].set_ylabel(f"10 H + {total_variation:g} V, best so far")
         axes[0][0].legend()
     return figure
 
@@ -85,11 +85,11 @@ def main() -> None:
     topics.add_head(made)
     topics.add_budget(made, 300)
     made.add_argument(
-        "--smoothness",
+        "--total-variation",
         type=float,
-        default=SMOOTHNESS,
+        default=TOTAL_VARIATION,
         metavar="WEIGHT",
-        help=f"of V; {SMOOTHNESS:g}, the lesson's",
+        help=f"of V; {TOTAL_VARIATION:g}, the lesson's",
     )
     arguments = topics.parse(made)
     pictures = topics.read_labeled(arguments) if arguments.head == "linear" else None
@@ -110,18 +110,23 @@ def main() -> None:
         name = known.classes[target]
         of_lesson = optimizers(arguments.evaluations)
         for column, optimizer in {"no V": of_lesson["descent"], **of_lesson}.items():
-            smoothness = 0.0 if column == "no V" else arguments.smoothness
+            total_variation = 0.0 if column == "no V" else arguments.total_variation
             finished[name, column] = topics.find(
                 (folder, f"{target}-{column.replace(' ', '_')}"),
-                {**given, "class": name, "smoothness_weight": smoothness, "optimizer": optimizer},
+                {
+                    **given,
+                    "class": name,
+                    "total_variation_weight": total_variation,
+                    "optimizer": optimizer,
+                },
                 known.checksums,
-                ClassLoss(known, target, WEIGHT, smoothness, {"class": target}).value_and_grad,
+                ClassLoss(known, target, WEIGHT, total_variation, {"class": target}).value_and_grad,
                 first,
                 mean_pixel,
             )
     caption = f"""
 The image that a class looks like: from N(0, 1) around the mean pixel to the least of 10 H +
-{arguments.smoothness:g} V, H the cross-entropy of the softmax against the class, V the total
+{arguments.total_variation:g} V, H the cross-entropy of the softmax against the class, V the total
 variation (AI-For-Beginners, AdversarialCat_TF.ipynb, which has 10 and 0.005). `no V` and `descent`
 are gradient descent with a step of 1 and free pixels; the others keep pixels in 0-255. Over each
 picture: the probability of its class for the picture as it is written, 8 bits.
@@ -131,7 +136,7 @@ head{f" on {arguments.layer}, {arguments.pictures}" if pictures else ""}; {argum
 {arguments.evaluations} evaluations; seed {arguments.seed}."""
     table = {f"{name}-{column}": run for (name, column), run in finished.items()}
     print(drawings.write(folder, draw(finished), drawings.filled(caption), table))
-    figures.save(curves(finished, arguments.smoothness), folder / "losses.png")
+    figures.save(curves(finished, arguments.total_variation), folder / "losses.png")
 
 
 if __name__ == "__main__":

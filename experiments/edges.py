@@ -1,4 +1,5 @@
-"""Edges with and without smoothness: TensorFlow's tutorial, two cells. python experiments/edges.py
+"""Edges with and without total_variation: TensorFlow's tutorial, two cells. python
+experiments/edges.py
 
 Differences of neighbors of the content and both results, Sobel's edges, and the share of high
 frequencies."""
@@ -51,7 +52,9 @@ def high_share(rgb: np.ndarray) -> float:
 
 def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        frame.Cell("without", ("objective.smoothness.form=none", "objective.smoothness.weight=0")),
+        frame.Cell(
+            "without", ("objective.total_variation.form=none", "objective.total_variation.weight=0")
+        ),
         frame.Cell("with", ()),
     ]
 
@@ -60,8 +63,8 @@ def _pictures(finished: dict[str, runs.Run]) -> dict[str, np.ndarray]:
     without, smooth = finished.values()
     return {
         "content": smooth.picture("content"),
-        "without smoothness": without.rgb,
-        "with smoothness": smooth.rgb,
+        "without total_variation": without.rgb,
+        "with total_variation": smooth.rgb,
     }
 
 
@@ -97,10 +100,10 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
 
 EXPERIMENT = frame.Experiment(
     "edges",
-    "TensorFlow's tutorial: style transfer adds high frequencies; the smoothness is there to take"
-    " them out. Below the pictures the differences of neighbors down and across, 2 Δ + 0.5, and"
-    " Sobel's edges down and across, s / 4 + 0.5, pixels in 0-1. numbers.csv has the share of the"
-    " variance above a quarter of a cycle a pixel.",
+    "TensorFlow's tutorial: style transfer adds high frequencies; the total variation is there to"
+    " take them out. Below the pictures the differences of neighbors down and across, 2 Δ + 0.5,"
+    " and Sobel's edges down and across, s / 4 + 0.5, pixels in 0-1. numbers.csv has the share of"
+    " the variance above a quarter of a cycle a pixel.",
     ("preset=tf_tutorial", "network=vgg19_q8", "style=composition_vii"),
     cells,
     draw,

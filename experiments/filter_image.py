@@ -26,26 +26,26 @@ LAYERS = ("conv1_1", "conv2_2", "conv3_3", "conv4_3", "conv5_3")
 CHANNELS = 8  # a layer, the first: none was chosen by its looks
 # All ours: the weight of the total variation, noise of ten steps, since smaller excites deep
 # channels hardly at all.
-SMOOTHNESS, AMPLITUDE, LEARNING_RATE = 1e-2, 10.0, 8.0
+TOTAL_VARIATION, AMPLITUDE, LEARNING_RATE = 1e-2, 10.0, 8.0
 
 
 def _loss(layer: str) -> Any:
     def function(
-        image: Any, kernels: vgg.Kernels, channel: Any, smoothness_weight: Any
+        image: Any, kernels: vgg.Kernels, channel: Any, total_variation_weight: Any
     ) -> tuple[Any, Any, Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch(image)
             F = vgg.features(image, kernels, [layer])[layer]
             asked = tf.reduce_mean(F[0, :, :, channel])
-            variation = losses.smoothness(image, "mean_squared")
-            total = smoothness_weight * variation - asked
+            variation = losses.total_variation(image, "mean_squared")
+            total = total_variation_weight * variation - asked
         return asked, variation, tf.math.reduce_std(F), tape.gradient(total, image)
 
     return function
 
 
 class ChannelLoss:
-    """-(mean of a channel) / s + SMOOTHNESS · (mean squared differences of neighbors), and its
+    """-(mean of a channel) / s + TOTAL_VARIATION · (mean squared differences of neighbors), and its
     gradient.
 
     s is the standard deviation of the layer's features at the image `first`, so that one weight
@@ -60,7 +60,7 @@ class ChannelLoss:
             tf.constant(image, tf.float32),
             dict(self._network.kernels),
             tf.constant(self._channel),
-            tf.constant(SMOOTHNESS * self._scale, tf.float32),
+            tf.constant(TOTAL_VARIATION * self._scale, tf.float32),
         )
         return backend.function(_loss, (self._layer,), *inputs)(*inputs)
 
@@ -69,7 +69,7 @@ class ChannelLoss:
         over s.
         """
         asked, variation, _, gradient = self._computed(image)
-        response, smooth = float(asked) / self._scale, SMOOTHNESS * float(variation)
+        response, smooth = float(asked) / self._scale, TOTAL_VARIATION * float(variation)
         terms = Terms(smooth - response, -response, 0.0, smooth, {"activation": response})
         return terms, gradient.numpy().astype(np.float64) / self._scale
 
@@ -122,7 +122,7 @@ def main() -> None:
                     **given,
                     "layer": layer,
                     "channel": channel,
-                    "smoothness_weight": SMOOTHNESS,
+                    "total_variation_weight": TOTAL_VARIATION,
                     "optimizer": optimizer,
                 },
                 {"weights": network.sha256},
@@ -132,8 +132,8 @@ def main() -> None:
             )
     caption = f"""
 What the first {CHANNELS} channels of a layer respond to: from N(0, {AMPLITUDE:g}) around the mean
-pixel, in 0-255, to the most of a channel's mean before the rectifier, less {SMOOTHNESS:g} · mean
-squared differences of neighbors. Over each picture: that mean, in standard deviations of the
+pixel, in 0-255, to the most of a channel's mean before the rectifier, less {TOTAL_VARIATION:g} ·
+mean squared differences of neighbors. Over each picture: that mean, in standard deviations of the
 layer's features at the first image.
 
 {arguments.network}, max pooling; {arguments.size} px; {arguments.evaluations} evaluations of Adam

@@ -17,14 +17,19 @@ TWO = ("guidance.propagation=simple", "guidance.margin=0")
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
-    if len(base.more_styles) != 1 or None in (base.style.onto, base.more_styles[0].mask):
+    if len(base.more_styles) != 1 or None in (base.style.result_mask, base.more_styles[0].mask):
         raise InputError("spatial: takes a preset of two guided parts, such as gatys2017_guided")
     (ground,) = base.more_styles
-    plain = ("style.mask=null", "style.onto=null", "more_styles=[]")
-    other_ground = f"more_styles=[{{path: '{OTHER}', mask: '{GROUND}', onto: '{ground.onto}'}}]"
+    plain = ("style.mask=null", "style.result_mask=null", "more_styles=[]")
+    other_ground = (
+        f"more_styles=[{{path: '{OTHER}', mask: '{GROUND}', result_mask: '{ground.result_mask}'}}]"
+    )
     other_sky = (
-        *(f"style.mask='{ground.mask}'", f"style.onto='{ground.onto}'"),
-        f"more_styles=[{{path: '{OTHER}', mask: '{SKY}', onto: '{base.style.onto}'}}]",
+        *(f"style.mask='{ground.mask}'", f"style.result_mask='{ground.result_mask}'"),
+        (
+            f"more_styles=[{{path: '{OTHER}', mask: '{SKY}', result_mask:"
+            f" '{base.style.result_mask}'}}]"
+        ),
     )
     return [
         frame.Cell("plain", plain),

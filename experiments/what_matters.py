@@ -71,7 +71,7 @@ def changes(network: str, size_px: int) -> dict[str, Change]:
         "smooth": Change(
             # as neural-style has it, -tv_weight 1e-3 (configs/preset/neural_style_pt.yaml)
             "total variation",
-            ("objective.smoothness.form=absolute", "objective.smoothness.weight=1e-3"),
+            ("objective.total_variation.form=absolute", "objective.total_variation.weight=1e-3"),
         ),
         "torch": Change("Torch's L-BFGS", ("optimizer=torch_lbfgs",)),
         "adam": Change("Adam", ("optimizer=adam",)),

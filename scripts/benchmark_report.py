@@ -14,7 +14,7 @@ from stn.layers import CONVS_PER_BLOCK
 PROGRAMS = {
     "ours": "stn, Winograd (`auto` on processors)",
     "ours_direct": "stn, `network.convolution=direct`",
-    "ours_recompute": "stn, `network.recompute=true`",
+    "ours_recompute": "stn, `network.gradient_checkpointing=true`",
     "torch_nchw": "PyTorch, NCHW (as neural-style-pt)",
     "torch_channels_last": "PyTorch, channels last",
 }

@@ -89,7 +89,7 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
     form = graph.Form(
         (CONTENT_LAYER,), STYLE_LAYERS, "avg", "half_sum", "m", "sum_over_4n2", "none"
     )
-    form = dataclasses.replace(form, recompute=program == "ours_recompute")
+    form = dataclasses.replace(form, gradient_checkpointing=program == "ours_recompute")
     share = 1 / len(STYLE_LAYERS)
     scale = objective.Scale(ALPHA, BETA, (1.0,), (share,) * len(STYLE_LAYERS))
 

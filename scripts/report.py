@@ -1,9 +1,9 @@
 """Write one HTML page over the runs below a directory, or of two runs that are to be compared.
 
-python scripts/report.py multirun/2026-01-31/12-00-00      all runs below it: DIRECTORY/report.html
-python scripts/report.py mine/seed=0 mine/seed=1             two runs: in what they differ,
-comparison.html python scripts/report.py multirun/mine --live              the same as a page that
-stays current while runs go on"""
+python scripts/report.py multirun/2026-01-31/12-00-00   all runs below it: DIRECTORY/report.html
+python scripts/report.py mine/seed=0 mine/seed=1        two runs: comparison.html
+python scripts/report.py multirun/mine --live           a page that stays current while runs go on
+"""
 
 import argparse
 import sys

@@ -7,18 +7,20 @@ usage: python scripts/stylize.py content.path=PHOTO style.path=PAINTING [KEY=VAL
   network=vgg19_q8               or vgg19, vgg16; got by `python scripts/fetch.py vgg19_q8`
   image.size_px=512              size of the result; time and memory grow with its square
   optimizer.max_evaluations=200  how long to work; the time is in proportion
-  objective.style_weight=1e4     more of the painting; objective.content_weight: more of the
-  photograph layers=johnson                 whose layers; or
-  'objective.style_layers=[relu1_1,relu2_1]' init=noise                     the first image;
-  content, style, noise, blend, file optimizer=adam                 or lbfgs, torch_lbfgs,
-  spectral_lbfgs seed=1                         of the noise view=true                      watch it
-  in a browser while it goes hydra.run.dir=outputs/mine     where the run goes; typed again, it goes
-  on there (-m: hydra.sweep.dir=)
+  objective.style_weight=1e4     more of the painting (objective.content_weight: of the photograph)
+  layers=johnson                 whose layers; or 'objective.style_layers=[relu1_1,relu2_1]'
+  init=noise                     the initial image; content, style, noise, blend, file
+  optimizer=adam                 or lbfgs, torch_lbfgs, spectral_lbfgs
+  seed=1                         of the noise
+  view=true                      watch it in a browser while it goes
+  hydra.run.dir=outputs/mine     where the run goes; typed again, it resumes (-m: hydra.sweep.dir=)
 
-All keys: docs/configuration.md. Presets: docs/systems.md. Sweeps, clusters: docs/sweeps.md. Python:
-docs/api.md. What a command would run, without running it: add --cfg job. Hydra's own options:
---hydra-help. Tab completes keys and values after:  eval "$(python scripts/stylize.py
---shell-completion install=bash)" """
+All keys: docs/configuration.md. Presets: docs/systems.md. Sweeps, clusters: docs/sweeps.md.
+Python: docs/api.md.
+What a command would run, without running it: add --cfg job. Hydra's own options: --hydra-help.
+Tab completes keys and values after:
+  eval "$(python scripts/stylize.py --shell-completion install=bash)"
+"""
 
 import shlex
 import sys

@@ -134,7 +134,7 @@ def reference(settings: config.Config, evaluations: int, path: Path) -> None:
         ) from error
 
     weights, sized = matconvnet.load(inputs.weights(settings)), pictures.read(settings).at(1.0)
-    brighter = settings.network.white / 255
+    brighter = settings.network.input_range / 255
     assert sized.content is not None
 
     def tensor(rgb: np.ndarray) -> torch.Tensor:
@@ -182,7 +182,7 @@ def reference(settings: config.Config, evaluations: int, path: Path) -> None:
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         f = features(x)
-        total = asked.smoothness.weight * sum(x.diff(dim=axis).abs().sum() for axis in (2, 3))
+        total = asked.total_variation.weight * sum(x.diff(dim=axis).abs().sum() for axis in (2, 3))
         for layer in content:
             total = total + asked.content_weight * mse_loss(f[layer], P[layer])
         for layer, target in targets.items():

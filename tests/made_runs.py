@@ -40,7 +40,7 @@ def make_run(
     settings["seed"] = seeds[0] if seeds else settings["seed"]
     (run_dir / "provenance.json").write_text(json.dumps({"config": settings, "inputs_sha256": {}}))
     lines = [
-        "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/smoothness,content/relu4_2"
+        "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/total_variation,content/relu4_2"
     ]
     lines += [
         f"{i},{i},{i / 2},{100 / (i + 1)},{60 / (i + 1)},{40 / (i + 1)},0.0,1" for i in range(rows)
@@ -52,7 +52,7 @@ def make_run(
         "loss/total": total,
         "loss/content": 0.6 * total,
         "loss/style": 0.4 * total,
-        "loss/smoothness": 0.0,
+        "loss/total_variation": 0.0,
     }
     summary |= {f"picture/{key}": 2 * value for key, value in summary.items()} | {
         "picture/clipped_share": 0.25

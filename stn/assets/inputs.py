@@ -31,7 +31,11 @@ def pictures(settings: config.Config) -> dict[str, str]:
         "mix.fine": settings.mix.fine,
     }
     for name, style in config.styles(settings).items():
-        found |= {name: style.path, f"{name}.mask": style.mask, f"{name}.onto": style.onto}
+        found |= {
+            name: style.path,
+            f"{name}.mask": style.mask,
+            f"{name}.result_mask": style.result_mask,
+        }
     if settings.init.name == "file":
         found["init"] = settings.init.path
     return {
@@ -46,7 +50,9 @@ def every(settings: config.Config) -> dict[str, Path]:
     found = {"network.weights": weights(settings)}
     for name, path in pictures(settings).items():
         key = (
-            name if name.endswith((".mask", ".onto", "paint_only", "mix.fine")) else f"{name}.path"
+            name
+            if name.endswith((".mask", ".result_mask", "paint_only", "mix.fine"))
+            else f"{name}.path"
         )
         found[key] = store.locate_image(path)
     rescaling = means(settings)

@@ -22,15 +22,14 @@ Picture = tuple[
 
 @dataclass(frozen=True)
 class Style:
-    """A painting, `rgb` [h, w, 3], 0-255, with its weight; masks [h, w], 0-1, on it and `onto` the
-    picture, or None.
-    """
+    """A painting, `rgb` [h, w, 3], 0-255, with its weight; masks [h, w], 0-1, on it and
+    `result_mask` the picture, or None."""
 
     rgb: np.ndarray
     weight: float = 1.0
     scale: float = 1.0
     mask: np.ndarray | None = None
-    onto: np.ndarray | None = None
+    result_mask: np.ndarray | None = None
     layers: tuple[str, ...] | None = None  # at which it counts; None: at all
     as_it_is: bool = False  # of the size at which it is used, whatever the size rule says
 
@@ -167,7 +166,10 @@ class Pictures:
         if photograph is not None and self.color.name == "luminance":
             rgb = color.match_luma(rgb, photograph, self.color.luma)
         return dataclasses.replace(
-            style, rgb=rgb, mask=_resized(style.mask, size), onto=_resized(style.onto, shape)
+            style,
+            rgb=rgb,
+            mask=_resized(style.mask, size),
+            result_mask=_resized(style.result_mask, shape),
         )
 
 
@@ -202,7 +204,7 @@ def read(settings: config.Config, arrays: Mapping[str, Picture] | None = None) -
             style.weight,
             style.scale,
             mask(f"{key}.mask", style.mask),
-            mask(f"{key}.onto", style.onto),
+            mask(f"{key}.result_mask", style.result_mask),
             tuple(style.layers) if style.layers else None,
         )
         for key, style in config.styles(settings).items()

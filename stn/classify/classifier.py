@@ -65,8 +65,8 @@ class Classifier:
 
 @dataclass(frozen=True)
 class ClassLoss:
-    """weight · H + smoothness_weight · V of an image: H = -log p(target), V its total variation
-    Σ|Δ| in 0-255 steps.
+    """weight · H + total_variation_weight · V of an image: H = -log p(target), V its total
+    variation Σ|Δ| in 0-255 steps.
 
     H is the cross-entropy of the softmax; the lesson's sum is 10 H + 0.005 V (docs/side_topics.md).
     `watched` are classes whose probabilities are noted, by name."""
@@ -74,7 +74,7 @@ class ClassLoss:
     classifier: Classifier
     target: int
     weight: float = 1.0
-    smoothness_weight: float = 0.0
+    total_variation_weight: float = 0.0
     watched: Mapping[str, int] = field(default_factory=dict)
 
     def value_and_grad(self, image: np.ndarray) -> tuple[Terms, np.ndarray]:
@@ -86,12 +86,12 @@ class ClassLoss:
             dict(self.classifier.network.kernels),
             dict(self.classifier.head),
             tf.constant(self.target),
-            tf.constant([self.weight, self.smoothness_weight], tf.float32),
+            tf.constant([self.weight, self.total_variation_weight], tf.float32),
         )
         entropy, variation, probabilities, gradient = backend.function(_class_loss, (), *inputs)(
             *inputs
         )
-        asked, smooth = self.weight * float(entropy), self.smoothness_weight * float(variation)
+        asked, smooth = self.weight * float(entropy), self.total_variation_weight * float(variation)
         noted = {f"probability/{name}": float(probabilities[i]) for name, i in self.watched.items()}
         terms = Terms(asked + smooth, asked, 0.0, smooth, noted)
         return terms, gradient.numpy().astype(np.float64)
@@ -206,7 +206,7 @@ def _class_loss() -> Any:
             scores = vgg_head.class_scores(image, kernels, head)[0]
             entropy, variation = (
                 -tf.nn.log_softmax(scores)[target],
-                losses.smoothness(image, "absolute"),
+                losses.total_variation(image, "absolute"),
             )
             total = weights[0] * entropy + weights[1] * variation
         return entropy, variation, tf.nn.softmax(scores), tape.gradient(total, image)

@@ -1,6 +1,6 @@
 """Settings: what a run is told."""
 
-from stn.config.compose import (
+from stn.config.composition import (
     CONFIG_DIR,
     check,
     choices,

@@ -41,13 +41,17 @@ NEEDS = {
 }
 # The same where any value but the one that switches off will do.
 NEEDS_ANY: dict[str, tuple[str, Callable[[Any], bool], str]] = {
-    "objective.smoothness.weight": (
-        "objective.smoothness.form",
+    "objective.total_variation.weight": (
+        "objective.total_variation.form",
         lambda form: form != "none",
         "name a form",
     ),
-    "objective.smoothness.form": ("objective.smoothness.weight", bool, "give a weight"),
-    "objective.smoothness.counted": ("objective.smoothness.weight", bool, "give a weight"),
+    "objective.total_variation.form": ("objective.total_variation.weight", bool, "give a weight"),
+    "objective.total_variation.counted": (
+        "objective.total_variation.weight",
+        bool,
+        "give a weight",
+    ),
     **{
         f"mix.{key}": ("mix.fine", bool, "give mix.fine")
         for key in ("layers", "weight", "max_evaluations")
@@ -91,7 +95,7 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
             )
         if key.partition(".")[0] == "guidance" and value != "gram" and not rules.guided(config):
             warnings.warn(
-                f"{key}={_typable(value)} has no effect without style.mask or style.onto",
+                f"{key}={_typable(value)} has no effect without style.mask or style.result_mask",
                 stacklevel=3,
             )
         if key in ("content", "content.path", "style", "style.path"):
@@ -117,11 +121,11 @@ def _warn_of_masks(config: Any, typed: Mapping[str, Any], key: str) -> None:
     """Of a preset's masks, which are of its own pictures, where the user names another picture and
     no masks.
     """
-    masks = [mask for mask in ("style.mask", "style.onto") if _value(config, mask)]
-    if masks and not {"style.mask", "style.onto", "more_styles"} & typed.keys():
+    masks = [mask for mask in ("style.mask", "style.result_mask") if _value(config, mask)]
+    if masks and not {"style.mask", "style.result_mask", "more_styles"} & typed.keys():
         warnings.warn(
             f"{key}={_typable(typed[key])}: {', '.join(masks)} and more_styles are of the preset's"
-            " own pictures; give yours, or style.mask=null style.onto=null more_styles=[]",
+            " own pictures; give yours, or style.mask=null style.result_mask=null more_styles=[]",
             stacklevel=4,
         )
 

@@ -16,7 +16,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from stn import files
-from stn.config import compose, dotted
+from stn.config import composition, dotted
 from stn.errors import InputError
 
 WORDS = ("null", "true", "false", "nan", "inf")  # which the grammar would not take for text
@@ -29,7 +29,7 @@ PATHS = (
         "content.path",
         "style.path",
         "style.mask",
-        "style.onto",
+        "style.result_mask",
         "init.path",
         "paint_only",
         "mix.fine",
@@ -155,7 +155,7 @@ def command(settings: dict[str, Any]) -> str:
 def _base(preset: str) -> tuple[tuple[str, ...], dict[str, Any]]:
     for start in ((f"preset={preset}",), ()):
         try:
-            return start, dotted.to_dict(compose.compose(*start))
+            return start, dotted.to_dict(composition.compose(*start))
         except (HydraException, OmegaConfBaseException, InputError):
             continue  # not a preset (`custom`, or one that has gone since)
     raise InputError("the default configuration cannot be composed")

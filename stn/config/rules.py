@@ -13,7 +13,14 @@ from stn.config.schema import Config, Objective, Style
 from stn.errors import InputError
 from stn.layers import VGG16, VGG19
 
-MORE = ("path", "weight", "scale", "mask", "onto", "layers")  # the keys of an entry of more_styles
+MORE = (
+    "path",
+    "weight",
+    "scale",
+    "mask",
+    "result_mask",
+    "layers",
+)  # the keys of an entry of more_styles
 
 
 def check(config: Config) -> None:
@@ -30,7 +37,7 @@ def check(config: Config) -> None:
         why = "its layers differ in size" if statistic == "chain" else "it draws its positions"
         raise InputError(
             f"objective.style_statistic={statistic}: takes no masks, since {why}; leave style.mask"
-            " and style.onto out, or take style_statistic=gram"
+            " and style.result_mask out, or take style_statistic=gram"
         )
     if statistic == "chain" and len(config.objective.style_layers) == 1:
         raise InputError(
@@ -57,7 +64,7 @@ def styles(config: Config) -> dict[str, Style]:
 
 def guided(config: Config) -> bool:
     """Whether a mask says where a style is taken from or painted."""
-    return any(style.mask or style.onto for style in styles(config).values())
+    return any(style.mask or style.result_mask for style in styles(config).values())
 
 
 def _parse(number: int, item: Any, size: str) -> Style:
@@ -74,7 +81,7 @@ def _parse(number: int, item: Any, size: str) -> Style:
     for name in item:
         if name not in MORE:
             raise InputError(f"{key}.{name}: no such key; known are {', '.join(MORE)}")
-    for name in ("path", "mask", "onto"):
+    for name in ("path", "mask", "result_mask"):
         if not isinstance(item.get(name), str | None) or item["path"] is None:
             raise InputError(f"{key}.{name}={item.get(name)!r}: must be the path of a picture")
     for name in ("weight", "scale"):

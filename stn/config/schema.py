@@ -13,9 +13,7 @@ class Network:
     name: str = one_of(MISSING, "vgg19", "vgg19_q8", "vgg16")
     weights: str | None = None  # path of a .mat; null: where scripts/fetch.py puts it
     pooling: str = one_of("max", "avg", "max")
-    odd: str = one_of(
-        "ceil", "ceil", "floor"
-    )  # pooling makes of an odd side n ceil(n / 2) (ceil_mode) or floor(n / 2)
+    ceil_mode: bool = True  # pooling makes of an odd side n ceil(n / 2); false: floor(n / 2)
     convolution: str = one_of(
         "auto", "auto", "winograd", "direct"
     )  # equal up to rounding; auto: by the device
@@ -26,7 +24,7 @@ class Network:
         None  # RGB, 0-255, subtracted from every picture; null: the weight file's
     )
     transposed: bool = False  # kernels with rows and columns exchanged, as one program loads them
-    white: float = number(
+    input_range: float = number(
         255.0, above=0
     )  # what the network sees of white, before the mean pixel is subtracted
     border: str = one_of(
@@ -34,11 +32,11 @@ class Network:
     )  # what a convolution sees beyond the picture
     # Gradient checkpointing (rematerialization): features in bands of rows, again for the gradient;
     # null: where memory is short
-    recompute: bool | None = None
+    gradient_checkpointing: bool | None = None
 
 
 @dataclass
-class Smoothness:
+class TotalVariation:
     """Total variation, in the forms of several programs (stn/loss/losses.py)."""
 
     form: str = one_of(
@@ -69,7 +67,7 @@ class Objective:
     )  # what is compared, stn/loss/losses.py
     activation_shift: float = number(0.0)  # added to the features before their Gram matrix
     layer_weighting: str = one_of("equal", "equal", "geometric")  # of layers listed by bare names
-    smoothness: Smoothness = field(default_factory=Smoothness)  # total variation
+    total_variation: TotalVariation = field(default_factory=TotalVariation)  # total variation
 
 
 @dataclass
@@ -90,7 +88,7 @@ class Style:
         1.0, above=0
     )  # of the painting's sides, relative to what the size rule gives
     mask: str | None = None  # a gray picture: the white part of the painting counts
-    onto: str | None = None  # a gray picture: the white part of the result is painted
+    result_mask: str | None = None  # a gray picture: the white part of the result is painted
     layers: list[str] | None = None  # the style layers that it counts at; null: all
 
 
@@ -214,7 +212,7 @@ class Tracking:
     mode: str = one_of("offline", "offline", "online", "off")
     project: str = "${oc.env:WANDB_PROJECT,stn}"
     progress_every: int = number(100, least=0)  # evaluations between intermediate pictures; 0: none
-    view_seconds: float = number(
+    preview_seconds: float = number(
         2.0, least=0
     )  # between pictures for the live page, if one is open; 0: none
     checkpoint_seconds: float = number(
@@ -234,7 +232,7 @@ class Config:
     style: Style = field(default_factory=Style)
     more_styles: list[Any] = field(
         default_factory=list
-    )  # of {path, weight, scale, mask, onto, layers}
+    )  # of {path, weight, scale, mask, result_mask, layers}
     styles_blend: str = one_of(
         "targets", "targets", "losses"
     )  # the same gradient, another printed number

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from matplotlib.figure import Figure
@@ -47,8 +46,6 @@ LOOK_SECONDS = 0.2  # between two looks at the runs of another call
 FIGURES = "figures"  # figure and tables of each choice of overrides, in the experiment's directory
 # Overrides that an experiment gives itself, or that its cells cannot share.
 REFUSED = ("hydra.sweep", "hydra.run", "hydra.searchpath", "hydra.mode", "output")
-# As the first cells ran, which did not know the key: their digests stay.
-LATER = (("network.recompute", None), ("network.white", 255.0), ("network.transposed", False))
 
 HELP = """\
 usage: python experiments/{name}.py [KEY=VALUE ...]
@@ -238,16 +235,9 @@ def _directory(folder: Path, name: str, digest: str) -> str:
 
 def _digest(settings: config.Config) -> str:
     """Ten letters that change with every setting and every input file that could change a pixel."""
-    counted: dict[str, Any] = {}
-    for key, value in config.counted(config.to_dict(settings)).items():
-        if (key, value) not in LATER:
-            *sections, name = key.split(".")
-            functools.reduce(
-                lambda place, section: place.setdefault(section, {}), sections, counted
-            )[name] = value
-    return files.digest(
-        [counted, [_checksum(path.absolute()) for path in inputs.every(settings).values()]]
-    )
+    counted = config.counted(config.to_dict(settings))
+    checksums = [_checksum(path.absolute()) for path in inputs.every(settings).values()]
+    return files.digest([counted, checksums])
 
 
 _checksum = functools.cache(files.sha256)

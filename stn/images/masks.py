@@ -98,7 +98,7 @@ def propagate(
     mask: np.ndarray,
     layers: Collection[str],
     layer_names: Iterable[str],
-    odd: str = "ceil",
+    ceil_mode: bool = True,
     propagation: str = "simple",
     margin: int = 0,
     border: str = "zero",
@@ -115,15 +115,15 @@ def propagate(
     A region narrower than what a position sees, 156 pixels at relu5_1, has no *inside* there. Such
     layers are in `vanished`, and take `simple` without margin instead: skipped, as the authors skip
     them, the region would have no style at that scale. The global channel of the paper is a mask of
-    ones. `layer_names` are all the network's, in order; `odd` is that of `vgg.features`, `border`
-    of the network: "wrap" sees the other side."""
+    ones. `layer_names` are all the network's, in order; `ceil_mode` is that of `vgg.features`,
+    `border` of the network: "wrap" sees the other side."""
     mode = (
         "wrap" if border == "wrap" else "nearest"
     )  # nearest: a window at the border has only what is there
     if propagation == "simple":
-        found = _resized(mask, layer_names, odd)
+        found = _resized(mask, layer_names, ceil_mode)
     elif propagation in ("inside", "all"):
-        found = _seen(mask >= THRESHOLD, layer_names, odd, propagation, mode)
+        found = _seen(mask >= THRESHOLD, layer_names, ceil_mode, propagation, mode)
     else:
         raise ValueError(f"unknown propagation {propagation!r}")
     guides, vanished = {}, []
@@ -150,20 +150,22 @@ def coverage(masks: Mapping[str, np.ndarray]) -> str:
     )
 
 
-def _resized(mask: np.ndarray, layer_names: Iterable[str], odd: str) -> dict[str, np.ndarray]:
+def _resized(
+    mask: np.ndarray, layer_names: Iterable[str], ceil_mode: bool
+) -> dict[str, np.ndarray]:
     """`mask` at every layer's size."""
     height, width = mask.shape
     at_size, found = mask, {}
     for name in layer_names:
         if name.startswith("pool"):
-            height, width = ((side + (odd == "ceil")) // 2 for side in (height, width))
+            height, width = ((side + (ceil_mode)) // 2 for side in (height, width))
             at_size = resize(mask, height, width)
         found[name] = at_size
     return found
 
 
 def _seen(
-    inside: np.ndarray, layer_names: Iterable[str], odd: str, which: str, mode: str
+    inside: np.ndarray, layer_names: Iterable[str], ceil_mode: bool, which: str, mode: str
 ) -> dict[str, np.ndarray]:
     """At every layer, whether all or any of what a position sees is `inside`, a boolean [h, w]."""
     spread, reduce = {
@@ -177,7 +179,7 @@ def _seen(
         elif name.startswith("pool"):
             height, width = inside.shape
             if (
-                odd == "ceil"
+                ceil_mode
             ):  # the last window has one pixel; twice the same does not change what it sees
                 inside = np.pad(inside, ((0, height % 2), (0, width % 2)), mode="edge")
             windows = inside[: inside.shape[0] // 2 * 2, : inside.shape[1] // 2 * 2]

@@ -222,7 +222,7 @@ def _flat(T: Any) -> Any:
     return tf.reshape(T, (-1,))
 
 
-def smoothness(image: Any, form: str) -> Any:
+def total_variation(image: Any, form: str) -> Any:
     """Total variation of `image` [1, H, W, 3]; Δy and Δx are the differences of neighbors down and
     across.
 
@@ -245,4 +245,4 @@ def smoothness(image: Any, form: str) -> Any:
     if form == "power":
         a = tf.square(dy[:, :, :-1]) + tf.square(dx[:, :-1])
         return tf.reduce_sum(a**1.25)
-    raise ValueError(f"unknown smoothness form {form!r}")
+    raise ValueError(f"unknown total variation form {form!r}")

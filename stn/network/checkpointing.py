@@ -27,7 +27,7 @@ def features(
     layers: Iterable[str],
     pooling: str,
     hook: Callable[[str, Any], Any],
-    odd: str,
+    ceil_mode: bool,
     border: str,
     shares: Mapping[str, Share],
 ) -> dict[str, list[Any]]:
@@ -47,12 +47,12 @@ def features(
         bands = of_block(x.shape[1:3], kernels, inner, wraps=border == "wrap")
         if bands is None:
             x = vgg.features(
-                x, kernels, {*wanted, names[-1]} & {*names}, pooling, at, odd, border, names
+                x, kernels, {*wanted, names[-1]} & {*names}, pooling, at, ceil_mode, border, names
             )[names[-1]]
             continue
         whole = [name for name in inner if name in wanted - shares.keys()]
         summed = {name: shares[name] for name in inner if name in wanted & shares.keys()}
-        pool = (pooling, odd) if names != inner else None  # nothing follows the last block
+        pool = (pooling, ceil_mode) if names != inner else None  # nothing follows the last block
         found, in_block = _block(x, kernels, inner, bands, whole, summed, border, pool)
         sums |= in_block
         for layer in whole:
@@ -63,20 +63,24 @@ def features(
 
 
 def walk(
-    image: Any, kernels: vgg.Kernels, layers: Sequence[str], pooling: str, recompute: bool
+    image: Any,
+    kernels: vgg.Kernels,
+    layers: Sequence[str],
+    pooling: str,
+    gradient_checkpointing: bool,
 ) -> Iterator[tuple[str, Any, int]]:
     """Each of the `layers`, rectifiers, some rows of its features, and how many positions the whole
     has; no gradient.
 
-    Without `recompute` the rows are all; with it, those of large blocks come a band after the
-    other."""
+    Without `gradient_checkpointing` the rows are all; with it, those of large blocks come a band
+    after the other."""
     x = tf.convert_to_tensor(image, tf.float32)
     for names in vgg.blocks(kernels, layers):
         inner, positions = (
             [name for name in names if not name.startswith("pool")],
             x.shape[1] * x.shape[2],
         )
-        bands = of_block(x.shape[1:3], kernels, inner) if recompute else None
+        bands = of_block(x.shape[1:3], kernels, inner) if gradient_checkpointing else None
         bands = bands or Bands(x.shape[1], x.shape[1], 1, 0, 0)
         pooled = []
         for number in range(bands.count):
@@ -86,7 +90,7 @@ def walk(
                 F = F if bands.count == 1 else F[:, bands.own(number)]
                 yield layer, F, positions
             if names != inner:
-                pooled.append(vgg.pool(F, pooling, "ceil"))
+                pooled.append(vgg.pool(F, pooling, True))
         x = tf.concat(pooled, 1) if len(pooled) > 1 else pooled[0] if pooled else None
 
 
@@ -114,7 +118,7 @@ def _block(
     whole: Sequence[str],
     shares: Mapping[str, Share],
     border: str,
-    pool: tuple[str, str] | None,
+    pool: tuple[str, bool] | None,
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Features at the layers `whole` and, as "pool", behind a block that is pooled; and the sums of
     `shares`.

@@ -29,7 +29,7 @@ class Network:
     path: Path
     convolution: str  # winograd or direct
     changed: bool  # not as its file has it
-    recompute: bool = False  # by rows, where those of a whole picture are large
+    gradient_checkpointing: bool = False  # by rows, where those of a whole picture are large
 
     def plain(self) -> "Network":
         """The same network as its file has it: not rescaled or transposed, its own mean pixel, and
@@ -37,7 +37,9 @@ class Network:
         """
         if not self.changed:
             return self
-        return dataclasses.replace(load(self.path, self.convolution), recompute=self.recompute)
+        return dataclasses.replace(
+            load(self.path, self.convolution), gradient_checkpointing=self.gradient_checkpointing
+        )
 
     def activation_bytes(self, deepest: str, pixels: float) -> list[float]:
         """Bytes of each convolution's float32 output up to the layer `deepest`, for an image of
@@ -76,18 +78,18 @@ def load(
     rescaling: str | None = None,
     pooling: str = "avg",
     mean_pixel: Sequence[float] | None = None,
-    white: float = 255.0,
+    input_range: float = 255.0,
     transposed: bool = False,
 ) -> Network:
     """The network in a MatConvNet file, its convolutions to be computed as `convolution` says
     (`vgg.kernels`).
 
-    `rescaling` is None, `default` or a file of mean activations (rescale.py), which are those
-    with `pooling`. Where the network is to see another `white` than 255, its first kernels and mean
-    pixel take the factor, so that images keep their 0-255. With `transposed` each kernel has rows
-    and columns exchanged, as anishathalye/neural-style loads them (vgg.py, net_preloaded; METHODS,
-    §1), after the rescaling, whose means are those of upright kernels. Raises InputError if a file
-    is missing, damaged, or not a VGG's."""
+    `rescaling` is None, `default` or a file of mean activations (rescale.py), which are those with
+    `pooling`. Where the network is to see another `input_range` than 255, its first kernels and
+    mean pixel take the factor, so that images keep their 0-255. With `transposed` each kernel has
+    rows and columns exchanged, as anishathalye/neural-style loads them (vgg.py, net_preloaded;
+    METHODS, §1), after the rescaling, whose means are those of upright kernels. Raises InputError
+    if a file is missing, damaged, or not a VGG's."""
     of_file, method = matconvnet.load(path), algorithm.chosen(convolution)
     loaded = of_file
     if rescaling == "default":
@@ -103,10 +105,10 @@ def load(
             dataclasses.replace(each, kernel=each.kernel.swapaxes(0, 1)) for each in loaded.layers
         )
         loaded = dataclasses.replace(loaded, layers=tuple(exchanged))
-    if white != 255:
+    if input_range != 255:
         first, *others = loaded.layers
-        first = dataclasses.replace(first, kernel=first.kernel * np.float32(white / 255))
-        mean = (loaded.mean_pixel * (255 / white)).astype(np.float32)
+        first = dataclasses.replace(first, kernel=first.kernel * np.float32(input_range / 255))
+        mean = (loaded.mean_pixel * (255 / input_range)).astype(np.float32)
         loaded = dataclasses.replace(loaded, layers=(first, *others), mean_pixel=mean)
     return Network(
         vgg.kernels(loaded, method),

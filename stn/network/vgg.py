@@ -37,7 +37,7 @@ def features(
     layers: Iterable[str],
     pooling: str = "max",
     hook: Callable[[str, Any], Any] = lambda name, x: x,
-    odd: str = "ceil",
+    ceil_mode: bool = True,
     border: str = "zero",
     names: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -48,13 +48,13 @@ def features(
 
     `conv*_*` is before the rectifier, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"),
     2 × 2 with stride 2 and averages over real pixels only; an odd side n becomes ceil(n / 2), as in
-    MatConvNet's and Caffe's imports, or with `odd="floor"` floor(n / 2), as in PyTorch and Keras.
-    `border` is what convolutions see beyond the picture (`convolution.convolve`); all published
-    systems here have zeros. Computes nothing above the deepest layer asked for. With `names`,
-    layers that follow each other, `image` is what reaches the first of them. Raises KeyError for a
-    layer that these weights do not reach."""
+    MatConvNet's and Caffe's imports, or with `ceil_mode=False` floor(n / 2), as in PyTorch and
+    Keras. `border` is what convolutions see beyond the picture (`convolution.convolve`); all
+    published systems here have zeros. Computes nothing above the deepest layer asked for. With
+    `names`, layers that follow each other, `image` is what reaches the first of them. Raises
+    KeyError for a layer that these weights do not reach."""
     wanted = set(layers)
-    found = dict(walk(image, weights, wanted, pooling, hook, odd, border, names))
+    found = dict(walk(image, weights, wanted, pooling, hook, ceil_mode, border, names))
     missing = wanted - found.keys()
     if missing:
         raise KeyError(f"these weights do not reach {', '.join(sorted(missing))}")
@@ -67,7 +67,7 @@ def walk(
     layers: Iterable[str],
     pooling: str = "max",
     hook: Callable[[str, Any], Any] = lambda name, x: x,
-    odd: str = "ceil",
+    ceil_mode: bool = True,
     border: str = "zero",
     names: Sequence[str] = (),
 ) -> Iterator[tuple[str, Any]]:
@@ -88,7 +88,7 @@ def walk(
         elif name.startswith("relu"):
             x = tf.nn.relu(x) if name in wanted else _relu(x)
         else:
-            x = pool(x, pooling, odd)
+            x = pool(x, pooling, ceil_mode)
         if name in wanted:
             wanted.remove(name)
             x = hook(name, x)
@@ -106,10 +106,10 @@ def blocks(convolutions: Kernels, layers: Iterable[str]) -> list[list[str]]:
     return found if found[0] else []
 
 
-def pool(x: Any, pooling: str, odd: str) -> Any:
+def pool(x: Any, pooling: str, ceil_mode: bool) -> Any:
     """2 × 2 pooling with stride 2, as `features` describes it."""
     function = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
-    return function(x, ksize=2, strides=2, padding={"ceil": "SAME", "floor": "VALID"}[odd])
+    return function(x, ksize=2, strides=2, padding="SAME" if ceil_mode else "VALID")
 
 
 def _trunk(convolutions: Kernels) -> tuple[str, ...]:

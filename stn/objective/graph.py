@@ -29,13 +29,13 @@ class Form:
     content_reduction: str
     gram_divisor: str
     style_reduction: str
-    smoothness: str
-    smoothness_counted: bool = True  # false: in the gradient only
-    odd: str = "ceil"  # sides of pooling: vgg.features
+    total_variation: str
+    total_variation_counted: bool = True  # false: in the gradient only
+    ceil_mode: bool = True  # sides of pooling: vgg.features
     border: str = "zero"
     statistics: tuple[str, ...] = ("gram",)  # one a style target: losses.statistic
     shift: float = 0.0
-    recompute: bool = (
+    gradient_checkpointing: bool = (
         False  # in bands, forgotten and computed again for the gradient: bands.features
     )
 
@@ -74,9 +74,9 @@ def value_and_grad(form: Form, *inputs: Any) -> Any:
     """The compiled function for inputs of these shapes, which are those of `function` in
     `_value_and_grad`.
 
-    It gives C, E, the smoothness and the gradient of the total with respect to the image [1, h, w,
-    3]; C and E hold the content and the style losses of the layers before any weight. Targets and
-    weights are its inputs, so that one trace serves a sweep of the same shape."""
+    It gives C, E, the total variation and the gradient of the total with respect to the image [1,
+    h, w, 3]; C and E hold the content and the style losses of the layers before any weight. Targets
+    and weights are its inputs, so that one trace serves a sweep of the same shape."""
     return backend.function(_value_and_grad, (form,), *inputs)
 
 
@@ -124,11 +124,11 @@ def _features(
     """Calls `hook` at each of the layers, or gives the sums of its `shares` where it is never
     whole.
     """
-    if form.recompute:
+    if form.gradient_checkpointing:
         return checkpointing.features(
-            image, kernels, layers, form.pooling, hook, form.odd, form.border, shares
+            image, kernels, layers, form.pooling, hook, form.ceil_mode, form.border, shares
         )
-    vgg.features(image, kernels, layers, form.pooling, hook, form.odd, form.border)
+    vgg.features(image, kernels, layers, form.pooling, hook, form.ceil_mode, form.border)
     return {}
 
 
@@ -173,7 +173,7 @@ def _value_and_grad(form: Form) -> Any:
         S: Sequence[Mapping[str, Mapping[str, Any]]],
         content_weights: Any,
         style_weights: Any,
-        smoothness_weight: Any,
+        total_variation_weight: Any,
         unit: Any,
     ) -> tuple[Any, Any, Any, Any]:
         positions = tf.shape(image)[1] * tf.shape(image)[2]
@@ -213,10 +213,10 @@ def _value_and_grad(form: Form) -> Any:
                 )
             C = _stack(content[layer] for layer in form.content_layers)
             E = _stack(style[layer] for layer in form.style_layers)
-            smoothness = losses.smoothness(image / unit, form.smoothness)
+            total_variation = losses.total_variation(image / unit, form.total_variation)
             total = tf.reduce_sum(content_weights * C) + tf.reduce_sum(style_weights * E)
-            total += smoothness_weight * smoothness
-        return C, E, smoothness, tape.gradient(total, image)
+            total += total_variation_weight * total_variation
+        return C, E, total_variation, tape.gradient(total, image)
 
     return function
 

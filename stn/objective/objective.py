@@ -11,7 +11,7 @@ import numpy as np
 
 from stn.assets.pictures import Sized
 from stn.backend import tf
-from stn.config.compose import pixel_unit
+from stn.config.composition import pixel_unit
 from stn.config.schema import Config
 from stn.network import space, vgg
 from stn.network.network import Network
@@ -22,17 +22,17 @@ from stn.objective.graph import Form
 
 @dataclass(frozen=True)
 class Scale:
-    """The numbers of the sum: alpha · Σ c_l content_l + beta · Σ w_l style_l + smoothness_weight ·
-    smoothness.
+    """The numbers of the sum: alpha · Σ c_l content_l + beta · Σ w_l style_l +
+    total_variation_weight · total_variation.
 
-    `unit` [3] is one unit of the source's pixel space in 0-255 steps; smoothness is measured in it.
-    """
+    `unit` [3] is one unit of the source's pixel space in 0-255 steps; total variation is measured
+    in it."""
 
     alpha: float
     beta: float
     content: tuple[float, ...]
     style: tuple[float, ...]
-    smoothness: float = 0.0
+    total_variation: float = 0.0
     unit: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
@@ -50,7 +50,8 @@ class Targets:
 
 @dataclass(frozen=True)
 class Terms:
-    """The loss at one image: total = content + style + smoothness, each with its weight (eq. 7).
+    """The loss at one image: total = content + style + total_variation, each with its weight (eq.
+    7).
 
     `per_layer` holds `content/<layer>` and `style/<layer>`, the formulas' values before any weight.
     """
@@ -58,7 +59,7 @@ class Terms:
     total: float
     content: float
     style: float
-    smoothness: float
+    total_variation: float
     per_layer: Mapping[str, float]
 
 
@@ -102,7 +103,7 @@ class Objective:
             tf.constant(
                 [scale.beta * weight for weight in scale.style], tf.float32, (len(scale.style),)
             ),
-            tf.constant(scale.smoothness, tf.float32),
+            tf.constant(scale.total_variation, tf.float32),
             tf.constant(scale.unit, tf.float32),
         )
 
@@ -119,12 +120,12 @@ class Objective:
                 graph.value_and_grad(self._form, x, *self._inputs),
                 x.shape,
             )
-        content, style, smoothness, gradient = self._function(x, *self._inputs)
+        content, style, total_variation, gradient = self._function(x, *self._inputs)
         slope = gradient.numpy().astype(np.float64)
-        terms = self._terms(content.numpy(), style.numpy(), float(smoothness))
+        terms = self._terms(content.numpy(), style.numpy(), float(total_variation))
         return terms, slope if self._kept is None else slope * self._kept[1]
 
-    def _terms(self, content: np.ndarray, style: np.ndarray, smoothness: float) -> Terms:
+    def _terms(self, content: np.ndarray, style: np.ndarray, total_variation: float) -> Terms:
         scale, form = self._scale, self._form
         C = [float(value) for value in content]
         E = [float(value) for value in style]
@@ -134,15 +135,17 @@ class Objective:
         weighted_style = scale.beta * sum(
             w * value for w, value in zip(scale.style, E, strict=True)
         )
-        weighted_smoothness = scale.smoothness * smoothness if form.smoothness_counted else 0.0
+        weighted_total_variation = (
+            scale.total_variation * total_variation if form.total_variation_counted else 0.0
+        )
         per_layer = {
             f"content/{layer}": value for layer, value in zip(form.content_layers, C, strict=True)
         }
         per_layer |= {
             f"style/{layer}": value for layer, value in zip(form.style_layers, E, strict=True)
         }
-        total = weighted_content + weighted_style + weighted_smoothness
-        return Terms(total, weighted_content, weighted_style, weighted_smoothness, per_layer)
+        total = weighted_content + weighted_style + weighted_total_variation
+        return Terms(total, weighted_content, weighted_style, weighted_total_variation, per_layer)
 
 
 def build(settings: Config, network: Network, sized: Sized) -> Objective:
@@ -158,12 +161,12 @@ def build(settings: Config, network: Network, sized: Sized) -> Objective:
         content_reduction=chosen.content_reduction,
         gram_divisor=chosen.gram_divisor,
         style_reduction=chosen.style_reduction,
-        smoothness=chosen.smoothness.form,
-        smoothness_counted=chosen.smoothness.counted,
-        odd=settings.network.odd,
+        total_variation=chosen.total_variation.form,
+        total_variation_counted=chosen.total_variation.counted,
+        ceil_mode=settings.network.ceil_mode,
         border=settings.network.border,
         shift=chosen.activation_shift,
-        recompute=network.recompute,
+        gradient_checkpointing=network.gradient_checkpointing,
     )
     red, green, blue = pixel_unit(settings)
     scale = Scale(
@@ -171,7 +174,7 @@ def build(settings: Config, network: Network, sized: Sized) -> Objective:
         beta=chosen.style_weight,
         content=tuple(layer.weight for layer in chosen.content_layers),
         style=tuple(layer.weight for layer in chosen.style_layers),
-        smoothness=chosen.smoothness.weight,
+        total_variation=chosen.total_variation.weight,
         unit=(red, green, blue),
     )
 

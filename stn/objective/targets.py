@@ -76,14 +76,14 @@ def _parts(
     statistics_of: StatisticsOf,
 ) -> list[Part]:
     statistic, guidance = settings.objective.style_statistic, settings.guidance
-    guided = any(style.mask is not None or style.onto is not None for style in sized.styles)
+    guided = any(style.mask is not None or style.result_mask is not None for style in sized.styles)
 
     def propagated(mask: np.ndarray | None, key: str) -> Guides:
         if mask is None:
             return None
-        odd, how = settings.network.odd, guidance.propagation
+        ceil_mode, how = settings.network.ceil_mode, guidance.propagation
         T, vanished = masks.propagate(
-            mask, layers, layer_names, odd, how, guidance.margin, settings.network.border
+            mask, layers, layer_names, ceil_mode, how, guidance.margin, settings.network.border
         )
         if vanished:
             warnings.warn(
@@ -108,9 +108,12 @@ def _parts(
             wholes.append((style.rgb, None, Part(statistic, {}, shares, None, None)))
         if guided and (guidance.name != "sums" or guidance.sums_weight):
             name = "guided_mean" if guidance.name == "sums" else statistic
-            T, onto = propagated(style.mask, f"{key}.mask"), propagated(style.onto, f"{key}.onto")
-            where = None if style.onto is None else style.onto.tobytes()
-            inside.append((style.rgb, T, Part(name, {}, shares, onto, where)))
+            T, result_mask = (
+                propagated(style.mask, f"{key}.mask"),
+                propagated(style.result_mask, f"{key}.result_mask"),
+            )
+            where = None if style.result_mask is None else style.result_mask.tobytes()
+            inside.append((style.rgb, T, Part(name, {}, shares, result_mask, where)))
     parts = _with_targets([*wholes, *inside], statistics_of)
     whole, masked = parts[: len(wholes)], parts[len(wholes) :]
     if not guided:

@@ -100,7 +100,7 @@ def _not_finite(evaluation: Evaluation | None) -> str:
     terms = evaluation.terms
     return (
         f"the loss of the first image, or its gradient, is not finite (content {terms.content:.3g},"
-        f" style {terms.style:.3g}, smoothness {terms.smoothness:.3g}): there is nothing to"
-        " minimize; give smaller objective.content_weight and objective.style_weight, or another"
-        " first image"
+        f" style {terms.style:.3g}, total variation {terms.total_variation:.3g}): there is nothing"
+        " to minimize; give smaller objective.content_weight and objective.style_weight, or"
+        " another first image"
     )

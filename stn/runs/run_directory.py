@@ -27,7 +27,7 @@ from stn.optimize import Evaluation, Outcome, State
 from stn.runs import locks, previews, provenance, record
 
 Plain = dict[str, Any]  # as JSON holds it
-TERMS = ("total", "content", "style", "smoothness")
+TERMS = ("total", "content", "style", "total_variation")
 LOCK, CHECKPOINT = locks.LOCK, "checkpoint.npz"
 REMEDY = "give another hydra.run.dir, or force=true to start it anew"
 
@@ -296,7 +296,10 @@ def opened(
     """The run directory, held for the time of the block."""
     checksums = {"weights": network.sha256} | pictures.checksums()
     checksums |= {"rescale": files.sha256(means)} if (means := inputs.means(settings)) else {}
-    computed = {"convolution": network.convolution, "recompute": network.recompute}
+    computed = {
+        "convolution": network.convolution,
+        "gradient_checkpointing": network.gradient_checkpointing,
+    }
     directory = RunDirectory(path, config.to_dict(settings), checksums, settings.force, computed)
     try:
         yield directory

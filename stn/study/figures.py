@@ -126,7 +126,7 @@ def loss_curves(run_dir: Path) -> Path:
     """Draw the loss terms of metrics.csv over the evaluations as losses.png."""
     metrics = runs.read_metrics(run_dir / runs.METRICS)
     figure, axis = subplots(figsize=(6, 4))
-    for term in ("total", "content", "style", "smoothness"):
+    for term in ("total", "content", "style", "total_variation"):
         values = metrics[f"loss/{term}"]
         if (values > 0).any():  # no maximum: an evaluation may have been NaN
             axis.plot(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from stn import config, runs
 
-LOSSES = ("loss/total", "loss/content", "loss/style", "loss/smoothness")
+LOSSES = ("loss/total", "loss/content", "loss/style", "loss/total_variation")
 # The settings that choose an input, where its checksum (provenance.json) is not called as its
 # setting or its path is.
 CHOSEN_BY = {

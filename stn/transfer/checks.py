@@ -18,21 +18,23 @@ from stn.transfer import memory
 
 
 def recomputes(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> bool:
-    """Whether features are to be computed again for the gradient: as `network.recompute` says.
+    """Whether features are to be computed again for the gradient: as
+    `network.gradient_checkpointing` says.
 
     Where it says nothing, as the run began that is gone on with, or else if less than the whole
     features need is free, of which it then warns. Raises InputError for layers that the network
     lacks."""
     check_layers(settings, network)
-    if settings.network.recompute is not None:
-        return settings.network.recompute
+    if settings.network.gradient_checkpointing is not None:
+        return settings.network.gradient_checkpointing
     if runs.Run(run_dir).suffices(config.to_dict(settings)):
         return False
     began = _began_in_bands(settings, run_dir)
     if began is not None:
         return began
     whole, in_bands = (
-        memory.needs(settings, network, pictures, recompute) for recompute in (False, True)
+        memory.needs(settings, network, pictures, gradient_checkpointing)
+        for gradient_checkpointing in (False, True)
     )
     if all(need.fits() for need in whole):
         return False
@@ -40,7 +42,7 @@ def recomputes(settings: Config, network: Network, pictures: Pictures, run_dir: 
         warnings.warn(
             f"{memory.size_key(settings)}: {max(need.bytes for need in whole) / 1e9:.1f} GB of"
             " features are computed in bands and again for the gradient, for want of memory; an"
-            " evaluation takes nearly twice as long (network.recompute)",
+            " evaluation takes nearly twice as long (network.gradient_checkpointing)",
             stacklevel=2,
         )
     return True
@@ -75,7 +77,7 @@ def _began_in_bands(settings: Config, run_dir: Path) -> bool | None:
         return None
     machine = earlier.provenance.get("machine")
     began = (
-        machine.get("recompute", False) if isinstance(machine, dict) else None
+        machine.get("gradient_checkpointing", False) if isinstance(machine, dict) else None
     )  # earlier versions knew no bands
     return began if isinstance(began, bool) else None
 
@@ -83,15 +85,15 @@ def _began_in_bands(settings: Config, run_dir: Path) -> bool | None:
 def _note_masks(pictures: Pictures) -> None:
     """Warn where the places at which styles are painted overlap or leave gaps."""
     shape = pictures.shape_at(1.0)
-    onto = {
-        "style.onto" if number == 0 else f"more_styles[{number - 1}].onto": masks.resize(
-            style.onto, *shape
-        )
+    result_mask = {
+        (
+            "style.result_mask" if number == 0 else f"more_styles[{number - 1}].result_mask"
+        ): masks.resize(style.result_mask, *shape)
         for number, style in enumerate(pictures.styles)
-        if style.onto is not None
+        if style.result_mask is not None
     }
     # A style without a mask is painted everywhere, so that no gap is left and overlaps are meant.
-    said = masks.coverage(onto) if len(onto) == len(pictures.styles) else ""
+    said = masks.coverage(result_mask) if len(result_mask) == len(pictures.styles) else ""
     if said:
         warnings.warn(said, stacklevel=2)
 
@@ -181,12 +183,15 @@ def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest
 def _check_memory(settings: Config, network: Network, pictures: Pictures) -> None:
     """Raise InputError, which begins with the key, if a picture needs more bytes than are free."""
     why = remedy = ""
-    if not network.recompute:
-        if settings.network.recompute is None:
+    if not network.gradient_checkpointing:
+        if settings.network.gradient_checkpointing is None:
             why = " without bands, as the run began,"
-        if all(need.fits() for need in memory.needs(settings, network, pictures, recompute=True)):
-            remedy = ", or network.recompute=true"
-    for need in memory.needs(settings, network, pictures, network.recompute):
+        if all(
+            need.fits()
+            for need in memory.needs(settings, network, pictures, gradient_checkpointing=True)
+        ):
+            remedy = ", or network.gradient_checkpointing=true"
+    for need in memory.needs(settings, network, pictures, network.gradient_checkpointing):
         need.check(why, remedy)
 
 

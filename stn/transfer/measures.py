@@ -127,7 +127,9 @@ def _network_measures(
 
     def walk(picture: np.ndarray) -> Iterator[tuple[str, Any, int]]:
         image = space.to_network(picture, network.mean_pixel)
-        return checkpointing.walk(image, network.kernels, layers, POOLING, network.recompute)
+        return checkpointing.walk(
+            image, network.kernels, layers, POOLING, network.gradient_checkpointing
+        )
 
     # By layer, summed over its bands: Gram matrices, Σ(F−P)², ΣP², NM.
     A, G, off, length, size = (collections.defaultdict[str, Any](float) for _ in range(5))

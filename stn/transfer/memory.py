@@ -17,10 +17,10 @@ from stn.network.network import Network
 # pooling take 6155 MB at the peak, of which 1.1 to 1.4 GB are there before (docs/speed.md): 1.30 to
 # 1.38 times the 3.65 GB of the convolutions' outputs, 1.37 to 1.45 times if a MB is 2^20 bytes.
 KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.45
-# With network.recompute, of a large block: what leaves it, its gradient and a copy where bands are
-# joined; four times what a band's convolutions give; of a layer that has to be whole its features,
-# their gradient and the target. Measured at 2048 × 1536 and 4096 × 3072 (docs/speed.md): at most
-# 0.75 and 0.9 times the sum.
+# With network.gradient_checkpointing, of a large block: what leaves it, its gradient and a copy
+# where bands are joined; four times what a band's convolutions give; of a layer that has to be
+# whole its features, their gradient and the target. Measured at 2048 × 1536 and 4096 × 3072
+# (docs/speed.md): at most 0.75 and 0.9 times the sum.
 PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
 # The targets' forward pass keeps nothing: measured on VGG-19 at 1024 × 1024 and 1600 × 1600 pixels,
 # 2.8 to 2.9 times the bytes of the largest output.
@@ -72,7 +72,9 @@ def pair_bytes(settings: Config) -> int:
     return PAIR_BYTES[chosen.name] * 3 * min(chosen.history, chosen.max_evaluations)
 
 
-def needs(settings: Config, network: Network, pictures: Pictures, recompute: bool) -> list[Need]:
+def needs(
+    settings: Config, network: Network, pictures: Pictures, gradient_checkpointing: bool
+) -> list[Need]:
     """What the result needs, and what each painting."""
     chosen, wraps = settings.objective, settings.network.border == "wrap"
     content, style = (
@@ -85,7 +87,7 @@ def needs(settings: Config, network: Network, pictures: Pictures, recompute: boo
     whole = {*content} if summed else {*content, *style}
     deepest = network.deepest([*content, *style])
     height, width = pictures.shape_at(1.0)
-    if recompute:
+    if gradient_checkpointing:
         features = in_bands(network, deepest, whole, height, width, wraps)
     else:
         features = ACTIVATION_FACTOR * sum(network.activation_bytes(deepest, height * width))
@@ -95,7 +97,7 @@ def needs(settings: Config, network: Network, pictures: Pictures, recompute: boo
         if key != "content":
             deepest = network.deepest(style)
             features = FORWARD_FACTOR * max(network.activation_bytes(deepest, shape[0] * shape[1]))
-            if recompute:
+            if gradient_checkpointing:
                 features = min(
                     features, in_bands(network, deepest, whole.intersection(style), *shape)
                 )
@@ -119,9 +121,8 @@ def in_bands(
     width: int,
     wraps: bool = False,
 ) -> float:
-    """Bytes for value and gradient with `network.recompute`; the layers `whole` are not summed up
-    band by band.
-    """
+    """Bytes for value and gradient with `network.gradient_checkpointing`; the layers `whole` are
+    not summed up band by band."""
     needed, largest = 0.0, 0.0
     names = network.layer_names[: network.layer_names.index(deepest) + 1]
     for block in dict.fromkeys(

@@ -67,7 +67,7 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
         "mean",
         mix.weight,
     )
-    objective.style_statistic, objective.activation_shift, objective.smoothness.form = (
+    objective.style_statistic, objective.activation_shift, objective.total_variation.form = (
         "gram",
         0.0,
         "none",

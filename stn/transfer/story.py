@@ -37,8 +37,8 @@ def run(
     wandb_run.check_credentials(settings.tracking.mode)
     backend.use_threads(settings.threads)
     originals, network = pictures.read(settings, arrays), network_of(settings)
-    recompute = checks.recomputes(settings, network, originals, Path(run_dir))
-    network = dataclasses.replace(network, recompute=recompute)
+    gradient_checkpointing = checks.recomputes(settings, network, originals, Path(run_dir))
+    network = dataclasses.replace(network, gradient_checkpointing=gradient_checkpointing)
     checks.before_run(settings, network, originals, Path(run_dir))
     with run_directory.opened(Path(run_dir), settings, network, originals) as directory:
         if directory.finished:
@@ -73,7 +73,7 @@ def network_of(settings: config.Config) -> Network:
         rescaling,
         chosen.pooling,
         chosen.mean_pixel,
-        chosen.white,
+        chosen.input_range,
         chosen.transposed,
     )
 

@@ -44,7 +44,7 @@ class Watch:
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings.tracking.progress_every
         self._forming = previews.Forming(
-            directory.path / previews.VIEW, settings.tracking.view_seconds
+            directory.path / previews.VIEW, settings.tracking.preview_seconds
         )
         # Where a State to save is rare, each is saved, however short ago the last one was.
         rare = optimize.saved_only_at_restarts(settings.optimizer.name)
@@ -168,8 +168,8 @@ class Progress:
         """Show one evaluation."""
         terms = evaluation.terms
         losses = f"total {terms.total:.4g}, content {terms.content:.3g}, style {terms.style:.3g}"
-        if terms.smoothness:
-            losses += f", smoothness {terms.smoothness:.3g}"
+        if terms.total_variation:
+            losses += f", total variation {terms.total_variation:.3g}"
         done = evaluation.index + 1
         if self._bar is not None:
             self._bar.set_postfix_str(losses, refresh=False)

@@ -1,0 +1,425 @@
+"""Every option on disk composes, overrides win, and a wrong value ends in one line that says what
+is allowed.
+"""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from stn import command_line, config, errors
+from stn.config.rules import LayerWeight
+from stn.errors import InputError
+
+# hydra/ holds launchers' settings, which the typed schema does not know; wandb_sweep.yaml is read
+# by W&B's agent.
+FILES = sorted(
+    p
+    for p in config.CONFIG_DIR.rglob("*.yaml")
+    if "hydra" not in p.parts and p.stem != "wandb_sweep"
+)
+PRESETS = [path.stem for path in FILES if path.parent.name == "preset"]
+
+
+def choice(path: Path) -> str:
+    return f"{path.parent.name}={path.stem}"
+
+
+def leaves(values: dict[str, Any], key: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{key}{name}.")
+        else:
+            yield f"{key}{name}", value
+
+
+def flat(settings: config.Config) -> dict[str, Any]:
+    return dict(leaves(config.to_dict(settings)))
+
+
+@pytest.fixture
+def complaint(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
+    """`complaint(*overrides)`: the one line that a script prints about them, exiting with 2."""
+
+    def call(*overrides: str) -> str:
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+        with pytest.raises(SystemExit) as end:
+            command_line.run_command(lambda: config.compose(*overrides))
+        out, err = capsys.readouterr()
+        assert (end.value.code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("error: ")
+        return err
+
+    return call
+
+
+@pytest.mark.parametrize("path", FILES, ids=choice)
+def test_the_command_that_a_file_opens_with_composes_and_the_values_of_the_file_arrive(
+    path: Path,
+) -> None:
+    text = path.read_text()
+    commands = [
+        line.split()
+        for line in re.findall(r"python scripts/stylize\.py (.*)", "\n".join(text.split("\n")[:3]))
+    ]
+    assert any(choice(path) in command for command in commands) or path.name == "config.yaml"
+    found = flat(config.compose(*commands[0]))
+    group = path.parent.name
+    if group == "preset":
+        assert found["name"] == path.stem
+    elif group != "configs":
+        for key, value in owned(path).items():
+            assert found[key] == value, key
+
+
+def owned(path: Path) -> dict[str, Any]:
+    """What a file of a group sets, by key; bare layer names as the weights they share."""
+    package = re.match(r"# @package (\w+)", path.read_text())
+    values = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    assert isinstance(values, dict)
+    found = dict(leaves(values, f"{package[1] if package else path.parent.name}."))
+    for key in ("objective.content_layers", "objective.style_layers"):
+        if key in found:
+            found[key] = [{"layer": layer, "weight": 1 / len(found[key])} for layer in found[key]]
+    return found
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_group_named_beside_a_preset_wins_and_leaves_the_rest_to_it(preset: str) -> None:
+    """Every preset with every choice of every group, one choice of each group at a time; every
+    third in either order.
+
+    Of the pictures, which are a path each, a preset has as many as that takes, and each has
+    presets."""
+    alone = flat(config.compose(f"preset={preset}"))
+    groups: dict[str, list[Path]] = {}
+    for path in FILES:
+        if path.parent.name not in ("preset", "configs"):
+            groups.setdefault(path.parent.name, []).append(path)
+    count = max(len(groups[group]) for group in groups.keys() - {"content", "style"})
+    first = count * PRESETS.index(preset)
+    for number in range(first, first + count):
+        chosen = [paths[number % len(paths)] for paths in groups.values()]
+        typed = [choice(path) for path in chosen]
+        expected = dict(alone)
+        for path in chosen:
+            expected |= owned(path)
+        if "init=file" in typed:
+            typed.append("init.path=first.png")
+            expected["init.path"] = "first.png"
+        assert flat(config.compose(f"preset={preset}", *typed)) == expected, typed
+        if number % 3 == 0:
+            assert flat(config.compose(*reversed(typed), f"preset={preset}")) == expected, typed
+
+
+def test_a_group_lists_the_same_keys_in_every_file() -> None:
+    """Else a choice would leave something of the preset's in a group that it owns."""
+    for group in (
+        "network",
+        "objective",
+        "layers",
+        "content",
+        "style",
+        "optimizer",
+        "pyramid",
+        "tracking",
+    ):
+        keys = [set(owned(path)) for path in FILES if path.parent.name == group]
+        assert all(each == keys[0] for each in keys), group
+    assert "optimizer.max_evaluations" not in owned(config.CONFIG_DIR / "optimizer" / "adam.yaml")
+
+
+@pytest.mark.parametrize(
+    "typed", [(), ("tracking=off",), ("tracking=offline",), ("tracking=online",)]
+)
+def test_wandbs_own_variable_names_the_project_unless_the_key_does(
+    typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert config.compose(*typed).tracking.project == "stn"
+    monkeypatch.setenv("WANDB_PROJECT", "mine")
+    assert config.compose(*typed).tracking.project == "mine"
+    assert config.compose(*typed, "tracking.project=typed").tracking.project == "typed"
+
+
+def test_noise_is_the_same_by_the_groups_name_and_by_the_keys() -> None:
+    assert flat(config.compose("init=noise")) == flat(config.compose("init.name=noise"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        (
+            "content.path=photo.jpg style.path=painting.jpg",
+            {"content.path": "photo.jpg", "style.path": "painting.jpg"},
+        ),
+        (
+            "preset=gatys2016 network.weights=my.mat",
+            {"name": "gatys2016", "network.weights": "my.mat"},
+        ),
+        ("network.pooling=avg image.size_px=300", {"network.pooling": "avg", "image.size_px": 300}),
+        (
+            "network.pooling=max image.size_px=null",
+            {"network.pooling": "max", "image.size_px": None},
+        ),
+        (
+            "network=vgg19 objective=gatys_printed",
+            {"network.name": "vgg19", "objective.gram_divisor": "m"},
+        ),
+        (
+            "network=vgg16 objective=johnson",
+            {"network.name": "vgg16", "objective.gram_divisor": "nm"},
+        ),
+        (
+            "network=vgg19_q8 init=file init.path=a.png",
+            {"network.name": "vgg19_q8", "init.path": "a.png"},
+        ),
+        (
+            "content=coffee init=content",
+            {"content.path": "skimage:coffee.png", "init.name": "content"},
+        ),
+        (
+            "style=starry_night init=style",
+            {"style.path": "asset:starry_night_google.jpg", "init.name": "style"},
+        ),
+        ("optimizer=lbfgs init=noise", {"optimizer.name": "lbfgs", "init.name": "noise"}),
+        ("optimizer=adam init=blend", {"optimizer.name": "adam", "init.name": "blend"}),
+        (
+            "optimizer.max_evaluations=7 tracking=offline",
+            {"optimizer.max_evaluations": 7, "tracking.mode": "offline"},
+        ),
+        ("tracking=online seed=3", {"tracking.mode": "online", "seed": 3}),
+        ("tracking=off output=copy.jpg", {"tracking.mode": "off", "output": "copy.jpg"}),
+    ],
+)
+def test_keys_that_users_type(typed: str, found: dict[str, Any]) -> None:
+    settings = flat(config.compose(*typed.split()))
+    assert {key: settings[key] for key in found} == found
+
+
+def test_layers_come_with_weights_or_as_bare_names_that_share_one() -> None:
+    objective = config.compose(
+        "objective.content_layers=[{layer:conv4_2,weight:0.5},{layer:pool1,weight:2}]",
+        "objective.style_layers=[relu1_1,relu2_1,relu3_1]",
+    ).objective
+    assert objective.content_layers == [LayerWeight("conv4_2", 0.5), LayerWeight("pool1", 2.0)]
+    assert [layer.layer for layer in objective.style_layers] == ["relu1_1", "relu2_1", "relu3_1"]
+    assert [layer.weight for layer in objective.style_layers] == [1 / 3] * 3
+
+
+@pytest.mark.parametrize("role", ["content", "style"])
+def test_one_of_the_layer_lists_may_be_empty(role: str) -> None:
+    objective = config.compose(f"objective.{role}_layers=[]").objective
+    assert getattr(objective, f"{role}_layers") == []
+
+
+# Values that no preset has, so that a preset that won would be seen.
+TYPED = {
+    "network.weights=my.mat": ("network.weights", "my.mat"),
+    "image.size_px=77": ("image.size_px", 77),
+    "objective.content_weight=0.125": ("objective.content_weight", 0.125),
+    "objective.style_layers=[{layer:relu3_2,weight:2},{layer:relu1_1,weight:3}]": (
+        "objective.style_layers",
+        [{"layer": "relu3_2", "weight": 2.0}, {"layer": "relu1_1", "weight": 3.0}],
+    ),
+    "optimizer.max_evaluations=13": ("optimizer.max_evaluations", 13),
+    "init.amplitude=5.5": ("init.amplitude", 5.5),
+    "seed=17": ("seed", 17),
+    "content=rocket": ("content.path", "skimage:rocket.jpg"),
+    "init=blend": ("init.name", "blend"),
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_command_line_wins_over_the_preset(name: str) -> None:
+    found = flat(config.compose(*TYPED, f"preset={name}"))
+    assert {key: found[key] for key, _ in TYPED.values()} == dict(TYPED.values())
+
+
+def test_the_order_of_arguments_does_not_matter() -> None:
+    assert config.compose(*TYPED, "preset=demo") == config.compose("preset=demo", *reversed(TYPED))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ("image.siz=3", ["image.siz", "size_px", "side", "aspect", "pixel_unit"]),
+        ("nonsense=1", ["nonsense", "network", "objective", "optimizer"]),
+        ("optimizer=sgd", ["optimizer", "sgd", "adam", "lbfgs"]),
+        ("preset=gatys2061", ["preset", "gatys2061", "gatys2016"]),
+        ("tracking=maybe", ["tracking", "maybe", "offline", "online"]),
+        ("network.pooling=mean", ["network.pooling=mean", "avg", "max"]),
+        (
+            "objective.total_variation.form=tv",
+            ["objective.total_variation.form=tv", "squared", "absolute"],
+        ),
+        ("image.size_px=big", ["image.size_px=big", "Integer"]),
+        ("image.size_px=0", ["image.size_px=0", "above 0"]),
+        ("objective.style_weight=much", ["objective.style_weight=much", "Float"]),
+        ("objective.style_weight=-1", ["objective.style_weight=-1", "at least 0"]),
+        ("objective.content_weight=nan", ["objective.content_weight=nan", "at least 0"]),
+        ("optimizer.bounds=maybe", ["optimizer.bounds=maybe", "bool"]),
+        ("optimizer.max_evaluations=0", ["optimizer.max_evaluations=0", "above 0"]),
+        ("optimizer.beta1=1", ["optimizer.beta1=1.0", "below 1"]),
+        ("init.noise_ratio=2", ["init.noise_ratio=2", "at most 1"]),
+        ("seed=null", ["seed=null", "not Optional"]),
+        ("init=file", ["init.path", "init.path=FILE"]),
+        ("image.pixel_unit=[1,1]", ["image.pixel_unit=[1.0, 1.0]", "three numbers"]),
+        ("network.mean_pixel=[1,1]", ["network.mean_pixel=[1.0, 1.0]", "three numbers"]),
+        ("image.filter=lanczos", ["image.filter=lanczos", "skimage", "area", "pillow_bicubic"]),
+        ("network.ceil_mode=round", ["ceil_mode", "round"]),
+        ("image.pixel_unit=[1,0,1]", ["image.pixel_unit=[1.0, 0.0, 1.0]", "above 0"]),
+        (
+            "objective.content_layers=[relu9_1]",
+            ["objective.content_layers", "relu9_1", "conv5_4", "pool5"],
+        ),
+        (
+            "network=vgg16 objective.style_layers=[relu4_4]",
+            ["objective.style_layers", "relu4_4", "vgg16", "conv5_3"],
+        ),
+        (
+            "objective.style_layers=[relu1_1,relu1_1]",
+            ["objective.style_layers", "relu1_1", "twice"],
+        ),
+        (
+            "objective.style_layers=[{layer:relu1_1,weight:-2}]",
+            ["objective.style_layers", "relu1_1", "-2", "zero"],
+        ),
+        (
+            "objective.style_layers=[{layer:relu1_1,weight:nan}]",
+            ["objective.style_layers", "relu1_1", "nan", "zero"],
+        ),
+        (
+            "objective.style_layers=[{layer:relu1_1,weight:inf}]",
+            ["objective.style_layers", "relu1_1", "inf", "zero"],
+        ),
+        (
+            "objective.style_layers=[{layer:relu1_1,weight:a}]",
+            ["objective.style_layers", "relu1_1", "'a'", "number"],
+        ),
+        (
+            "objective.style_layers=[{layer:relu1_1}]",
+            ["objective.style_layers", "relu1_1", "{layer: NAME, weight"],
+        ),
+        ("objective.style_layers=[3]", ["objective.style_layers", "3", "{layer: NAME, weight"]),
+        (
+            "objective.style_layers=relu1_1",
+            ["objective.style_layers=relu1_1", "write a list", "[relu4_2]"],
+        ),
+        (
+            "objective.content_layers=[] objective.style_layers=[]",
+            ["objective.content_layers", "objective.style_layers", "empty"],
+        ),
+        ("pyramid.levels=[{scale:2,max_evaluations:3}]", ["pyramid.levels.scale=2.0", "below 1"]),
+        (
+            "pyramid.levels=[{scale:.5,max_evaluations:0}]",
+            ["pyramid.levels", "max_evaluations", "0", "at least 1"],
+        ),
+        ("pyramid.levels=[{scale:.5}]", ["pyramid.levels", "max_evaluations", "missing"]),
+    ],
+    ids=str,
+)
+def test_a_wrong_value_ends_in_one_line_with_the_key_the_value_and_what_is_allowed(
+    overrides: str, words: list[str], complaint: Callable[..., str]
+) -> None:
+    line = complaint(*overrides.split())
+    assert "+" not in line  # Hydra's own advice for an unknown key, `+key=value`, fails too
+    assert [word for word in words if word not in line] == []
+
+
+def test_a_configuration_without_the_schema_is_refused() -> None:
+    with pytest.raises(InputError, match="schema"):
+        config.parse(OmegaConf.create({"seed": 0}))
+
+
+def test_the_settings_as_plain_values_survive_json() -> None:
+    plain = config.to_dict(config.compose("init=noise", "pyramid=quarter"))
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["pyramid"]["levels"][0]["scale"] == 0.25
+    assert math.isclose(sum(layer["weight"] for layer in plain["objective"]["style_layers"]), 1)
+
+
+def test_the_checks_need_no_tensorflow() -> None:
+    program = """
+import sys
+from stn import config, errors
+config.compose()
+try:
+    config.compose("network.pooling=mean")
+except errors.InputError:
+    print(*sorted({"tensorflow", "wandb", "matplotlib"} & sys.modules.keys()))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "\n"
+
+
+def test_the_old_name_of_pixel_unit_is_taken_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match=r"image\.pixel_unit"):
+        image = config.compose("image.unit=[2,3,4]").image
+    assert (image.pixel_unit, image.unit) == ([2.0, 3.0, 4.0], None)
+
+
+# From Python
+
+
+def test_several_threads_may_compose_at_once() -> None:
+    with ThreadPoolExecutor(4) as threads:
+        found = threads.map(lambda seed: config.compose(f"seed={seed}").seed, range(16))
+        assert list(found) == list(range(16))
+
+
+HYDRA_PROGRAM = """
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobRuntime
+from stn import config
+
+@hydra.main(version_base="1.2", config_path=None)
+def program(own):
+    job = JobRuntime.instance()
+    around = GlobalHydra.instance().hydra, job.get("name"), hydra.version.getbase()
+    print(config.compose("seed=3").seed, own.learning)
+    assert around == (GlobalHydra.instance().hydra, job.get("name"), hydra.version.getbase())
+    assert HydraConfig.get().job.name == around[1]
+
+program()
+"""
+
+
+def test_a_program_of_hydras_own_may_compose(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HYDRA_PROGRAM, "+learning=7"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3 7\n", "")
+
+
+def test_several_composed_together_are_those_composed_alone() -> None:
+    several = [
+        (
+            "objective.style_weight=3",
+            "preset=johnson2016",
+            "optimizer=adam",
+        ),  # a key before the groups
+        ("preset=johnson2016", "optimizer=adam", "objective.style_layers=[relu1_1]", "seed=4"),
+        ("preset=johnson2016", "optimizer=adam"),
+    ]
+    assert config.compose_each(several) == [config.compose(*overrides) for overrides in several]
+    for wrong in (
+        "objective.wieght=1",
+        "objective.style_weight=-1",
+        "optimizer.history=many",
+        "seed.==",
+    ):
+        with pytest.raises(errors.InputError):
+            config.compose_each([(wrong,)])

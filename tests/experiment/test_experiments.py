@@ -1,0 +1,613 @@
+"""Every experiment composes with as many cells as its caption has pictures; one runs, is repeated
+and is changed.
+"""
+
+import concurrent.futures
+import csv
+import dataclasses
+import functools
+import json
+import runpy
+import shutil
+import time
+import types
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import pytest
+import skimage.io
+import yaml
+from matplotlib.figure import Figure
+from omegaconf import OmegaConf
+
+from stn import config, errors
+from stn.assets import inputs as stn_inputs
+from stn.experiment import frame
+from stn.runs import locks
+from stn.study import figures
+
+FOLDER = config.CONFIG_DIR.parent / "experiments"
+SIDE = {
+    "adversarial",
+    "class_image",
+    "filter_image",
+    "linear_classifier",
+}  # other objectives: tests/classify/test_topics.py
+FILES = sorted({path.stem for path in FOLDER.glob("*.py")} - SIDE)
+# METHODS.md §3: pictures that are optimized in each figure.
+CELLS = {
+    "reconstructions": 5 + 5,  # conv1_2 … conv5_2; one to five style layers
+    "artworks": 5,  # B … F
+    "tradeoff": 5 * 4,  # rows of layers, columns of α/β
+    "ratio": 4,
+    "content_layer": 2,
+    "initialization": 1 + 1 + 4,  # content, style, four noise seeds
+    "photorealism": 1,
+    "objective_curve": 3 * 3,  # sizes, pairs
+    "gatys_vs_johnson": 6 * 3 * 7,  # choices of layers, pairs, α/β
+    "what_matters": 3 * 7 + (15 + 2) * 3 * 3,  # the preset; changes, of which noise has three seeds
+    "convolution": 2,
+    "pooling": 2,
+    "optimizers": 3 * 3 * 4,  # pairs, objectives, optimizers
+    "printed_ratio": 2 * 4,  # readings of eq. (1), α/β
+    "authors_curve": 2,  # the programs that printed their losses
+    "edges": 2,  # without and with total_variation
+    "color": 4,  # plain, match, luminance, swap
+    "spatial": 4,  # no masks, one painting, the other's ground, the other's sky
+    "scale": 3 + 2,  # sizes of the strokes; mixed, naive
+    "blend": 5,  # weights
+    "textures": 3 * 5 + 2,  # sources, layers up to each pool; tiles
+    "borders": 3 * 4,  # pairs, borders
+    "loss_variants": 8,  # what is compared
+    "controls": 4,  # color, scale, styles, space
+    "gallery": len(list((config.CONFIG_DIR / "preset").glob("*.yaml")))
+    + 6,  # presets, and six others
+}
+
+
+def load(name: str) -> frame.Experiment:
+    return runpy.run_path(str(FOLDER / f"{name}.py"))["EXPERIMENT"]
+
+
+@functools.cache
+def composed(name: str) -> dict[str, config.Config]:
+    return frame.compose(load(name))
+
+
+def alpha_over_beta(settings: config.Config) -> float:
+    return settings.objective.content_weight / settings.objective.style_weight
+
+
+def test_there_is_a_file_for_every_figure() -> None:
+    assert set(FILES) == set(CELLS)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_experiment_composes_with_the_cells_of_its_caption(name: str) -> None:
+    experiment = load(name)
+    assert experiment.name == name
+    cells = composed(name)
+    assert len(cells) == CELLS[name]
+    assert len({repr(settings) for settings in cells.values()}) == len(cells), (
+        "two cells are the same"
+    )
+
+
+def test_overrides_reach_every_cell() -> None:
+    small = frame.compose(
+        load("initialization"), ["network=vgg16", "optimizer.max_evaluations=7", "seed=9"]
+    )
+    assert {settings.network.name for settings in small.values()} == {"vgg16"}
+    assert {settings.optimizer.max_evaluations for settings in small.values()} == {7}
+    assert [settings.seed for settings in small.values()] == [
+        9,
+        9,
+        0,
+        1,
+        2,
+        3,
+    ]  # what a cell sets itself wins
+
+
+def test_the_printed_ratios_are_those_of_the_cells() -> None:
+    """METHODS.md §3, in the order of the figures."""
+    ratios = {
+        "tradeoff": [1e-5, 1e-4, 1e-3, 1e-2] * 5,
+        "ratio": [1e-4, 1e-3, 1e-2, 1e-1],
+        "artworks": [1e-3, 8e-4, 5e-3, 5e-4, 5e-4],
+        "content_layer": [1e-3] * 2,
+        "initialization": [1e-3] * 6,
+        "photorealism": [1e-2],
+    }
+    for name, expected in ratios.items():
+        found = [alpha_over_beta(settings) for settings in composed(name).values()]
+        assert found == pytest.approx(expected), name
+    for name in ("artworks", "content_layer", "initialization", "photorealism"):
+        sixfold = frame.compose(load(name), ["objective.style_weight=1.66667e8"])
+        assert [alpha_over_beta(cell) for cell in sixfold.values()] == pytest.approx(
+            [6 * ratio for ratio in ratios[name]], rel=1e-4
+        )
+
+
+def test_what_two_experiments_have_in_common_is_the_same_to_the_last_setting() -> None:
+    one, other = (
+        {repr(settings): cell for cell, settings in composed(name).items()}
+        for name in ("gatys_vs_johnson", "what_matters")
+    )
+    common = {one[each].split("-")[0] for each in one.keys() & other.keys()}
+    assert len(one.keys() & other.keys()) == 3 * (
+        7 + 3 + 3
+    )  # pairs; the preset, relu2_2 and every rectifier
+    assert common == {"gatys", "johnson_content", "all_rectifiers"}
+
+
+def test_from_noise_every_choice_of_layers_has_three_seeds() -> None:
+    experiment = load("gatys_vs_johnson")
+    cells = experiment.cells(config.compose(*experiment.base, "init=noise"))
+    assert len(cells) == 6 * 3 * 3 * 7
+    assert {cell.overrides[-2] for cell in cells} == {"seed=0", "seed=1", "seed=2"}
+
+
+def test_tradeoffs_rows_are_growing_subsets() -> None:
+    cells = list(composed("tradeoff").values())
+    for row in range(5):
+        for settings in cells[4 * row : 4 * row + 4]:
+            layers = settings.objective.style_layers
+            assert [layer.layer for layer in layers] == [f"relu{i}_1" for i in range(1, row + 2)]
+            assert [layer.weight for layer in layers] == pytest.approx([1 / (row + 1)] * (row + 1))
+
+
+def test_reconstructions_minimize_one_term_from_noise() -> None:
+    cells = list(composed("reconstructions").values())
+    assert all(settings.init.name == "noise" for settings in cells)
+    for i, settings in enumerate(cells[:5], start=1):
+        assert [layer.layer for layer in settings.objective.content_layers] == [f"relu{i}_2"]
+        assert settings.objective.style_layers == []
+    for settings in cells[5:]:
+        assert settings.objective.content_layers == []
+
+
+def cell_files(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not {"figures", ".cells"} & set(path.relative_to(folder).parts)
+        and path.parent != folder
+    }
+
+
+def here(made: list[str]) -> Callable[..., None]:
+    """In place of a multirun: cells are computed in this process, and their directories added to
+    `made`.
+    """
+    from stn import transfer  # TensorFlow takes seconds to import
+
+    def multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
+        for name in directories:
+            made.append(name)
+            cell = (folder / ".cells" / "cell" / f"{name}.yaml").read_text()
+            transfer.run(
+                config.parse(OmegaConf.merge(config.Config, yaml.safe_load(cell))), folder / name
+            )
+
+    return multirun
+
+
+def test_an_experiment_computes_what_is_missing_and_nothing_else(
+    small, tmp_path: Path, monkeypatch, capfd
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    experiment = load("pooling")
+    overrides = [*small, "network.rescale=null"]
+    folder = frame.run(experiment, overrides)
+    assert folder == tmp_path / "outputs" / "experiments" / "pooling"
+    assert {"figure.png", "figure.pdf", "runs.csv", "losses.png", "caption.txt"} <= {
+        p.name for p in folder.iterdir()
+    }
+    assert skimage.io.imread(folder / "figure.png").std() > 10
+    with (folder / "runs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["network.pooling"] for row in rows] == ["avg", "max"]
+    for row in rows:
+        summary = json.loads((folder / row["directory"] / "summary.json").read_text())
+        assert list(row).index("picture/loss/total") < list(row).index("loss/total")
+        for key in (
+            "picture/loss/total",
+            "loss/total",
+            "measures/style",
+            "measures/ssim_to_content",
+        ):
+            assert float(row[key]) == summary[key]
+    before = cell_files(folder)
+
+    monkeypatch.setattr(frame, "_multirun", None)  # a second call needs none
+    frame.run(experiment, [*overrides, "tracking.project=other"])  # changes no pixel
+    assert cell_files(folder) == before
+    drawn: list[Path] = []  # nor does another experiment that has such a cell
+    other = dataclasses.replace(
+        experiment,
+        name="other",
+        cells=lambda base: [frame.Cell("a", ("network.pooling=max",))],
+        draw=lambda finished: drawn.append(finished["a"].path) or Figure(),
+    )
+    frame.run(other, overrides)
+    assert drawn == [folder / rows[1]["directory"]]
+    assert "other: 1 of 1 runs are there, 1 from other experiments" in capfd.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+
+    lost, kept = (folder / row["directory"] for row in rows)
+    picture = (lost / "image.png").read_bytes()
+    shutil.rmtree(lost)  # as if it had been interrupted
+    made: list[str] = []
+    monkeypatch.setattr(frame, "_multirun", here(made))
+    frame.run(experiment, overrides)
+    assert made == [lost.name]
+    assert (lost / "image.png").read_bytes() == picture
+    after = cell_files(folder)
+    assert all(after[name] == time for name, time in before.items() if name.startswith(kept.name))
+
+    (kept / "metrics.csv").write_text("evaluation\nx\n")
+    with pytest.raises(
+        errors.InputError, match=r"metrics\.csv: damaged .* remove that run's directory"
+    ):
+        frame.run(experiment, overrides)
+
+    monkeypatch.setattr(
+        frame, "_multirun", lambda folder, directories, hydras: missing.extend(directories)
+    )
+    missing: list[str] = []
+    with pytest.raises(
+        errors.InputError, match=r"provenance\.json"
+    ):  # nothing was computed: there is nothing to draw
+        frame.run(experiment, [*overrides, "seed=1"])
+    assert len(missing) == 2 and not {lost.name, kept.name} & set(missing)
+
+
+def test_a_cell_is_another_when_its_picture_is(small, inputs, tmp_path: Path) -> None:
+    copy = tmp_path / "content.png"
+    shutil.copy(inputs["content"], copy)
+    settings = config.compose(*small, f"content.path={copy}")
+    first = frame._digest(settings)
+    assert frame._digest(settings) == first
+    shutil.copy(inputs["style"], copy)
+    frame._checksum.cache_clear()
+    assert frame._digest(settings) != first
+
+
+# The keys that have no default, of a cell whose files are three words.
+WORDS = {
+    "network": {"name": "vgg19", "weights": "weights"},
+    "objective": {
+        **{"content_weight": 1.0, "content_layers": [{"layer": "relu4_2", "weight": 1.0}]},
+        **{
+            "style_weight": 1e3,
+            "style_layers": [{"layer": f"relu{i}_1", "weight": 0.5} for i in (1, 2)],
+        },
+    },
+    **{"content": {"path": "content"}, "style": {"path": "style"}},
+    **{"init": {"name": "content"}, "optimizer": {"name": "lbfgs"}},
+}
+
+
+def test_the_files_that_feed_a_run_are_named_by_their_keys(small, inputs, tmp_path: Path) -> None:
+    fed = {
+        "content.path": inputs["content"],
+        "style.path": inputs["style"],
+        "network.weights": inputs["vgg19"],
+    }
+    idle = config.compose(*small, "network.rescale=null", "init=content", "init.path=nowhere.png")
+    assert stn_inputs.every(idle) == fed  # init.path counts where the run starts from it
+    means = tmp_path / "means.npz"
+    means.touch()
+    more = (
+        "init=file",
+        f"init.path={inputs['style']}",
+        f"network.rescale={means}",
+        f"paint_only={inputs['content']}",
+    )
+    own = {"init.path": inputs["style"], "network.rescale": means, "paint_only": inputs["content"]}
+    assert stn_inputs.every(config.compose(*small, *more)) == fed | own
+
+
+def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
+    experiment = load("pooling")
+    with pytest.raises(errors.InputError, match="seed=0,1"):
+        frame.run(experiment, [*small, "seed=0,1"], tmp_path)
+    for key in ("content.path", "network.rescale"):
+        with pytest.raises(errors.InputError, match=f"{key}=nowhere.png: no such file"):
+            frame.run(experiment, [*small, f"{key}=nowhere.png"], tmp_path)
+    for word in (
+        "hydra.sweep.dir=x",
+        "hydra.sweep.subdir=x",
+        "hydra.run.dir=x",
+        "hydra.sweep={dir: x}",
+        "output=x.png",
+    ):
+        with pytest.raises(
+            errors.InputError, match=f"{word}: an experiment's runs have directories"
+        ):
+            frame.run(experiment, [*small, word], tmp_path)
+    with pytest.raises(
+        errors.InputError, match=r"view=true: leave it out; .* --live shows the runs"
+    ):
+        frame.run(experiment, [*small, "view=true"], tmp_path)
+    for name, needs in (("spatial", "two guided parts"), ("scale", "mixes two paintings")):
+        with pytest.raises(errors.InputError, match=f"{name}: takes a preset .*{needs}"):
+            frame.run(load(name), ["preset=gatys2016", *small], tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(errors.InputError, match="2 of 2 runs did not finish"):
+        frame.run(experiment, [*small, "hydra/launcher=abacus"], tmp_path)
+
+
+@pytest.fixture
+def another_call() -> Iterator[Callable[..., concurrent.futures.Future[Path]]]:
+    """`another_call(experiment, overrides, output)`, in another thread; its `result` raises what
+    went wrong there.
+    """
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        yield functools.partial(pool.submit, frame.run)
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The directories of the cells, in the order in which they were computed: in this process, an
+    evaluation each.
+    """
+    made: list[str] = []
+    monkeypatch.setattr(frame, "_multirun", here(made))
+    return made
+
+
+def test_other_settings_leave_the_earlier_figure_and_tables(
+    small, computed, tmp_path: Path, capsys
+) -> None:
+    experiment, overrides = (
+        load("pooling"),
+        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
+    )
+    folder = frame.run(experiment, [*overrides, "image.size_px=32"], tmp_path)
+    [first] = (folder / "figures").iterdir()
+    assert capsys.readouterr().out.splitlines()[-1] == str(first / "figure.png")
+    kept = {path.name: path.read_bytes() for path in first.iterdir()}
+    assert {"figure.png", "figure.pdf", "runs.csv", "losses.png", "caption.txt"} == set(kept)
+    assert {name: (folder / name).read_bytes() for name in kept} == kept
+
+    frame.run(experiment, [*overrides, "image.size_px=40"], tmp_path)
+    [second] = set((folder / "figures").iterdir()) - {first}
+    assert {path.name: path.read_bytes() for path in first.iterdir()} == kept
+    for path in second.iterdir():  # the last one is what lies above them
+        assert (folder / path.name).read_bytes() == path.read_bytes()
+    assert (second / "figure.png").read_bytes() != kept["figure.png"]
+
+    frame.run(experiment, [*overrides, "image.size_px=32"], tmp_path)
+    assert {name: (folder / name).read_bytes() for name in kept} == kept and len(computed) == 4
+
+
+def until_it_waits(
+    call: concurrent.futures.Future[Path], capsys: pytest.CaptureFixture[str]
+) -> str:
+    """What is said on standard error until the other call says that it waits, or is done."""
+    said = ""
+    while not call.done() and "waiting for its end" not in said:
+        said += capsys.readouterr().err
+        time.sleep(0.05)
+    return said
+
+
+def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
+    small, computed, another_call, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    experiment, overrides = (
+        load("pooling"),
+        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
+    )
+    multirun, second, said = frame._multirun, None, ""
+
+    def while_another_begins(*given: Any) -> None:
+        nonlocal second, said
+        if not second:
+            second = another_call(experiment, overrides, tmp_path)
+            said = until_it_waits(second, capsys)
+        multirun(*given)
+
+    monkeypatch.setattr(frame, "_multirun", while_another_begins)
+    frame.run(experiment, overrides, tmp_path)
+    second.result()
+    assert "waiting for its end" in said and len(computed) == len(set(computed)) == 2
+    assert "2 of 2 runs are there" in capsys.readouterr().err
+
+
+def test_calls_of_other_settings_that_share_a_cell_compute_it_once(
+    small, computed, another_call, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    """The second call comes while the cell is computed that it has too."""
+    from stn.objective import objective
+
+    experiment, overrides = (
+        load("pooling"),
+        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
+    )
+    one = dataclasses.replace(
+        experiment, cells=lambda base: [frame.Cell("avg", ("network.pooling=avg",))]
+    )
+    one = dataclasses.replace(one, draw=lambda finished: Figure())
+    evaluate, second, said = objective.Objective.value_and_grad, None, ""
+
+    def while_another_begins(*given: Any) -> Any:
+        nonlocal second, said
+        if not second:
+            second = another_call(one, overrides, tmp_path)
+            said = until_it_waits(second, capsys)
+        return evaluate(*given)
+
+    monkeypatch.setattr(objective.Objective, "value_and_grad", while_another_begins)
+    frame.run(experiment, overrides, tmp_path)
+    second.result()
+    assert "another call computes the rest: waiting for its end" in said
+    assert [name.partition("-")[0] for name in computed] == ["avg", "max"]
+    assert (
+        len(list((tmp_path / "pooling" / "figures").iterdir())) == 2
+    )  # the second call drew its own
+
+
+def test_a_cell_that_another_call_began_meanwhile_is_not_an_error(
+    small, computed, tmp_path: Path, monkeypatch
+) -> None:
+    experiment, overrides = (
+        load("pooling"),
+        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
+    )
+    multirun = frame._multirun
+
+    def too_late(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
+        multirun(folder, directories[:1], hydras)
+        monkeypatch.setattr(frame, "_multirun", multirun)
+        raise errors.InUse(directories[1])
+
+    monkeypatch.setattr(frame, "_multirun", too_late)
+    assert (frame.run(experiment, overrides, tmp_path) / "figure.png").is_file()
+    assert len(computed) == len(set(computed)) == 2
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_run_of_another_call_is_no_failure_of_the_multirun(
+    tmp_path: Path, monkeypatch, ends: bool
+) -> None:
+    """Whether that call is in it still, or ends it between two looks at it."""
+    script = tmp_path / "no_cell.py"
+    script.write_text("raise SystemExit(2)")
+    monkeypatch.setattr(frame, "SCRIPT", script)
+    (tmp_path / "a").mkdir()
+    others = filelock.FileLock(tmp_path / "a" / locks.LOCK)
+
+    def then_it_ends(look: Callable[..., list[str]]) -> Callable[..., list[str]]:
+        def looked(*given: Any) -> list[str]:
+            seen = look(*given)
+            (tmp_path / "a" / "summary.json").write_text('{"loss/total": 1}')
+            others.release()
+            return seen
+
+        return looked
+
+    with others:
+        if ends:
+            for name in ("_in_use", "_unfinished"):
+                monkeypatch.setattr(frame, name, then_it_ends(getattr(frame, name)))
+            frame._multirun(tmp_path, ["a"], [])
+        else:
+            with pytest.raises(errors.InUse, match="another call computes it"):
+                frame._multirun(tmp_path, ["a"], [])
+            with pytest.raises(errors.InputError, match=r"2 of 2 runs did not finish \(a, b\)"):
+                frame._multirun(tmp_path, ["a", "b"], [])  # b is nobody's
+
+
+def test_panels_keep_the_width_of_a_page() -> None:
+    rgb = np.full((20, 30, 3), 200.0)
+    figure = figures.panels(
+        [
+            [figures.Panel(rgb, "a", "row"), None],
+            [figures.Panel(rgb), figures.Panel(rgb, inset=rgb)],
+        ]
+    )
+    assert figure.get_size_inches()[0] == pytest.approx(6.875)  # CVPR's text
+    assert len(figure.axes) == 3  # the empty place has none
+
+
+def typed(monkeypatch, *words: str) -> int:
+    """The exit code of experiments/pooling.py with these words behind it."""
+    monkeypatch.setattr("sys.argv", ["pooling.py", *words])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(FOLDER / "pooling.py"), run_name="__main__")
+        raise SystemExit(0)
+    return end.value.code
+
+
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_help_says_what_an_experiment_takes(word: str, monkeypatch, capsys) -> None:
+    assert typed(monkeypatch, word, "image.size_px=64") == 0
+    out, err = capsys.readouterr()
+    assert err == "" and out.startswith("usage: python experiments/pooling.py [KEY=VALUE ...]")
+    assert (
+        load("pooling").caption in out
+        and "its 2 runs" in out
+        and "outputs/experiments/pooling/figure.png" in out
+    )
+
+
+@pytest.mark.parametrize("option", ["-m", "--multirun", "--cfg"])
+def test_an_experiment_takes_no_options(option: str, monkeypatch, capsys) -> None:
+    assert typed(monkeypatch, option, "image.size_px=64") == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {option}: ") and "sweeps for itself" in line
+
+
+def test_evaluations_of_a_coarse_level_count_by_their_pixels_and_its_losses_not_at_all() -> None:
+    course = runpy.run_path(str(FOLDER / "optimizers.py"))["course"]
+    levels = [{"scale": 0.5, "max_evaluations": 2}]
+    run = types.SimpleNamespace(
+        metrics={
+            "loss/total": np.array([1.0, 2.0, 9.0, 5.0, 7.0]),
+            "level": np.array([0.0, 0.0, 1.0, 1.0, 1.0]),
+        },
+        settings={"pyramid": {"levels": levels}, "optimizer": {"max_evaluations": 3}},
+    )
+    spent, best = course(run)
+    assert spent.tolist() == [1.5, 2.5, 3.5] and best.tolist() == [9.0, 5.0, 5.0]
+    run.settings["pyramid"]["levels"], run.metrics = [], {"loss/total": np.array([3.0, 4.0])}
+    spent, best = course(run)
+    assert spent.tolist() == [1.0, 2.0] and best.tolist() == [3.0, 3.0]
+
+
+def test_the_optimizers_table_says_when_ours_are_as_low_and_when_they_never_are(
+    tmp_path: Path,
+) -> None:
+    named = runpy.run_path(str(FOLDER / "optimizers.py"))
+    totals = {
+        "SciPy-10": [9, 6, 5, 4],
+        "Torch-100": [9, 5, 2, 1],
+        "spectral": [9, 5, 3, 3],
+        "spectral-coarse": [8, 5, 4, 2],
+    }
+
+    def made(name: str) -> types.SimpleNamespace:
+        curve = np.array(totals[name], float)
+        return types.SimpleNamespace(
+            metrics={"loss/total": curve, "evaluation": curve},
+            settings={"pyramid": {"levels": []}, "optimizer": {"max_evaluations": 4}},
+            summary={"loss/total": curve[-1], "picture/loss/total": curve[-1] + 1},
+        )
+
+    finished = {}
+    for cell in named["cells"](config.compose()):
+        preset = cell.overrides[0].removeprefix("preset=")
+        finished[cell.name] = made(cell.name.partition(f"-{preset}-")[2])
+    named["write"](tmp_path, finished)
+    lines = [
+        [word.strip() for word in line.split("|")[1:-1]] for line in (tmp_path / "table.md").open()
+    ]
+    assert lines[0][5:] == [
+        f"{name} as its {goal}" for goal in ("total", "picture") for name in named["OURS"]
+    ]
+    assert lines[2][2:] == ["SciPy-10", "4", "5", "3", "3", "2", "2"]
+    assert lines[3][2:] == ["Torch-100", "1", "2", "not reached", "not reached", "not reached", "4"]
+    assert lines[-2][0].startswith("median") and lines[-2][2:] == [
+        "Torch-100",
+        "",
+        "",
+        "inf",
+        "inf",
+        "inf",
+        "1.00",
+    ]
+
+
+def test_a_seam_is_what_the_sides_that_meet_differ_by() -> None:
+    seam = runpy.run_path(str(FOLDER / "textures.py"))["seam"]
+    slope = np.broadcast_to(3.0 * np.arange(5)[:, None, None], (5, 4, 3))
+    assert seam(slope) == (12, 3, 0, 0)
+    assert seam(slope.transpose(1, 0, 2)) == (0, 0, 12, 3)

@@ -1,0 +1,187 @@
+"""Features in bands of rows, computed again for the gradient: equal to those of the whole picture,
+in less memory.
+"""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+
+from stn import runs
+from stn.backend import tf
+from stn.network import checkpointing, vgg
+from stn.network.network import Network
+from stn.objective import objective
+from stn.objective.graph import Form
+from stn.objective.objective import Scale
+from stn.transfer import measures
+
+H, W = 21, 18  # odd at one block or another, so that pooling and the last band meet a border
+LAYERS = ("relu1_1", "conv2_2", "pool2", "relu3_1")
+PAPER = Form(("relu3_1",), LAYERS, "avg", "mean", "nm", "mean", "squared")
+CASES = {
+    "maximum pooling, sides rounded down, shifted": dataclasses.replace(
+        PAPER, pooling="max", ceil_mode=False, shift=-0.5
+    ),
+    "polynomial, beyond the border its own pixels": dataclasses.replace(
+        PAPER, statistics=("polynomial",), border="replicate"
+    ),
+    "covariance, mirrored, content in a large block": dataclasses.replace(
+        PAPER, statistics=("covariance",), border="reflect", content_layers=("relu1_2",)
+    ),
+    "a chain": dataclasses.replace(PAPER, statistics=("chain",)),
+    "Gram matrices that go on at the other side, to the end of a large block": dataclasses.replace(
+        PAPER, border="wrap", content_layers=("relu2_1",), style_layers=("relu1_1", "conv2_2")
+    ),
+}
+NETWORK = synthetic.vgg(19, channels=3, last="conv3_1")
+
+
+@pytest.fixture(autouse=True)
+def many_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks 1 and 2 are large, and a band has four rows of its own: five bands, of which three are
+    a loop, and two.
+    """
+    monkeypatch.setattr(checkpointing, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(checkpointing, "ROWS_OVER_MARGIN", 2)
+
+
+def picture(kind: int, height: int = H, width: int = W) -> np.ndarray:
+    y, x, c = np.mgrid[0:height, 0:width, 0:3].astype(np.float32)
+    waves = (
+        60 * np.sin(0.9 * x + 0.4 * y + c),
+        90 * np.sin(0.05 * x * y / (1 + c)),
+        50 * np.cos(x - 0.8 * c * y),
+    )
+    return waves[kind][None]
+
+
+def value_and_grad(
+    form: Form, guide: np.ndarray | None = None
+) -> tuple[objective.Terms, np.ndarray]:
+    kernels = vgg.kernels(NETWORK)
+    scale = Scale(1.0, 1e3, (1.0,), (0.25,) * len(form.style_layers), 1e-3)
+    goal = objective.targets(kernels, form, picture(0), picture(1, 17, 24))
+    if guide is not None:
+        shapes = {
+            layer: F.shape[1:3]
+            for layer, F in vgg.features(picture(0), kernels, LAYERS, form.pooling).items()
+        }
+        T = {layer: np.resize(guide, shape).astype(np.float32) for layer, shape in shapes.items()}
+        goal = dataclasses.replace(
+            goal,
+            style=[
+                {
+                    k: each | {"T": tf.constant(T[k] / np.linalg.norm(T[k]))}
+                    for k, each in goal.style[0].items()
+                }
+            ],
+        )
+    return objective.Objective(kernels, form, scale, goal).value_and_grad(picture(2))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_value_and_gradient_are_those_of_the_whole_picture(name: str) -> None:
+    assert_equal(CASES[name])
+
+
+def test_guided_matrices_are_those_of_the_whole_picture() -> None:
+    assert_equal(PAPER, np.random.default_rng(0).uniform(0.1, 1, 1000))
+
+
+def assert_equal(form: Form, guide: np.ndarray | None = None) -> None:
+    (expected, slope), (found, gradient) = (
+        value_and_grad(
+            dataclasses.replace(form, gradient_checkpointing=gradient_checkpointing), guide
+        )
+        for gradient_checkpointing in (False, True)
+    )
+    assert found.per_layer == pytest.approx(dict(expected.per_layer), rel=1e-5)
+    assert np.linalg.norm(gradient - slope) < 1e-5 * np.linalg.norm(slope)
+    assert np.abs(gradient - slope).max() < 1e-4 * np.abs(slope).max()
+
+
+def test_small_blocks_are_computed_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpointing, "BLOCK_BYTES", 2**20)
+    form = dataclasses.replace(PAPER, content_reduction="sum")  # none that was compiled in bands
+    (expected, slope), (found, gradient) = (
+        value_and_grad(dataclasses.replace(form, gradient_checkpointing=gradient_checkpointing))
+        for gradient_checkpointing in (False, True)
+    )
+    assert found == expected
+    np.testing.assert_array_equal(gradient, slope)
+
+
+def test_measures_are_those_of_the_whole_picture() -> None:
+    widths = {layer.name: layer.bias.size for layer in NETWORK.layers}
+    three = [picture(kind)[0] + 128 for kind in range(3)]
+    found = []
+    for gradient_checkpointing in (False, True):
+        kernels, mean = vgg.kernels(NETWORK), NETWORK.mean_pixel
+        network = Network(
+            kernels,
+            mean,
+            NETWORK.layer_names,
+            widths,
+            19,
+            "",
+            None,
+            "direct",
+            False,
+            gradient_checkpointing,
+        )
+        found.append(measures.measure(*three, network))
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
+def test_a_run_in_bands_says_so(run, tmp_path) -> None:
+    layers = (
+        "objective.content_layers=[relu2_1]",
+        "objective.style_layers=[relu1_1]",
+        "optimizer.max_evaluations=2",
+    )
+    found = [
+        run(tmp_path / name, f"network.gradient_checkpointing={name}", *layers)
+        for name in ("true", "false")
+    ]
+    machines = [runs.Run(tmp_path / name).provenance["machine"] for name in ("true", "false")]
+    assert [each["gradient_checkpointing"] for each in machines] == [True, False]
+    assert {each["convolution"] for each in machines} == {"winograd"}
+    assert found[0].terms.total == pytest.approx(found[1].terms.total, rel=1e-3)
+
+
+PEAK = """
+import dataclasses
+import sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+import synthetic
+from stn.network import checkpointing as bands, vgg
+from stn.objective import objective
+from stn.runs import provenance
+bands.BLOCK_BYTES = 2**20
+kernels = vgg.kernels(synthetic.vgg(19, channels=32, last="conv2_1"))
+image = np.random.default_rng(0).normal(0, 50, (1, 1000, 300, 3)).astype(np.float32)
+small = image[:, :64, :64]
+form = objective.Form((), ("relu1_1", "relu2_1"), "avg", "mean", "nm", "mean", "none")
+goal = objective.targets(kernels, form, small, small)
+def peak(image, gradient_checkpointing):
+    chosen = dataclasses.replace(form, gradient_checkpointing=gradient_checkpointing)
+    scale = objective.Scale(0.0, 1.0, (), (0.5, 0.5))
+    objective.Objective(kernels, chosen, scale, goal).value_and_grad(image)
+    return provenance.peak_memory_mb()
+print(provenance.peak_memory_mb(), peak(image, True), peak(image, False))
+"""
+
+
+def test_the_peak_is_that_of_a_few_bands() -> None:
+    """Of 0.3 million pixels and 32 channels one layer is 38 MB: whole, value and gradient take
+    several of them.
+    """
+    command = [sys.executable, "-c", PEAK, str(Path(__file__).parents[1])]
+    before, in_bands, whole = map(float, subprocess.check_output(command, text=True).split())
+    assert whole - before > 75 and in_bands - before < 0.6 * (whole - before)

@@ -1,0 +1,109 @@
+"""The network as a value: what its widths say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stn import images
+from stn.assets import matconvnet
+from stn.backend import tf
+from stn.layers import VGG19
+from stn.network import network, rescale, space, vgg
+from stn.network.network import Network
+
+WIDTHS = dict(enumerate((64, 128, 256, 512, 512), start=1))  # Simonyan & Zisserman 2015, table 1
+NETWORK = Network(
+    kernels={},
+    mean_pixel=np.zeros(3),
+    layer_names=VGG19,
+    widths={name: WIDTHS[int(name[4])] for name in VGG19 if name.startswith("conv")},
+    depth=19,
+    sha256="",
+    path=Path(),
+    convolution="direct",
+    changed=False,
+)
+CONVOLUTIONS_AND_POOLS = [name for name in VGG19 if not name.startswith("relu")]
+
+
+@pytest.mark.parametrize(
+    "last, expected",
+    [
+        ("conv1_1", 2_080),
+        ("pool1", 6_240),
+        ("pool2", 31_008),
+        ("pool3", 195_488),
+        ("pool4", 852_128),
+    ],
+)
+def test_parameters_of_a_texture_up_to_each_layer(
+    last, expected
+):  # Gatys, Ecker & Bethge 2015 (NIPS), figure 2
+    layers = CONVOLUTIONS_AND_POOLS[: CONVOLUTIONS_AND_POOLS.index(last) + 1]
+    assert NETWORK.gram_parameters(layers) == expected
+
+
+@pytest.mark.parametrize("components, expected", [(None, 176_640), (64, 10_400), (20, 1_050)])
+def test_parameters_of_five_layers_and_of_their_principal_components(
+    components, expected
+):  # figure 3
+    layers = ["relu1_1", "pool1", "pool2", "pool3", "pool4"]
+    assert NETWORK.gram_parameters(layers, components) == expected
+
+
+@pytest.mark.parametrize("devices, expected", [([], "winograd"), (["GPU:0"], "direct")])
+def test_the_convolution_suits_the_device(devices, expected, inputs, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices)
+    assert network.load(inputs["vgg19"], "auto").convolution == expected
+    assert network.load(inputs["vgg19"], "direct").convolution == "direct"
+
+
+@pytest.mark.parametrize("rescaling", [None, "means"])
+@pytest.mark.parametrize("mean_pixel", [None, (90.0, 100.0, 130.0)])
+def test_white_is_what_the_network_sees(
+    rescaling, mean_pixel, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    """rgb · 256/255 minus the mean pixel, as neural-style's `preprocess`; the plain network, for
+    measures, sees 255.
+    """
+    file, rgb = inputs["vgg19"], images.read(inputs["content"])
+    of_file = matconvnet.load(file)
+    if rescaling:
+        rescaling = str(tmp_path / "means.npz")
+        rescale.write_means(Path(rescaling), rescale.mean_activations(of_file, [rgb], "avg"))
+    ours = network.load(file, "direct", rescaling, mean_pixel=mean_pixel, input_range=256.0)
+    usual = network.load(file, "direct", rescaling, mean_pixel=mean_pixel)
+    layers = ["relu1_1", "relu3_1"]
+    image = space.to_network(rgb, ours.mean_pixel)
+    brighter = space.to_network(rgb * 256 / 255, usual.mean_pixel)
+    for layer, F in vgg.features(image, ours.kernels, layers, "avg").items():
+        expected = vgg.features(brighter, usual.kernels, layers, "avg")[layer]
+        np.testing.assert_allclose(F, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+        assert (
+            np.abs(F - vgg.features(image, usual.kernels, layers, "avg")[layer]).max()
+            > 1e-3 * np.abs(F).max()
+        )
+    np.testing.assert_array_equal(ours.plain().mean_pixel, of_file.mean_pixel)
+    np.testing.assert_array_equal(
+        ours.plain().kernels["conv1_1"][0], of_file.layer("conv1_1").kernel
+    )
+
+
+def test_transposed_kernels_see_rows_as_columns(inputs: dict[str, Path]) -> None:
+    """Features are those of the picture with rows and columns exchanged; the plain network is
+    upright.
+    """
+    file, rgb = inputs["vgg19"], images.read(inputs["content"])
+    ours, upright = network.load(file, "direct", transposed=True), network.load(file, "direct")
+    image = space.to_network(rgb, ours.mean_pixel)
+    layers = ["relu1_1", "relu3_1"]
+    found = vgg.features(image, ours.kernels, layers, "max")
+    expected = vgg.features(image.swapaxes(1, 2), upright.kernels, layers, "max")
+    for layer in layers:
+        np.testing.assert_allclose(
+            found[layer], np.swapaxes(expected[layer], 1, 2), rtol=1e-4, atol=1e-4
+        )
+    of_file = matconvnet.load(file).layer("conv1_1").kernel
+    assert not np.array_equal(of_file, of_file.swapaxes(0, 1))
+    np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file)

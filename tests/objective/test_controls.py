@@ -1,0 +1,721 @@
+"""Several styles, scale, color, guides, borders and loss variants: what each adds to a run, against
+float64 oracles.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import oracle_controls as oracle
+import pytest
+from conftest import at_evaluation
+from omegaconf import OmegaConf
+
+from stn import config, errors, images, optimize, runs, transfer
+from stn.assets import pictures
+from stn.backend import tf
+from stn.config import composition, overrides
+from stn.images import color, masks, resizing
+from stn.layers import VGG19
+from stn.loss import losses
+from stn.network import space, vgg
+from stn.objective import graph, objective
+from stn.transfer import initialize
+
+LAYERS = ("relu1_1", "relu2_1")
+# The oracle's form of a style loss: Σ(G/M − A/M)² / (4N²).
+FORM = (
+    "objective.gram_divisor=m",
+    "objective.style_reduction=sum_over_4n2",
+    "network.convolution=direct",
+)
+UP, DOWN = "polygon:0 0 1 0 1 .5 0 .5", "polygon:0 .5 1 .5 1 1 0 1"
+
+
+@pytest.fixture(scope="module")
+def files(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A second painting, and masks: `left` soft, on the result; `low` hard, on a painting; a
+    cut-out photograph.
+    """
+    folder = tmp_path_factory.mktemp("controls")
+    y, x = np.mgrid[:50, :39]
+    rings = 127 + 120 * np.sin(np.hypot(x - 20, y - 31) / 2)
+    drawn = {
+        "rings": np.stack([rings, 0 * x + 200.0, 255 - rings], -1),
+        "left": np.repeat(255 * np.clip((24 - x[:41, :39]) / 12, 0, 1)[..., None], 3, -1),
+        "low": np.repeat(255.0 * (y > 28)[..., None], 3, -1),
+        "black": np.zeros((9, 9, 3)),
+    }
+    paths = {
+        name: str(images.write(folder / f"{name}.png", rgb) or folder / f"{name}.png")
+        for name, rgb in drawn.items()
+    }
+    photograph = images.read(inputs["content"])
+    hole = 255.0 * (np.hypot(*np.mgrid[-20:21, -23:24]) < 15)
+    images.write(folder / "cut.png", np.dstack([photograph, hole]))
+    return paths | {"cut": str(folder / "cut.png")}
+
+
+def features(
+    rgb: np.ndarray, network: Any, settings: config.Config, painting: bool = False
+) -> dict[str, np.ndarray]:
+    image = space.to_network(rgb, network.mean_pixel)
+    chosen = settings.network
+    border = "replicate" if painting and chosen.border == "wrap" else chosen.border
+    found = vgg.features(
+        image, network.kernels, LAYERS, chosen.pooling, ceil_mode=chosen.ceil_mode, border=border
+    )
+    return {layer: F.numpy()[0].astype(np.float64) for layer, F in found.items()}
+
+
+def check(settings: config.Config, expected: Any) -> objective.Terms:
+    """The style losses and their gradient at a picture that is none of the run's, against
+    `expected`.
+
+    `expected(X, styles, layer, sized)` gives a layer's loss and its gradient with respect to the
+    features X."""
+    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
+    loss = objective.build(settings, network, sized)
+    y, x, c = np.mgrid[: sized.shape[0], : sized.shape[1], :3]
+    rgb = 128 + 90 * np.sin(x / 5 + y / 7 * (c + 1))
+    image = space.to_network(rgb, network.mean_pixel)
+    X, styles = (
+        features(rgb, network, settings),
+        [features(s.rgb, network, settings, painting=True) for s in sized.styles],
+    )
+    wanted = {
+        layer: expected(X[layer], [S[layer] for S in styles], layer, sized) for layer in LAYERS
+    }
+    terms, gradient = loss.value_and_grad(image)
+    plain = objective.build(no_style(settings), network, sized).value_and_grad(image)[1]
+    weights = {each.layer: each.weight for each in settings.objective.style_layers}
+    for layer, (value, _) in wanted.items():
+        assert terms.per_layer[f"style/{layer}"] == pytest.approx(value, rel=2e-5), layer
+    with tf.GradientTape() as tape:
+        watched = tf.constant(image)
+        tape.watch(watched)
+        chosen = settings.network
+        F = vgg.features(
+            watched,
+            network.kernels,
+            LAYERS,
+            chosen.pooling,
+            ceil_mode=chosen.ceil_mode,
+            border=chosen.border,
+        )
+    slopes = [
+        tf.constant(
+            settings.objective.style_weight * weights[layer] * wanted[layer][1][None], tf.float32
+        )
+        for layer in LAYERS
+    ]
+    own = tape.gradient([F[layer] for layer in LAYERS], watched, slopes).numpy()
+    assert np.linalg.norm(own) > 0
+    assert np.linalg.norm(gradient - plain - own) <= 1e-4 * np.linalg.norm(own)
+    return terms
+
+
+def no_style(settings: config.Config) -> config.Config:
+    copied = config.parse(composition.OmegaConf.structured(settings))
+    copied.objective.style_layers = []
+    return copied
+
+
+def gram_of(X: np.ndarray, styles: list[np.ndarray], *_: Any) -> oracle.Loss:
+    return oracle.gram(X, styles[0])
+
+
+VARIANTS = {
+    "objective.activation_shift=-1": lambda X, S, *_: oracle.shifted(X, S[0]),
+    "objective.style_statistic=covariance": lambda X, S, *_: oracle.covariance(X, S[0]),
+    "objective.style_statistic=mean_std": lambda X, S, *_: oracle.mean_std(X, S[0]),
+    "objective.style_statistic=mean": lambda X, S, *_: oracle.linear_mmd(X, S[0]),
+    "network.border=reflect": gram_of,
+    "network.border=replicate": gram_of,
+    "network.border=wrap": gram_of,
+    "objective.layer_weighting=geometric": gram_of,
+}
+
+
+@pytest.mark.parametrize("override", VARIANTS)
+def test_a_loss_variant_is_its_formula(composed, override):
+    check(composed(*FORM, override), VARIANTS[override])
+
+
+def test_the_polynomial_kernel_is_a_gram_matrix_with_a_constant_channel(composed):
+    settings = composed(
+        *FORM,
+        "objective.style_statistic=polynomial",
+        "objective.style_reduction=sum",
+        "image.size_px=20",
+    )
+    check(settings, lambda X, S, *_: oracle.polynomial_mmd(X, S[0]))
+
+
+def test_a_painting_under_two_masks_passes_the_network_once(composed, inputs, files, monkeypatch):
+    """Also where it is asked for the statistics of the whole picture; another painting has a pass
+    of its own.
+    """
+    statistics, passed = graph.statistics, []
+
+    def noted(kernels, form, image, asked):
+        passed.append([(name, T is not None) for name, T in asked])
+        return statistics(kernels, form, image, asked)
+
+    monkeypatch.setattr(graph, "statistics", noted)
+    more = [
+        {"path": str(inputs["style"]), "mask": DOWN, "result_mask": DOWN},
+        {"path": files["rings"], "result_mask": DOWN},
+    ]
+    settings = composed(
+        f"style.mask='{UP}'", f"style.result_mask='{UP}'", f"more_styles={overrides.text(more)}"
+    )
+    settings.guidance.global_weight = 0.5
+    objective.build(settings, transfer.network_of(settings), pictures.read(settings).at(1.0))
+    assert passed == [[("gram", False), ("gram", True), ("gram", True)], [("gram", False)]]
+
+
+def test_the_gaussian_kernel_compares_drawn_positions(composed):
+    drawn = losses.positions_drawn
+
+    def expected(X, S, *_):
+        x, p = X.reshape(-1, X.shape[-1]), S[0].reshape(-1, X.shape[-1])
+        at, of = drawn(len(x)), drawn(len(p))
+        value, slope = oracle.gaussian_mmd(
+            x[at], p[of], 1 / oracle.mean_squared_distance(p[of], p[of])
+        )
+        gradient = np.zeros_like(x)
+        gradient[at] = slope
+        return value, gradient.reshape(X.shape)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(losses, "SAMPLES", 60)  # the oracle counts pairs in a loop
+        check(
+            composed(
+                *FORM,
+                "objective.style_statistic=gaussian",
+                "image.size_px=28",
+                "objective.style_weight=1e6",
+            ),
+            expected,
+        )
+
+
+def test_a_gaussian_kernel_of_given_width_has_the_papers_value():
+    """METHODS.md §2.5: MMD² with γ = 1 / the mean of all |x − y|²."""
+    X, P = (tf.constant(oracle.flat(F)) for F in (oracle.X, oracle.P))
+    found = losses.gaussian_mmd(X, P, 0.25129246731707827)
+    assert float(found) == pytest.approx(0.005103347420345683, rel=1e-11)
+
+
+def test_a_chain_compares_neighboring_layers(composed):
+    settings = composed(*FORM, "objective.style_statistic=chain")
+    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
+    image = space.to_network(255 - sized.content, network.mean_pixel)
+    X, P = (features(rgb, network, settings) for rgb in (255 - sized.content, sized.styles[0].rgb))
+    value, of_first, of_second = oracle.chain(*(each[layer] for each in (X, P) for layer in LAYERS))
+    terms, gradient = objective.build(settings, network, sized).value_and_grad(image)
+    plain = objective.build(no_style(settings), network, sized).value_and_grad(image)[1]
+    assert terms.per_layer["style/relu1_1"] == 0  # it has no layer before it
+    assert terms.per_layer["style/relu2_1"] == pytest.approx(value, rel=2e-5)
+    with tf.GradientTape() as tape:
+        watched = tf.constant(image)
+        tape.watch(watched)
+        F = vgg.features(
+            watched,
+            network.kernels,
+            LAYERS,
+            settings.network.pooling,
+            ceil_mode=settings.network.ceil_mode,
+        )
+    share = settings.objective.style_weight / 2
+    slopes = [tf.constant(share * slope[None], tf.float32) for slope in (of_first, of_second)]
+    own = tape.gradient([F[layer] for layer in LAYERS], watched, slopes).numpy()
+    assert np.linalg.norm(gradient - plain - own) <= 1e-4 * np.linalg.norm(own)
+
+
+def test_losses_of_golden_features():
+    """METHODS.md §2.5, float64: the formulas alone, without a network."""
+    X, P = (tf.constant(F[None]) for F in (oracle.X, oracle.P))
+    golden = {
+        ("gram", 0.0): 0.00144202636720094,
+        ("gram", -1.0): 0.00146233733897663,
+        ("covariance", 0.0): 0.00144134669635448,
+        ("mean_std", 0.0): 0.000362185115149264,
+        ("mean", 0.0): 0.00127217040265664,
+    }
+    for (name, shift), value in golden.items():
+        G, A = (losses.statistic(F, name, "m", shift) for F in (X, P))
+        assert float(losses.style(G, A, "sum_over_4n2", name=name)) == pytest.approx(
+            value, rel=1e-12
+        )
+    Y, Z = (tf.constant(F[None]) for F in (oracle.Y, oracle.Z))
+    G, A = losses.chain(Y, X), losses.chain(Z, P)
+    assert float(losses.style(G, A, "sum_over_4n2", name="chain")) == pytest.approx(
+        0.000587309944264402, rel=1e-12
+    )
+
+
+# Several styles
+
+
+def two(files: dict[str, str], **keys: Any) -> str:
+    entry = {"path": files["rings"], **keys}
+    return f"more_styles=[{{{', '.join(f'{key}: {value!r}' for key, value in entry.items())}}}]"
+
+
+def blended_of(
+    X: np.ndarray, styles: list[np.ndarray], which: str, weights=(0.25, 0.75)
+) -> oracle.Loss:
+    """Σ w ℓ(G, A_k), or ℓ(G, Σ w A_k), with the gradient that both have."""
+    each = [oracle.gram(X, S) for S in styles]
+    gradient = sum(w * slope for w, (_, slope) in zip(weights, each, strict=True))
+    value = sum(w * loss for w, (loss, _) in zip(weights, each, strict=True))
+    if which == "targets":
+        A, B = (oracle.product(S, S) / S[..., 0].size for S in styles)
+        value -= weights[0] * weights[1] * oracle.squared(A - B) / (4 * X.shape[-1] ** 2)
+    return value, gradient
+
+
+@pytest.mark.parametrize("blend", ["targets", "losses"])
+def test_several_styles_are_weighed_and_blended(composed, files, blend):
+    settings = composed(*FORM, two(files, weight=3), f"styles_blend={blend}")
+    check(settings, lambda X, S, *_: blended_of(X, S, blend))
+
+
+def test_a_style_may_count_at_some_layers_only(composed, files):
+    settings = composed(*FORM, "style.layers=[relu2_1]", two(files, layers=["relu1_1"], weight=7))
+    check(settings, lambda X, S, layer, _: oracle.gram(X, S[layer == "relu1_1"]))
+
+
+def test_the_order_of_styles_does_not_matter(composed, files, inputs, tmp_path):
+    settings = [
+        composed(*FORM, two(files, weight=3)),
+        composed(
+            *FORM,
+            f"style.path={files['rings']}",
+            "style.weight=6",
+            f"more_styles=[{{path: {inputs['style']}, weight: 2}}]",
+        ),
+    ]
+    first, second = (
+        check(each, lambda X, S, *_, w=w: blended_of(X, S, "targets", w))
+        for each, w in zip(settings, ((0.25, 0.75), (0.75, 0.25)), strict=True)
+    )
+    assert first.total == pytest.approx(second.total, rel=1e-6)
+
+
+def test_settings_of_several_styles_can_be_written_and_read(composed, files):
+    """As the cells of an experiment are."""
+    settings = composed(
+        two(files, weight=3, result_mask=DOWN), f"style.result_mask={UP}", "style.size=content"
+    )
+    again = OmegaConf.merge(OmegaConf.structured(config.Config), config.to_dict(settings))
+    assert config.parse(again) == settings
+
+
+# Guides
+
+
+def test_each_part_of_the_picture_has_its_own_style(composed, files):
+    settings = composed(
+        *FORM,
+        f"style.result_mask={UP}",
+        two(files, result_mask=files["left"], mask=files["low"], weight=2),
+    )
+
+    def expected(X, S, layer, sized):
+        guides_of = [
+            masks.propagate(m, [layer], VGG19).layers[layer]
+            for m in (sized.styles[0].result_mask, sized.styles[1].result_mask)
+        ]
+        of_painting = [
+            np.ones(S[0].shape[:2]),
+            masks.propagate(sized.styles[1].mask, [layer], VGG19).layers[layer],
+        ]
+        parts = [
+            oracle.guided_gram(X, P, [T], [U], [w])
+            for P, T, U, w in zip(S, guides_of, of_painting, (1 / 3, 2 / 3), strict=True)
+        ]
+        return sum(value for value, _ in parts), sum(slope for _, slope in parts)
+
+    check(settings, expected)
+
+
+def test_guided_sums_add_the_mean_features_of_each_part(composed, files):
+    settings = composed(
+        *FORM,
+        f"style.result_mask={UP}",
+        two(files, result_mask=DOWN),
+        "guidance=sums",
+        "guidance.sums_weight=40",
+    )
+
+    def expected(X, S, layer, sized):
+        value, gradient = blended_of(X, S, "targets", (0.5, 0.5))
+        for P, style in zip(S, sized.styles, strict=True):
+            T = masks.propagate(style.result_mask, [layer], VGG19).layers[layer]
+            part, slope = oracle.guided_mean(X, P, [T], [np.ones(P.shape[:2])], [0.5])
+            value, gradient = value + 40 * part, gradient + 40 * slope
+        return value, gradient
+
+    check(settings, expected)
+
+
+def test_a_global_channel_adds_the_whole_paintings(composed, files):
+    settings = composed(*FORM, f"style.result_mask={UP}", "guidance.global_weight=0.2")
+
+    def expected(X, S, layer, sized):
+        T = masks.propagate(sized.styles[0].result_mask, [layer], VGG19).layers[layer]
+        part, whole = (
+            oracle.guided_gram(X, S[0], [T], [np.ones(S[0].shape[:2])], [1.0]),
+            oracle.gram(X, S[0]),
+        )
+        return part[0] + 0.2 * whole[0], part[1] + 0.2 * whole[1]
+
+    check(settings, expected)
+
+
+def test_a_mask_of_ones_is_no_mask(composed):
+    everywhere = "polygon:-1 -1 2 -1 2 2 -1 2"
+    plain, masked = (
+        check(composed(*FORM, *extra), gram_of)
+        for extra in ((), (f"style.result_mask={everywhere}", f"style.mask={everywhere}"))
+    )
+    assert masked.total == pytest.approx(plain.total, rel=1e-6)
+
+
+def test_stacked_sums_are_grams_and_sums_in_another_ratio():
+    """Gatys et al. 2017 stack the guides as channels; our two terms are theirs in the ratio R /
+    (2N).
+    """
+    guides_of, style_guides = [oracle.T1, oracle.T2], [oracle.U1, oracle.U2]
+    N = oracle.X.shape[-1]
+    sums = oracle.guided_mean(oracle.X, oracle.P, guides_of, style_guides)[0]
+    stacked = oracle.stacked_sums(oracle.X, oracle.P, guides_of, style_guides)[0]
+    assert stacked == pytest.approx(
+        oracle.gram(oracle.X, oracle.P)[0] + 2 / (2 * N) * sums, rel=1e-12
+    )
+
+
+# Whole runs
+
+
+def row0(result: Any) -> dict[str, float]:
+    return {key: values[0] for key, values in runs.Run(result.run_dir).metrics.items()}
+
+
+@pytest.mark.parametrize("mode", ["match", "luminance", "swap"])
+def test_color_styles_scale_and_masks_together(run, composed, files, tmp_path, mode):
+    """The first row of metrics.csv and the picture, where four controls meet."""
+    overrides = (
+        *FORM,
+        f"color={mode}",
+        two(files, weight=3, scale=1.5, result_mask=DOWN),
+        f"style.result_mask={UP}",
+        "style.scale=0.8",
+    )
+    overrides += ("init=noise", "init.amplitude=30", "optimizer.max_evaluations=2")
+    settings = composed(*overrides)
+    network = transfer.network_of(settings)
+    content = resizing.resize(images.read(settings.content.path), 28, 32)
+    shapes = [(22, 26), (48, 37)]  # 32 px of 37 × 43 and of 50 × 39, times 0.8 and 1.5
+    paintings = [
+        resizing.resize(images.read(path), *shape)
+        for path, shape in zip((settings.style.path, files["rings"]), shapes, strict=True)
+    ]
+    if mode == "match":
+        paintings = [color.match(rgb, content) for rgb in paintings]
+    if mode == "luminance":
+        paintings = [color.match_luma(rgb, content, "mean_std") for rgb in paintings]
+    result = run(tmp_path / "run", *overrides)
+    first = initialize.noise(28, 32, "normal", 30, 0)[0] + network.mean_pixel
+    X = features(first, network, settings)
+    drawn = [masks.resize(masks.drawn(path, ""), 28, 32) for path in (UP, DOWN)]
+    for layer in LAYERS:
+        T = [masks.propagate(mask, [layer], VGG19).layers[layer] for mask in drawn]
+        styles = [features(rgb, network, settings)[layer] for rgb in paintings]
+        whole = [np.ones(S.shape[:2]) for S in styles]
+        value = sum(
+            oracle.guided_gram(X[layer], S, [t], [u], [w])[0]
+            for S, t, u, w in zip(styles, T, whole, (0.25, 0.75), strict=True)
+        )
+        assert row0(result)[f"style/{layer}"] == pytest.approx(value, rel=2e-5)
+    assert (result.run_dir / runs.UNCOLORED).exists() == (mode != "match")
+    if mode == "swap":
+        plain = images.read(result.run_dir / runs.UNCOLORED)
+        np.testing.assert_allclose(result.rgb, color.swap(plain, content), atol=1)
+
+
+def test_only_the_masked_part_is_painted(run, inputs, tmp_path):
+    for name, extra in (("adam", ()), ("spectral_lbfgs", ("color=luminance",))):
+        result = run(tmp_path / name, f"paint_only={UP}", f"optimizer={name}", *extra)
+        photograph = resizing.resize(images.read(inputs["content"]), *result.rgb.shape[:2])
+        written = images.read(result.run_dir / "image.png")
+        np.testing.assert_array_equal(written[14:], np.rint(photograph[14:]))
+        assert np.abs(written[:14] - photograph[:14]).max() > 5
+
+
+def test_colors_beyond_the_mask_stay(run, inputs, tmp_path):
+    result = run(tmp_path / "histogram", f"paint_only={UP}", "color=histogram")
+    photograph = resizing.resize(images.read(inputs["content"]), *result.rgb.shape[:2])
+    np.testing.assert_array_equal(
+        images.to_bytes(result.rgb)[14:], images.to_bytes(photograph)[14:]
+    )
+
+
+def test_what_is_transparent_stays_transparent(run, files, tmp_path):
+    result = run(
+        tmp_path / "cut", f"content.path={files['cut']}", f"output={tmp_path / 'copy.tif'}"
+    )
+    rgb, opacity = images.read_with_opacity(result.run_dir / "image.png")
+    expected = masks.resize(images.read_with_opacity(files["cut"])[1], *rgb.shape[:2])
+    np.testing.assert_allclose(opacity, expected, atol=0.5 / 255 + 1e-9)
+    np.testing.assert_array_equal(rgb, images.to_bytes(result.rgb))
+
+
+def test_a_texture_has_no_content_and_any_shape(run, tmp_path):
+    texture = (
+        "content.path=null",
+        "objective.content_layers=[]",
+        "init=noise",
+        "image.shape=[24,40]",
+        "color=histogram",
+    )
+    result = run(tmp_path / "texture", *texture, "network.border=wrap")
+    assert result.rgb.shape == (24, 40, 3)
+    summary = runs.Run(result.run_dir).summary
+    assert summary["measures/style"] > 0
+    assert not any("to_content" in key for key in summary)
+
+
+def test_the_optimizer_is_told_that_opposite_sides_meet(run, tmp_path: Path, monkeypatch) -> None:
+    told, minimize = [], optimize.minimize
+
+    def listening(*arguments: Any, periodic: bool, **named: Any) -> optimize.Outcome:
+        told.append(periodic)
+        return minimize(*arguments, periodic=periodic, **named)
+
+    monkeypatch.setattr(optimize, "minimize", listening)
+    for border in ("wrap", "zero"):
+        run(tmp_path / border, f"network.border={border}", "optimizer.max_evaluations=2")
+    assert told == [True, False]
+
+
+def test_a_wrapped_network_does_not_see_where_a_texture_begins(composed):
+    settings = composed(
+        "network.border=wrap",
+        "content.path=null",
+        "objective.content_layers=[]",
+        "init=noise",
+        *FORM,
+    )
+    network = transfer.network_of(settings)
+    loss = objective.build(settings, network, pictures.read(settings).at(1.0))
+    x = np.random.default_rng(0).uniform(-90, 90, (1, 16, 24, 3))
+    terms, gradient = loss.value_and_grad(x)
+    rolled, slope = loss.value_and_grad(np.roll(x, (4, 10), (1, 2)))
+    assert rolled.total == pytest.approx(terms.total, rel=1e-5)
+    np.testing.assert_allclose(
+        slope, np.roll(gradient, (4, 10), (1, 2)), rtol=1e-3, atol=1e-5 * np.abs(slope).max()
+    )
+
+
+def test_the_style_is_mixed_of_two_paintings(run, composed, files, tmp_path):
+    overrides = (f"mix.fine={files['rings']}", "mix.layers=[relu1_1]", "mix.max_evaluations=5")
+    result = run(tmp_path / "mixed", *overrides)
+    inner = runs.Run(tmp_path / "mixed" / "style")
+    assert inner.state == "finished"
+    coarse = pictures.read(composed()).at(1.0).styles[0].rgb
+    assert inner.rgb.shape == coarse.shape
+    values = inner.metrics["loss/total"]
+    assert values.min() < values[0]
+    plain = run(tmp_path / "plain")
+    assert np.abs(result.rgb - plain.rgb).max() > 1
+
+
+def test_a_mixed_style_is_a_painting_which_does_not_wrap(run, files, tmp_path):
+    for border, expected in (("wrap", "replicate"), ("reflect", "reflect")):
+        run(
+            tmp_path / border,
+            f"mix.fine={files['rings']}",
+            "mix.max_evaluations=2",
+            f"network.border={border}",
+        )
+        inner = runs.Run(tmp_path / border / "style")
+        assert inner.settings["network"]["border"] == expected
+
+
+def test_a_mixed_style_has_the_size_that_its_scale_gives(run, files, tmp_path):
+    run(tmp_path / "half", f"mix.fine={files['rings']}", "mix.max_evaluations=2", "style.scale=0.7")
+    assert runs.Run(tmp_path / "half" / "style").rgb.shape[:2] == (
+        19,
+        22,
+    )  # 32 px of 37 × 43, times 0.7
+    sized = pictures.Pictures(
+        None,
+        (pictures.Style(np.zeros((19, 22, 3)), as_it_is=True),),
+        None,
+        {},
+        config.Image(),
+        "own",
+    )
+    assert sized.at(1.0).styles[0].rgb.shape == (19, 22, 3)
+    assert runs.below(tmp_path / "half") and len(runs.below(tmp_path / "half")) == 1
+
+
+GOING_ON = {
+    "mix": ("mix.fine=RINGS", "mix.max_evaluations=3"),
+    "guides": (f"style.result_mask={UP}", "guidance.propagation=inside", "color=luminance"),
+    "styles": (
+        "more_styles=[{path: RINGS, weight: 2, scale: 0.8}]",
+        f"paint_only={UP}",
+        "color=match",
+    ),
+    "texture": (
+        "content.path=null",
+        "objective.content_layers=[]",
+        "init=noise",
+        "network.border=wrap",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOING_ON)
+def test_a_run_with_controls_goes_on_to_the_same_bytes(run, files, tmp_path, name):
+    typed = [text.replace("RINGS", files["rings"]) for text in GOING_ON[name]] + [
+        "optimizer=spectral_lbfgs"
+    ]
+    whole = run(tmp_path / "whole", *typed, "optimizer.max_evaluations=5")
+    run(tmp_path / "parts", *typed, "optimizer.max_evaluations=3")
+    parts = run(tmp_path / "parts", *typed, "optimizer.max_evaluations=5")
+    np.testing.assert_array_equal(whole.rgb, parts.rgb)
+    assert whole.terms == parts.terms
+
+
+def test_a_run_of_a_version_without_controls_is_given_back(run, tmp_path):
+    first = run(tmp_path / "old")
+    path = tmp_path / "old" / "provenance.json"
+    provenance = json.loads(path.read_text())
+    for key in ("more_styles", "styles_blend", "color", "guidance", "mix", "paint_only"):
+        del provenance["config"][key]
+    for key in ("weight", "scale", "mask", "result_mask", "layers"):
+        del provenance["config"]["style"][key]
+    path.write_text(json.dumps(provenance))
+    assert run(tmp_path / "old").terms == first.terms
+
+
+REFUSED = {
+    "more_styles=[{path: PAINTING, weight: -1}]": ["more_styles[0].weight", "at least 0"],
+    "style.weight=0": ["style.weight", "sum is zero"],
+    "more_styles=[{weight: 1}]": ["more_styles[0]", "names no painting"],
+    "more_styles=[{path: PAINTING, sise: own}]": ["more_styles[0].sise", "no such key"],
+    "more_styles=[{path: PAINTING, size: content}]": ["more_styles[0].size", "style.size"],
+    "more_styles=[{path: PAINTING, scale: big}]": ["more_styles[0].scale", "must be a number"],
+    "style.mask=BLACK": ["style.mask=", "black everywhere"],
+    "style.mask=PAINTING": ["style.mask=", "has colors"],
+    "style.result_mask=gone.png": ["gone.png", "no such picture"],
+    "style.result_mask=WEIGHTS": ["vgg19.mat", "cannot be read as a picture"],
+    "'style.result_mask=polygon:0 0 1'": ["style.result_mask=polygon", "three or more corners"],
+    "'paint_only=polygon:2 2 3 2 3 3'": ["paint_only=polygon", "covers nothing"],
+    "style.scale=0.01": ["style", "pixels are too few"],
+    "color.mode=chol": ["color.mode=chol", "no color="],
+    "content.path=null": ["objective.content_layers", "content.path is null"],
+    "image.shape=[3]": ["image.shape=[3]", "[height, width]"],
+    "objective.style_statistic=gaussian style.mask=polygon:0 0 1 0 1 1": [
+        "gaussian",
+        "takes no masks",
+    ],
+    "objective.style_statistic=chain objective.style_layers=[relu2_1]": ["chain", "two or more"],
+    "mix.fine=PAINTING mix.layers=[foo]": ["mix.layers", "foo"],
+    "mix.fine=PAINTING mix.layers=[]": ["mix.layers=[]"],
+    "style.layers=[relu5_1]": ["style.layers", "relu5_1"],
+    "style.layers=[relu1_1]": ["objective.style_layers", "relu2_1"],
+}
+
+
+@pytest.mark.parametrize("typed", REFUSED)
+def test_controls_that_cannot_be_are_refused_in_one_line(run, files, inputs, tmp_path, typed):
+    given = typed.strip("'")
+    for name, path in {
+        "PAINTING": files["rings"],
+        "BLACK": files["black"],
+        "WEIGHTS": inputs["vgg19"],
+    }.items():
+        given = given.replace(name, str(path))
+    with pytest.raises(errors.InputError) as refusal:
+        run(tmp_path / "refused", *re.split(r" (?=[a-z_]+\.)", given))
+    for part in REFUSED[typed]:
+        assert part in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert not (tmp_path / "refused" / "metrics.csv").exists()
+
+
+def test_an_interrupted_forced_mixing_goes_on_with_the_same_command(run, files, tmp_path):
+    mixing = (
+        f"mix.fine={files['rings']}",
+        "mix.max_evaluations=6",
+        "optimizer=adam",
+        "tracking.checkpoint_seconds=0",
+    )
+    run(tmp_path / "undisturbed", *mixing)
+    for moment in (3, 8):  # of the mixing; of the run itself, which counts anew
+        made: list[int] = []
+        with stopped_after(moment), pytest.raises(errors.Interrupted):
+            run(tmp_path / str(moment), *mixing, "force=true")
+        with at_evaluation(1, lambda made=made: made.append(1)):
+            run(tmp_path / str(moment), *mixing, "force=true")
+        assert len(made) == (1 if moment == 3 else 0)  # the run's own first, or none
+        assert images.read(tmp_path / str(moment) / "image.png").tobytes() == (
+            images.read(tmp_path / "undisturbed" / "image.png").tobytes()
+        )
+
+
+@contextlib.contextmanager
+def stopped_after(evaluations):
+    """Ctrl-C at the given evaluation of this process, those of a mixing included."""
+    made: list[int] = []
+
+    def count():
+        made.append(0)
+        if len(made) == evaluations:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with contextlib.ExitStack() as stack:
+        for number in range(1, 30):
+            stack.enter_context(at_evaluation(number, count))
+        yield
+
+
+def test_a_painting_to_mix_in_is_read_before_anything_is_written(run, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    for name in ("broken.jpg", "missing.jpg"):
+        with pytest.raises(errors.InputError, match=name):
+            run(tmp_path / "run", f"mix.fine={tmp_path / name}")
+    assert not (tmp_path / "run").exists() or not list((tmp_path / "run").iterdir())
+
+
+def test_the_sums_of_the_parts_may_weigh_nothing(composed, files):
+    masks = (f"style.mask={UP}", f"more_styles=[{{path: '{files['rings']}', mask: '{DOWN}'}}]")
+    settings = composed(*FORM, *masks, "guidance=sums", "guidance.sums_weight=0")
+    network = transfer.network_of(settings)
+    loss = objective.build(settings, network, pictures.read(settings).at(1.0))
+    unguided = composed(*FORM, f"more_styles=[{{path: '{files['rings']}'}}]")
+    plain = objective.build(unguided, network, pictures.read(unguided).at(1.0))
+    x = np.random.default_rng(0).uniform(-90, 90, (1, *pictures.read(settings).shape_at(1.0), 3))
+    assert loss.value_and_grad(x)[0].total == pytest.approx(
+        plain.value_and_grad(x)[0].total, rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("size", ["own", "content", "content_width"])
+def test_a_finished_run_gives_its_style_at_the_size_it_had(run, composed, tmp_path, size):
+    given = (f"style.size={size}", "style.scale=1.5", "optimizer.max_evaluations=1")
+    run(tmp_path, *given)
+    used = pictures.read(composed(*given)).at(1.0).styles[0].rgb
+    assert runs.Run(tmp_path).picture("style").shape == used.shape

@@ -1,0 +1,170 @@
+"""Montages and curves: what is drawn, and where."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from made_runs import make_run
+from matplotlib import colors
+from PIL import Image
+
+from stn import images, runs
+from stn.study import figures, grouping
+
+RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 160, 20), (20, 20, 230), (230, 220, 20)
+COLUMNS = "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/total_variation"
+# Matplotlib's default colors in the order the terms are drawn.
+TERMS = dict(
+    zip(("total", "content", "style", "total_variation"), ("C0", "C1", "C2", "C3"), strict=True)
+)
+
+
+@pytest.fixture(autouse=True)
+def no_open_figures() -> None:
+    """What other tests drew and left open is not what these count."""
+    plt.close("all")
+
+
+def where(path: Path, color: tuple[int, ...]) -> np.ndarray:
+    """Rows and columns of the pixels of one color, within what smoothing changes."""
+    with Image.open(path) as picture:
+        rgb = np.asarray(picture.convert("RGB")).astype(int)
+    return np.argwhere((np.abs(rgb - color) <= 6).all(axis=-1))
+
+
+def plain(color: tuple[int, ...], height: int = 20, width: int = 30) -> np.ndarray:
+    return np.broadcast_to(np.array(color, float), (height, width, 3))
+
+
+def drawn(path: Path) -> set[str]:
+    """The terms that have a curve in a figure of losses."""
+    values = {
+        term: tuple(round(255 * part) for part in colors.to_rgb(name))
+        for term, name in TERMS.items()
+    }
+    return {term for term, color in values.items() if len(where(path, color)) > 20}
+
+
+def test_panels_keep_rows_columns_and_proportions(tmp_path: Path) -> None:
+    path = tmp_path / "panels.png"
+    upper = [figures.Panel(plain(RED), "one", "a"), figures.Panel(plain(GREEN), "two")]
+    lower = [figures.Panel(plain(BLUE), label="b"), figures.Panel(plain(YELLOW))]
+    figures.save(figures.panels([upper, lower]), path)
+    places = {color: where(path, color) for color in (RED, GREEN, BLUE, YELLOW)}
+    centers = {color: place.mean(axis=0) for color, place in places.items()}
+    assert (
+        centers[RED][0] == pytest.approx(centers[GREEN][0], abs=2)
+        and centers[RED][1] < centers[GREEN][1]
+    )
+    assert (
+        centers[RED][1] == pytest.approx(centers[BLUE][1], abs=2)
+        and centers[RED][0] < centers[BLUE][0]
+    )
+    assert centers[YELLOW][0] > centers[GREEN][0] and centers[YELLOW][1] > centers[BLUE][1]
+    for place in places.values():
+        height, width = np.ptp(place, axis=0) + 1
+        assert width / height == pytest.approx(30 / 20, rel=0.03)
+    assert [file.name for file in tmp_path.iterdir()] == ["panels.png"]
+    assert not plt.get_fignums()
+
+
+def test_a_comparison_is_content_style_result(tmp_path: Path) -> None:
+    path = figures.side_by_side(tmp_path, plain(RED), plain(GREEN, 40, 10), plain(BLUE))
+    assert path == tmp_path / "comparison.png"
+    across = [where(path, color).mean(axis=0)[1] for color in (RED, GREEN, BLUE)]
+    assert across == sorted(across)
+
+
+@pytest.mark.parametrize(
+    ("rows", "terms"),
+    [
+        (
+            ["0,0,1,100,60,40,0", "1,1,2,50,30,20,0", "2,2,3,20,15,5,0"],
+            {"total", "content", "style"},
+        ),
+        (
+            ["0,0,1,110,60,40,10", "1,1,2,58,30,20,8", "2,2,3,24,15,5,4"],
+            {"total", "content", "style", "total_variation"},
+        ),
+        # The content itself has no content loss, and a step too far may have no finite loss.
+        (
+            ["0,0,1,100,0,100,0", "1,1,2,nan,nan,nan,0", "2,2,3,30,10,20,0", "3,3,3,15,5,10,0"],
+            {"total", "content", "style"},
+        ),
+    ],
+)
+def test_loss_curves_show_the_terms_that_there_are(
+    tmp_path: Path, rows: list[str], terms: set[str]
+) -> None:
+    (tmp_path / "metrics.csv").write_text("\n".join([COLUMNS, *rows]) + "\n")
+    path = figures.loss_curves(tmp_path)
+    assert path == tmp_path / "losses.png"
+    assert drawn(path) == terms
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_the_command_draws_the_figures_of_a_run_also_of_one_that_was_finished(
+    command, finished: bool
+) -> None:
+    if finished:
+        assert command().code == 0
+    ended = command("figures=true")
+    assert ended.code == 0, ended.err
+    assert {"comparison.png", "losses.png"} <= {file.name for file in ended.run_dir.iterdir()}
+    assert {"total", "style"} <= drawn(ended.run_dir / "losses.png")
+
+
+def test_a_front_has_means_deviations_and_says_what_is_too_short(tmp_path: Path) -> None:
+    for pooling, weights in (("avg", (1, 10, 1000)), ("max", (1, 10))):
+        for weight in weights:
+            for seed in (0, 2):
+                overrides = (
+                    f"network.pooling={pooling}",
+                    f"objective.style_weight={weight}",
+                    f"seed={seed}",
+                )
+                measures = {"measures/content": weight + 0.0, "measures/style": 5.0 + seed}
+                make_run(
+                    tmp_path / f"{pooling}-{weight}-{seed}", 1.0, *overrides, rows=1, **measures
+                )
+    groups = grouping.over_seeds(runs.below(tmp_path))
+    lines = grouping.joined(groups, grouping.swept(groups))
+    figure = figures.fronts(lines, "measures/content", "measures/style", ["No comparison."])
+    [axis] = figure.axes
+    points = [container.lines[0].get_xydata().tolist() for container in axis.containers]
+    assert points == [[[1, 6], [10, 6], [1000, 6]], [[1, 6], [10, 6]]]
+    [upright] = [
+        line for line in axis.containers[0].lines[2] if np.ptp(line.get_segments()[0][:, 1]) > 0
+    ]
+    assert upright.get_segments()[0][:, 1] == pytest.approx([6 - 2**0.5, 6 + 2**0.5])
+    assert (axis.get_xscale(), axis.get_yscale()) == ("log", "linear")
+    assert [container.lines[0].get_linestyle() for container in axis.containers] == ["-", ":"]
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["pooling=avg", "pooling=max"]
+    assert (
+        "No comparison." in legend.get_title().get_text()
+        and "Dotted: fewer than" in legend.get_title().get_text()
+    )
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("measures/content", "measures/style")
+
+
+NOTEBOOK = """
+import sys
+from pathlib import Path
+import matplotlib
+matplotlib.use("svg")  # as a notebook chooses one that shows figures
+import numpy as np
+from stn.study import figures
+figures.save(figures.panels([[figures.Panel(np.full((4, 6, 3), 99.0))]]), Path(sys.argv[1]))
+print(matplotlib.get_backend())
+"""
+
+
+def test_a_notebook_keeps_its_backend(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", NOTEBOOK, str(tmp_path / "a.png")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "svg\n"
+    assert (images.read(tmp_path / "a.png") == 99).any()

@@ -1,0 +1,174 @@
+"""What memory a run needs, and what is computed in bands for want of it."""
+
+import dataclasses
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import synthetic
+
+from stn import config, errors, files, runs, transfer
+from stn.assets import pictures
+from stn.network import checkpointing, vgg
+from stn.network.network import Network
+from stn.runs import run_directory
+from stn.transfer import checks, memory
+
+
+@pytest.fixture(autouse=True)
+def small_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the smallest blocks are large, and a margin counts twice in a band."""
+    monkeypatch.setattr(memory, "KERNEL_BYTES", 0)
+    monkeypatch.setattr(checkpointing, "BLOCK_BYTES", 4000)
+    monkeypatch.setattr(checkpointing, "ROWS_OVER_MARGIN", 2)
+
+
+@pytest.fixture
+def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A run of `settings`: `need(gradient_checkpointing)` gives its bytes, `decided(free)` how it
+    is computed with so many free.
+
+    That is whether in bands, or the message with which it is refused.
+    """
+    settings = composed("optimizer=adam", "image.size_px=96")
+    network, originals = transfer.network_of(settings), pictures.read(settings)
+
+    def needs(gradient_checkpointing: bool) -> list[memory.Need]:
+        return memory.needs(settings, network, originals, gradient_checkpointing)
+
+    def need(gradient_checkpointing: bool) -> float:
+        return max(each.bytes for each in needs(gradient_checkpointing))
+
+    def decided(free: float) -> bool | str:
+        monkeypatch.setattr(
+            memory.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free)
+        )
+        try:
+            gradient_checkpointing = checks.recomputes(settings, network, originals, tmp_path)
+            checks.before_run(
+                settings,
+                dataclasses.replace(network, gradient_checkpointing=gradient_checkpointing),
+                originals,
+                tmp_path,
+            )
+        except errors.InputError as error:
+            return str(error)
+        return gradient_checkpointing
+
+    def began(machine: Any) -> None:
+        """As if a run on such a machine had left a checkpoint."""
+        described = {"config": config.to_dict(settings), "machine": machine}
+        files.write_json(tmp_path / runs.PROVENANCE, described)
+        (tmp_path / run_directory.CHECKPOINT).touch()
+
+    return types.SimpleNamespace(
+        settings=settings, needs=needs, need=need, decided=decided, began=began, run_dir=tmp_path
+    )
+
+
+def silently(case: Any, free: float) -> bool | str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return case.decided(free)
+
+
+def test_a_picture_that_fits_only_in_bands_is_computed_in_bands(case) -> None:
+    whole, in_bands = case.need(False), case.need(True)
+    assert in_bands < 0.8 * whole
+    with pytest.warns(UserWarning, match=r"for want of memory.*network\.gradient_checkpointing"):
+        assert case.decided(in_bands) is True
+    assert silently(case, whole) is False
+    assert "would fit" in silently(case, 0.8 * in_bands)
+
+
+def test_what_was_asked_for_is_refused_where_it_does_not_fit(case) -> None:
+    whole, in_bands = case.need(False), case.need(True)
+    case.settings.network.gradient_checkpointing = True
+    assert silently(case, whole) is True
+    assert "network.gradient_checkpointing=true" not in silently(case, 0.8 * in_bands)
+    case.settings.network.gradient_checkpointing = False
+    assert silently(case, whole) is False
+    assert "px would fit, or network.gradient_checkpointing=true" in silently(case, in_bands)
+    assert "network.gradient_checkpointing=true" not in silently(case, 0.8 * in_bands)
+
+
+def test_a_run_goes_on_as_it_began(case) -> None:
+    whole, in_bands = case.need(False), case.need(True)
+    case.began({"gradient_checkpointing": True})
+    assert silently(case, whole) is True
+    case.began({"gradient_checkpointing": False})
+    assert silently(case, whole) is False
+    refused = silently(case, in_bands)
+    assert "as the run began" in refused and refused.endswith(
+        "or network.gradient_checkpointing=true"
+    )
+    case.began({})  # by a version that knew no bands
+    assert "as the run began" in silently(case, in_bands)
+
+
+def test_what_starts_anew_is_computed_as_the_memory_is_now(case) -> None:
+    whole = case.need(False)
+    for machine in (None, ["gradient_checkpointing"], {"gradient_checkpointing": None}):  # damaged
+        case.began(machine)
+        assert silently(case, whole) is False
+    case.began({"gradient_checkpointing": True})
+    case.settings.seed += 1  # another run's
+    assert silently(case, whole) is False
+    case.settings.seed -= 1
+    case.settings.force = True
+    assert silently(case, whole) is False
+    case.began({"gradient_checkpointing": True})  # a forced run, interrupted
+    assert silently(case, whole) is True
+    (case.run_dir / run_directory.CHECKPOINT).unlink()
+    assert silently(case, whole) is False
+
+
+def test_guided_sums_keep_every_layer_whole(case) -> None:
+    summed = case.need(True)
+    case.settings.guidance.name = "sums"
+    assert case.need(True) == summed  # nothing is guided
+    case.settings.style.mask = "left"
+    guided = case.need(True)
+    case.settings.objective.style_statistic = "covariance"
+    assert case.need(True) == guided > summed
+
+
+def test_a_picture_needs_memory_itself(case) -> None:
+    """However few features are there at a time, its numbers are of 8 bytes, with its mean and
+    without.
+    """
+    assert all(each.bytes > 2 * 8 * 3 * each.height * each.width for each in case.needs(True))
+
+
+@pytest.fixture
+def network() -> Network:
+    """One block of two convolutions with 20 filters each."""
+    weights = synthetic.vgg(19, channels=20, last="conv1_2")
+    widths = {layer.name: layer.bias.size for layer in weights.layers}
+    names, mean = weights.layer_names, weights.mean_pixel
+    return Network(vgg.kernels(weights), mean, names, widths, 19, "", None, "direct", False, True)
+
+
+@pytest.mark.parametrize("height", [7, 8, 15, 16, 31, 33])
+@pytest.mark.parametrize("border", ["zero", "wrap"])
+def test_the_longest_band_is_the_one_that_is_computed(
+    height: int, border: str, network: Network, monkeypatch
+) -> None:
+    width, lengths, features = 30, [], vgg.features
+
+    def noting(part: Any, *others: Any, **named: Any) -> Any:
+        lengths.append(part.shape[1])
+        return features(part, *others, **named)
+
+    monkeypatch.setattr(vgg, "features", noting)
+    image = np.zeros((1, height, width, 3), np.float32)
+    shares = {"relu1_2": lambda F, first, height: [F[0, 0, 0]]}
+    checkpointing.features(
+        image, network.kernels, ["relu1_2"], "avg", lambda _, F: F, True, border, shares
+    )
+    found = memory.in_bands(network, "relu1_2", (), height, width, border == "wrap")
+    band = max(lengths) * width * 2 * 20 * 4
+    assert found == pytest.approx(memory.BAND_FACTOR * band)

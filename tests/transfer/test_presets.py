@@ -1,0 +1,808 @@
+"""Every preset against what its source computes and says: a float64 oracle of the losses, a table
+of all else.
+
+Both are written from METHODS.md and the programs, not from the YAML. The oracle is a table of what
+each system computes, and a network of its own: TensorFlow operations in float64, rescaled by its
+own means."""
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stn import assets, config, images, transfer
+from stn.assets import matconvnet, weights
+from stn.assets.pictures import Pictures, Sized, Style
+from stn.config.schema import Color
+from stn.images import masks, resizing
+from stn.layers import CONVS_PER_BLOCK, VGG19
+from stn.network import rescale, space, vgg
+from stn.objective import objective
+
+GATYS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
+JOHNSON = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
+SECOND = ["relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2"]
+RELUS = [name for name in VGG19 if name.startswith("relu")]
+WIDTHS = dict(
+    zip(GATYS, (64, 128, 256, 512, 512), strict=True)
+)  # of the real network, in weights of 1/N
+POOLS = ["pool4", "pool3", "pool2", "pool1", "relu1_1"]
+# Odd at every pooling under the system's own rule: 97, 49, 25, 13, 7 and 95, 47, 23, 11, 5.
+SMALL, ODD = (48, 64), {True: (97, 129), False: (95, 127)}
+
+
+def mse(x: Any, y: Any) -> Any:
+    return tf.reduce_mean((x - y) ** 2)
+
+
+def squares(x: Any, y: Any) -> Any:
+    return tf.reduce_sum((x - y) ** 2)
+
+
+def raw_gram(F: Any) -> Any:
+    return tf.einsum("bhwi,bhwj->ij", F, F)
+
+
+def size(F: Any) -> tuple[float, float]:
+    """N and M of features."""
+    return float(F.shape[3]), float(F.shape[1] * F.shape[2])
+
+
+def gatys_style(F: Any, S: Any) -> Any:
+    """Σ(G/M − A/M)² / (4N²), which is eq. 4 with each Gram over its own M."""
+    (N, M), (_, M_style) = size(F), size(S)
+    return squares(raw_gram(F) / M, raw_gram(S) / M_style) / (4 * N**2)
+
+
+def mean_style(F: Any, S: Any) -> Any:
+    """MSE(G/(NM) − A/(NM))."""
+    (N, M), (_, M_style) = size(F), size(S)
+    return mse(raw_gram(F) / (N * M), raw_gram(S) / (N * M_style))
+
+
+def tutorial_style(F: Any, S: Any) -> Any:
+    """MSE(G/M − A/M)."""
+    return mse(raw_gram(F) / size(F)[1], raw_gram(S) / size(S)[1])
+
+
+def released_style(F: Any, S: Any) -> Any:
+    """1e3/N² · MSE(G/M − A/M)."""
+    return 1e3 / size(F)[0] ** 2 * tutorial_style(F, S)
+
+
+def johnson_style(F: Any, S: Any) -> Any:
+    """Σ(G/(NM) − A/(NM))²."""
+    (N, M), (_, M_style) = size(F), size(S)
+    return squares(raw_gram(F) / (N * M), raw_gram(S) / (N * M_style))
+
+
+def guided_style(F: Any, S: Any, parts: Any) -> Any:
+    """Σ_r 1e3/N² · 1/R · MSE(G^r − A^r), G^r = Σ_k T_k² F_k F_kᵀ."""
+    both = [
+        (tf.einsum("bhwi,bhwj,hw->ij", X, X, T**2) for X, T in ((F, T), (S, U))) for T, U in parts
+    ]
+    return sum(1e3 / size(F)[0] ** 2 / len(parts) * mse(G, A) for G, A in both)
+
+
+def summed_style(F: Any, S: Any, parts: Any) -> Any:
+    """MSE(G/M − A/M) + 1e6 · Σ_r 1/R · MSE(m^r − n^r), m^r = Σ_k T_k F_k / √M."""
+    both = [
+        (tf.einsum("bhwi,hw->i", X, T) / size(X)[1] ** 0.5 for X, T in ((F, T), (S, U)))
+        for T, U in parts
+    ]
+    return tutorial_style(F, S) + sum(1e6 / len(parts) * mse(m, n) for m, n in both)
+
+
+drawn = functools.cache(masks.drawn)  # at 4 × the size of a mask, for every layer and style
+
+
+@functools.cache
+def drawn_masks() -> list[tuple[str, str]]:
+    settings = config.compose("preset=gatys2017_guided")
+    return [(str(each.result_mask), str(each.mask)) for each in config.styles(settings).values()]
+
+
+def parts(margin: int) -> Callable[..., tuple[Any, ...]]:
+    """The guides T and U of every part at a layer, by the masks that the preset has."""
+
+    def found(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
+        def at(path: str, features: Any) -> np.ndarray:
+            mask = masks.resize(drawn(path, ""), *features["conv1_1"].shape[1:3])
+            return masks.propagate(mask, [layer], VGG19, True, "inside", margin).layers[layer]
+
+        return ([(at(result_mask, F), at(mask, S)) for result_mask, mask in drawn_masks()],)
+
+    return found
+
+
+def chain_style(F: Any, S: Any, before: Any = None, before_style: Any = None) -> Any:
+    """Σ(G − A)² / (4 N N'), G of F − 1, enlarged by its nearest, and the layer before, over its
+    positions.
+    """
+    if before is None:
+        return 0.0
+
+    def chained(X: Any, lower: Any) -> Any:
+        for axis in (1, 2):
+            small, large = X.shape[axis], lower.shape[axis]
+            X = tf.gather(X, [i * small // large for i in range(large)], axis=axis)
+        return tf.einsum("bhwi,bhwj->ij", lower - 1, X - 1) / size(lower)[1]
+
+    return squares(chained(F, before), chained(S, before_style)) / (
+        4 * size(F)[0] * size(before)[0]
+    )
+
+
+def chain_of(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
+    before = RELUS[max(RELUS.index(layer) - 1, 0)]
+    return () if before == layer else (F[before], S[before])
+
+
+def linear_mmd(F: Any, S: Any, count: float) -> Any:
+    """½ |Σ_k F_k − Σ_k S_k|² / M, and over the pixels."""
+    return squares(*(tf.reduce_sum(X, (0, 1, 2)) for X in (F, S))) / (2 * size(F)[1]) / count
+
+
+def pixels(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
+    return (size(F["conv1_1"])[1],)
+
+
+def differences(x: Any) -> tuple[Any, Any]:
+    return x[:, 1:] - x[:, :-1], x[:, :, 1:] - x[:, :, :-1]
+
+
+def absolute(x: Any) -> Any:
+    return sum(tf.reduce_sum(tf.abs(d)) for d in differences(x))
+
+
+def squared(x: Any) -> Any:
+    return sum(tf.reduce_sum(d**2) for d in differences(x))
+
+
+def mean_squared(x: Any) -> Any:
+    return sum(tf.reduce_mean(d**2) for d in differences(x))
+
+
+def half_mean_absolute(x: Any) -> Any:
+    return sum(tf.reduce_mean(tf.abs(d)) for d in differences(x)) / 2
+
+
+def power(x: Any) -> Any:
+    dy, dx = x[:, 1:, :-1] - x[:, :-1, :-1], x[:, :-1, 1:] - x[:, :-1, :-1]
+    return tf.reduce_sum((dx**2 + dy**2) ** 1.25)
+
+
+IMAGENET_STD = np.array([0.229, 0.224, 0.225])
+IMAGENET_MEAN = (123.68, 116.779, 103.939)
+
+
+def paper_content(F: Any, P: Any) -> Any:
+    return squares(F, P) / 2
+
+
+class System(NamedTuple):
+    """What one system minimizes: content + Σ style_weights · style + total_variation(image), on which
+    network.
+
+    `more` is what a layer's style loss takes beside its own features: of the layer, and all
+    features of both images."""
+
+    content_layer: str | None
+    content: Callable[[Any, Any], Any]
+    style_layers: list[str]
+    style: Callable[..., Any]
+    style_weights: list[float]
+    pooling: str
+    ceil_mode: bool
+    total_variation: Callable[[Any], Any] = lambda x: 0.0
+    uncounted: Callable[[Any], Any] = lambda x: 0.0  # descended but not part of the value
+    depth: int = 19
+    rescaled: bool = False
+    mean_pixel: tuple[float, float, float] = IMAGENET_MEAN  # subtracted from red, green and blue
+    white: float = 255.0  # what pixels in [0, 1] are multiplied with before that
+    transposed: bool = False  # rows and columns of the kernels exchanged
+    more: Callable[[str, Any, Any], tuple[Any, ...]] = lambda layer, F, S: ()
+
+
+# METHODS.md §2.2, row by row.
+AS_RUN = System(
+    *("relu4_2", lambda F, P: 1e6 * mse(F, P), GATYS, tutorial_style, [1e9 / 5] * 5, "avg", True),
+    rescaled=True,
+)
+RELEASED = System("relu4_2", mse, GATYS, released_style, [1.0] * 5, "max", False)
+TORCH = System(
+    *("relu4_2", lambda F, P: 5 * mse(F, P), GATYS, mean_style, [100.0] * 5, "max", True),
+    uncounted=lambda x: 1e-3 / 2 * squared(x),
+    white=256.0,
+)
+PERCEPTUAL = System(  # Johnson et al., as their program has it
+    *("relu2_2", mse, JOHNSON, mean_style, [5.0] * 4, "max", True),
+    uncounted=lambda x: 1e-6 / 2 * squared(x),
+    depth=16,
+)
+TUTORIAL = System(
+    *(
+        "relu5_2",
+        lambda F, P: 1e4 * mse(F, P),
+        GATYS,
+        tutorial_style,
+        [1e-2 / 5] * 5,
+        "max",
+        False,
+    ),
+    total_variation=lambda x: 30 * absolute(x / 255),
+)
+SYSTEMS = {
+    "gatys2015": AS_RUN,
+    "gatys2016": AS_RUN,
+    "gatys_released": RELEASED,
+    "johnson2016": PERCEPTUAL,
+    "neural_style": TORCH,
+    "neural_style_pt": TORCH._replace(
+        ceil_mode=False, total_variation=lambda x: 1e-3 * absolute(x), uncounted=lambda x: 0.0
+    ),
+    "neural_style_tf": System(
+        *("conv4_2", lambda F, P: 5 * squares(F, P) / (2 * size(F)[0] ** 0.5 * size(F)[1] ** 0.5)),
+        *(GATYS, gatys_style, [1e4 * 0.2 / 5] * 5, "avg", True),
+        total_variation=lambda x: 1e-3 * absolute(x),
+    ),
+    "neural_style_anish": System(
+        *("relu4_2", lambda F, P: 5 * mse(F, P), GATYS, mean_style, [500 / 5] * 5, "max", True),
+        total_variation=lambda x: 100 * mean_squared(x),
+        transposed=True,
+    ),
+    "tf_tutorial": TUTORIAL,
+    "tf_tutorial_course": TUTORIAL._replace(
+        style_layers=SECOND, total_variation=lambda x: 1e8 * mean_squared(x / 255)
+    ),
+    "d2l": System(
+        *("relu4_4", mse, [*GATYS[:4], "conv5_1"], mean_style, [1e3 * 10] * 5, "max", False),
+        total_variation=lambda x: 10 * half_mean_absolute(x / (255 * IMAGENET_STD)),
+    ),
+    "tf1_walkthrough": System(
+        *("relu5_2", lambda F, P: 5 * paper_content(F, P), GATYS, gatys_style),
+        *([100 * w for w in (0.5, 1.0, 1.5, 3.0, 4.0)], "avg", True),
+    ),
+    "vgg16_lbfgs_walkthrough": System(
+        *("relu2_2", lambda F, P: 0.025 * squares(F, P), [*JOHNSON, "relu5_3"]),
+        lambda F, S, positions: squares(raw_gram(F), raw_gram(S)) / (4 * 3**2 * positions**2),
+        *([5 / 5] * 5, "max", False),
+        total_variation=power,
+        depth=16,
+        mean_pixel=(
+            103.939,
+            116.779,
+            123.68,
+        ),  # blue's from red, red's from blue: a quirk of the notebook
+        more=pixels,
+    ),
+    "default": RELEASED._replace(pooling="avg", ceil_mode=True),
+    "demo": RELEASED._replace(
+        pooling="avg", ceil_mode=True, style_weights=[700 / 5000] * 5
+    ),  # by eye, for a cat
+    # Eq. (4) of Johnson et al. as printed, with the weights of their program.
+    "johnson2016 objective.style_reduction=sum": PERCEPTUAL._replace(style=johnson_style),
+    # Gatys et al. 2016, eqs. 1, 4, 5 and 7 with α/β = 1e-3, on the network of `default`.
+    "default objective=gatys_printed": System(
+        "relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", True
+    ),
+}
+# METHODS.md §2.5.
+CONTROLS = {
+    "gatys2017_guided": RELEASED._replace(ceil_mode=True, style=guided_style, more=parts(3)),
+    "gatys2017_guided_sums": RELEASED._replace(
+        ceil_mode=True,
+        style=summed_style,
+        style_weights=[1e3 / N**2 for N in WIDTHS.values()],
+        more=parts(0),
+    ),
+    "gatys2015_texture": System(
+        *(None, mse, POOLS, gatys_style, [1e9] * 5, "avg", True), rescaled=True
+    ),
+    "novak2016": System(
+        *(
+            "relu4_2",
+            mse,
+            RELUS,
+            chain_style,
+            [0.1 * 2.0 ** (15 - d) / (2**16 - 1) for d in range(16)],
+        ),
+        *("avg", True),
+        more=chain_of,
+    ),
+    "mmd2017": System(  # over the pixels, of each of which relu4_2 has 512 / 64 numbers
+        *(
+            "relu4_2",
+            lambda F, P: 8 * mse(F, P),
+            GATYS,
+            linear_mmd,
+            [5 * 2e3 / N for N in WIDTHS.values()],
+        ),
+        *("avg", False),
+        uncounted=lambda x: 3 * 1e-2 / 16 * mean_squared(x),
+        more=pixels,
+        white=256.0,
+    ),
+}
+SYSTEMS_AND_CONTROLS = SYSTEMS | CONTROLS
+# These minimize what gatys_released does, of pictures that are recolored or mixed before.
+RECOLORED = ("gatys2017_color", "gatys2017_luminance", "gatys2017_scale")
+FORCED_TO_CONTENT = (
+    "neural_style_tf",
+    "d2l",
+    "tf1_walkthrough",
+    "vgg16_lbfgs_walkthrough",
+    "mmd2017",
+)  # style's size
+
+
+def network(depth: int, path: Path) -> weights.Weights:
+    """A narrow VGG with He-scaled random kernels and small positive biases, from a .mat on disk."""
+    generator = np.random.default_rng(depth)
+    layers, channels = [], 3
+    for block, (convs, width) in enumerate(
+        zip(CONVS_PER_BLOCK[depth], (8, 12, 16, 24, 24), strict=True), 1
+    ):
+        for i in range(1, convs + 1):
+            kernel = generator.normal(
+                0, (2 / (9 * channels)) ** 0.5, (3, 3, channels, width)
+            ).astype(np.float32)
+            bias = generator.uniform(0, 0.3, width).astype(np.float32)
+            layers.append(weights.Layer(f"conv{block}_{i}", kernel, bias))
+            channels = width
+    matconvnet.write(
+        path, weights.Weights(tuple(layers), np.array(weights.IMAGENET_MEAN, dtype=np.float32))
+    )
+    return matconvnet.load(path)
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    folder = tmp_path_factory.mktemp("networks")
+    for depth in (16, 19):
+        network(depth, folder / f"{depth}.mat")
+    return {depth: folder / f"{depth}.mat" for depth in (16, 19)}
+
+
+@functools.cache
+def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Content, style and a third picture, each a photograph of its own.
+
+    None has flat areas: there maxima tie, and float32 and float64 pass the gradient to different
+    pixels."""
+    names = ("chelsea.png", "coffee.png", "motorcycle_left.png")
+    photographs = [images.read(assets.sample_path("skimage", name)) for name in names]
+    return tuple(resizing.resize(rgb[20:, 30:], height, width) for rgb in photographs)  # type: ignore[return-value]
+
+
+def oracle_features(
+    image: Any, net: weights.Weights, pooling: str, ceil_mode: bool
+) -> dict[str, Any]:
+    """Every conv and relu layer in float64; 2 × 2 pooling that leaves what lies beyond the border
+    out.
+    """
+    found, x, block = {}, image, 1
+    for layer in net.layers:
+        if layer.name[4] != str(block):
+            block += 1
+            pool = tf.nn.avg_pool2d if pooling == "avg" else tf.nn.max_pool2d
+            x = pool(
+                x if ceil_mode else x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2],
+                2,
+                2,
+                "SAME",
+            )
+            found[f"pool{block - 1}"] = x
+        x = tf.nn.conv2d(x, layer.kernel.astype(np.float64), 1, "SAME") + layer.bias.astype(
+            np.float64
+        )
+        found[layer.name] = x
+        x = tf.maximum(x, 0.0)
+        found[layer.name.replace("conv", "relu")] = x
+    return found
+
+
+PHOTOGRAPHS = rescale.PHOTOGRAPHS[1:3]  # two are enough to tell one mean from another
+
+
+@functools.cache
+def scales(path: Path) -> dict[str, np.ndarray]:
+    """What each filter of a rescaled network is multiplied with: one over its mean, or a fifth of
+    its layer's mean.
+    """
+    net = matconvnet.load(path)
+    sums: dict[str, Any] = {}
+    positions: dict[str, float] = {}
+    for name in PHOTOGRAPHS:
+        rgb = images.read(assets.locate_image(name))
+        rgb = resizing.resize(rgb, *resizing.target_shape(rgb, 256))
+        found = oracle_features(
+            tf.constant((rgb - net.mean_pixel)[None], tf.float64), net, "avg", True
+        )
+        for layer, F in found.items():
+            if layer.startswith("relu"):
+                sums[layer] = sums.get(layer, 0) + tf.reduce_sum(F, (0, 1, 2)).numpy()
+                positions[layer] = positions.get(layer, 0) + size(F)[1]
+    means = {layer: total / positions[layer] for layer, total in sums.items()}
+    found = {layer: 1 / np.maximum(mean, mean.mean() / 5) for layer, mean in means.items()}
+    last = {
+        f"pool{block}": f"relu{block}_{convs}" for block, convs in enumerate(CONVS_PER_BLOCK[19], 1)
+    }
+    return found | {pool: found[relu] for pool, relu in list(last.items())[:-1]}
+
+
+def of_one_size(name: str, odd_sides: bool) -> tuple[np.ndarray, ...]:
+    """Content, style and third picture of a system; the style has a size of its own where the
+    system lets it.
+    """
+    content, style, third = pictures(
+        *(ODD[SYSTEMS_AND_CONTROLS[name].ceil_mode] if odd_sides else SMALL)
+    )
+    return content, style if name in FORCED_TO_CONTENT else style[:-11, :-6], third
+
+
+@functools.cache
+def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
+    """Loss and gradient, once for both of our convolutions."""
+    system, rgb = SYSTEMS_AND_CONTROLS[name], of_one_size(name, odd_sides)
+    net = matconvnet.load(path)
+    content, style, third = (
+        tf.constant((p / 255 * system.white - np.array(system.mean_pixel))[None]) for p in rgb
+    )
+
+    def features(image: Any) -> dict[str, Any]:
+        if (
+            system.transposed
+        ):  # what such a network sees is the picture with rows and columns exchanged
+            image = tf.transpose(image, (0, 2, 1, 3))
+        plain = oracle_features(image, net, system.pooling, system.ceil_mode)
+        # With rectifiers and no normalization, the rescaled network's features are the plain ones
+        # times a constant.
+        return (
+            {layer: plain[layer] * scale for layer, scale in scales(path).items()}
+            if system.rescaled
+            else plain
+        )
+
+    P, S = features(content), features(style)
+    with tf.GradientTape() as tape:
+        tape.watch(third)
+        F = features(third)
+        total = (
+            system.content(F[system.content_layer], P[system.content_layer])
+            if system.content_layer
+            else 0.0
+        )
+        for layer, weight in zip(system.style_layers, system.style_weights, strict=True):
+            total += weight * system.style(F[layer], S[layer], *system.more(layer, F, S))
+        total += system.total_variation(third)
+        descended = total + system.uncounted(third)
+    return float(total), tape.gradient(descended, third).numpy() * system.white / 255
+
+
+@pytest.mark.parametrize(
+    ("odd_sides", "convolution"),
+    [(False, "direct"), (True, "direct"), (True, "winograd")],
+    ids=["even", "odd", "odd-winograd"],
+)
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_loss_and_gradient_are_those_of_the_source(
+    name: str, odd_sides: bool, convolution: str, networks: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check(name, odd_sides, convolution, networks, monkeypatch)
+
+
+@pytest.mark.filterwarnings("ignore:.*too narrow for")  # so small are the pictures
+@pytest.mark.parametrize("name", CONTROLS)
+def test_loss_and_gradient_of_controls_are_those_of_the_source(
+    name: str, networks: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check(name, False, "winograd", networks, monkeypatch)
+
+
+@pytest.mark.parametrize("name", RECOLORED)
+def test_recolored_pictures_have_the_loss_of_the_released_code(name: str) -> None:
+    ours, released = (config.compose(f"preset={preset}") for preset in (name, "gatys_released"))
+    released.network.ceil_mode = True  # Torch's import of Caffe networks
+    assert (ours.objective, ours.network) == (released.objective, released.network)
+
+
+def check(
+    name: str,
+    odd_sides: bool,
+    convolution: str,
+    networks: dict[int, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = networks[SYSTEMS_AND_CONTROLS[name].depth]
+    # The networks are narrow: the same layers take Winograd's algorithm as in the real one, from
+    # the third block on.
+    monkeypatch.setattr(rescale, "PHOTOGRAPHS", PHOTOGRAPHS)
+    monkeypatch.setattr(vgg, "WINOGRAD_CHANNELS", matconvnet.load(path).layer("conv3_1").bias.size)
+    overrides = (
+        *f"preset={name}".split(),
+        f"network.weights={path}",
+        f"network.convolution={convolution}",
+    )
+    settings = config.compose(*overrides)
+    network = transfer.network_of(settings)
+    assert len(network.kernels["conv3_2"][0].shape) == {"direct": 4, "winograd": 3}[convolution]
+    content, style, third = of_one_size(name, odd_sides)
+    total, gradient = oracle(name, odd_sides, path)
+
+    loss = objective.build(settings, network, sized(content, style, settings))
+    terms, ours = loss.value_and_grad(space.to_network(third, network.mean_pixel))
+
+    assert terms.total == pytest.approx(total, rel=1e-5)
+    assert np.linalg.norm(ours) == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
+    assert np.linalg.norm(ours - gradient) <= 1e-4 * np.linalg.norm(gradient)
+
+
+def sized(content: np.ndarray, style: np.ndarray, settings: config.Config) -> Sized:
+    """Pictures of a run at these sizes, every style the same painting under its own masks."""
+
+    def mask(path: str | None, rgb: np.ndarray) -> np.ndarray | None:
+        return None if path is None else masks.resize(drawn(path, ""), *rgb.shape[:2])
+
+    styles = tuple(
+        Style(
+            style,
+            each.weight,
+            mask=mask(each.mask, style),
+            result_mask=mask(each.result_mask, content),
+        )
+        for each in config.styles(settings).values()
+    )
+    photograph = None if settings.content.path is None else content
+    return Sized(photograph, styles, None, content.shape[:2], Color())
+
+
+def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: dict) -> None:
+    """METHODS.md §2.2: with m = MSE(G/(NM) − A/(NM)), E_l = N²/4 · m, the released term is 1e3 · m;
+    content 2/(NM).
+    """
+    content, style, third = pictures(*SMALL)
+    terms = {}
+    for name in ("gatys_printed", "gatys"):
+        settings = config.compose(f"objective={name}", f"network.weights={networks[19]}")
+        network = transfer.network_of(settings)
+        loss = objective.build(settings, network, sized(content, style, settings))
+        terms[name] = loss.value_and_grad(space.to_network(third, network.mean_pixel))[0]
+    printed, released = terms["gatys_printed"], terms["gatys"]
+    F = oracle_features(tf.constant(third[None]), matconvnet.load(networks[19]), "avg", True)
+    for layer in GATYS:
+        N = size(F[layer])[0]
+        assert printed.per_layer[f"style/{layer}"] == pytest.approx(
+            N**2 / 4 * released.per_layer[f"style/{layer}"], rel=1e-5
+        )
+    assert released.style == pytest.approx(
+        1e3 * sum(released.per_layer[f"style/{layer}"] for layer in GATYS)
+    )
+    N, M = size(F["relu4_2"])
+    assert released.content == pytest.approx(2 / (N * M) * printed.content, rel=1e-5)
+
+
+class Row(NamedTuple):
+    """What a preset's source says beside the formulas, for pictures of 1024 × 768, 1280 × 1014 and
+    400 × 300 pixels.
+    """
+
+    network: str
+    pooling: str  # and what it makes of odd sides
+    content_px: tuple[int, int]  # height and width of the content, 1024 × 768
+    style_px: tuple[
+        int, int
+    ]  # of the style, 1280 × 1014; a style stretched to the content's size has the same
+    small_px: tuple[int, int]  # of a content of 400 × 300: does it grow?
+    resized_by: str
+    first_image: tuple[Any, ...]
+    optimizer: tuple[Any, ...]
+    evaluations: int
+    clipped: bool
+    content: dict[str, float]  # layers with their weights, α and β multiplied in
+    style: dict[str, float]
+    controls: Mapping[str, Any] = MappingProxyType({})
+
+
+# METHODS.md §2.2 and §2.3; sizes by hand, from each program's rule.
+CONTENT, EACH = ("content",), dict.fromkeys
+LONG = (
+    (384, 512),
+    (405, 512),
+    (384, 512),
+)  # long side 512, up or down; 1014 · 512 / 1280 = 405.6, cut
+AREA = ((444, 592), (456, 576), (300, 400))  # √(height · width) = 512, never enlarged, rounded up
+KERAS_ADAM = ("adam", 0.02, 0.99, 0.999, 1e-1)  # rate, betas, epsilon
+CONTROL = Row(  # NeuralImageSynthesis, all its notebooks of controls
+    "vgg19",
+    "max ceil",
+    *AREA,
+    "pyramid_reduce",
+    CONTENT,
+    ("torch_lbfgs", 100),
+    500,
+    False,
+    {"relu4_2": 1},
+    EACH(GATYS, 1e3),
+)
+# fmt: off
+TABLE = {
+    "gatys2015": Row(
+        "vgg19 rescaled", "avg ceil", *AREA, "pyramid_reduce", ("noise", "normal", 1.0), ("lbfgs", 20, 100), 2000,
+        False, {"relu4_2": 1e6}, EACH(GATYS, 2e8)),
+    "gatys2016": Row(
+        "vgg19 rescaled", "avg ceil", *AREA, "pyramid_reduce", ("noise", "normal", 1.0), ("torch_lbfgs", 100), 2000,
+        False, {"relu4_2": 1e6}, EACH(GATYS, 2e8)),
+    "gatys_released": Row(
+        "vgg19", "max floor", (512, 682), (512, 646), (512, 682), "early_pillow_bilinear", CONTENT,
+        ("torch_lbfgs", 100), 500, False, {"relu4_2": 1}, EACH(GATYS, 1e3)),
+    "johnson2016": Row(
+        "vgg16", "max ceil", *LONG, "area", ("noise", "normal", 1.0), ("torch_lbfgs", 100), 500, True,
+        {"relu2_2": 1}, EACH(JOHNSON, 5)),
+    "neural_style": Row(
+        "vgg19", "max ceil", *LONG, "area", ("noise", "normal", 1e-3), ("torch_lbfgs", 100), 1000, False,
+        {"relu4_2": 5}, EACH(GATYS, 100)),
+    "neural_style_pt": Row(
+        "vgg19", "max floor", *LONG, "pillow_bilinear", ("noise", "normal", 1e-3), ("torch_lbfgs", 100), 1000, False,
+        {"relu4_2": 5}, EACH(GATYS, 100)),
+    "neural_style_tf": Row(
+        "vgg19", "avg ceil", (384, 512), (384, 512), (300, 400), "area", CONTENT, ("lbfgs", 10, 100), 1000, False,
+        {"conv4_2": 5}, EACH(GATYS, 1e4 * 0.2 / 5)),
+    "neural_style_anish": Row(  # the style as wide as the content: 1014 · 1024 / 1280 = 811.2
+        "vgg19", "max ceil", (768, 1024), (811, 1024), (300, 400), "pillow_bicubic", ("noise", "normal", 0.256),
+        ("adam", 10, 0.9, 0.999, 1e-8), 1000, False, {"relu4_2": 5}, EACH(GATYS, 100)),
+    "tf_tutorial": Row(
+        "vgg19", "max floor", *LONG, "bilinear", CONTENT, KERAS_ADAM, 1000, True, {"relu5_2": 1e4}, EACH(GATYS, 2e-3)),
+    "tf_tutorial_course": Row(
+        "vgg19", "max floor", *LONG, "bilinear", CONTENT, KERAS_ADAM, 500, True, {"relu5_2": 1e4}, EACH(SECOND, 2e-3)),
+    "d2l": Row(
+        "vgg19", "max floor", (300, 450), (300, 450), (300, 450), "pillow_bilinear", CONTENT,
+        ("adam", 0.3, 0.9, 0.999, 1e-8, 0.8, 50), 500, False, {"relu4_4": 1}, EACH([*GATYS[:4], "conv5_1"], 1e4)),
+    "tf1_walkthrough": Row(  # its own filter is not known
+        "vgg19", "avg ceil", (768, 1024), (768, 1024), (300, 400), "skimage", ("blend", "uniform", 20.0, 0.75),
+        ("adam", 2, 0.9, 0.999, 1e-8), 3000, False,
+        {"relu5_2": 5}, dict(zip(GATYS, (50, 100, 150, 300, 400), strict=True))),
+    "vgg16_lbfgs_walkthrough": Row(
+        "vgg16", "max floor", (512, 512), (512, 512), (512, 512), "pillow_nearest", ("noise", "uniform", 127.5),
+        ("lbfgs", 10, 20), 10 * 20, False, {"relu2_2": 0.025}, EACH([*JOHNSON, "relu5_3"], 1)),
+    "gatys2017_color": CONTROL._replace(controls={"color": ("match", "pca")}),
+    "gatys2017_luminance": CONTROL._replace(controls={"color": ("luminance", "mean")}),
+    "gatys2017_guided": CONTROL._replace(controls={"guidance": (2, "gram", "inside", 3, 0)}),
+    "gatys2017_guided_sums": CONTROL._replace(
+        style={layer: 1e3 / N**2 for layer, N in WIDTHS.items()},
+        controls={"guidance": (2, "sums", "inside", 0, 0, 1e6)}),
+    "gatys2017_scale": CONTROL._replace(
+        controls={"color": ("match", "pca"), "mix": (["relu1_1", "relu2_1"], 1e3, 500)}),
+    "gatys2015_texture": Row(  # 256 / √(1280 · 1014) = 0.22471
+        "vgg19 rescaled", "avg ceil", (227, 287), (227, 287), (227, 287), "bilinear", ("noise", "normal", 1.0),
+        ("lbfgs", 20, 100), 2000, True, {}, EACH(POOLS, 1e9), {"color": ("histogram",)}),
+    "novak2016": Row(
+        "vgg19", "avg ceil", (384, 512), (406, 512), (384, 512), "skimage", CONTENT, ("torch_lbfgs", 100), 500, False,
+        {"relu4_2": 1}, {layer: 0.1 * 2.0 ** (15 - d) / (2**16 - 1) for d, layer in enumerate(RELUS)},
+        {"statistic": ("chain", -1)}),
+    "mmd2017": Row(
+        "vgg19", "avg floor", (450, 600), (450, 600), (450, 600), "bilinear", ("noise", "uniform", 0.1),
+        ("torch_lbfgs", 100), 1000, False, {"relu4_2": 8},
+        {layer: 5e3 / N / 4**k for k, (layer, N) in enumerate(WIDTHS.items())},
+        {"statistic": ("mean", 0)}),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_all_else_is_what_the_source_says(name: str) -> None:
+    assert found_row(config.compose(f"preset={name}")) == TABLE[name]._replace(
+        content=pytest.approx(TABLE[name].content, rel=1e-12),
+        style=pytest.approx(TABLE[name].style, rel=1e-12),
+    )
+
+
+def test_the_rate_of_adam_where_it_is_the_programs_other_optimizer() -> None:
+    """METHODS.md §2.3: L-BFGS, or Adam 10 (Torch), 1 (pt), 1 (tf)."""
+    rates = {"neural_style": 10, "neural_style_pt": 1, "neural_style_tf": 1}
+    assert {
+        name: config.compose(f"preset={name}").optimizer.learning_rate for name in rates
+    } == rates
+
+
+def found_row(settings: config.Config) -> Row:
+    network, init, optimizer, chosen = (
+        settings.network,
+        settings.init,
+        settings.optimizer,
+        settings.objective,
+    )
+
+    def shapes(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Of the result and of the style."""
+        content, style = (
+            np.broadcast_to(0.0, (*shape, 3)) for shape in ((height, width), (1014, 1280))
+        )
+        photograph = None if settings.content.path is None else content
+        found = Pictures(photograph, (Style(style),), None, {}, settings.image, settings.style.size)
+        return found.shape_at(1.0), found.shapes_at(1.0)["style"]
+
+    first: tuple[Any, ...] = (init.name,)
+    first += () if init.name == "content" else (init.distribution, init.amplitude)
+    first += (init.noise_ratio,) if init.name == "blend" else ()
+    steps: tuple[Any, ...] = (optimizer.name, optimizer.history)
+    if optimizer.name == "lbfgs":  # its restarts; a test of SciPy's may not stop a run early
+        steps += (optimizer.restart_every, *{optimizer.ftol, optimizer.gtol} - {0.0})
+    elif optimizer.name == "adam":
+        steps = (
+            "adam",
+            optimizer.learning_rate,
+            optimizer.beta1,
+            optimizer.beta2,
+            optimizer.epsilon,
+        )
+        steps += (optimizer.decay_rate, optimizer.decay_every) if optimizer.decay_rate != 1 else ()
+    assert network.rescale in (None, "default") and not settings.pyramid.levels
+    return Row(
+        network.name + (" rescaled" if network.rescale else ""),
+        f"{network.pooling} {'ceil' if network.ceil_mode else 'floor'}",
+        *shapes(768, 1024),
+        shapes(300, 400)[0],
+        settings.image.filter,
+        first,
+        steps,
+        optimizer.max_evaluations,
+        optimizer.bounds,
+        {layer.layer: chosen.content_weight * layer.weight for layer in chosen.content_layers},
+        {layer.layer: chosen.style_weight * layer.weight for layer in chosen.style_layers},
+        found_controls(settings),
+    )
+
+
+def found_controls(settings: config.Config) -> dict[str, Any]:
+    """The controls that are on, each with the numbers that count for it."""
+    found: dict[str, Any] = {}
+    color, guidance, mix, chosen = (
+        settings.color,
+        settings.guidance,
+        settings.mix,
+        settings.objective,
+    )
+    if color.name != "none":
+        counts = {
+            "match": (color.mode,),
+            "luminance": (color.luma,),
+            "swap": (color.space,),
+            "histogram": (),
+        }
+        found["color"] = (color.name, *counts[color.name])
+    if config.guided(settings):
+        styles = config.styles(settings).values()
+        assert (
+            all(style.mask and style.result_mask for style in styles)
+            and len({style.weight for style in styles}) == 1
+        )
+        found["guidance"] = (
+            len(styles),
+            guidance.name,
+            guidance.propagation,
+            guidance.margin,
+            guidance.global_weight,
+        )
+        found["guidance"] += (guidance.sums_weight,) if guidance.name == "sums" else ()
+    if mix.fine:
+        found["mix"] = (mix.layers, mix.weight, mix.max_evaluations)
+    if chosen.style_statistic != "gram":
+        found["statistic"] = (chosen.style_statistic, chosen.activation_shift)
+    assert (
+        settings.network.border == "zero"
+        and settings.styles_blend == "targets"
+        and not settings.paint_only
+    )
+    return found
+
+
+def test_every_preset_has_its_oracle_and_every_published_one_its_row() -> None:
+    presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
+    assert presets <= {*SYSTEMS, *CONTROLS, *RECOLORED}
+    assert presets - {"default", "demo"} == set(TABLE)

@@ -1,0 +1,305 @@
+"""Runs that are killed, interrupted, starved or repeated end with the bytes of a run that nothing
+happened to.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import listing, metrics
+
+from stn import errors, runs
+from stn.objective import objective
+from stn.runs import locks
+from stn.transfer import checks, result
+
+KILLS = 200 if os.environ.get("STN_LONG") == "1" else 3  # of each case
+OPTIMIZERS = {
+    "lbfgs": ("optimizer=lbfgs", "optimizer.restart_every=7", "optimizer.max_evaluations=31"),
+    "spectral_lbfgs": (
+        "optimizer=spectral_lbfgs",
+        "optimizer.history=5",
+        "optimizer.max_evaluations=31",
+        "tracking.checkpoint_seconds=0",
+    ),
+    "adam": ("optimizer=adam", "optimizer.max_evaluations=31", "tracking.checkpoint_seconds=0"),
+    "pyramid": (
+        "pyramid.levels=[{scale: 0.5, max_evaluations: 12}]",
+        "optimizer.restart_every=7",
+        "optimizer.max_evaluations=20",
+    ),
+}
+
+
+def same(one: Path, other: Path) -> None:
+    """The same picture to the byte, the same losses to the digit; only the seconds differ."""
+    assert (one / "image.png").read_bytes() == (other / "image.png").read_bytes()
+    ours, theirs = metrics(one), metrics(other)
+    assert ours.keys() == theirs.keys()
+    for name in ours.keys() - {"seconds"}:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    assert listing(one) == listing(other)
+
+
+SHARED = ("init=noise", "tracking.progress_every=5")
+
+
+@pytest.fixture(scope="module", params=OPTIMIZERS)
+def case(request, run, tmp_path_factory):
+    """The overrides of a run, and that run undisturbed."""
+    overrides = (*OPTIMIZERS[request.param], *SHARED)
+    undisturbed = tmp_path_factory.mktemp("undisturbed") / "run"
+    run(undisturbed, *overrides)
+    return overrides, undisturbed
+
+
+def test_a_run_repeats_to_the_byte(case, run, tmp_path) -> None:
+    overrides, undisturbed = case
+    run(tmp_path / "run", *overrides)
+    same(tmp_path / "run", undisturbed)
+
+
+@pytest.mark.parametrize("instants", [(3, 4), (8, 9), (1, 15), (20, 30), (2, 9, 16, 23, 30)])
+def test_an_interrupted_run_goes_on_to_the_same_bytes(
+    case, run, tmp_path, monkeypatch, instants
+) -> None:
+    """Interrupted at evaluations counted over all tries, by the signal's own handler."""
+    overrides, undisturbed = case
+    made = 0
+    original = objective.Objective.value_and_grad
+
+    def interrupting(self, image):
+        nonlocal made
+        made += 1
+        if made in instants:
+            signal_self()
+        return original(self, image)
+
+    def signal_self() -> None:
+        os.kill(os.getpid(), 15)
+
+    monkeypatch.setattr(objective.Objective, "value_and_grad", interrupting)
+    interruptions = 0
+    while not (tmp_path / "run" / "summary.json").exists():
+        try:
+            run(tmp_path / "run", *overrides)
+        except errors.Interrupted as end:
+            interruptions += 1
+            assert end.exit_code == 143
+            assert f"hydra.run.dir={tmp_path / 'run'}" in str(end)
+            assert (tmp_path / "run" / "image.png").is_file()
+            assert not (tmp_path / "run" / "summary.json").exists()
+    assert interruptions == len(instants)
+    same(tmp_path / "run", undisturbed)
+
+
+@pytest.fixture(scope="module")
+def killed(small, tmp_path_factory):
+    """The runs, by their overrides, that were killed now and then until they ended."""
+    folder = tmp_path_factory.mktemp("killed")
+    places = {(*own, *SHARED): str(folder / name / "run") for name, own in OPTIMIZERS.items()}
+    script, given = (
+        Path(__file__).parents[1] / "kill_many.py",
+        {path: [*small, *own] for own, path in places.items()},
+    )
+    command = [sys.executable, str(script), str(KILLS)]
+    done = subprocess.run(
+        command, input=json.dumps(given), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {overrides: found[path] for overrides, path in places.items()}
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(case, killed) -> None:
+    """SIGKILL at random instants: a handful here, 200 a case with STN_LONG=1."""
+    overrides, undisturbed = case
+    for finished in map(Path, killed[overrides]):
+        (finished / locks.LOCK).unlink(
+            missing_ok=True
+        )  # there if it was killed after its last file
+        same(finished, undisturbed)
+
+
+@pytest.mark.parametrize("before", [17, 5])
+def test_an_extended_run_has_the_bytes_of_one_with_the_whole_budget(
+    case, run, tmp_path, monkeypatch, before
+) -> None:
+    overrides, undisturbed = case
+    run(tmp_path / "run", *overrides, f"optimizer.max_evaluations={before}")
+    ended_at = runs.Run(tmp_path / "run").summary["evaluations"]
+    original, made = objective.Objective.value_and_grad, []
+    monkeypatch.setattr(
+        objective.Objective,
+        "value_and_grad",
+        lambda self, image: made.append(0) or original(self, image),
+    )
+    run(tmp_path / "run", *overrides)
+    same(tmp_path / "run", undisturbed)
+    own = (
+        before - before % 7 if "optimizer.restart_every=7" in overrides else before
+    )  # where SciPy's last restarted
+    left = len(metrics(undisturbed)["evaluation"]) - (ended_at - before + own)
+    assert len(made) == left + 1  # one for the picture's own loss
+
+
+def test_scipys_without_restarts_goes_on_from_its_end_as_from_a_restart(run, tmp_path) -> None:
+    overrides = ("optimizer.restart_every=null", "init=noise")
+    run(tmp_path, *overrides, "optimizer.max_evaluations=9")
+    first, ended = metrics(tmp_path), runs.Run(tmp_path).summary["loss/total"]
+    run(tmp_path, *overrides, "optimizer.max_evaluations=20")
+    np.testing.assert_array_equal(metrics(tmp_path)["loss/total"][:9], first["loss/total"])
+    assert (
+        runs.Run(tmp_path).summary["evaluations"] == 20
+        and runs.Run(tmp_path).summary["loss/total"] < ended
+    )
+    assert [each["from_evaluation"] for each in runs.Run(tmp_path).provenance["continuations"]] == [
+        9
+    ]
+
+
+def test_a_run_that_kept_no_checkpoint_is_extended_from_its_start(run, tmp_path, capsys) -> None:
+    overrides = ("optimizer=adam", "init=noise", "tracking.keep_checkpoint=false")
+    run(tmp_path / "run", *overrides, "optimizer.max_evaluations=5")
+    run(tmp_path / "run", *overrides, "optimizer.max_evaluations=9")
+    assert "starts over, since it left no checkpoint" in capsys.readouterr().err
+    run(tmp_path / "whole", *overrides, "optimizer.max_evaluations=9")
+    same(tmp_path / "run", tmp_path / "whole")
+    assert "checkpoint.npz" not in listing(tmp_path / "run")
+
+
+def test_a_larger_budget_takes_no_run_further_that_ended_of_itself(run, tmp_path, capsys) -> None:
+    run(tmp_path, "optimizer.gtol=1e30")
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    run(tmp_path, "optimizer.gtol=1e30", "optimizer.max_evaluations=99")
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == stamps
+    assert "finished before" in capsys.readouterr().out
+
+
+# TensorFlow takes seconds to import, and starts its threads with a run.
+TWO_COUNTS = """
+import os, sys
+from pathlib import Path
+from stn import config, transfer
+
+for threads in ("1", "2"):
+    if os.fork() == 0:
+        settings = config.compose(*sys.argv[2:], f"threads={threads}")
+        transfer.run(settings, Path(sys.argv[1], threads))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+"""
+
+
+def test_another_thread_count_gives_the_same_bytes(small, tmp_path) -> None:
+    overrides = [*small, "image.size_px=47", "optimizer.max_evaluations=12"]
+    subprocess.run(
+        [sys.executable, "-c", TWO_COUNTS, tmp_path, *overrides], check=True, capture_output=True
+    )
+    same(tmp_path / "1", tmp_path / "2")
+
+
+def test_a_loss_that_is_not_finite_steps_back_and_goes_on(run, tmp_path, monkeypatch) -> None:
+    original = objective.Objective.value_and_grad
+    made = 0
+
+    def sometimes_nan(self, image):
+        nonlocal made
+        made += 1
+        terms, gradient = original(self, image)
+        return terms, gradient * (math.nan if made in (6, 11) else 1)
+
+    monkeypatch.setattr(objective.Objective, "value_and_grad", sometimes_nan)
+    run(tmp_path / "run", "optimizer.max_evaluations=20")
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["stop_reason"] == "max_evaluations" and summary["evaluations"] == 20
+    assert summary["loss/total"] == min(metrics(tmp_path / "run")["loss/total"])
+
+
+def test_a_loss_that_stays_not_finite_ends_with_the_best_image(run, tmp_path, monkeypatch) -> None:
+    original = objective.Objective.value_and_grad
+    made = 0
+
+    def nan_from_the_fifth(self, image):
+        nonlocal made
+        made += 1
+        terms, gradient = original(self, image)
+        return terms, gradient * (math.nan if made > 4 else 1)
+
+    monkeypatch.setattr(objective.Objective, "value_and_grad", nan_from_the_fifth)
+    run(tmp_path / "run", "optimizer.max_evaluations=50")
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (
+        "not finite" in summary["stop_reason"] and summary["evaluations"] == 8
+    )  # four, then four that fail
+    assert (tmp_path / "run" / "image.png").is_file()
+
+
+def test_two_runs_in_one_directory_one_works_and_the_other_is_refused(
+    run, tmp_path, monkeypatch
+) -> None:
+    original = objective.Objective.value_and_grad
+    refused = []
+
+    def try_another(self, image):
+        if not refused:
+            refused.append(None)
+
+            def other() -> None:
+                with pytest.raises(errors.InputError, match="another process") as caught:
+                    run(tmp_path / "run")
+                refused[0] = str(caught.value)
+
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+        return original(self, image)
+
+    monkeypatch.setattr(objective.Objective, "value_and_grad", try_another)
+    assert isinstance(run(tmp_path / "run"), result.Result)
+    assert str(tmp_path / "run") in refused[0]
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A folder on a file system of its own with 700 kB; skipped where this machine lets nobody
+    mount one.
+    """
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this machine does not allow mounting a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_too_little_disk_is_refused_before_the_run(run, tiny_disk) -> None:
+    with pytest.raises(errors.InputError, match="MB are free"):
+        run(tiny_disk / "run")
+    assert not (tiny_disk / "run" / "provenance.json").exists()
+
+
+def test_a_disk_that_fills_up_leaves_whole_files_and_the_run_goes_on_later(
+    case, run, tiny_disk, monkeypatch
+) -> None:
+    overrides, undisturbed = case
+    monkeypatch.setattr(
+        checks, "_check_disk", lambda *_: None
+    )  # as if something else filled the disk meanwhile
+    (tiny_disk / "other").write_bytes(bytes(640_000))
+    with pytest.raises(OSError, match="No space left"):
+        run(tiny_disk / "run", *overrides)
+    assert not (tiny_disk / "run" / "summary.json").exists()
+    assert not list((tiny_disk / "run").rglob(".partial-*"))
+    (tiny_disk / "other").unlink()
+    run(tiny_disk / "run", *overrides)
+    same(tiny_disk / "run", undisturbed)
