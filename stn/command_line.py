@@ -1,4 +1,4 @@
-"""TODO command_line"""
+"""Commands: one line for what the user can mend, and the exit code."""
 
 import argparse
 import dataclasses

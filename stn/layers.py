@@ -1,4 +1,4 @@
-"""TODO layers"""
+"""VGG's layers by name, in order."""
 
 # Simonyan & Zisserman 2015 (arXiv:1409.1556), table 1, configurations E and D, named as in the
 # papers' figures.

@@ -1,4 +1,4 @@
-"""TODO classify.vgg_head"""
+"""VGG's fully connected layers: the scores of its classes."""
 
 from typing import Any
 

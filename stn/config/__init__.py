@@ -1,4 +1,9 @@
-"""Settings: what a run is told."""
+"""Settings: what a run is told, and the check that it can be done.
+
+`compose` makes the typed `Config` of a command from the files in `configs/`. Every key, its limits
+and its help stand in `schema`; `rules` has what keys need of each other. `ineffective` warns of
+overrides that change nothing. `dotted` treats settings as flat keys, to compare runs.
+"""
 
 from stn.config.composition import (
     CONFIG_DIR,

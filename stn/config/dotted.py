@@ -1,4 +1,4 @@
-"""TODO config.dotted"""
+"""Settings as flat keys, `objective.style_weight`: to compare runs and to shorten for tables."""
 
 import functools
 import json

@@ -1,1 +1,5 @@
-"""Experiments."""
+"""A figure of a paper as a set of runs: what is missing is computed, then it is drawn.
+
+`frame.Experiment` is what a file in `experiments/` fills in. `ablations` compares choices at equal
+content.
+"""

@@ -1,4 +1,4 @@
-"""TODO network.space"""
+"""Between pictures, `rgb` 0-255, and the network's input, mean-subtracted."""
 
 import numpy as np
 

@@ -1,4 +1,8 @@
-"""Runs."""
+"""What a run leaves, written and read.
+
+`Run` reads a run's directory; `run_directory` writes one, whole files only. `provenance` says where
+a run came from, `wandb_run` logs it to W&B, and `previews` shows it while it goes.
+"""
 
 from stn.runs.record import (
     FAILED,

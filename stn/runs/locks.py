@@ -1,4 +1,4 @@
-"""TODO runs.locks"""
+"""Locks: one process at a time in a run's directory."""
 
 import contextlib
 import errno

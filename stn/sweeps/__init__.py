@@ -1,4 +1,8 @@
-"""Sweeps."""
+"""Many runs by one command.
+
+`cells` names the runs of a sweep and says which are missing. `hooks` is what Hydra calls: a run
+that fails is written down and does not stop the others.
+"""
 
 from stn.sweeps.hooks import Begin, check, clear, end, fail, remove_if_empty, threads, under_way
 
