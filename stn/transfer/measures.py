@@ -18,6 +18,8 @@ runs that share a weight file:
     measures/histogram_to_content  ½ Σ|p − q| of the color histograms, 0 for the same colors, 1 for
                                    none in common
     measures/histogram_to_style    the same, to the style picture
+    measures/checkerboard          root mean square of the finest checkers, in levels of 255
+    measures/isolated_pixels       pixels unlike all eight neighbors, a number
 
 Equations are those of Gatys, Ecker & Bethge 2016 (CVPR); letters as in losses.py. Weights that end
 below a layer leave its key out, and a mean is then over the layers that are there.
@@ -36,7 +38,7 @@ from stn.backend import tf
 from stn.loss import losses
 from stn.network import checkpointing, space
 from stn.network.network import Network
-from stn.transfer import patches
+from stn.transfer import artifacts, patches
 
 # Gatys et al. 2016, section 3; VGG-19 and VGG-16 both have them.
 CONTENT_LAYER = "relu4_2"
@@ -75,6 +77,8 @@ def measure(
         )
         found["histogram_to_content"] = histogram_distance(rgb, content_rgb)
     found["histogram_to_style"] = histogram_distance(rgb, style_rgb)
+    found["checkerboard"] = artifacts.checkerboard(rgb)
+    found["isolated_pixels"] = artifacts.isolated_pixels(rgb)
     if min(*rgb.shape[:2], *style_rgb.shape[:2]) >= patches.SIDE:
         found["patches_to_style"] = patches.distance(rgb, style_rgb)
     return {f"measures/{name}": value for name, value in found.items()}

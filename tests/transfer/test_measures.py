@@ -17,7 +17,7 @@ from stn.assets.weights import Weights
 from stn.images import resizing
 from stn.network import rescale, vgg
 from stn.network.network import Network
-from stn.transfer import measures, patches
+from stn.transfer import artifacts, measures, patches
 
 STYLE_LAYERS = [
     "relu1_1",
@@ -242,6 +242,9 @@ def test_what_the_ends_of_the_scales_mean(pictures) -> None:
     )
     assert found.pop("measures/ssim_to_content") == pytest.approx(1)
     assert found.pop("measures/edges_to_content") == pytest.approx(1)
+    content = pictures["content"]  # these two have no reference
+    assert found.pop("measures/checkerboard") == artifacts.checkerboard(content)
+    assert found.pop("measures/isolated_pixels") == artifacts.isolated_pixels(content)
     assert set(found.values()) == {0.0}
     black, white = np.zeros((4, 4, 3)), np.full((5, 7, 3), 255.0)
     assert measures.histogram_distance(black, white) == 1
@@ -309,4 +312,4 @@ def test_a_run_measures_its_picture_on_the_plain_network(
     assert {
         name: value for name, value in summary.items() if name.startswith("measures/")
     } == pytest.approx(expected)
-    assert len(expected) == 10 + 2 * (16 + 1) + 2
+    assert len(expected) == 12 + 2 * (16 + 1) + 2
