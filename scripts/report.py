@@ -75,9 +75,6 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="serve the page and keep it current, on this machine only",
     )
     parser.add_argument(
-        "--host", help="with --live: also for others who have the address, on this name or number"
-    )
-    parser.add_argument(
         "--port", type=int, help=f"with --live (default {live_server.PORT}, or one that is free)"
     )
     return parser.parse_args(words)
@@ -90,8 +87,8 @@ def main() -> None:
     refuse_idle(given)
     if given.live:
         watch(given)
-    elif given.host or given.port is not None:
-        raise InputError("--host and --port go with --live")
+    elif given.port is not None:
+        raise InputError(f"--port {given.port}: is of the live page; give --live with it")
     elif len(given.paths) == 1:
         one_tree(given.paths[0], given)
     elif len(given.paths) == 2:
@@ -132,7 +129,7 @@ def watch(given: argparse.Namespace) -> None:
             "--live takes one directory, and writes nothing; leave out --output, --table, --front,"
             " --wandb"
         )
-    live_server.serve(given.paths[0], given.host, given.port)
+    live_server.serve(given.paths[0], given.port)
 
 
 def one_tree(directory: Path, given: argparse.Namespace) -> None:

@@ -1,6 +1,4 @@
-"""The report as a page that keeps itself current: a server that reads run directories and writes
-nothing to them.
-"""
+"""The live page: a server for the report that reads run directories and writes nothing to them."""
 
 import contextlib
 import gzip
@@ -9,8 +7,6 @@ import http.server
 import ipaddress
 import os
 import re
-import secrets
-import socket
 import socketserver
 import sys
 import threading
@@ -34,7 +30,7 @@ POLICY = (
 HEADERS = {
     "Content-Security-Policy": POLICY + "; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",  # the address may hold the token
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 JPEG, PACKED_BYTES = "image/jpeg", 10_000
@@ -42,33 +38,26 @@ NICENESS = 10  # as of nice(1)
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves a tree on `host`; without one on this machine only, with one below a token that nobody
-    can guess.
+    """Serves a tree of runs to this machine only: it listens on the loopback address.
 
-    Raises InputError where the address cannot be had; without a `port` it is PORT, or one that is
-    free."""
+    Without a `port` it takes PORT, or a free one. Raises InputError if `port` cannot be used."""
 
     daemon_threads = True
 
-    def __init__(self, root: Path, host: str | None = None, port: int | None = None) -> None:
+    def __init__(self, root: Path, port: int | None = None) -> None:
         if root.exists() and not root.is_dir():
             raise InputError(f"{root}: is a file; give a directory of runs")
-        self.tree, self._host = Tree(root), host
-        self.prefix = f"/{secrets.token_urlsafe(16)}/" if host else "/"
-        self.address_family = socket.AF_INET6 if host and ":" in host else socket.AF_INET
+        self.tree = Tree(root)
         for each in (PORT, 0) if port is None else (port,):
             try:
-                super().__init__((host or LOOPBACK, each), Handler)
+                super().__init__((LOOPBACK, each), Handler)
                 return
             except (OSError, OverflowError) as error:
                 why = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"{host or LOOPBACK}, port {each}: cannot be served ({why}); give another --host or"
-            " --port"
-        )
+        raise InputError(f"{LOOPBACK}, port {each}: cannot be served ({why}); give another --port")
 
     def server_bind(self) -> None:
-        """As the base's grandfather: the base looks its own name up, which may take long."""
+        """Bind without the base class's look-up of the machine's name, which may take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = (
             str(self.server_address[0]),
@@ -76,14 +65,13 @@ class Server(http.server.ThreadingHTTPServer):
         )
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A reader that went away is no error."""
+        """Stay silent when a browser closed its connection."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def run(self) -> None:
-        """Serve, behind the runs of this machine: their processor is theirs."""
-        # Read at once, and with ordinary priority, so that the first page need not wait for a large
-        # tree.
+        """Serve at low priority, so that the runs keep the CPU."""
+        # The first reading starts at once and at normal priority: a large tree takes a while.
         threading.Thread(target=self.tree.data, daemon=True).start()
         with contextlib.suppress(OSError):
             os.nice(NICENESS)
@@ -92,38 +80,32 @@ class Server(http.server.ThreadingHTTPServer):
     @property
     def address(self) -> str:
         """What to open."""
-        name = socket.gethostname() if self._host in ("0.0.0.0", "::") else self._host or LOOPBACK
-        return f"http://{f'[{name}]' if ':' in name else name}:{self.server_port}{self.prefix}"
+        return f"http://{LOOPBACK}:{self.server_port}/"
 
-    def is_meant(self, hosts: list[str]) -> bool:
-        """Whether a request names this server: a page whose name was bound anew to this address
-        names another one.
 
-        An address in numbers cannot be bound to anything; a tunnel may have another port.
-        """
-        try:
-            [host] = hosts
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
-            known = [self._host.lower(), socket.gethostname().lower()] if self._host else []
-            return name in ("localhost", *known)
-        return bool(self._host) or address.is_loopback
+def is_loopback(hosts: list[str]) -> bool:
+    """Whether a request's Host headers name this machine, by whatever port: a tunnel has its own.
+
+    It refuses pages of strangers whose name was rebound to the loopback address."""
+    try:
+        [host] = hosts
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers GET and HEAD, nothing else: the page, its data, its pictures by their keys. No path
-    of a file is read from a request."""
+    """Answers GET and HEAD with the page, its data, and its pictures by their keys.
+
+    No file name is ever taken from a request."""
 
     server: Server
     server_version, sys_version = "stn", ""
     timeout = 60  # seconds for a connection that says nothing
 
     def do_GET(self) -> None:
-        """Send the answer, its body not for HEAD."""
+        """Send the answer; HEAD gets no body."""
         try:
             status, kind, body, caching = self._answer()
         except Exception as error:  # whatever lies in the tree, the server goes on
@@ -157,25 +139,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def _answer(self) -> tuple[HTTPStatus, str, bytes, str]:
-        path, prefix = self.path.partition("?")[0], self.server.prefix
-        if not self.server.is_meant(self.headers.get_all("Host") or []):
+        path = self.path.partition("?")[0]
+        if not is_loopback(self.headers.get_all("Host") or []):
             return _said(
                 HTTPStatus.FORBIDDEN,
                 "another host is meant; open the address that the server printed",
             )
-        if not secrets.compare_digest(path[: len(prefix)].encode(), prefix.encode()):
-            return _said(HTTPStatus.FORBIDDEN, "open the whole address that the server printed")
-        name = path[len(prefix) :]
-        if name == "":
+        if path == "/":
             return (
                 HTTPStatus.OK,
                 "text/html; charset=utf-8",
                 document.html(None, POLICY).encode(),
                 "no-cache",
             )
-        if name == "data.json":
+        if path == "/data.json":
             return HTTPStatus.OK, "application/json", self.server.tree.data().encode(), "no-cache"
-        key = re.fullmatch(r"picture/([0-9a-f]{16})\.jpg", name)
+        key = re.fullmatch(r"/picture/([0-9a-f]{16})\.jpg", path)
         picture = self.server.tree.picture(key[1]) if key else None
         if picture is None:
             return _said(HTTPStatus.NOT_FOUND, "there is nothing of this name")
@@ -187,24 +166,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         )  # its address changes with the file
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the terminal is the run's."""
+        """Print nothing: the terminal belongs to the run."""
 
 
-def serve(root: Path, host: str | None = None, port: int | None = None) -> None:
-    """Serve the page over every run below `root`, which may come yet, until Ctrl-C; the address
-    goes to stdout.
-    """
-    with Server(root, host, port) as server:
+def serve(root: Path, port: int | None = None) -> None:
+    """Serve the page over every run below `root` until Ctrl-C, and print its address.
+
+    Runs may start later."""
+    with Server(root, port) as server:
         print(server.address, flush=True)
         print("Ctrl-C ends it; it only reads, and the runs go on", file=sys.stderr)
         with contextlib.suppress(KeyboardInterrupt):
             server.run()
 
 
-def serve_beside(root: Path) -> None:
-    """Serve in a process of `live_process`, until the pipe to the run that started it closes; open
-    a browser.
-    """
+def serve_alongside(root: Path) -> None:
+    """Serve next to a run that started this process, until its pipe closes, and open a browser."""
     with Server(root) as server:
         print(f"live: {server.address}", file=sys.stderr, flush=True)
         threading.Thread(target=server.run, daemon=True).start()
@@ -222,4 +199,4 @@ def _said(status: HTTPStatus, text: str) -> tuple[HTTPStatus, str, bytes, str]:
 
 
 if __name__ == "__main__":
-    command_line.run_command(lambda: serve_beside(Path(sys.argv[1])))
+    command_line.run_command(lambda: serve_alongside(Path(sys.argv[1])))

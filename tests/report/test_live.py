@@ -57,8 +57,8 @@ def browser() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def served(root: Path, host: str | None = None, port: int = 0) -> Iterator[live_server.Server]:
-    with live_server.Server(root, host, port) as server:
+def served(root: Path, port: int = 0) -> Iterator[live_server.Server]:
+    with live_server.Server(root, port) as server:
         threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         ).start()
@@ -416,32 +416,14 @@ def test_only_requests_that_name_this_server_are_answered_and_none_that_write(
         assert ask(server, "/data.json", tag=tag)[0] == 200
 
 
-def test_others_need_the_token_that_the_address_has(tmp_path: Path) -> None:
-    make_run(tmp_path / "a", 1.0)
-    with served(tmp_path, host="127.0.0.1") as server, served(tmp_path, host="127.0.0.1") as other:
-        token = server.prefix.strip("/")
-        assert len(token) > 20 and server.address.endswith(f":{server.server_port}/{token}/")
-        assert other.prefix != server.prefix
-        assert ask(server, f"/{token}/data.json", "192.168.1.5")[0] == 200
-        for path in (
-            "/",
-            "/data.json",
-            f"/{token}x/",
-            f"{other.prefix}data.json",
-            f"/{token[:-1]}/data.json",
-        ):
-            assert ask(server, path)[0] == 403
-        assert ask(server, f"/{token}/data.json", "evil.example")[0] == 403
-
-
 def test_an_address_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
     with (
         served(tmp_path) as server,
         pytest.raises(errors.InputError, match=f"port {server.server_port}: cannot be"),
     ):
-        live_server.Server(tmp_path, None, server.server_port)
+        live_server.Server(tmp_path, server.server_port)
     with pytest.raises(errors.InputError, match="port 99999: cannot be served"):
-        live_server.Server(tmp_path, None, 99999)
+        live_server.Server(tmp_path, 99999)
     (tmp_path / "file").touch()
     with pytest.raises(errors.InputError, match="is a file"):
         live_server.Server(tmp_path / "file")
@@ -493,7 +475,7 @@ def test_the_command_serves_until_interrupted_and_refuses_what_does_not_go_toget
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
         assert process.stderr.read() == "Ctrl-C ends it; it only reads, and the runs go on\n"
-    for words in (["--live", "--wandb"], ["more", "--live"], ["--host", "x"], ["--port", "1"]):
+    for words in (["--live", "--wandb"], ["more", "--live"], ["--port", "1"]):
         monkeypatch.setattr(sys, "argv", [script, str(tmp_path), *words])
         with pytest.raises(errors.InputError, match="--live"):
             runpy.run_path(script)["main"]()
