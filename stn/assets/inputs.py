@@ -1,5 +1,7 @@
 """The files that feed a run: which those are, by the settings. None is opened here."""
 
+import functools
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from stn import config, files
@@ -44,20 +46,39 @@ def pictures(settings: config.Config) -> dict[str, str]:
 
 
 def every(settings: config.Config) -> dict[str, Path]:
-    """All of them, by the key that names each; InputError, which names it too, if one is
-    missing.
-    """
-    found = {"network.weights": weights(settings)}
+    """All of them, by the key that names each; InputError, which names all that are missing."""
+    found, missing = _looked_for(settings)
+    if missing:
+        raise InputError("; ".join(missing))
+    return found
+
+
+def missing(several: Iterable[config.Config]) -> list[str]:
+    """What must be done about each file that some of these runs need and that is not there."""
+    lines = (line for settings in several for line in _looked_for(settings)[1])
+    return list(dict.fromkeys(lines))
+
+
+def _looked_for(settings: config.Config) -> tuple[dict[str, Path], list[str]]:
+    """The files that are there, by their keys, and a line about each that is not."""
+    asked: dict[str, Callable[[], Path]] = {"network.weights": lambda: weights(settings)}
     for name, path in pictures(settings).items():
         key = (
             name
             if name.endswith((".mask", ".result_mask", "paint_only", "mix.fine"))
             else f"{name}.path"
         )
-        found[key] = store.locate_image(path)
-    rescaling = means(settings)
-    found |= {"network.rescale": rescaling} if rescaling else {}
-    for key, located in found.items():
-        if not located.is_file():
-            raise InputError(f"{key}={located}: no such file")
-    return found
+        asked[key] = functools.partial(store.locate_image, path)
+    if rescaling := means(settings):
+        asked["network.rescale"] = lambda: rescaling
+    found: dict[str, Path] = {}
+    missing: list[str] = []
+    for key, locate in asked.items():
+        try:
+            found[key] = locate()
+        except InputError as error:
+            missing.append(str(error))
+            continue
+        if not found[key].is_file():
+            missing.append(f"{key}={found[key]}: no such file")
+    return found, missing

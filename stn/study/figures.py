@@ -1,19 +1,25 @@
-"""Montages, curves and tables, drawn by matplotlib from pictures and run directories."""
+"""Montages and curves, drawn by matplotlib from pictures and run directories.
 
+matplotlib takes half a second to import, so it is imported when something is drawn."""
+
+from __future__ import annotations
+
+import contextlib
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from stn import files, images, runs
 from stn.study import grouping, tables
 from stn.study.tradeoff import FEWEST
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TEXT_WIDTH = 6.875  # inches, of CVPR's two columns
 FONT_PT = 8  # of the papers' figures, near enough
@@ -42,6 +48,15 @@ class Panel:
     inset: np.ndarray | None = None
 
 
+@contextlib.contextmanager
+def paper_style() -> Iterator[None]:
+    """For the time of the block matplotlib draws with the fonts of a paper's figures."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
 def subplots(
     rows: int = 1,
     columns: int = 1,
@@ -53,6 +68,8 @@ def subplots(
     """A figure and its axes, as pyplot gives them, but of no window and no backend: those are the
     caller's.
     """
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=figsize, layout=layout)
     return figure, figure.subplots(rows, columns, **how)
 
@@ -61,6 +78,8 @@ def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) ->
     """A figure of pictures, `width` inches wide, its type in the size of a caption; None leaves a
     place empty.
     """
+    from matplotlib.figure import Figure
+
     # All in inches, from the upper left. A row is as high as its median picture; a higher one is
     # made to fit.
     gap, line = 0.04, 0.17
@@ -72,7 +91,7 @@ def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) ->
     heights = [side * aspect[len(aspect) // 2] for aspect in aspects]
     titles = [line if any(panel and panel.title for panel in row) else gap for row in rows]
     total = sum(heights) + sum(titles)
-    with matplotlib.rc_context(STYLE):
+    with paper_style():
         figure = Figure(figsize=(width, total))
         top = 0.0
         for row, height, title in zip(rows, heights, titles, strict=True):
@@ -150,7 +169,7 @@ def curves(
     """One term of every run's best image so far over each of the columns named in `across`, on a
     log scale.
     """
-    with matplotlib.rc_context(STYLE):
+    with paper_style():
         figure, axes = subplots(1, len(across), figsize=(TEXT_WIDTH, 3), squeeze=False)
         for axis, column in zip(axes[0], across, strict=True):
             for label, run in finished.items():
@@ -171,7 +190,7 @@ def fronts(
 
     Fewer than three points make no front: they are dotted, and it is said. `notes` stand above the
     legend."""
-    with matplotlib.rc_context(STYLE):
+    with paper_style():
         figure, axis = subplots(figsize=(TEXT_WIDTH, 3.2))
         any_few = False
         for label, groups in lines.items():

@@ -5,14 +5,19 @@ A sweep of α/β is no single result: who weighs the style more is nearer to the
 from the photograph. So the points of one sweep, x a content measure and y a style measure, become a
 curve, and curves are compared at equal x, over the x that all of them reach."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.interpolate
 
 from stn.errors import InputError
+
+if TYPE_CHECKING:
+    import scipy.interpolate
 
 FEWEST = 3  # points of a front: through two any line goes
 CONFIDENCE = 0.95
@@ -37,6 +42,8 @@ class Front:
         return np.exp(found) if self.log_y else found
 
     def _curve(self) -> scipy.interpolate.PchipInterpolator:
+        import scipy.interpolate  # a quarter of a second, which a command's --help need not take
+
         y = np.log(self.y) if self.log_y else self.y
         return scipy.interpolate.PchipInterpolator(self.x, y, extrapolate=False)
 
@@ -56,7 +63,7 @@ class Interval:
         """Whether the value lies outside: what is not so is within the noise."""
         return bool(value < self.low or value > self.high)
 
-    def exp(self) -> "Interval":
+    def exp(self) -> Interval:
         """Of logarithms the interval of the factor."""
         mean, low, high = (float(np.exp(each)) for each in (self.mean, self.low, self.high))
         return dataclasses.replace(self, mean=mean, low=low, high=high)
