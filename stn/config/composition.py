@@ -5,7 +5,6 @@
 import contextlib
 import copy
 import threading
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -128,12 +127,6 @@ def check(config: Config) -> None:
 
 
 def _check_values(config: Config) -> None:
-    if config.image.unit is not None:
-        warnings.warn(
-            "image.unit is called image.pixel_unit now; the old name goes with the next release",
-            stacklevel=2,
-        )
-        config.image.pixel_unit, config.image.unit = config.image.unit, None
     for key, found, limits in fields.fields(config):
         fields.check_value(key, found, limits)
     rules.replace_names(config.objective, config.network.name)

@@ -1,34 +1,48 @@
-"""What the fields of the configuration may hold: names, numbers and keys, said beside each field,
-checked here.
-"""
+"""What a field of the configuration may hold and what it means, said beside the field."""
 
+import copy
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from typing import Any
 
 from stn.errors import InputError
 
 
-def one_of(default: Any, *choices: str) -> Any:
+def key(default: Any, *, help: str, values: str = "", unit: str = "", **limits: Any) -> Any:
+    """A field: what it means in a sentence, its unit, and in words what it may be if its type
+    does not say.
+    """
+    metadata = {"help": help, "values": values, "unit": unit, **limits}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def one_of(default: Any, *choices: str, help: str) -> Any:
     """A field with a few named choices."""
-    return field(default=default, metadata={"choices": choices})
+    return key(default, help=help, choices=choices)
 
 
 def number(
     default: Any,
+    *,
+    help: str,
+    unit: str = "",
     least: float = -math.inf,
     above: float = -math.inf,
     most: float = math.inf,
     below: float = math.inf,
 ) -> Any:
-    """A field with a number: finite, at least `least`, more than `above`, at most `most`, less than
+    """A field with a number: finite, at least `least`, above `above`, at most `most`, below
     `below`.
     """
-    return field(
-        default=default, metadata={"least": least, "above": above, "most": most, "below": below}
-    )
+    return key(default, help=help, unit=unit, least=least, above=above, most=most, below=below)
+
+
+def group(settings: type) -> Any:
+    """A field that holds the settings of a group, all at their defaults."""
+    return dataclasses.field(default_factory=settings)
 
 
 def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -57,24 +71,21 @@ def refuse_unknown(config: Any, prefix: str = "") -> None:
 
 
 def check_value(key: str, value: Any, limits: Mapping[str, Any]) -> None:
-    """Raise InputError, which names the key, for a value that the definition of its field does not
-    allow.
-    """
+    """Raise InputError, which names the key, for a value that its field does not allow."""
     if "choices" in limits and value not in limits["choices"]:
         raise InputError(f"{key}={value}: must be one of {', '.join(limits['choices'])}")
     if "least" not in limits or value is None:
         return
-    if not math.isfinite(value) or value < limits["least"] or value <= limits["above"]:
-        bound = (
-            f"of at least {limits['least']}"
-            if limits["above"] == -math.inf
-            else f"above {limits['above']}"
-        )
-        raise InputError(f"{key}={value}: must be a number {bound}")
-    if value > limits["most"]:
-        raise InputError(f"{key}={value}: must be at most {limits['most']}")
-    if value >= limits["below"]:
-        raise InputError(f"{key}={value}: must be below {limits['below']}")
+    inside = limits["least"] <= value <= limits["most"]
+    if not (math.isfinite(value) and inside and limits["above"] < value < limits["below"]):
+        raise InputError(f"{key}={value}: must be {bounds(limits)}")
+
+
+def bounds(limits: Mapping[str, Any]) -> str:
+    """The bounds of a number in words."""
+    words = {"above": "above", "least": "at least", "most": "at most", "below": "below"}
+    found = [f"{words[each]} {limits[each]:g}" for each in words if math.isfinite(limits[each])]
+    return " and ".join(found) or "a finite number"
 
 
 def check_color(key: str, color: list[float]) -> None:

@@ -1,257 +1,375 @@
-"""The typed configuration: every key, its default, and beside it what it may be."""
+"""The typed configuration: every key with its default, what it may be, its unit and what it means.
 
-from dataclasses import dataclass, field
+`stn/config/fields.py` reads this; the tables of docs/configuration.md are made from it.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import MISSING
 
-from stn.config.fields import number, one_of
+from stn.config.fields import group, key, number, one_of
 
 
 @dataclass
 class Network:
-    name: str = one_of(MISSING, "vgg19", "vgg19_q8", "vgg16")
-    weights: str | None = None  # path of a .mat; null: where scripts/fetch.py puts it
-    pooling: str = one_of("max", "avg", "max")
-    ceil_mode: bool = True  # pooling makes of an odd side n ceil(n / 2); false: floor(n / 2)
+    name: str = one_of(MISSING, "vgg19", "vgg19_q8", "vgg16", help="Which network.")
+    weights: str | None = key(
+        None,
+        values="a file",
+        help="A MatConvNet `.mat` in any layout; `null`: where `scripts/fetch.py` puts it.",
+    )
+    pooling: str = one_of("max", "avg", "max", help="Average or maximum over 2 × 2 positions.")
+    ceil_mode: bool = key(
+        True, help="Pooling makes ⌈n / 2⌉ of an odd side n; `false`: ⌊n / 2⌋ as in PyTorch."
+    )
     convolution: str = one_of(
-        "auto", "auto", "winograd", "direct"
-    )  # equal up to rounding; auto: by the device
-    rescale: str | None = (
-        None  # mean activations: a file, or `default` for packaged photographs; null: plain
+        "auto",
+        *("auto", "winograd", "direct"),
+        help="How wide layers are computed; `auto`: `winograd` on a CPU, `direct` on a GPU.",
     )
-    mean_pixel: list[float] | None = (
-        None  # RGB, 0-255, subtracted from every picture; null: the weight file's
+    rescale: str | None = key(
+        None,
+        values="`default`, a file",
+        help="Scales mean activations to one, as measured over packaged photographs or yours.",
     )
-    transposed: bool = False  # kernels with rows and columns exchanged, as one program loads them
+    mean_pixel: list[float] | None = key(
+        None,
+        values="three numbers above 0",
+        unit="RGB, 0-255",
+        help="Subtracted from every picture; `null`: the weight file's.",
+    )
+    transposed: bool = key(
+        False, help="Exchanges rows and columns of every kernel, as `neural_style_anish` does."
+    )
     input_range: float = number(
-        255.0, above=0
-    )  # what the network sees of white, before the mean pixel is subtracted
+        255.0,
+        above=0,
+        help="What the network sees of white, before the mean pixel is subtracted.",
+    )
     border: str = one_of(
-        "zero", "zero", "reflect", "replicate", "wrap"
-    )  # what a convolution sees beyond the picture
-    # Gradient checkpointing (rematerialization): features in bands of rows, again for the gradient;
-    # null: where memory is short
-    gradient_checkpointing: bool | None = None
+        "zero",
+        *("zero", "reflect", "replicate", "wrap"),
+        help="What a convolution sees beyond the picture.",
+    )
+    gradient_checkpointing: bool | None = key(
+        None,
+        help="Computes features by rows, and again for the gradient; `null`: if memory is short.",
+    )
 
 
 @dataclass
 class TotalVariation:
-    """Total variation, in the forms of several programs (stn/loss/losses.py)."""
-
     form: str = one_of(
-        "none", "none", "absolute", "squared", "mean_absolute", "mean_squared", "power"
-    )  # formulas: stn/loss/losses.py
-    weight: float = number(0.0, least=0)
-    # false: its gradient counts, its value is left out of the total, as in Torch's neural-style
-    counted: bool = True
+        "none",
+        *("none", "absolute", "squared", "mean_absolute", "mean_squared", "power"),
+        help="Which total variation is added to the loss.",
+    )
+    weight: float = number(0.0, least=0, help="Its weight in the loss.")
+    counted: bool = key(
+        True, help="`false`: its gradient counts, but not its value, as in Torch's neural-style."
+    )
 
 
 @dataclass
 class Objective:
-    """Layers are lists of {layer, weight}, or of bare names, which share a weight of one (w_l =
-    1/n, eq. 5).
-
-    The formula of a form stands in losses.py under the same name.
-    """
-
-    content_weight: float = number(MISSING, least=0)  # alpha
-    style_weight: float = number(MISSING, least=0)  # beta
-    content_layers: list[Any] = MISSING
-    style_layers: list[Any] = MISSING
-    content_reduction: str = one_of("mean", "half_sum", "sum", "mean", "half_sum_over_sqrt_nm")
-    gram_divisor: str = one_of("nm", "one", "m", "nm")
-    style_reduction: str = one_of("mean", "sum", "mean", "sum_over_4n2", "sum_over_36s2")
+    content_weight: float = number(MISSING, least=0, help="α, the weight of the content loss.")
+    style_weight: float = number(MISSING, least=0, help="β, the weight of the style loss.")
+    content_layers: list[Any] = key(
+        MISSING,
+        values="layer names, or `{layer, weight}` each",
+        help="The layers whose features are compared with the content's; `[]`: none.",
+    )
+    style_layers: list[Any] = key(
+        MISSING,
+        values="layer names, or `{layer, weight}` each",
+        help="The layers whose statistics are compared with the style's; `[]`: none.",
+    )
+    content_reduction: str = one_of(
+        "mean",
+        *("half_sum", "sum", "mean", "half_sum_over_sqrt_nm"),
+        help="How the squares of F − P are added up.",
+    )
+    gram_divisor: str = one_of(
+        "nm", "one", "m", "nm", help="What a Gram matrix is divided by: 1, M or N · M."
+    )
+    style_reduction: str = one_of(
+        "mean",
+        *("sum", "mean", "sum_over_4n2", "sum_over_36s2"),
+        help="How the squares of G − A are added up.",
+    )
     style_statistic: str = one_of(
-        "gram", *("gram", "covariance", "polynomial", "mean", "mean_std", "gaussian", "chain")
-    )  # what is compared, stn/loss/losses.py
-    activation_shift: float = number(0.0)  # added to the features before their Gram matrix
-    layer_weighting: str = one_of("equal", "equal", "geometric")  # of layers listed by bare names
-    total_variation: TotalVariation = field(default_factory=TotalVariation)  # total variation
+        "gram",
+        *("gram", "covariance", "polynomial", "mean", "mean_std", "gaussian", "chain"),
+        help="Which statistic of the features is compared.",
+    )
+    activation_shift: float = number(0.0, help="Added to the features before their Gram matrix.")
+    layer_weighting: str = one_of(
+        "equal",
+        *("equal", "geometric"),
+        help="How layers listed by bare names share a weight of one.",
+    )
+    total_variation: TotalVariation = group(TotalVariation)
 
 
 @dataclass
 class Content:
-    path: str | None = MISSING  # null: none, as for a texture
+    path: str | None = key(
+        MISSING, values="a picture", help="The photograph; `null`: none, as for a texture."
+    )
 
 
 @dataclass
 class Style:
-    """One painting, or the part of it that counts, and where in the picture it is painted."""
+    """One painting, the part of it that counts, and where in the result it is painted."""
 
-    path: str = MISSING
-    # own: by the content's rule; content: stretched to the content's size; content_width: to its
-    # width
-    size: str = one_of("own", "own", "content", "content_width")
-    weight: float = number(1.0, least=0)  # divided by the sum of all styles' weights
+    path: str = key(MISSING, values="a picture", help="The painting.")
+    size: str = one_of(
+        "own",
+        *("own", "content", "content_width"),
+        help="By the content's size rule, stretched to the content's size, or to its width.",
+    )
+    weight: float = number(
+        1.0, least=0, help="Its share of the style; divided by the sum over all styles."
+    )
     scale: float = number(
-        1.0, above=0
-    )  # of the painting's sides, relative to what the size rule gives
-    mask: str | None = None  # a gray picture: the white part of the painting counts
-    result_mask: str | None = None  # a gray picture: the white part of the result is painted
-    layers: list[str] | None = None  # the style layers that it counts at; null: all
+        1.0, above=0, help="Multiplies the sides that the size rule gives the painting."
+    )
+    mask: str | None = key(
+        None, values="a gray picture", help="The white part of the painting counts."
+    )
+    result_mask: str | None = key(
+        None, values="a gray picture", help="The white part of the result is painted so."
+    )
+    layers: list[str] | None = key(
+        None,
+        values="layer names",
+        help="The style layers at which this style counts; `null`: all.",
+    )
 
 
 @dataclass
 class Color:
-    name: str = one_of("none", "none", "match", "luminance", "swap", "histogram")
-    mode: str = one_of("pca", "pca", "chol", "sym")  # of match: which linear map
+    name: str = one_of(
+        "none",
+        *("none", "match", "luminance", "swap", "histogram"),
+        help="How the result gets the photograph's colors.",
+    )
+    mode: str = one_of(
+        "pca", "pca", "chol", "sym", help="Which linear map `match` moves the colors by."
+    )
     luma: str = one_of(
-        "mean_std", "mean_std", "mean", "none"
-    )  # of luminance: what of the photograph's luma is matched
-    space: str = one_of("yuv", "yuv", "lab", "luv")  # of swap
+        "mean_std",
+        *("mean_std", "mean", "none"),
+        help="What of the photograph's luma `luminance` gives the painting.",
+    )
+    space: str = one_of(
+        "yuv", "yuv", "lab", "luv", help="The color space in which `swap` exchanges luminance."
+    )
 
 
 @dataclass
 class Guidance:
-    name: str = one_of("gram", "gram", "sums")
-    propagation: str = one_of("simple", "simple", "inside", "all")
-    margin: int = 0  # positions of each layer by which a guide grows, or below zero shrinks
+    name: str = one_of(
+        "gram", "gram", "sums", help="Masked Gram matrices, or sums of masked features besides."
+    )
+    propagation: str = one_of(
+        "simple", "simple", "inside", "all", help="How a mask reaches the deeper layers."
+    )
+    margin: int = number(
+        0, unit="positions of a layer", help="By how much masks grow; below 0 they shrink."
+    )
     global_weight: float = number(
-        0.0, least=0
-    )  # of the whole paintings' statistics over the whole picture
-    sums_weight: float = number(1.0, least=0)  # of the guided sums beside the Gram matrices
+        0.0, least=0, help="Weight of the whole paintings' statistics over the whole picture."
+    )
+    sums_weight: float = number(1.0, least=0, help="Weight of the masked sums.")
 
 
 @dataclass
 class Mix:
-    """A style picture made first: the first style with the fine statistics of another painting
-    (stn/transfer/mixing.py).
-    """
+    """A style picture made first: the first style with the fine scale of another painting."""
 
-    fine: str | None = None  # that painting; null: none
-    layers: list[str] = field(
-        default_factory=lambda: ["relu1_1", "relu2_1"]
-    )  # at which they are taken from it
-    weight: float = number(1e3, above=0)  # the authors' code; 1e5 on the rescaled network
-    max_evaluations: int = number(500, above=0)
+    fine: str | None = key(
+        None, values="a picture", help="The painting that gives the fine scale; `null`: none."
+    )
+    layers: list[str] = key(
+        ["relu1_1", "relu2_1"], values="layer names", help="Where its statistics are taken."
+    )
+    weight: float = number(1e3, above=0, help="Weight of its statistics, as in the authors' code.")
+    max_evaluations: int = number(500, above=0, help="Budget of the run that mixes.")
 
 
 @dataclass
 class Image:
-    size_px: int | None = number(512, above=0)  # null: the picture's own size
-    # The side that size_px sets. area: √(height · width); area and long_at_most never enlarge.
-    side: str = one_of("long", "long", "long_at_most", "short", "area")
-    rounding: str = one_of("nearest", "nearest", "down", "up")  # of the sides that follow from it
-    aspect: float | None = number(
-        None, above=0
-    )  # width / height to stretch to; null keeps the picture's own
-    shape: list[int] | None = (
-        None  # [height, width] of the result; null: the content's by the rule above
+    size_px: int | None = number(
+        512,
+        above=0,
+        unit="px",
+        help="The side that `image.side` names; `null`: the picture's own size.",
     )
-    filter: str = one_of(  # how pictures are resized: stn/images/resizing.py, FILTERS
+    side: str = one_of(
+        "long",
+        *("long", "long_at_most", "short", "area"),
+        help="`area` is √(height · width); `area` and `long_at_most` never enlarge.",
+    )
+    rounding: str = one_of(
+        "nearest", "nearest", "down", "up", help="Of the sides that follow from it."
+    )
+    aspect: float | None = number(
+        None, above=0, help="Width / height to stretch to; `null`: the picture's own."
+    )
+    shape: list[int] | None = key(
+        None,
+        values="`[height, width]`",
+        unit="px",
+        help="The result's; `null`: the content's by the rule above, else the painting's.",
+    )
+    filter: str = one_of(
         "skimage",
         *("skimage", "bilinear", "early_pillow_bilinear", "area", "pyramid_reduce"),
         *("pillow_nearest", "pillow_bilinear", "pillow_bicubic"),
+        help="How pictures are resized.",
     )
-    # resized pictures are rounded to whole steps of 0-255, as those of programs that use Pillow
-    eight_bit: bool = False
-    pixel_unit: list[float] = field(
-        default_factory=lambda: [1.0, 1.0, 1.0]
-    )  # one of the source's pixels, in 0-255
-    unit: list[float] | None = None  # the name of pixel_unit earlier
+    eight_bit: bool = key(
+        False, help="Rounds resized pictures to whole levels, as programs with Pillow do."
+    )
+    pixel_unit: list[float] = key(
+        [1.0, 1.0, 1.0],
+        values="three numbers above 0",
+        unit="RGB, 0-255",
+        help="One of the source's pixel units, in which learning rates are given.",
+    )
 
 
 @dataclass
 class Init:
-    name: str = one_of(MISSING, "content", "style", "noise", "blend", "file")
-    path: str | None = None
-    distribution: str = one_of("normal", "normal", "uniform")
-    # Of the noise, in 0-255 steps: the normal's deviation, or half the uniform's width. 1: the
-    # authors' (METHODS §2.3).
-    amplitude: float = number(1.0, least=0)
+    name: str = one_of(
+        MISSING, "content", "style", "noise", "blend", "file", help="The initial image."
+    )
+    path: str | None = key(None, values="a picture", help="The initial image of `init=file`.")
+    distribution: str = one_of("normal", "normal", "uniform", help="Of the noise.")
+    amplitude: float = number(
+        1.0,
+        least=0,
+        unit="0-255",
+        help="Of the noise: the normal's deviation, or half the uniform's width.",
+    )
     noise_ratio: float = number(
-        1.0, least=0, most=1
-    )  # of a blend: noise_ratio · noise + (1 − noise_ratio) · content
+        1.0,
+        least=0,
+        most=1,
+        help="Of a blend: noise_ratio · noise + (1 − noise_ratio) · content.",
+    )
 
 
 @dataclass
 class Optimizer:
-    name: str = one_of(MISSING, "lbfgs", "torch_lbfgs", "spectral_lbfgs", "adam")
-    max_evaluations: int = number(500, above=0)
-    history: int = number(10, above=0)
-    ftol: float = number(
-        0.0, least=0
-    )  # relative; 0 switches the test off; both are of SciPy's L-BFGS
-    gtol: float = number(0.0, least=0)
+    name: str = one_of(
+        MISSING, "lbfgs", "torch_lbfgs", "spectral_lbfgs", "adam", help="Which optimizer."
+    )
+    max_evaluations: int = number(
+        500, above=0, help="Budget at full size; the initial image's evaluation counts."
+    )
+    history: int = number(10, above=0, help="Pairs of steps and gradients that L-BFGS remembers.")
+    ftol: float = number(0.0, least=0, help="SciPy's test of the relative fall; 0: off.")
+    gtol: float = number(0.0, least=0, help="SciPy's test of the gradient; 0: off.")
     tolerance: float = number(
-        0.0, least=0, below=1
-    )  # least share that the best loss falls by over 50 evaluations
-    # keep pixels in 0-255: SciPy's by its bounds, Adam by clipping, the others by other variables
-    bounds: bool = False
+        0.0,
+        least=0,
+        below=1,
+        help="Early stopping: the share by which 50 evaluations must lower the loss; 0: off.",
+    )
+    bounds: bool = key(False, help="Keeps pixels in 0-255.")
     restart_every: int | None = number(
-        None, above=1
-    )  # evaluations after which SciPy's L-BFGS forgets its pairs
-    learning_rate: float = number(1.0, above=0)
-    beta1: float = number(0.9, least=0, below=1)
-    beta2: float = number(0.999, least=0, below=1)
-    epsilon: float = number(1e-8, least=0)
-    decay_rate: float = number(1.0, above=0)
-    decay_every: int = number(1, above=0)
+        None,
+        above=1,
+        unit="evaluations",
+        help="After how many SciPy's L-BFGS forgets its pairs; `null`: never.",
+    )
+    learning_rate: float = number(
+        1.0, above=0, unit="image.pixel_unit", help="Adam's step, before the rate decays."
+    )
+    beta1: float = number(0.9, least=0, below=1, help="Adam's decay of the mean gradient.")
+    beta2: float = number(0.999, least=0, below=1, help="Adam's decay of the mean square.")
+    epsilon: float = number(1e-8, least=0, help="Added to the root of Adam's mean square.")
+    decay_rate: float = number(
+        1.0, above=0, help="Adam's rate is multiplied by it every `optimizer.decay_every` steps."
+    )
+    decay_every: int = number(1, above=0, unit="steps", help="See `optimizer.decay_rate`.")
 
 
 @dataclass
 class Level:
-    """A coarse level: run at `scale` of the picture's sides, before the next starts from its
-    enlarged result.
-    """
+    """A coarse level of a pyramid; the next starts from its enlarged result."""
 
-    scale: float = number(MISSING, above=0, below=1)
-    max_evaluations: int = number(MISSING, least=1)
+    scale: float = number(MISSING, above=0, below=1, help="Of the sides at full size.")
+    max_evaluations: int = number(MISSING, least=1, help="Budget of this level.")
 
 
 @dataclass
 class Pyramid:
-    levels: list[Level] = field(
-        default_factory=list
-    )  # those before the full size, which optimizer.* describes
+    levels: list[Level] = key(
+        [],
+        values="`{scale, max_evaluations}` each",
+        help="Coarse levels before the full size, each with a budget of its own.",
+    )
 
 
 @dataclass
 class Tracking:
-    mode: str = one_of("offline", "offline", "online", "off")
-    project: str = "${oc.env:WANDB_PROJECT,stn}"
-    progress_every: int = number(100, least=0)  # evaluations between intermediate pictures; 0: none
+    mode: str = one_of("offline", "offline", "online", "off", help="How W&B records the run.")
+    project: str = key("${oc.env:WANDB_PROJECT,stn}", values="text", help="W&B's project.")
+    progress_every: int = number(
+        100, least=0, unit="evaluations", help="Between intermediate pictures; 0: none."
+    )
     preview_seconds: float = number(
-        2.0, least=0
-    )  # between pictures for the live page, if one is open; 0: none
+        2.0, least=0, unit="s", help="Between previews while a live page is open; 0: none."
+    )
     checkpoint_seconds: float = number(
-        30.0, least=0
-    )  # between checkpoints; SciPy's L-BFGS: where it restarts
-    keep_checkpoint: bool = (
-        True  # after the end, for a larger optimizer.max_evaluations to go on from
+        30.0, least=0, unit="s", help="Between checkpoints; SciPy's L-BFGS has them at restarts."
+    )
+    keep_checkpoint: bool = key(
+        True, help="Keeps the last checkpoint, for a larger `optimizer.max_evaluations`."
     )
 
 
 @dataclass
 class Config:
-    name: str = "custom"  # the preset's
-    network: Network = field(default_factory=Network)
-    objective: Objective = field(default_factory=Objective)
-    content: Content = field(default_factory=Content)
-    style: Style = field(default_factory=Style)
-    more_styles: list[Any] = field(
-        default_factory=list
-    )  # of {path, weight, scale, mask, result_mask, layers}
-    styles_blend: str = one_of(
-        "targets", "targets", "losses"
-    )  # the same gradient, another printed number
-    color: Color = field(default_factory=Color)
-    guidance: Guidance = field(default_factory=Guidance)
-    mix: Mix = field(default_factory=Mix)
-    paint_only: str | None = (
-        None  # a gray picture: outside its white part the photograph stays as it is
+    name: str = key("custom", values="text", help="The preset's name.")
+    network: Network = group(Network)
+    objective: Objective = group(Objective)
+    content: Content = group(Content)
+    style: Style = group(Style)
+    more_styles: list[Any] = key(
+        [],
+        values="`{path, weight, scale, mask, result_mask, layers}` each",
+        help="More styles beside `style`.",
     )
-    image: Image = field(default_factory=Image)
-    init: Init = field(default_factory=Init)
-    optimizer: Optimizer = field(default_factory=Optimizer)
-    pyramid: Pyramid = field(default_factory=Pyramid)
-    tracking: Tracking = field(default_factory=Tracking)
-    seed: int = number(0, least=0)
+    styles_blend: str = one_of(
+        "targets",
+        *("targets", "losses"),
+        help="What of several styles is averaged; the gradient is the same.",
+    )
+    color: Color = group(Color)
+    guidance: Guidance = group(Guidance)
+    mix: Mix = group(Mix)
+    paint_only: str | None = key(
+        None,
+        values="a gray picture",
+        help="Outside its white part the photograph stays as it is.",
+    )
+    image: Image = group(Image)
+    init: Init = group(Init)
+    optimizer: Optimizer = group(Optimizer)
+    pyramid: Pyramid = group(Pyramid)
+    tracking: Tracking = group(Tracking)
+    seed: int = number(0, least=0, help="Of the noise.")
     threads: int | None = number(
-        None, above=0
-    )  # of TensorFlow within an operation; null: one a core
-    output: str | None = None  # a copy of the result; PNG, JPEG, WebP or TIFF by its name
-    force: bool = False  # start a run directory anew that was made with other settings
-    view: bool = False  # show the run in a browser while it goes (stn/runs/previews.py)
-    figures: bool = False  # also draw comparison.png and losses.png
+        None, above=0, help="Of TensorFlow within an operation; `null`: one a core."
+    )
+    output: str | None = key(
+        None, values="a file", help="A copy of the result: PNG, JPEG, WebP or TIFF by its name."
+    )
+    force: bool = key(False, help="Starts a directory anew that holds other settings.")
+    view: bool = key(False, help="Shows the run in a browser while it goes.")
+    figures: bool = key(False, help="Draws `comparison.png` and `losses.png` as well.")

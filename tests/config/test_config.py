@@ -364,12 +364,6 @@ except errors.InputError:
     assert result.stdout == "\n"
 
 
-def test_the_old_name_of_pixel_unit_is_taken_with_a_warning() -> None:
-    with pytest.warns(UserWarning, match=r"image\.pixel_unit"):
-        image = config.compose("image.unit=[2,3,4]").image
-    assert (image.pixel_unit, image.unit) == ([2.0, 3.0, 4.0], None)
-
-
 # From Python
 
 
