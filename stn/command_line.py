@@ -8,6 +8,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 from stn import errors
 
@@ -26,6 +27,23 @@ FULL = (
     errno.EDQUOT,
     errno.EFBIG,
 )  # no space is left: on the disk, of the user's share, in a file
+
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+CONSOLE = {"stylize": "stn", "report": "stn-report", "fetch": "stn-fetch"}  # setup.cfg has them too
+
+
+def program(name: str) -> str:
+    """How the user calls a command, `stylize` or another of CONSOLE: as in `python scripts/NAME.py`
+    in a checkout, as `stn` where the package is installed or was called so.
+    """
+    script = CHECKOUT / "scripts" / f"{name}.py"
+    typed = Path(sys.argv[0]).stem
+    return (
+        f"python scripts/{script.name}"
+        if script.is_file() and typed not in CONSOLE.values()
+        else CONSOLE[name]
+    )
 
 
 def whole(text: str, least: int = 1) -> int:

@@ -17,6 +17,7 @@ runs
 transfer sweeps study
 report experiment
 classify api
+commands
 """
 
 

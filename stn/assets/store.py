@@ -9,7 +9,7 @@ from pathlib import Path
 import pooch
 import requests
 
-from stn import files, images
+from stn import command_line, files, images
 from stn.assets import catalog, matconvnet, painting, wheels
 from stn.errors import InputError
 
@@ -49,13 +49,12 @@ def locate_weights(name: str, given: str | Path | None = None) -> Path:
     if name == "vgg16" and not path.is_file() and weights_path("vgg16_full").is_file():
         return weights_path("vgg16_full")
     if not path.is_file():
+        fetcher = command_line.program("fetch")
         small = (
-            "; or use network=vgg19_q8, 18.5 MB by `python scripts/fetch.py vgg19_q8`"
-            if name == "vgg19"
-            else ""
+            f"; or use network=vgg19_q8, 18.5 MB by `{fetcher} vgg19_q8`" if name == "vgg19" else ""
         )
         raise InputError(
-            f"network={name}: its weights are not at {path}; get them with `python scripts/fetch.py"
+            f"network={name}: its weights are not at {path}; get them with `{fetcher}"
             f" {name}`, or give your own file with network.weights=FILE{small}"
         )
     return path
@@ -81,7 +80,8 @@ def locate_image(path: str) -> Path:
     for folder in _image_folders():
         if (folder / name).is_file():
             return folder / name
-    raise InputError(f"{path}: not fetched yet; get it with `python scripts/fetch.py images`")
+    fetcher = command_line.program("fetch")
+    raise InputError(f"{path}: not fetched yet; get it with `{fetcher} images`")
 
 
 def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> list[Path]:

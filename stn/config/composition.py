@@ -27,7 +27,12 @@ from stn.config.schema import (
 )
 from stn.errors import InputError
 
-CONFIG_DIR = Path(__file__).resolve().parents[2] / "configs"
+PACKAGE = Path(__file__).resolve().parents[1]
+# The checkout's; an installed package has a copy of them (setup.cfg).
+CONFIG_DIR = next(
+    (folder for folder in (PACKAGE.parent / "configs", PACKAGE / "configs") if folder.is_dir()),
+    PACKAGE / "configs",
+)
 
 
 ConfigStore.instance().store(name="schema", node=Config)

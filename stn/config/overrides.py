@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from stn import files
+from stn import command_line, files
 from stn.config import composition, dotted
 from stn.errors import InputError
 
@@ -148,7 +148,7 @@ def overrides_of(settings: dict[str, Any]) -> list[str]:
 def command(settings: dict[str, Any]) -> str:
     """The shell command that makes this run again."""
     kept = [text for text in overrides_of(settings) if not dotted.inert(text.partition("=")[0])]
-    return shlex.join(["python", "scripts/stylize.py", *kept])
+    return f"{command_line.program('stylize')} {shlex.join(kept)}"
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stn import assets, config, files, runs
+from stn import assets, command_line, config, files, runs
 from stn.config import overrides
 from stn.errors import InputError
 from stn.report import progress
@@ -195,7 +195,7 @@ def list_run(name: str, run: runs.Run, keep: Keep, points: int) -> dict[str, Any
 
 def _missing(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     """A cell of a sweep's last command that left nothing, as the page has it."""
-    made_by = shlex.join(["python", "scripts/stylize.py", *overrides])
+    made_by = f"{command_line.program('stylize')} {shlex.join(overrides)}"
     said = {"state": "missing", "reason": "nothing is there yet", "command": made_by}
     nothing: dict[str, Any] = {
         "parameters": {},
@@ -223,9 +223,8 @@ def _again(run: runs.Run) -> str:
     if run.settings:
         return overrides.command(run.settings)
     if run.failure:
-        return shlex.join(
-            ["python", "scripts/stylize.py", *map(str, run.failure.get("overrides", []))]
-        )
+        given = shlex.join(map(str, run.failure.get("overrides", [])))
+        return f"{command_line.program('stylize')} {given}"
     return ""
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import psutil
 
+import stn
+
 PACKAGES = (
-    "stn",
     "tensorflow",
     "numpy",
     "scipy",
@@ -40,7 +41,9 @@ def describe(
         "config": settings,
         "inputs_sha256": checksums,
         "versions": (
-            {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()}
+            {"stn": stn.__version__}
+            | {name: _version(name) for name in PACKAGES}
+            | {"python": platform.python_version()}
         ),
         "commit": git_commit(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],

@@ -8,7 +8,6 @@ import json
 import os
 import pty
 import re
-import runpy
 import shlex
 import signal
 import struct
@@ -26,6 +25,7 @@ from PIL import Image
 
 from stn import config, images
 from stn.assets import weights
+from stn.commands import stylize
 
 PLAIN_LINE = r"evaluation \d+/6: total \S+, content \S+, style \S+ \(\d+ s\)"
 
@@ -246,7 +246,7 @@ except SystemExit as end:
 
 
 def test_what_help_tells_to_type_can_be_typed() -> None:
-    page = str(runpy.run_path(str(SCRIPT))["__doc__"])
+    page = str(stylize.__doc__)
     typed = re.findall(r"^  ([a-z_.]+=\S+)", page, re.MULTILINE)
     assert len(typed) == 11  # ten, and the page that shows it run
     settings = config.compose(*(text for text in typed if not text.startswith("hydra.")))

@@ -1,0 +1,193 @@
+"""Write one HTML page over the runs below a directory, or of two runs that are to be compared.
+
+python scripts/report.py multirun/2026-01-31/12-00-00   all runs below it: DIRECTORY/report.html
+python scripts/report.py mine/seed=0 mine/seed=1        two runs: comparison.html
+python scripts/report.py multirun/mine --live           a page that stays current while runs go on
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stn import command_line, runs
+from stn.errors import InputError
+from stn.report import document, live_server
+from stn.study import grouping, tables
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=command_line.program("report"),
+        description=(__doc__ or "").replace(
+            "python scripts/report.py", command_line.program("report")
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="DIRECTORY",
+        help="a sweep, or any tree of run directories; or two runs",
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where the page goes")
+    parser.add_argument(
+        "--max-px", type=int, default=512, help="long side of the embedded pictures (default 512)"
+    )
+    parser.add_argument(
+        "--table",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=(
+            "also a table: .csv has every run, .md and .tex (booktabs) the groups over seeds; may"
+            " be repeated"
+        ),
+    )
+    parser.add_argument(
+        "--columns",
+        default="",
+        help="results in .md and .tex tables, by comma; default: the measures",
+    )
+    parser.add_argument(
+        "--baseline",
+        default="",
+        metavar="RUN",
+        help="what their ≈ compare with; default: the first",
+    )
+    parser.add_argument(
+        "--front",
+        nargs=3,
+        action="append",
+        default=[],
+        metavar=("X", "Y", "FILE"),
+        help="also a figure of two columns: --front content style front.pdf; may be repeated",
+    )
+    parser.add_argument(
+        "--along", help="the setting that joins its points; default: the one with the most values"
+    )
+    parser.add_argument(
+        "--wandb",
+        action="store_true",
+        help="also log a table with the pictures to the sweep's W&B group",
+    )
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="serve the page and keep it current, on this machine only",
+    )
+    parser.add_argument(
+        "--port", type=int, help=f"with --live (default {live_server.PORT}, or one that is free)"
+    )
+    return parser.parse_args(words)
+
+
+def command() -> None:
+    """The console command `stn-report`, which is scripts/report.py."""
+    command_line.run_command(main)
+
+
+def main() -> None:
+    given = parse()
+    if given.max_px < 1:
+        raise InputError(f"--max-px {given.max_px}: must be at least 1")
+    refuse_idle(given)
+    if given.live:
+        watch(given)
+    elif given.port is not None:
+        raise InputError(f"--port {given.port}: is of the live page; give --live with it")
+    elif len(given.paths) == 1:
+        one_tree(given.paths[0], given)
+    elif len(given.paths) == 2:
+        two_runs(given.paths[0], given.paths[1], given)
+    else:
+        raise InputError(
+            f"{len(given.paths)} directories given: one gives a report over all runs below it, two"
+            " runs are compared; for more give the directory that holds them"
+        )
+
+
+def refuse_idle(given: argparse.Namespace) -> None:
+    """InputError for an option of something that is not asked for, and for a file that cannot be
+    written.
+    """
+    for path in given.table:
+        tables.check_format(path)
+    for *_, name in given.front:
+        if Path(name).suffix not in (".png", ".pdf", ".svg"):
+            raise InputError(f"--front {name}: must end in .png, .pdf or .svg")
+    grouped_tables = [path for path in given.table if path.suffix != ".csv"]
+    for option, value in (("--columns", given.columns), ("--baseline", given.baseline)):
+        if value and not grouped_tables:
+            raise InputError(
+                f"{option} {value}: is of a table of groups; give --table FILE.md or FILE.tex"
+                " with it"
+            )
+    if given.along and not given.front:
+        raise InputError(
+            f"--along {given.along}: is of a figure of two columns; give --front X Y FILE with it"
+        )
+
+
+def watch(given: argparse.Namespace) -> None:
+    others = [given.output, *given.table, *given.front, given.wandb]
+    if len(given.paths) > 1 or any(others):
+        raise InputError(
+            "--live takes one directory, and writes nothing; leave out --output, --table, --front,"
+            " --wandb"
+        )
+    live_server.serve(given.paths[0], given.port)
+
+
+def one_tree(directory: Path, given: argparse.Namespace) -> None:
+    """The page, then what else was asked for; a line on standard output for each file."""
+    page = given.output or directory / "report.html"
+    document.write(directory, page, given.max_px)
+    print(page)
+    found = document.below(directory)
+    columns = [name for name in given.columns.split(",") if name]
+    for path in given.table:
+        tables.write(path, found, directory, columns, given.baseline)
+        print(path)
+    for x, y, name in given.front:
+        draw_front(Path(name), found, x, y, given.along)
+        print(name)
+    unfinished = [tables.name_of(run, directory) for run in found if run.state != "finished"]
+    if unfinished and (given.table or given.front):
+        print(f"left out, not finished: {', '.join(unfinished)}", file=sys.stderr)
+    if given.wandb:
+        from stn.report import wandb_table  # which imports matplotlib, too
+
+        wandb_table.log(directory)
+
+
+def draw_front(path: Path, found: Sequence[runs.Run], x: str, y: str, along: str | None) -> None:
+    from stn.study import figures  # matplotlib takes a second to import
+
+    groups = grouping.over_seeds(found)
+    if not groups:
+        raise InputError(
+            "--front: no finished run has readable settings, so there is nothing to draw"
+        )
+    across, up = (tables.column_of(name, groups) for name in (x, y))
+    joined = grouping.joined(
+        groups, tables.setting_of(along, groups) if along else grouping.swept(groups)
+    )
+    figures.save(figures.fronts(joined, across, up, grouping.not_comparable(found)), path)
+
+
+def two_runs(first: Path, second: Path, given: argparse.Namespace) -> None:
+    if given.table or given.front or given.wandb:
+        raise InputError(
+            "--table, --front and --wandb take one directory; give the one that holds both runs"
+        )
+    for path in (first, second):
+        if not any((path / name).is_file() for name in (runs.PROVENANCE, runs.FAILED)):
+            raise InputError(
+                f"{path}: not a run directory, and two directories are two runs to compare"
+            )
+    page = given.output or Path("comparison.html")
+    document.write_comparison(runs.Run(first), runs.Run(second), page, given.max_px)
+    print(page)

@@ -1,0 +1,51 @@
+"""Paint a photograph as a painting is painted.
+
+usage: python scripts/stylize.py content.path=PHOTO style.path=PAINTING [KEY=VALUE ...]
+       python scripts/stylize.py -m KEY=VALUE,VALUE [KEY=VALUE ...]    every combination, a run each
+
+  preset=gatys_released          the system to reproduce; what is named beside it wins
+  network=vgg19_q8               or vgg19, vgg16; got by `python scripts/fetch.py vgg19_q8`
+  image.size_px=512              size of the result; time and memory grow with its square
+  optimizer.max_evaluations=200  how long to work; the time is in proportion
+  objective.style_weight=1e4     more of the painting (objective.content_weight: of the photograph)
+  layers=johnson                 whose layers; or 'objective.style_layers=[relu1_1,relu2_1]'
+  init=noise                     the initial image; content, style, noise, blend, file
+  optimizer=adam                 or lbfgs, torch_lbfgs, spectral_lbfgs
+  seed=1                         of the noise
+  view=true                      watch it in a browser while it goes
+  hydra.run.dir=outputs/mine     where the run goes; typed again, it resumes (-m: hydra.sweep.dir=)
+
+All keys: docs/configuration.md. Presets: docs/systems.md. Sweeps, clusters: docs/sweeps.md.
+Python: docs/api.md.
+What a command would run, without running it: add --cfg job. Hydra's own options: --hydra-help.
+Tab completes keys and values after:
+  eval "$(python scripts/stylize.py --shell-completion install=bash)"
+"""
+
+import sys
+
+from stn import command_line
+
+
+def command() -> None:
+    """The console command `stn`, which is scripts/stylize.py."""
+    command_line.run_command(main)
+
+
+def main() -> None:
+    """Do what sys.argv says."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(_help())
+        sys.exit()
+    from stn.commands import task  # with Hydra, which takes a second
+    from stn.config import overrides
+
+    sys.argv[1:] = overrides.quoted(sys.argv[1:])
+    task.main()
+
+
+def _help() -> str:
+    text = (__doc__ or "").strip()
+    for name in ("stylize", "fetch"):
+        text = text.replace(f"python scripts/{name}.py", command_line.program(name))
+    return text

@@ -1,0 +1,106 @@
+"""What Hydra runs: one run, or one cell of a sweep.
+
+Launchers pickle `run` by its name, so that a worker process imports this module for itself.
+"""
+
+import shlex
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from stn import command_line, config, errors, runs, signals, sweeps
+from stn.runs import previews
+from stn.sweeps import cells
+
+problems: list[Exception] = []
+
+
+def main() -> None:
+    """Let Hydra read sys.argv and call `run`; raises what is wrong as InputError."""
+    application = hydra.main(
+        version_base="1.3", config_path=str(config.CONFIG_DIR), config_name="config"
+    )(run)
+    problems.clear()
+    with previews.kept_up():
+        try:
+            application()
+        except Exception as error:
+            sweeps.end(error)
+        sweeps.end()
+        if problems:
+            raise problems[0]
+
+
+def run(overrides: DictConfig) -> None:
+    """Hydra's task: one run where it was asked for one, else a cell."""
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    sweeps.clear(run_dir)
+    try:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            _cell(overrides, run_dir)
+        else:
+            settings = config.parse(overrides, HydraConfig.get().overrides.task)
+            if settings.view:
+                previews.start(run_dir)
+            _stylize(settings, run_dir)
+            _say_what_next(run_dir)
+    except (errors.InputError, errors.Interrupted) as error:
+        problems.append(error)  # Hydra would print a line of its own before ours
+    finally:
+        sweeps.remove_if_empty(run_dir)
+
+
+def _cell(overrides: DictConfig, run_dir: Path) -> None:
+    """One run of a sweep, in this process or in one that a launcher started, perhaps on another
+    machine.
+    """
+    if signals.waiting():
+        return
+    hydra_config = HydraConfig.get()
+    given, sweep_dir = list(hydra_config.overrides.task), Path(hydra_config.sweep.dir)
+    local = hydra_config.launcher._target_.endswith("BasicLauncher")
+    axes = cells.axes(given, hydra_config.job.config.override_dirname.exclude_keys)
+    try:
+        settings = config.parse(overrides, given)
+        if cells.EXPERIMENTS not in axes:  # whose directories are by their checksums the right ones
+            run_dir = cells.place(run_dir, sweep_dir, config.to_dict(settings))
+            sweeps.clear(run_dir)
+        if not local:
+            # for provenance.json, rather than the engine's own command
+            sys.argv = ["stylize.py", *given]
+            settings.threads = settings.threads or sweeps.threads()
+        _stylize(settings, run_dir, sweep_dir.name, axes)
+    except Exception as error:
+        sweeps.fail(error, run_dir, given, axes, local)
+
+
+def _stylize(
+    settings: config.Config,
+    run_dir: Path,
+    group: str | None = None,
+    axes: dict[str, str] | None = None,
+) -> None:
+    from stn import transfer  # after the checks: TensorFlow takes seconds to import
+
+    result = transfer.run(settings, run_dir, group, axes)
+    if settings.figures:
+        from stn.study import figures
+
+        made = runs.Run(run_dir)
+        figures.side_by_side(run_dir, made.picture("content"), made.picture("style"), result.rgb)
+        figures.loss_curves(run_dir)
+    if settings.output:
+        result.save(settings.output)
+    print(run_dir / runs.PICTURE)
+
+
+def _say_what_next(run_dir: Path) -> None:
+    """How to look at the picture; not on stdout, whose last line is its path."""
+    viewer = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
+    see = shlex.join([viewer, str(run_dir / runs.PICTURE)])
+    report = f"{command_line.program('report')} {shlex.quote(str(run_dir))}"
+    print(f"to see it: {see}; before, after and curves: {report}", file=sys.stderr)
