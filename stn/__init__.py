@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from stn.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
-    from stn.api import stylize
+    from stn.api import measure, stylize
     from stn.transfer.result import Result
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "Interrupted", "Result", "stylize"]
+__all__ = ["InputError", "Interrupted", "Result", "measure", "stylize"]
 
 # tqdm's advice: without ipywidgets a notebook has the terminal's bar, which will do.
 warnings.filterwarnings("ignore", message="IProgress not found")
 LAZY = {
+    "measure": "stn.api",
     "stylize": "stn.api",
     "Result": "stn.transfer.result",
 }  # imported when first asked for: they take from 0.4 to 5 seconds

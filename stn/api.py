@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from stn import config, images
+from stn import assets, config, images
 from stn.assets import pictures
 from stn.config import fields, overrides
 from stn.errors import InputError, Interrupted
@@ -74,6 +74,35 @@ def stylize(
             )
             raise Interrupted(f"interrupted: {kept}", end.exit_code) from None
     return dataclasses.replace(made, run_dir=None)
+
+
+def measure(
+    content: Any,
+    style: Any,
+    result: Any,
+    *,
+    network: str | Path = "vgg19_q8",
+    size: int | tuple[int, int] | None = None,
+) -> dict[str, float]:
+    """Our measures of any program's picture, and the numbers that papers print (docs/measures.md).
+
+    `content`, `style`, `result`: files, arrays or Pillow images, as `stylize` takes them;
+    `content=None`: none. `network`: vgg19_q8, vgg19, vgg16 or a .mat file. `size`: the result's
+    long side, or (width, height) to which all three are stretched; as it is without one.
+
+    Raises InputError for a picture that cannot be read, and for a content of another aspect.
+    """
+    from stn.transfer import measuring  # TensorFlow takes seconds to import
+
+    photograph = None if content is None else _rgb("content", content)
+    painting, picture = _rgb("style", style), _rgb("result", result)
+    return measuring.measure(picture, photograph, painting, network, size)
+
+
+def _rgb(name: str, picture: Any) -> np.ndarray:
+    if isinstance(picture, str | os.PathLike):
+        return images.read(assets.locate_image(os.fspath(picture)))
+    return images.over_white(*images.from_memory(name, picture))
 
 
 def _path(key: str, picture: Any, arrays: dict[str, pictures.Picture]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stn import backend, config, optimize, runs
+from stn import backend, config, images, optimize, runs
 from stn.assets import inputs, pictures
 from stn.images import resizing
 from stn.network import space
@@ -140,9 +140,8 @@ def _finish(
     if sized.recolored:
         directory.write_image(runs.UNCOLORED, rgb)
     shown = sized.shown(rgb)
-    measured = measures.measure(
-        shown[..., :3], sized.photograph, sized.styles[0].rgb, network.plain()
-    )
+    saved = images.to_bytes(shown[..., :3]).astype(np.float64)  # measured is what is written
+    measured = measures.measure(saved, sized.photograph, sized.styles[0].rgb, network.plain())
     clipped = {"picture/clipped_share": space.clipped_share(outcome.image, network.mean_pixel)}
     summary = directory.summarize(outcome, shown, written, clipped | measured)
     watch.finish(shown, summary)

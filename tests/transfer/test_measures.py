@@ -308,7 +308,7 @@ def test_a_run_measures_its_picture_on_the_plain_network(
             ("style", images.read(settings.style.path)),
         )
     }
-    expected = measure({"rgb": result.rgb, **originals}, network)
+    expected = measure({"rgb": result.pixels.astype(float), **originals}, network)
     assert {
         name: value for name, value in summary.items() if name.startswith("measures/")
     } == pytest.approx(expected)
