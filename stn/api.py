@@ -12,7 +12,7 @@ from PIL import Image
 
 from stn import assets, config, images
 from stn.assets import pictures
-from stn.config import fields, overrides
+from stn.config import names, overrides
 from stn.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
@@ -130,11 +130,7 @@ def _taken_out(key: str, value: Any, arrays: dict[str, pictures.Picture]) -> Any
 
 
 def _check_keys(typed: dict[str, Any], directory: str | Path | None) -> None:
-    known = [name for name, *_ in fields.fields(config.Config())]
     for key in typed:
-        meant = [name.replace(".", "__") for name in known if name.endswith(f".{key}")]
-        if meant and key not in known and not (config.CONFIG_DIR / key).is_dir():
-            raise InputError(f"{key}: no such key; write {' or '.join(meant)}")
         group = key.partition(".")[0].partition("/")[0]
         if key in ELSEWHERE:
             raise InputError(f"{key}: {ELSEWHERE[key]}")
@@ -147,3 +143,4 @@ def _check_keys(typed: dict[str, Any], directory: str | Path | None) -> None:
             raise InputError(
                 f"{key}: W&B and progress pictures need a place; give directory=FOLDER"
             )
+        names.check_setting(key, typed[key], python=True)

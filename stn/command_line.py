@@ -1,9 +1,9 @@
 """Commands: one line for what the user can mend, and the exit code."""
 
 import argparse
-import dataclasses
 import errno
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -20,7 +20,19 @@ NOISE = (
     "provider=",
     "reference_type=",
     "object_type=",
+    "See https://hydra.cc",  # which is of another version
 )
+# What Hydra and OmegaConf say of what was typed, and what is said in its place.
+SAID = {
+    "could not be converted to Integer": "must be a whole number",
+    "could not be converted to Float": "must be a number",
+    "is not a valid bool": "must be true or false",
+    "is not Optional": "must have a value",
+    "is not a ListConfig": "must be a list, as in [relu1_1,relu2_1]",
+    "Cannot convert": "must be text",
+    "missing EQUAL": "is no setting; write KEY=VALUE",
+    "Ambiguous value": "several values are a sweep; add -m",
+}
 
 FULL = (
     errno.ENOSPC,
@@ -65,14 +77,18 @@ def one_line(error: BaseException) -> str:
     text, cause = _folded(error), error.__cause__
     if cause is not None and _folded(cause) not in text:
         text += f"; {_folded(cause)}"
-    if "is not a ListConfig" in text:  # OmegaConf's word for one name where a list is meant
-        text += "; write a list" + ", such as [relu4_2] or [relu1_1,relu2_1]" * ("layers" in text)
-    object_type = getattr(cause, "object_type", None)
-    if "not in" in str(cause) and dataclasses.is_dataclass(
-        object_type
-    ):  # OmegaConf's word for an unknown key
-        text += f"; known are {', '.join(field.name for field in dataclasses.fields(object_type))}"
-    return text
+    return _of_setting(error, text) or text
+
+
+def _of_setting(error: BaseException, text: str) -> str:
+    """What is wrong with a setting, after what was typed; empty for other errors."""
+    instead = [SAID[said] for said in SAID if said in text]
+    if not instead or not type(error).__module__.startswith(("hydra.", "omegaconf.")):
+        return ""
+    typed = re.search("(?:override|argument) '?(.+?)'?(?:;|$)", text)
+    value = re.search("Value '(.*?)'", text)
+    known = f"{getattr(error, 'full_key', '')}={value[1] if value else 'null'}"
+    return f"{typed[1] if typed else known}: {instead[0]}"
 
 
 def _folded(error: BaseException) -> str:

@@ -17,7 +17,6 @@ from stn.config.composition import (
 )
 from stn.config.dotted import (
     BUDGET,
-    completed,
     counted,
     difference,
     differing,
@@ -40,7 +39,6 @@ __all__ = [
     "Optimizer",
     "check",
     "choices",
-    "completed",
     "compose",
     "compose_each",
     "counted",

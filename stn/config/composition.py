@@ -6,7 +6,6 @@ import contextlib
 import copy
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -18,7 +17,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from stn.command_line import of_hydra, one_line
-from stn.config import fields, ineffective, rules
+from stn.config import fields, ineffective, names, rules
+from stn.config.names import CONFIG_DIR
 from stn.config.overrides import quoted
 from stn.config.schema import (
     Config,
@@ -26,14 +26,6 @@ from stn.config.schema import (
     Optimizer,  # noqa: F401  (others know them from here)
 )
 from stn.errors import InputError
-
-PACKAGE = Path(__file__).resolve().parents[1]
-# The checkout's; an installed package has a copy of them (setup.cfg).
-CONFIG_DIR = next(
-    (folder for folder in (PACKAGE.parent / "configs", PACKAGE / "configs") if folder.is_dir()),
-    PACKAGE / "configs",
-)
-
 
 ConfigStore.instance().store(name="schema", node=Config)
 _composing = threading.Lock()  # around what Hydra keeps one of in a process
@@ -54,6 +46,7 @@ def compose_each(several: Iterable[Sequence[str]]) -> list[Config]:
     loaded: dict[tuple[str, ...], DictConfig] = {}
     found = []
     for overrides in several:
+        names.check(overrides)
         # A key in a group has a dot, and wins over groups whatever the order.
         keys = [text for text in overrides if "." in text.partition("=")[0]]
         groups = tuple(text for text in overrides if text not in keys)
@@ -95,7 +88,7 @@ def _input_errors() -> Iterator[None]:
         yield
     except Exception as error:
         if of_hydra(error):
-            raise InputError(one_line(error)) from error
+            raise InputError(one_line(error)) from None
         raise
 
 
@@ -108,7 +101,7 @@ def parse(config: DictConfig, overrides: Sequence[str] = ()) -> Config:
     try:
         parsed = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
-        raise InputError(one_line(error)) from error
+        raise InputError(one_line(error)) from None
     if not isinstance(parsed, Config):
         raise InputError(
             "the configuration lacks the schema; keep `- schema` first in the defaults of"
@@ -123,11 +116,11 @@ def check(config: Config) -> None:
     """Raise InputError for a key or value that is not allowed; bare layer names become
     LayerWeights.
     """
-    fields.refuse_unknown(config)
+    names.check_attributes(config)
     try:
         OmegaConf.structured(config)  # which looks at the types
     except OmegaConfBaseException as error:
-        raise InputError(one_line(error)) from error
+        raise InputError(one_line(error)) from None
     _check_values(config)
 
 

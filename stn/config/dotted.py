@@ -1,29 +1,17 @@
 """Settings as flat keys, `objective.style_weight`: to compare runs and to shorten for tables."""
 
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import MISSING, OmegaConf
+from omegaconf import OmegaConf
 
-from stn.config import schema
-from stn.config.schema import (
-    Config,
-    Optimizer,  # noqa: F401  (others know them from here)
-)
+from stn.config.schema import Config
 
 # What names a run or shows it, but changes no pixel of its picture.
 INERT_KEYS = ("name", "tracking", "output", "view", "figures", "force", "threads")
-
-
-def meaning(key: str, value: Any) -> Any:
-    """What runs are compared by: auto is, on processors, what earlier versions had by the name
-    winograd.
-    """
-    return "winograd" if (key, value) == ("network.convolution", "auto") else value
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -36,32 +24,6 @@ def to_dict(config: Config) -> dict[str, Any]:
 BUDGET = "optimizer.max_evaluations"  # the one setting that a run may be given more of
 
 
-def completed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of an earlier version with the keys that it did not know, which are off by default;
-    others unchanged.
-    """
-    if (
-        not {"network", "objective", "style", "image"} <= settings.keys()
-    ):  # a side topic's, or damaged
-        return dict(settings)
-    return _completed(settings, _defaults())
-
-
-_defaults = functools.cache(
-    lambda: to_dict(schema.Config())
-)  # which takes long, for each run of hundreds
-
-
-def _completed(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(settings)
-    for key, value in defaults.items():
-        if isinstance(value, Mapping) and isinstance(found.get(key, {}), Mapping):
-            found[key] = _completed(found.get(key, {}), value)
-        elif key not in found and value != MISSING:
-            found[key] = value
-    return found
-
-
 def inert(key: str) -> bool:
     """Whether a setting, given as `tracking` or as `tracking.mode`, changes no pixel of a run's
     picture.
@@ -70,10 +32,8 @@ def inert(key: str) -> bool:
 
 
 def counted(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that could change a pixel, as {"objective.style_weight": …}; what means the same
-    is the same.
-    """
-    return {key: meaning(key, value) for key, value in flat(settings).items() if not inert(key)}
+    """The settings that could change a pixel, as {"objective.style_weight": …}."""
+    return {key: value for key, value in flat(settings).items() if not inert(key)}
 
 
 def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -2,8 +2,9 @@
 
 import copy
 import dataclasses
+import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from stn.errors import InputError
@@ -55,25 +56,22 @@ def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
             yield f"{prefix}{each.name}", found, each.metadata
 
 
-def refuse_unknown(config: Any, prefix: str = "") -> None:
-    """Raise InputError for a key that the dataclasses of the configuration do not have, such as
-    `+foo=1` adds.
-    """
-    known = [each.name for each in dataclasses.fields(config)]
-    for name, value in vars(config).items():
-        if name not in known:
-            raise InputError(
-                f"{prefix}{name}={value}: no such key; known are"
-                f" {', '.join(prefix + key for key in known)}"
-            )
-        if dataclasses.is_dataclass(value):
-            refuse_unknown(value, f"{prefix}{name}.")
+def nearest(typed: str, known: Iterable[str]) -> list[str]:
+    """The name that is most like what was typed; none if none is like it."""
+    return difflib.get_close_matches(typed, list(known), 1)
+
+
+def did_you_mean(near: Collection[str]) -> str:
+    """The question that a message asks of names that could have been meant; empty without any."""
+    return f"did you mean {' or '.join(near)}? " if near else ""
 
 
 def check_value(key: str, value: Any, limits: Mapping[str, Any]) -> None:
     """Raise InputError, which names the key, for a value that its field does not allow."""
     if "choices" in limits and value not in limits["choices"]:
-        raise InputError(f"{key}={value}: must be one of {', '.join(limits['choices'])}")
+        question = did_you_mean(nearest(str(value), limits["choices"]))
+        known = ", ".join(limits["choices"])
+        raise InputError(f"{key}={value}: {question}must be one of {known}")
     if "least" not in limits or value is None:
         return
     inside = limits["least"] <= value <= limits["most"]

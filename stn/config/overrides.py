@@ -16,7 +16,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from stn import command_line, files
-from stn.config import composition, dotted
+from stn.config import composition, dotted, names
 from stn.errors import InputError
 
 WORDS = ("null", "true", "false", "nan", "inf")  # which the grammar would not take for text
@@ -73,9 +73,11 @@ def quoted(words: Sequence[str]) -> list[str]:
 
     What Hydra reads (`a,b` in a sweep, quotes, functions) stays Hydra's, unless it is the name of a
     file that is there. Raises InputError, which shows the quotes to type, for other text that Hydra
-    cannot read."""
+    cannot read, and for keys and choices that are not there."""
     sweeping = any(word in ("-m", "--multirun") or word.startswith("hydra.mode=") for word in words)
-    return [_quoted(word, sweeping) for word in words]
+    found = [_quoted(word, sweeping) for word in words]
+    names.check(found)
+    return found
 
 
 def _quoted(word: str, sweeping: bool) -> str:

@@ -8,19 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stn.config import fields
+from stn.config import fields, names
 from stn.config.schema import Config, Objective, Style
 from stn.errors import InputError
 from stn.layers import VGG16, VGG19
 
-MORE = (
-    "path",
-    "weight",
-    "scale",
-    "mask",
-    "result_mask",
-    "layers",
-)  # the keys of an entry of more_styles
+# The keys of an entry of more_styles.
+MORE = ("path", "weight", "scale", "mask", "result_mask", "layers")
 
 
 def check(config: Config) -> None:
@@ -79,8 +73,12 @@ def _parse(number: int, item: Any, size: str) -> Style:
     if item.pop("size", size) != size:  # settings that were written out have it
         raise InputError(f"{key}.size: every painting is sized as style.size says; leave it out")
     for name in item:
+        if f"style.{name}" in names.RENAMED:
+            now = names.RENAMED[f"style.{name}"].removeprefix("style.")
+            raise InputError(f"{key}.{name}: is {key}.{now} now")
         if name not in MORE:
-            raise InputError(f"{key}.{name}: no such key; known are {', '.join(MORE)}")
+            question = fields.did_you_mean(fields.nearest(name, MORE))
+            raise InputError(f"{key}.{name}: no such key; {question}known are {', '.join(MORE)}")
     for name in ("path", "mask", "result_mask"):
         if not isinstance(item.get(name), str | None) or item["path"] is None:
             raise InputError(f"{key}.{name}={item.get(name)!r}: must be the path of a picture")

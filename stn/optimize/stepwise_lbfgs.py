@@ -133,9 +133,7 @@ def minimize(search: Search) -> None:
         Spectrum(shape[1], shape[2], search.periodic) if settings.name == "spectral_lbfgs" else None
     )
     grows_for = min(GROWS_FOR, settings.history)
-    memory = (
-        Memory(**state.memory) if "variables" in state.memory else None
-    )  # earlier versions' was of pixels
+    memory = Memory(**state.memory) if state.memory else None
     variables = (
         memory.variables + unit * memory.step.reshape(shape)
         if memory

@@ -63,7 +63,7 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """The whole configuration, as nested dictionaries."""
         settings = self.provenance.get("config")
-        return config.completed(settings) if isinstance(settings, dict) else {}
+        return settings if isinstance(settings, dict) else {}
 
     @property
     def state(self) -> Literal["finished", "failed", "unfinished"]:

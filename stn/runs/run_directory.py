@@ -181,7 +181,7 @@ class RunDirectory:
         try:
             kept = {key: math.nan if value is None else float(value) for key, value in kept.items()}
             terms = {name: kept.pop(f"loss/{name}") for name in TERMS}
-        except (KeyError, TypeError, ValueError):  # made by an earlier version, or damaged
+        except (KeyError, TypeError, ValueError):  # damaged
             raise InputError(
                 f"{self.path / record.SUMMARY}: lacks the picture's own losses; {REMEDY}"
             ) from None
@@ -261,9 +261,8 @@ class RunDirectory:
 
     def _compare(self, earlier: Mapping[str, Any]) -> None:
         """Raise InputError if the run that is here has other settings or other pictures."""
-        settings = earlier.get("config")
-        before = config.completed(settings) if isinstance(settings, dict) else {}
-        for found, now in ((before, self._settings), (earlier.get("inputs_sha256"), self._inputs)):
+        for key, now in (("config", self._settings), ("inputs_sha256", self._inputs)):
+            found = earlier.get(key)
             difference = config.difference(found if isinstance(found, dict) else {}, now)
             if difference:
                 raise InputError(

@@ -76,9 +76,7 @@ def _began_in_bands(settings: Config, run_dir: Path) -> bool | None:
     ):
         return None
     machine = earlier.provenance.get("machine")
-    began = (
-        machine.get("gradient_checkpointing", False) if isinstance(machine, dict) else None
-    )  # earlier versions knew no bands
+    began = machine.get("gradient_checkpointing") if isinstance(machine, dict) else None
     return began if isinstance(began, bool) else None
 
 

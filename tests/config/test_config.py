@@ -16,6 +16,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from stn import command_line, config, errors
+from stn.config import overrides
 from stn.config.rules import LayerWeight
 from stn.errors import InputError
 
@@ -262,16 +263,16 @@ def test_the_order_of_arguments_does_not_matter() -> None:
             "objective.total_variation.form=tv",
             ["objective.total_variation.form=tv", "squared", "absolute"],
         ),
-        ("image.size_px=big", ["image.size_px=big", "Integer"]),
+        ("image.size_px=big", ["image.size_px=big: must be a whole number"]),
         ("image.size_px=0", ["image.size_px=0", "above 0"]),
-        ("objective.style_weight=much", ["objective.style_weight=much", "Float"]),
+        ("objective.style_weight=much", ["objective.style_weight=much: must be a number"]),
         ("objective.style_weight=-1", ["objective.style_weight=-1", "at least 0"]),
         ("objective.content_weight=nan", ["objective.content_weight=nan", "at least 0"]),
-        ("optimizer.bounds=maybe", ["optimizer.bounds=maybe", "bool"]),
+        ("optimizer.bounds=maybe", ["optimizer.bounds=maybe: must be true or false"]),
         ("optimizer.max_evaluations=0", ["optimizer.max_evaluations=0", "above 0"]),
         ("optimizer.beta1=1", ["optimizer.beta1=1.0", "below 1"]),
         ("init.noise_ratio=2", ["init.noise_ratio=2", "at most 1"]),
-        ("seed=null", ["seed=null", "not Optional"]),
+        ("seed=null", ["seed=null: must have a value"]),
         ("init=file", ["init.path", "init.path=FILE"]),
         ("image.pixel_unit=[1,1]", ["image.pixel_unit=[1.0, 1.0]", "three numbers"]),
         ("network.mean_pixel=[1,1]", ["network.mean_pixel=[1.0, 1.0]", "three numbers"]),
@@ -313,7 +314,7 @@ def test_the_order_of_arguments_does_not_matter() -> None:
         ("objective.style_layers=[3]", ["objective.style_layers", "3", "{layer: NAME, weight"]),
         (
             "objective.style_layers=relu1_1",
-            ["objective.style_layers=relu1_1", "write a list", "[relu4_2]"],
+            ["objective.style_layers=relu1_1: must be a list", "[relu1_1,relu2_1]"],
         ),
         (
             "objective.content_layers=[] objective.style_layers=[]",
@@ -334,6 +335,70 @@ def test_a_wrong_value_ends_in_one_line_with_the_key_the_value_and_what_is_allow
     line = complaint(*overrides.split())
     assert "+" not in line  # Hydra's own advice for an unknown key, `+key=value`, fails too
     assert [word for word in words if word not in line] == []
+
+
+MEANT = {
+    "presett=gatys2016": "did you mean preset?",
+    "optimizr=adam": "did you mean optimizer?",
+    "preset=gatys": "did you mean gatys2016?",
+    "network=vgg19_q": "did you mean vgg19_q8?",
+    "content=tubingn": "did you mean tubingen?",
+    "style=starrynight": "did you mean starry_night?",
+    "layers=jonson": "did you mean johnson?",
+    "optimizer.max_evaluation=3": "did you mean optimizer.max_evaluations?",
+    "optimizer={name:adam,learningrate:3}": "did you mean optimizer.learning_rate?",
+    "style_weight=3": "did you mean objective.style_weight?",
+    "size=64": "did you mean image.size_px?",
+    "network.pooling=averag": "did you mean avg?",
+    "+seeed=1": "did you mean seed?",
+    "more_styles=[{path:a,wieght:2}]": "did you mean weight?",
+    "network=vgg19,vgg15": "network=vgg15: no such network",
+    "network=null": "there are vgg16, vgg19, vgg19_q8",
+    "image=3": "holds several keys: image.size_px",
+}
+
+
+@pytest.mark.parametrize("typed", MEANT)
+def test_a_wrong_name_is_answered_with_the_nearest_one(
+    typed: str, complaint: Callable[..., str]
+) -> None:
+    line = complaint(typed)
+    assert MEANT[typed] in line
+    assert "Hydra" not in line and "hydra.cc" not in line and "Could not" not in line
+
+
+def test_the_known_names_are_keys_and_groups_and_the_page_that_explains_them(
+    complaint: Callable[..., str],
+) -> None:
+    line = complaint("zzz=1")
+    listed = line.partition("known are ")[2].replace(" (docs/configuration.md)\n", "").split(", ")
+    groups = {path.parent.name for path in FILES} - {"configs"}
+    assert set(listed) == groups | {key.partition(".")[0] for key in flat(config.compose())}
+    assert len(listed) == len(set(listed)) and {"preset", "layers", "seed"} <= set(listed)
+
+
+RENAMED = {
+    "objective.smoothness.form=squared": "objective.total_variation.form",
+    "objective.smoothness={form:squared,weight:1}": "objective.total_variation",
+    "objective={smoothness:{weight:1}}": "objective.total_variation",
+    "network.odd=ceil": "network.ceil_mode",
+    "network.white=256": "network.input_range",
+    "network.recompute=true": "network.gradient_checkpointing",
+    "style.onto=mask.png": "style.result_mask",
+    "tracking.view_seconds=1": "tracking.preview_seconds",
+    "image.unit=[1,1,1]": "image.pixel_unit",
+    "more_styles=[{path:a.png,onto:b.png}]": "more_styles[0].result_mask",
+}
+
+
+@pytest.mark.parametrize("typed", RENAMED)
+def test_an_old_key_is_refused_with_its_new_name(typed: str, complaint: Callable[..., str]) -> None:
+    assert re.search(rf": is {re.escape(RENAMED[typed])} now\n", complaint(typed))
+
+
+def test_choices_of_a_users_own_directory_are_left_to_hydra(tmp_path: Path) -> None:
+    words = ["--config-dir", str(tmp_path), "preset=mine", "mine=1"]
+    assert overrides.quoted(words) == words
 
 
 def test_a_configuration_without_the_schema_is_refused() -> None:

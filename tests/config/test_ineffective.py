@@ -118,7 +118,7 @@ def test_the_command_warns_and_runs(stylize) -> None:
         (
             "optimizer.name",
             "Adam",
-            "optimizer.name=Adam: must be one of lbfgs, torch_lbfgs, spectral_lbfgs, adam",
+            "optimizer.name=Adam: did you mean adam? must be one of lbfgs, torch_lbfgs, spectral_lbfgs",
         ),
         ("optimizer.max_evaluations", 0, "optimizer.max_evaluations=0"),
         ("optimizer.max_evaluations", "many", "many"),

@@ -71,7 +71,7 @@ def test_a_tilde_is_the_home_directory(home: Path) -> None:
     [
         *(
             "seed=0,1",
-            "style=choice(a,b)",
+            "style=choice(strokes,the_scream)",
             "style=glob(*)",
             "objective.style_layers=[relu1_1,relu2_1]",
             "--cfg",
@@ -87,7 +87,7 @@ def test_a_tilde_is_the_home_directory(home: Path) -> None:
             "hydra.sweep.dir=multirun/${now:%Y}",
             "output=copies/${hydra:sweep.subdir}.png",
             "~pyramid",
-            "+foo=1",
+            "+seed=1",
         ),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_sweep_over_files_is_one_name_by_name(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["tracking.project=für mich", "style=a&b", "tracking.project=it's"]
+    "word", ["tracking.project=für mich", "tracking.project=a&b", "tracking.project=it's"]
 )
 def test_other_text_is_shown_with_the_quotes_to_type(word: str) -> None:
     with pytest.raises(errors.InputError, match="quoted, as in ") as caught:

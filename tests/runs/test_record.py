@@ -198,24 +198,6 @@ def test_the_best_so_far_is_of_its_level_and_is_no_number_that_is_none() -> None
     assert runs.best_so_far({"loss/total": total[:0]}).tolist() == []
 
 
-def test_the_settings_of_hundreds_of_runs_are_completed_from_defaults_composed_once(
-    whole: Path, monkeypatch
-) -> None:
-    composed: list[object] = []
-    to_dict = config.to_dict
-    monkeypatch.setattr(
-        config, "to_dict", lambda settings: (composed.append(settings), to_dict(settings))[1]
-    )
-    settings = to_dict(config.compose())
-    del settings["tracking"]["preview_seconds"]
-    (whole / "provenance.json").write_text(json.dumps({"config": settings}))
-    found = [runs.Run(whole) for _ in range(5)]
-    assert [run.settings["tracking"]["preview_seconds"] for run in found for _ in range(3)] == [
-        2.0
-    ] * 15
-    assert len(composed) <= 1
-
-
 def test_the_peak_of_memory_is_of_what_came_after_it_was_forgotten() -> None:
     np.ones(200_000_000, np.uint8).sum()
     before = provenance.peak_memory_mb()

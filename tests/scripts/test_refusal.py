@@ -119,7 +119,7 @@ CASES = {
         ["image.shape=[1,1]", "objective.style_layers=[relu5_1]"],
         "image.shape=[1, 1]: 1 × 1 pixels are too few",
     ),
-    "one number for two": (["image.shape=64"], "write a list"),
+    "one number for two": (["image.shape=64"], "must be a list"),
     "a color's option without the color": (["color.space=lab"], "give color=swap"),
     "a painting to mix in that is none": (["mix.fine={text.jpg}"], "text.jpg"),
     "too large for the memory": (["image.size_px=400000"], "would fit"),
@@ -180,7 +180,7 @@ CASES = {
     "a key that nothing reads": (["+foo=1"], "foo=1: no such key"),
     "a key of a group that nothing reads": (
         ["+init.foo=1"],
-        "init.foo=1: no such key; known are init.name",
+        "init.foo=1: no such key; known in init are name",
     ),
     "unknown group": (["optimiser=adam"], "optimiser"),
     "no weight": (

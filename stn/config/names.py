@@ -1,0 +1,154 @@
+"""The names that a user may type: keys, groups and their choices. What is wrong is refused in one
+line, with the nearest name.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.errors import HydraException
+
+from stn.config import fields
+from stn.config.schema import Config
+from stn.errors import InputError
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# The checkout's; an installed package has a copy of them (setup.cfg).
+CONFIG_DIR = next(
+    (folder for folder in (PACKAGE.parent / "configs", PACKAGE / "configs") if folder.is_dir()),
+    PACKAGE / "configs",
+)
+# What keys were called before; also as the beginning of longer keys.
+RENAMED = {
+    "objective.smoothness": "objective.total_variation",
+    "network.odd": "network.ceil_mode",
+    "network.white": "network.input_range",
+    "network.recompute": "network.gradient_checkpointing",
+    "style.onto": "style.result_mask",
+    "tracking.view_seconds": "tracking.preview_seconds",
+    "image.unit": "image.pixel_unit",
+}
+# Words of a command with which there may be groups and choices that only Hydra finds.
+ELSEWHERE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn")
+WHERE = {"preset": "docs/systems.md"}  # that all choices of a group are told about
+
+
+def check(words: Sequence[str]) -> None:
+    """Raise InputError for an override, as in `network=vgg16` or `seed=1`, of a key or a choice
+    that is not there. What Hydra cannot read is left to it.
+    """
+    if any(word.startswith((*ELSEWHERE, "hydra.searchpath=")) for word in words):
+        return
+    for word in words:
+        if "=" in word and not word.startswith("-"):
+            try:
+                [override] = OverridesParser.create().parse_overrides([word])
+            except HydraException:
+                continue
+            _check(override)
+
+
+def check_setting(key: str, value: Any, python: bool = False) -> None:
+    """Raise InputError for a key, or a choice of a group, that is not there. In `python` two
+    underscores stand for a dot.
+    """
+    dot = "__" if python else "."
+    plain = value is None or isinstance(value, str | bool | int | float)  # no array, from Python
+    typed = key.replace(".", dot) + f"={'null' if value is None else value}" * plain
+    for old, new in RENAMED.items():
+        if f"{key}.".startswith(f"{old}."):
+            now = key.replace(old, new, 1).replace(".", dot)
+            raise InputError(f"{typed}: is {now} now")
+    if isinstance(value, Mapping):
+        for name, below in value.items():
+            check_setting(f"{key}.{name}", below, python)
+    elif key in groups():
+        _check_choice(key, value, typed)
+    elif any(each.startswith(f"{key}.") for each in keys()):
+        inside = [each.replace(".", dot) for each in keys() if each.startswith(f"{key}.")]
+        raise InputError(f"{typed}: holds several keys: {', '.join(inside)}")
+    elif key not in keys():
+        raise InputError(f"{typed}: no such key{_instead(key, value, dot)}")
+
+
+def check_attributes(config: Any, prefix: str = "") -> None:
+    """Raise InputError for an attribute that a program gave the configuration and that is no
+    key.
+    """
+    known = [each.name for each in dataclasses.fields(config)]
+    for name, value in vars(config).items():
+        if name not in known:
+            raise InputError(f"{prefix}{name}={value}: no such key{_instead(prefix + name, value)}")
+        if dataclasses.is_dataclass(value):
+            check_attributes(value, f"{prefix}{name}.")
+
+
+@functools.cache
+def keys() -> dict[str, Mapping[str, Any]]:
+    """Every key in full, such as `image.size_px`, with what it may be."""
+    return {key: limits for key, _, limits in fields.fields(Config())}
+
+
+@functools.cache
+def groups() -> dict[str, list[str]]:
+    """The choices of every group, such as those of `preset`."""
+    folders = [path for path in CONFIG_DIR.iterdir() if path.is_dir() and path.name != "hydra"]
+    folders.sort(key=lambda path: (path.name != "preset", path.name))
+    return {path.name: sorted(each.stem for each in path.glob("*.yaml")) for path in folders}
+
+
+def _check(override: Override) -> None:
+    key, value = override.key_or_group, override.value()
+    if key.partition(".")[0].partition("/")[0] == "hydra" or override.is_delete():
+        return
+    if key not in groups() or not override.is_sweep_override():
+        check_setting(key, value)
+    elif isinstance(value, ChoiceSweep):  # not glob(*), whose choices are there
+        for choice in override.sweep_string_iterator():
+            check_setting(key, choice)
+
+
+def _check_choice(group: str, choice: Any, typed: str) -> None:
+    known = groups()[group]
+    if not isinstance(choice, str) or choice.removesuffix(".yaml") not in known:
+        question = fields.did_you_mean(fields.nearest(str(choice), known))
+        where = f" ({WHERE[group]})" if group in WHERE else ""
+        raise InputError(f"{typed}: no such {group}; {question}there are {', '.join(known)}{where}")
+
+
+def _instead(key: str, value: Any, dot: str = ".") -> str:
+    """What could have been meant by a key, and which there are beside it."""
+    group, _, name = key.rpartition(".")
+    beside = [each for each in keys() if each.rpartition(".")[0] == group]
+    if not group or not beside:
+        group = ""
+        beside = list(dict.fromkeys([*groups(), *(each.partition(".")[0] for each in keys())]))
+    anywhere = [each for each in keys() if _may_be(each, value)]
+    near = _begun(name, beside) or _begun(name, anywhere) or _like(name, beside)
+    question = fields.did_you_mean(
+        [each.replace(".", dot) for each in near or _like(name, anywhere)]
+    )
+    known = ", ".join(each.rpartition(".")[2] for each in beside)
+    return f"; {question}known{f' in {group}' if group else ''} are {known} (docs/configuration.md)"
+
+
+def _begun(name: str, several: Collection[str]) -> list[str]:
+    """Keys whose last name begins with this one, unless they are many."""
+    found = [each for each in several if each.rpartition(".")[2].startswith(name)]
+    return found if len(found) <= 3 else []
+
+
+def _like(name: str, several: Collection[str]) -> list[str]:
+    """Keys whose last name is most like this one."""
+    last = {each: each.rpartition(".")[2] for each in several}
+    near = fields.nearest(name, last.values())
+    return [each for each in last if last[each] in near][:3]
+
+
+def _may_be(key: str, value: Any) -> bool:
+    """Whether a key is one that may have a value: a choice is no number."""
+    return isinstance(value, str) or "choices" not in keys()[key]
