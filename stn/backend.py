@@ -68,6 +68,8 @@ class _Lazy:
 
 _importing = threading.RLock()
 tf: Any = _Lazy()
+# A TensorFlow tensor. TensorFlow ships no types, so that this is for the reader.
+Tensor = Any
 
 
 def use_threads(count: int | None) -> None:

@@ -10,21 +10,23 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from stn.config import rules
 from stn.errors import InputError
+from stn.loss.statistics import STATISTICS
 
 LBFGS = ("lbfgs", "torch_lbfgs", "spectral_lbfgs")
 # A key, the key that decides whether it counts, and the values of that one with which it does.
 NEEDS = {
-    "objective.gram_divisor": ("objective.style_statistic", ("gram", "covariance", "polynomial")),
-    "objective.style_reduction": (
-        "objective.style_statistic",
-        ("gram", "covariance", "polynomial", "chain"),
-    ),
+    **{
+        f"objective.{key}": (
+            "objective.style_statistic",
+            tuple(name for name, statistic in STATISTICS.items() if key in statistic.keys),
+        )
+        for key in sorted(set().union(*(statistic.keys for statistic in STATISTICS.values())))
+    },
     "guidance.global_weight": ("guidance.name", ("gram",)),
     "color.mode": ("color.name", ("match",)),
     "color.luma": ("color.name", ("luminance",)),
     "color.space": ("color.name", ("swap",)),
     "guidance.sums_weight": ("guidance.name", ("sums",)),
-    "objective.activation_shift": ("objective.style_statistic", ("gram", "chain")),
     "init.path": ("init.name", ("file",)),
     "init.distribution": ("init.name", ("noise", "blend")),
     "init.amplitude": ("init.name", ("noise", "blend")),

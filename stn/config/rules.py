@@ -12,6 +12,7 @@ from stn.config import fields, names
 from stn.config.schema import Config, Objective, Style
 from stn.errors import InputError
 from stn.layers import VGG16, VGG19
+from stn.loss.statistics import STATISTICS
 
 # The keys of an entry of more_styles.
 MORE = ("path", "weight", "scale", "mask", "result_mask", "layers")
@@ -26,16 +27,16 @@ def check(config: Config) -> None:
     ]
     if config.objective.style_layers:
         _check_styles(styles(config), [layer.layer for layer in config.objective.style_layers])
-    statistic = config.objective.style_statistic
-    if statistic in ("chain", "gaussian") and guided(config):
-        why = "its layers differ in size" if statistic == "chain" else "it draws its positions"
+    name = config.objective.style_statistic
+    statistic = STATISTICS[name]
+    if statistic.no_masks and guided(config):
         raise InputError(
-            f"objective.style_statistic={statistic}: takes no masks, since {why}; leave style.mask"
-            " and style.result_mask out, or take style_statistic=gram"
+            f"objective.style_statistic={name}: takes no masks, since {statistic.no_masks}; leave"
+            " style.mask and style.result_mask out, or take style_statistic=gram"
         )
-    if statistic == "chain" and len(config.objective.style_layers) == 1:
+    if 0 < len(config.objective.style_layers) < statistic.layers:
         raise InputError(
-            "objective.style_statistic=chain: compares neighboring layers; list two or more style"
+            f"objective.style_statistic={name}: compares neighboring layers; list two or more style"
             " layers"
         )
     if config.mix.fine is not None:

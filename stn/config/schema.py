@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from stn.config.fields import group, key, number, one_of
+from stn.loss import losses, statistics
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Network:
 class TotalVariation:
     form: str = one_of(
         "none",
-        *("none", "absolute", "squared", "mean_absolute", "mean_squared", "power"),
+        *losses.TOTAL_VARIATIONS,
         help="Which total variation is added to the loss.",
     )
     weight: float = number(0.0, least=0, help="Its weight in the loss.")
@@ -87,20 +88,20 @@ class Objective:
     )
     content_reduction: str = one_of(
         "mean",
-        *("half_sum", "sum", "mean", "half_sum_over_sqrt_nm"),
+        *losses.CONTENT_REDUCTIONS,
         help="How the squares of F − P are added up.",
     )
     gram_divisor: str = one_of(
-        "nm", "one", "m", "nm", help="What a Gram matrix is divided by: 1, M or N · M."
+        "nm", *losses.GRAM_DIVISORS, help="What a Gram matrix is divided by: 1, M or N · M."
     )
     style_reduction: str = one_of(
         "mean",
-        *("sum", "mean", "sum_over_4n2", "sum_over_36s2"),
+        *losses.STYLE_REDUCTIONS,
         help="How the squares of G − A are added up.",
     )
     style_statistic: str = one_of(
         "gram",
-        *("gram", "covariance", "polynomial", "mean", "mean_std", "gaussian", "chain"),
+        *statistics.STATISTICS,
         help="Which statistic of the features is compared.",
     )
     activation_shift: float = number(0.0, help="Added to the features before their Gram matrix.")

@@ -53,6 +53,13 @@ class Network:
                 pixels /= 4
         return found
 
+    def feature_bytes(self, layer: str, pixels: float) -> float:
+        """Bytes of the float32 features at one layer, for an image of that many pixels."""
+        before = self.layer_names[: self.layer_names.index(layer) + 1]
+        convolution = next(name for name in reversed(before) if name in self.widths)
+        pools = sum(name.startswith("pool") for name in before)
+        return 4 * self.widths[convolution] * pixels / 4**pools
+
     def gram_parameters(self, layers: Iterable[str], components: int | None = None) -> int:
         """How many numbers describe a texture: Σ N(N+1)/2 over the Gram matrices of `layers`, which
         are symmetric.

@@ -10,10 +10,11 @@ from typing import Any
 from stn import backend
 from stn.backend import tf
 from stn.loss import losses
+from stn.loss.statistics import STATISTICS, Context, Statistic
 from stn.network import checkpointing, convolution, vgg
 
-# At a layer: statistics by name, each with its targets A, its share and its guides T.
-Aims = Sequence[tuple[str, Mapping[str, Any]]]
+# At a layer: statistics, each with its targets A, its share and its guides T.
+Aims = Sequence[tuple[Statistic, Mapping[str, Any]]]
 LossesOf = Callable[[Any, Sequence[Any]], tuple[Any, Any]]
 
 
@@ -33,7 +34,7 @@ class Form:
     total_variation_counted: bool = True  # false: in the gradient only
     ceil_mode: bool = True  # sides of pooling: vgg.features
     border: str = "zero"
-    statistics: tuple[str, ...] = ("gram",)  # one a style target: losses.statistic
+    statistics: tuple[Statistic, ...] = (STATISTICS["gram"],)  # one a style target
     shift: float = 0.0
     gradient_checkpointing: bool = (
         False  # in bands, forgotten and computed again for the gradient: bands.features
@@ -51,11 +52,11 @@ def statistics(
     kernels: vgg.Kernels,
     form: Form,
     image: Any,
-    asked: Sequence[tuple[str, Mapping[str, Any] | None]],
+    asked: Sequence[tuple[Statistic, Mapping[str, Any] | None]],
 ) -> list[dict[str, Any]]:
     """Statistics of a style image [1, h, w, 3], mean-subtracted, at the style layers, in one pass.
 
-    Each that is `asked` for is a name and guides T {layer: [h, w]}, None for the whole image.
+    Each that is `asked` for is a statistic and guides T {layer: [h, w]}, None for the whole image.
     """
     form = dataclasses.replace(form, border=convolution.border_of_painting(form.border))
     guides = [
@@ -80,7 +81,7 @@ def value_and_grad(form: Form, *inputs: Any) -> Any:
     return backend.function(_value_and_grad, (form,), *inputs)
 
 
-def _found(form: Form, layers: tuple[str, ...], names: tuple[str | None, ...]) -> Any:
+def _found(form: Form, layers: tuple[str, ...], names: tuple[Statistic | None, ...]) -> Any:
     """Statistics of the features at the layers, one a name, in which case no features are kept;
     None: the features.
     """
@@ -95,13 +96,13 @@ def _found(form: Form, layers: tuple[str, ...], names: tuple[str | None, ...]) -
             for name, T, kept in zip(names, guides, found, strict=True):
                 each = F if name is None else _statistic(form, name, F, T.get(layer), before)
                 kept |= {} if each is None else {layer: each}
-            before[:] = [F] if "chain" in names else []
+            before[:] = [F]
             with tf.control_dependencies([kept[layer] for kept in found if layer in kept]):
                 return tf.identity(F)
 
         asked = [(name, T) for name, T in zip(names, guides, strict=True) if name is not None]
         shares = {}
-        if asked and {name for name, _ in asked} <= {*losses.GRAMS_OF_ROWS}:
+        if asked and all(name.sums_over_rows for name, _ in asked):
             shares = {
                 layer: _share(form, [(name, T.get(layer)) for name, T in asked]) for layer in layers
             }
@@ -132,7 +133,7 @@ def _features(
     return {}
 
 
-def _share(form: Form, aims: Sequence[tuple[str, Any]]) -> checkpointing.Share:
+def _share(form: Form, aims: Sequence[tuple[Statistic, Any]]) -> checkpointing.Share:
     """What some rows of a layer add to statistics that are sums over positions, each a name and its
     guide or None.
     """
@@ -143,7 +144,7 @@ def _share(form: Form, aims: Sequence[tuple[str, Any]]) -> checkpointing.Share:
     return share
 
 
-def _gram_of_rows(form: Form, name: str, F: Any, T: Any, first: int, height: int) -> Any:
+def _gram_of_rows(form: Form, name: Statistic, F: Any, T: Any, first: int, height: int) -> Any:
     _, rows, width, _ = F.shape
     guided, M = T is not None, height * width
 
@@ -153,16 +154,19 @@ def _gram_of_rows(form: Form, name: str, F: Any, T: Any, first: int, height: int
         return G, lambda dG: losses.gram_gradient(X, dG, form.gram_divisor, guided, M)
 
     T = tf.slice(T, (first, 0), (rows, width)) if guided else None
-    return gram(losses.features_of_gram(F, name, form.shift, T))
+    assert name.gram_features is not None
+    return gram(name.gram_features(F, Context(form.gram_divisor, form.shift, T)))
 
 
-def _statistic(form: Form, name: str, F: Any, T: Any, before: Sequence[Any]) -> Any:
-    """A statistic of features, and for a chain of those of the layer before, of which the first
-    layer has none.
+def _statistic(form: Form, name: Statistic, F: Any, T: Any, before: Sequence[Any]) -> Any:
+    """A statistic of features; None at the first layer, if it compares a layer with the one
+    before.
     """
-    if name == "chain":
-        return losses.chain(F, before[0], form.shift) if before else None
-    return losses.statistic(F, name, form.gram_divisor, form.shift, T)
+    if name.layers > 1 and not before:
+        return None
+    return name.of(
+        F, Context(form.gram_divisor, form.shift, T, before[0] if name.layers > 1 else None)
+    )
 
 
 def _value_and_grad(form: Form) -> Any:
@@ -195,14 +199,14 @@ def _value_and_grad(form: Form) -> Any:
             F, content[layer], style[layer] = _with_late_gradient(
                 form, losses_of, aims[layer], F, before
             )
-            if layer in form.style_layers and "chain" in form.statistics:
+            if layer in form.style_layers and any(name.layers > 1 for name in form.statistics):
                 before[:] = [F]
             return F
 
         shares = {
             layer: _share(form, [(name, aim.get("T")) for name, aim in aims[layer]])
             for layer in layers
-            if layer not in P and {*form.statistics} <= {*losses.GRAMS_OF_ROWS}
+            if layer not in P and all(name.sums_over_rows for name in form.statistics)
         }
         with tf.GradientTape() as tape:
             tape.watch(image)
@@ -226,7 +230,7 @@ def _style_loss(form: Form, found: Sequence[Any], aims: Aims, positions: Any) ->
     its share.
     """
     each = [
-        aim["share"] * losses.style(G, aim["A"], form.style_reduction, positions, name)
+        aim["share"] * name.loss(G, aim["A"], form.style_reduction, positions)
         for G, (name, aim) in zip(found, aims, strict=True)
     ]
     return tf.add_n(each) if each else tf.zeros(())
@@ -282,19 +286,20 @@ def _with_late_gradient(
 
 
 def _statistic_gradient(
-    form: Form, name: str, F: Any, T: Any, before: Sequence[Any], dG: Any
+    form: Form, name: Statistic, F: Any, T: Any, before: Sequence[Any], dG: Any
 ) -> list[Any]:
     """What a gradient with respect to `_statistic` is with respect to F, and for a chain to the
     layer before.
     """
-    if name not in losses.GRAMS:
+    if name.gram_features is None:
         with tf.GradientTape() as tape:
             tape.watch((F, *before))
             G = _statistic(form, name, F, T, before)
-        return list(tape.gradient(G, (F, *before), dG))
+        watched = (F, *before) if name.layers > 1 else (F,)
+        return list(tape.gradient(G, watched, dG))
     with tf.GradientTape() as tape:
         tape.watch(F)
-        X = losses.features_of_gram(F, name, form.shift, T)
+        X = name.gram_features(F, Context(form.gram_divisor, form.shift, T))
     dX = losses.gram_gradient(X, dG, form.gram_divisor, guided=T is not None)
     return [dX if X is F else tape.gradient(X, F, dX)]
 

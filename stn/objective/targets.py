@@ -14,10 +14,11 @@ from stn.assets.pictures import Sized, Style
 from stn.backend import tf
 from stn.config.schema import Config
 from stn.images import masks
+from stn.loss.statistics import GUIDED_MEANS, STATISTICS, Statistic
 
 Guides = Mapping[str, Any] | None
-# A statistic's name, and the guides {layer: T} that weigh it.
-Asked = tuple[str, Guides]
+# A statistic, and the guides {layer: T} that weigh it.
+Asked = tuple[Statistic, Guides]
 # What is asked of a painting `rgb` at every style layer, each {layer: A}; the painting passes the
 # network once.
 StatisticsOf = Callable[[np.ndarray, Sequence[Asked]], list[dict[str, Any]]]
@@ -31,7 +32,7 @@ class Part:
     `T` {layer: [h, w]} are the guides of that part, None for all of the picture; `where` tells
     parts apart."""
 
-    statistic: str
+    statistic: Statistic
     A: Mapping[str, Any]
     shares: Mapping[str, float]
     T: Guides
@@ -40,7 +41,7 @@ class Part:
 
 def build(
     settings: Config, layer_names: Sequence[str], sized: Sized, statistics_of: StatisticsOf
-) -> tuple[tuple[str, ...], list[dict[str, dict[str, Any]]]]:
+) -> tuple[tuple[Statistic, ...], list[dict[str, dict[str, Any]]]]:
     """The targets of the style loss: the statistic of each, and {layer: {A, share, T}}, T only
     where it is guided.
 
@@ -63,7 +64,7 @@ def blended(parts: Sequence[Part]) -> list[Part]:
     lower by Σ w_k ℓ(A_k, Ā). A sample of features has no mean and stays apart."""
     found: dict[Any, Part] = {}
     for number, part in enumerate(parts):
-        place = (part.statistic, part.where, number if part.statistic == "gaussian" else None)
+        place = (part.statistic, part.where, None if part.statistic.averages else number)
         found[place] = _mean(found[place], part) if place in found else part
     return list(found.values())
 
@@ -75,7 +76,7 @@ def _parts(
     sized: Sized,
     statistics_of: StatisticsOf,
 ) -> list[Part]:
-    statistic, guidance = settings.objective.style_statistic, settings.guidance
+    statistic, guidance = STATISTICS[settings.objective.style_statistic], settings.guidance
     guided = any(style.mask is not None or style.result_mask is not None for style in sized.styles)
 
     def propagated(mask: np.ndarray | None, key: str) -> Guides:
@@ -107,13 +108,13 @@ def _parts(
         if not guided or guidance.name == "sums" or guidance.global_weight:
             wholes.append((style.rgb, None, Part(statistic, {}, shares, None, None)))
         if guided and (guidance.name != "sums" or guidance.sums_weight):
-            name = "guided_mean" if guidance.name == "sums" else statistic
+            compared = GUIDED_MEANS if guidance.name == "sums" else statistic
             T, result_mask = (
                 propagated(style.mask, f"{key}.mask"),
                 propagated(style.result_mask, f"{key}.result_mask"),
             )
             where = None if style.result_mask is None else style.result_mask.tobytes()
-            inside.append((style.rgb, T, Part(name, {}, shares, result_mask, where)))
+            inside.append((style.rgb, T, Part(compared, {}, shares, result_mask, where)))
     parts = _with_targets([*wholes, *inside], statistics_of)
     whole, masked = parts[: len(wholes)], parts[len(wholes) :]
     if not guided:

@@ -9,7 +9,7 @@ from stn import config
 from stn.assets.pictures import Pictures
 from stn.config.schema import Config
 from stn.errors import InputError
-from stn.loss import losses
+from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing
 from stn.network.network import Network
 
@@ -83,7 +83,8 @@ def needs(
     by_means = settings.guidance.name == "sums" and config.guided(
         settings
     )  # beside the statistic chosen
-    summed = chosen.style_statistic in losses.GRAMS_OF_ROWS and not by_means
+    statistic = STATISTICS[chosen.style_statistic]
+    summed = statistic.sums_over_rows and not by_means
     whole = {*content} if summed else {*content, *style}
     deepest = network.deepest([*content, *style])
     height, width = pictures.shape_at(1.0)
@@ -91,6 +92,9 @@ def needs(
         features = in_bands(network, deepest, whole, height, width, wraps)
     else:
         features = ACTIVATION_FACTOR * sum(network.activation_bytes(deepest, height * width))
+    features += statistic.copies * sum(
+        network.feature_bytes(layer, height * width) for layer in style
+    )
     images = (PICTURE_BYTES + pair_bytes(settings)) * height * width
     found = [Need(size_key(settings), features + images, height, width)]
     for key, shape in pictures.shapes_at(1.0).items() if style else ():
@@ -101,6 +105,9 @@ def needs(
                 features = min(
                     features, in_bands(network, deepest, whole.intersection(style), *shape)
                 )
+            features += statistic.copies * sum(
+                network.feature_bytes(layer, shape[0] * shape[1]) for layer in style
+            )
             what = f"{key}.path={pictures.paths[key]}"
             features += PICTURE_BYTES * shape[0] * shape[1]
             found.append(Need(what, features, *shape, f" by image.size_px or {key}.scale"))

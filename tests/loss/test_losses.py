@@ -126,20 +126,6 @@ def test_total_variation_equals_the_loop(form):
     )
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: losses.content(F, P, "half"),
-        lambda: losses.gram(F, "half"),
-        lambda: losses.style(raw_gram(F), raw_gram(S), "half"),
-        lambda: losses.total_variation(IMAGE, "half"),
-    ],
-)
-def test_an_unknown_choice_is_refused(call):
-    with pytest.raises(ValueError, match="'half'"):
-        call()
-
-
 # METHODS.md §5: H = 6, W = 8, N = 4, features in height × width × channel order; image 5 × 7 × 3.
 GOLDEN_X = np.sin(0.37 * np.arange(192)).reshape(1, 6, 8, 4)
 GOLDEN_P = np.cos(0.21 * np.arange(192)).reshape(1, 6, 8, 4)

@@ -13,6 +13,7 @@ import synthetic
 
 from stn import runs
 from stn.backend import tf
+from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing, vgg
 from stn.network.network import Network
 from stn.objective import objective
@@ -28,12 +29,12 @@ CASES = {
         PAPER, pooling="max", ceil_mode=False, shift=-0.5
     ),
     "polynomial, beyond the border its own pixels": dataclasses.replace(
-        PAPER, statistics=("polynomial",), border="replicate"
+        PAPER, statistics=(STATISTICS["polynomial"],), border="replicate"
     ),
     "covariance, mirrored, content in a large block": dataclasses.replace(
-        PAPER, statistics=("covariance",), border="reflect", content_layers=("relu1_2",)
+        PAPER, statistics=(STATISTICS["covariance"],), border="reflect", content_layers=("relu1_2",)
     ),
-    "a chain": dataclasses.replace(PAPER, statistics=("chain",)),
+    "a chain": dataclasses.replace(PAPER, statistics=(STATISTICS["chain"],)),
     "Gram matrices that go on at the other side, to the end of a large block": dataclasses.replace(
         PAPER, border="wrap", content_layers=("relu2_1",), style_layers=("relu1_1", "conv2_2")
     ),

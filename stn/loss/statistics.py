@@ -1,0 +1,193 @@
+"""What a style loss compares: the table of statistics, which the whole program reads.
+
+F are the features [1, h, w, N] of a layer, flat [M, N]. A guide T [h, w] with ΣT² = 1 gives
+position k the weight T_k²; without one every position has 1/M (Gatys et al. 2017, guided Gram
+matrices). To add a statistic, write its function and its entry here, an oracle in
+tests/loss/test_statistics.py and a row in docs/controls.md; the tests ask for what is missing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from stn.backend import Tensor, tf
+from stn.loss import losses
+
+
+class Context(NamedTuple):
+    """What a statistic may use next to the features of its layer.
+
+    `guide` is T [h, w] or None. `before` are the features of the style layer before this one,
+    needed by those that compare two layers. `gram_divisor` and `shift` are the keys of that name in
+    the configuration."""
+
+    gram_divisor: str = "one"
+    shift: float = 0.0
+    guide: Tensor | None = None
+    before: Tensor | None = None
+
+
+Compute = Callable[[Tensor, Context], Tensor]
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One way to describe the style at a layer, and how two such descriptions are compared.
+
+    `compute` gives the statistic of features. A statistic that is the Gram matrix of changed
+    features has `gram_features` instead, which makes its gradient one matrix product."""
+
+    compute: Compute | None = None
+    gram_features: Compute | None = None
+    # The loss of a layer from the statistics of the image and of the style. Without one it is
+    # `losses.style`, in the form that objective.style_reduction names.
+    distance: Callable[[Tensor, Tensor], Tensor] | None = None
+    # The keys of `objective` that change it.
+    keys: frozenset[str] = frozenset()
+    # Why it takes no masks, as the error says after "since"; empty if it takes them.
+    no_masks: str = ""
+    # Whether the mean of two styles' statistics is a target that has the gradient of both.
+    averages: bool = True
+    # Whether what it gives for some rows and for the others adds up to that of the whole picture.
+    sums_over_rows: bool = False
+    # How many style layers one value compares: 2 for a layer and the one before it.
+    layers: int = 1
+    # Arrays of the size of a layer's features that its loss keeps, and its target.
+    copies: float = 0.0
+
+    def of(self, F: Tensor, context: Context) -> Tensor:
+        """The statistic of features F [1, h, w, N]."""
+        if self.gram_features is None:
+            assert self.compute is not None
+            return self.compute(F, context)
+        X = self.gram_features(F, context)
+        return losses.gram(X, context.gram_divisor, guided=context.guide is not None)
+
+    def loss(self, G: Tensor, A: Tensor, reduction: str, positions: Tensor) -> Tensor:
+        """The style loss of a layer; `reduction` and `positions` as `losses.style` takes them."""
+        if self.distance is not None:
+            return self.distance(G, A)
+        return losses.style(G, A, reduction, positions)
+
+
+def _flat(F: Tensor) -> Tensor:
+    return tf.reshape(F, (-1, F.shape[-1]))  # [M, N]
+
+
+def _mean(flat: Tensor, T: Tensor | None) -> Tensor:
+    """The mean [N] over positions, or with a guide Σ T_k² F_k."""
+    if T is None:
+        return tf.reduce_mean(flat, 0)
+    return tf.reduce_sum(flat * tf.square(_column(T)), 0)
+
+
+def _column(T: Tensor) -> Tensor:
+    return tf.reshape(T, (-1,))[:, None]  # [M, 1]
+
+
+def _guided(flat: Tensor, T: Tensor | None) -> Tensor:
+    return flat if T is None else flat * _column(T)
+
+
+def _shifted(F: Tensor, context: Context) -> Tensor:
+    """F + shift (Novak & Nikulin 2016, section 3.3: −1)."""
+    if not context.shift and context.guide is None:
+        return F
+    return _guided(_flat(F) + context.shift, context.guide)
+
+
+def _centered(F: Tensor, context: Context) -> Tensor:
+    """F − mean."""
+    flat = _flat(F)
+    return _guided(flat - _mean(flat, context.guide), context.guide)
+
+
+def _with_ones(F: Tensor, context: Context) -> Tensor:
+    """F with a channel of ones: the summed squares of its Gram matrix [N + 1, N + 1] are the MMD²
+    of the kernel (xᵀy + 1)² (Li et al. 2017)."""
+    flat = _flat(F)
+    return _guided(tf.concat([flat, tf.ones_like(flat[:, :1])], 1), context.guide)
+
+
+def _means(F: Tensor, context: Context) -> Tensor:
+    """The channels' means [1, N]."""
+    return _mean(_flat(F), context.guide)[None]
+
+
+def _means_and_deviations(F: Tensor, context: Context) -> Tensor:
+    """The channels' means and standard deviations [2, N] (Li et al. 2017)."""
+    flat = _flat(F)
+    mean = _mean(flat, context.guide)
+    variance = _mean(tf.square(flat - mean), context.guide)
+    positive = variance > 0  # where it is zero the root has no slope
+    return tf.stack([mean, tf.where(positive, tf.sqrt(tf.where(positive, variance, 1.0)), 0.0)])
+
+
+def _guided_means(F: Tensor, context: Context) -> Tensor:
+    """Σ T_k F_k / √M [1, N]."""
+    flat = _flat(F)
+    if context.guide is None:
+        return tf.reduce_mean(flat, 0)[None]
+    root = tf.sqrt(tf.cast(tf.shape(flat)[0], F.dtype))
+    return (tf.reduce_sum(flat * _column(context.guide), 0) / root)[None]
+
+
+# Positions at which `gaussian` takes features: a kernel of all pairs would be M². Ours.
+SAMPLES = 512
+
+
+def positions_drawn(count: int) -> np.ndarray:
+    """SAMPLES of `count` positions, or all of them; the same at every call."""
+    return np.sort(np.random.default_rng(0).permutation(count)[:SAMPLES])
+
+
+def _sample(F: Tensor, context: Context) -> Tensor:
+    """The features [SAMPLES, N] at evenly drawn positions."""
+    flat = _flat(F)
+    return tf.gather(flat, positions_drawn(flat.shape[0]))
+
+
+def _chained(F: Tensor, context: Context) -> Tensor:
+    """Gram matrix [N', N] over M' between F and the features before, [1, h', w', N'].
+
+    F is enlarged to the M' = h' w' positions by its nearest (Novak & Nikulin 2016, section 3.5).
+    """
+    before: Tensor = context.before
+    height, width = before.shape[1:3]
+    rows, columns = (
+        np.arange(side) * small // side
+        for side, small in ((height, F.shape[1]), (width, F.shape[2]))
+    )
+    enlarged = tf.gather(tf.gather(F, rows, axis=1), columns, axis=2)
+    flat, flat_before = (_flat(x) + context.shift for x in (enlarged, before))
+    return tf.matmul(flat_before, flat, transpose_a=True) / tf.cast(height * width, F.dtype)
+
+
+_MATRIX = frozenset({"gram_divisor", "style_reduction"})
+
+# By the names of objective.style_statistic.
+STATISTICS: dict[str, Statistic] = {
+    "gram": Statistic(
+        gram_features=_shifted, keys=_MATRIX | {"activation_shift"}, sums_over_rows=True
+    ),
+    "covariance": Statistic(gram_features=_centered, keys=_MATRIX),
+    "polynomial": Statistic(gram_features=_with_ones, keys=_MATRIX, sums_over_rows=True),
+    "mean": Statistic(_means, distance=losses.sum_of_squares),
+    "mean_std": Statistic(_means_and_deviations, distance=losses.mean_over_channels),
+    "gaussian": Statistic(
+        _sample,
+        distance=losses.gaussian_mmd,
+        no_masks="it draws its positions",
+        averages=False,
+    ),
+    "chain": Statistic(
+        _chained,
+        keys=frozenset({"style_reduction", "activation_shift"}),
+        no_masks="its layers differ in size",
+        layers=2,
+    ),
+}
+# What guidance=sums compares next to the statistic chosen: the authors' code of Gatys et al. 2017,
+# MeanMSEGuided.
+GUIDED_MEANS = Statistic(_guided_means, distance=losses.mean_over_channels)

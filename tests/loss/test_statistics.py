@@ -1,0 +1,187 @@
+"""Every statistic of the table: against an oracle, and for what its entry says of it.
+
+The oracles are loops in float64, written from the papers (tests/oracle_controls.py)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import oracle_controls as oracle
+import pytest
+from oracle_controls import P, Q, X, Y, Z
+
+from stn import config, errors
+from stn.backend import tf
+from stn.loss import losses, statistics
+from stn.loss.statistics import GUIDED_MEANS, STATISTICS, Context, Statistic
+
+GAMMA = 1 / oracle.mean_squared_distance(P, P)
+# By name: the oracle's loss and gradient, as functions of the features and the style's, and its
+# style_reduction, where it is a matrix divided by M.
+ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
+    "gram": (oracle.gram, "sum_over_4n2"),
+    "covariance": (oracle.covariance, "sum_over_4n2"),
+    "polynomial": (oracle.polynomial_mmd, "sum"),
+    "mean": (oracle.linear_mmd, ""),
+    "mean_std": (oracle.mean_std, ""),
+    "gaussian": (lambda X, P: oracle.gaussian_mmd(X, P, GAMMA), ""),
+    "chain": (lambda Y, Z: oracle.chain(X, Y, P, Z)[::2], "sum_over_4n2"),
+}
+# METHODS.md §2.5
+GOLDEN = {
+    "gram": 0.00144202636720094,
+    "covariance": 0.00144134669635448,
+    "polynomial": 0.0948340283,
+    "mean": 0.00127217040265664,
+    "mean_std": 0.000362185115149264,
+    "chain": 0.000587309944264402,
+}
+every = pytest.mark.parametrize("name", STATISTICS)
+
+
+def with_gradient(
+    statistic: Statistic, F: np.ndarray, S: np.ndarray, reduction: str = "sum", **options: Any
+) -> tuple[float, np.ndarray]:
+    """The loss of features [h, w, N] against those of a style, and its gradient."""
+    options.setdefault("gram_divisor", "m")
+    pair = statistic.layers == 2  # of the layer above X, the style's above P
+    before = [tf.constant(each[None]) if pair else None for each in (X, P)]
+    image, style = (Context(**options, before=each) for each in before)
+    features = tf.constant(F[None])
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        G = statistic.of(features, image)
+        A = statistic.of(tf.constant(S[None]), style)
+        value = statistic.loss(G, A, reduction, F.shape[0] * F.shape[1])
+    return float(value), tape.gradient(value, features).numpy()[0]
+
+
+def pair(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features and a style's for a statistic; those of the layer above where it takes two."""
+    return (Y, Z) if STATISTICS[name].layers == 2 else (X, P)
+
+
+def test_every_statistic_has_an_oracle_and_a_row_in_the_documents() -> None:
+    assert ORACLES.keys() == STATISTICS.keys()
+    page = (config.CONFIG_DIR.parent / "docs" / "controls.md").read_text().splitlines()
+    rows = {line.split("`")[1] for line in page if line.startswith("| `")}
+    assert STATISTICS.keys() - rows == set()
+
+
+@every
+def test_loss_and_gradient_are_the_oracles(name: str) -> None:
+    loss, reduction = ORACLES[name]
+    value, gradient = with_gradient(STATISTICS[name], *pair(name), reduction)
+    expected, slope = loss(*pair(name))
+    assert value == pytest.approx(expected, rel=1e-11)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_values(name: str) -> None:
+    value, _ = with_gradient(STATISTICS[name], *pair(name), ORACLES[name][1])
+    assert value == pytest.approx(GOLDEN[name], rel=2e-9 if name == "polynomial" else 1e-12)
+
+
+def test_a_shift_and_a_kernel_of_given_width_have_the_papers_values() -> None:
+    value, _ = with_gradient(STATISTICS["gram"], X, P, "sum_over_4n2", shift=-1.0)
+    assert value == pytest.approx(0.0014623373389766315, rel=1e-12)
+    flat = (tf.constant(oracle.flat(F)) for F in (X, P))
+    found = losses.gaussian_mmd(*flat, 0.25129246731707827)
+    assert float(found) == pytest.approx(0.005103347420345683, rel=1e-11)
+
+
+@every
+@pytest.mark.parametrize("key", ["gram_divisor", "style_reduction", "activation_shift"])
+def test_the_keys_that_count_next_to_it_are_those_that_change_it(name: str, key: str) -> None:
+    statistic = STATISTICS[name]
+    usual, _ = with_gradient(statistic, *pair(name))
+    others = {
+        "gram_divisor": lambda: with_gradient(statistic, *pair(name), gram_divisor="nm"),
+        "style_reduction": lambda: with_gradient(statistic, *pair(name), "mean"),
+        "activation_shift": lambda: with_gradient(statistic, *pair(name), shift=-0.5),
+    }
+    other, _ = others[key]()
+    assert (other != usual) == (key in statistic.keys)
+
+
+@every
+def test_it_is_zero_at_its_own_style_and_positive_elsewhere(name: str) -> None:
+    if STATISTICS[name].layers == 1:
+        value, gradient = with_gradient(STATISTICS[name], X, X)
+        assert value == pytest.approx(0, abs=1e-15)
+        np.testing.assert_allclose(gradient, 0, atol=1e-12)
+    assert with_gradient(STATISTICS[name], *pair(name))[0] > 0
+
+
+@every
+def test_a_guide_weighs_positions_where_masks_are_taken(name: str) -> None:
+    statistic, ones = STATISTICS[name], np.full((6, 8), 48**-0.5)
+    if statistic.no_masks:
+        with pytest.raises(errors.InputError, match=f"{name}: takes no masks, since "):
+            config.compose(f"objective.style_statistic={name}", "style.mask=left")
+        return
+    soft = oracle.SOFT / np.linalg.norm(oracle.SOFT)
+    plain, guided, half = (
+        statistic.of(tf.constant(X[None]), Context("m", guide=T)) for T in (None, ones, soft)
+    )
+    np.testing.assert_allclose(guided, plain, rtol=1e-10, atol=1e-14)
+    assert np.abs(half - plain).max() > 1e-3
+
+
+@every
+def test_rows_add_up_where_its_entry_says_so(name: str) -> None:
+    statistic = STATISTICS[name]
+    if not statistic.sums_over_rows:
+        return
+    assert statistic.gram_features is not None
+    whole = statistic.of(tf.constant(X[None]), Context("nm"))
+    parts = [
+        losses.gram(statistic.gram_features(tf.constant(rows[None]), Context()), "nm", positions=48)
+        for rows in (X[:4], X[4:])
+    ]
+    np.testing.assert_allclose(parts[0] + parts[1], whole, rtol=1e-12, atol=1e-15)
+
+
+@every
+def test_the_mean_of_two_styles_has_the_gradient_of_both(name: str) -> None:
+    """For an entry that `averages`; one that does not gives another gradient, or none."""
+    statistic = STATISTICS[name]
+    if statistic.layers > 1:
+        return
+    contexts = Context("m")
+    A, B = (statistic.of(tf.constant(S[None]), contexts) for S in (P, Q))
+    features = tf.constant(X[None])
+    slopes = []
+    for losses_of in (
+        lambda G: 0.3 * statistic.loss(G, A, "sum", 48) + 0.7 * statistic.loss(G, B, "sum", 48),
+        lambda G: statistic.loss(G, 0.3 * A + 0.7 * B, "sum", 48),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            value = losses_of(statistic.of(features, contexts))
+        slopes.append(tape.gradient(value, features).numpy())
+    same = np.allclose(*slopes, rtol=1e-9, atol=1e-14)
+    assert same or not statistic.averages
+
+
+def test_guided_means_are_their_formula() -> None:
+    def contexts(T: np.ndarray) -> Context:
+        return Context(guide=tf.constant(T / np.linalg.norm(T)))
+
+    total = 0.0
+    for T, U in zip((oracle.T1, oracle.T2), (oracle.U1, oracle.U2), strict=True):
+        G, A = (
+            GUIDED_MEANS.of(tf.constant(F[None]), contexts(guide)) for F, guide in ((X, T), (P, U))
+        )
+        total += 0.5 * float(GUIDED_MEANS.loss(G, A, "sum", 48))
+    assert total == pytest.approx(0.0009469816542052589, rel=1e-12)
+    whole = GUIDED_MEANS.of(tf.constant(X[None]), Context())
+    np.testing.assert_allclose(whole, oracle.flat(X).mean(axis=0)[None], rtol=1e-12)
+
+
+def test_drawn_positions_are_distinct_and_the_same_every_time() -> None:
+    drawn = statistics.positions_drawn(2000)
+    assert len(set(drawn)) == len(drawn) == statistics.SAMPLES
+    np.testing.assert_array_equal(drawn, statistics.positions_drawn(2000))
+    np.testing.assert_array_equal(statistics.positions_drawn(5), np.arange(5))
