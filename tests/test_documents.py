@@ -26,7 +26,7 @@ from stn.config.overrides import quoted
 from stn.experiment import frame
 
 ROOT = config.CONFIG_DIR.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TYPED = "python (?:scripts|experiments)/|make |pip install |wandb "
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(rf"`((?:{TYPED})[^`]+)`")
