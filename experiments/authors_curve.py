@@ -85,7 +85,6 @@ def cells(base: config.Config) -> list[frame.Cell]:
         "image.side=area",
         "image.rounding=up",
         "image.filter=pyramid_reduce",
-        "image.eight_bit=true",
         "network.ceil_mode=true",
     )
     return [

@@ -143,8 +143,7 @@ class Pictures:
         )
 
     def _resize(self, rgb: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        resized = resizing.resize(rgb, *shape, self.image.filter)
-        return np.rint(resized) if self.image.eight_bit else resized
+        return resizing.resize(rgb, *shape, self.image.filter)
 
     def _style_shape(self, style: Style, scale: float) -> tuple[int, int]:
         if style.as_it_is:

@@ -229,10 +229,7 @@ class Image:
         "skimage",
         *("skimage", "bilinear", "early_pillow_bilinear", "area", "pyramid_reduce"),
         *("pillow_nearest", "pillow_bilinear", "pillow_bicubic"),
-        help="How pictures are resized.",
-    )
-    eight_bit: bool = key(
-        False, help="Rounds resized pictures to whole levels, as programs with Pillow do."
+        help="How pictures are resized; `pillow_…` is Pillow itself, called on bytes.",
     )
     pixel_unit: list[float] = key(
         [1.0, 1.0, 1.0],
