@@ -125,15 +125,14 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
         for name in ("lbfgs", "torch_lbfgs", "spectral_lbfgs", "adam"):
             own = config.compose(f"optimizer={name}").optimizer
             for bounds in (False, True) if name == "lbfgs" else (own.bounds,):
-                settings = dataclasses.replace(own, max_evaluations=own.history + 20, bounds=bounds)
+                pairs = getattr(own, "history", 0)
+                settings = dataclasses.replace(own, max_evaluations=pairs + 20, bounds=bounds)
                 calls.clear()
                 state = optimize.State(image.astype(np.float64))
                 optimize.minimize(bowl, state, settings, lambda *_: None, limits=limits)
                 # From the end of an evaluation to the beginning of the next, with a full memory.
-                between = [
-                    later - ended for (_, ended), (later, _) in pairwise(calls[own.history + 2 :])
-                ]
-                label = f"{name}{', bounds' * (bounds and name == 'lbfgs')}, history {own.history}"
+                between = [later - ended for (_, ended), (later, _) in pairwise(calls[pairs + 2 :])]
+                label = f"{name}{', bounds' * (bounds and name == 'lbfgs')}, history {pairs}"
                 bookkeeping[label if name != "adam" else name] = statistics.median(between)
         return {"bookkeeping_s": bookkeeping, "again_s": timed(lambda: build())}
 

@@ -26,8 +26,9 @@ from stn.config.dotted import (
     short,
     to_dict,
 )
+from stn.config.optimizers import Optimizer
 from stn.config.rules import guided, styles
-from stn.config.schema import Color, Config, Image, Level, Optimizer
+from stn.config.schema import Color, Config, Image, Level
 
 __all__ = [
     "BUDGET",

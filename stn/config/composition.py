@@ -17,14 +17,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from stn.command_line import of_hydra, one_line
-from stn.config import fields, ineffective, names, rules
+from stn.config import fields, ineffective, names, optimizers, rules
 from stn.config.names import CONFIG_DIR
 from stn.config.overrides import quoted
-from stn.config.schema import (
-    Config,
-    Level,
-    Optimizer,  # noqa: F401  (others know them from here)
-)
+from stn.config.schema import Config, Level
 from stn.errors import InputError
 
 ConfigStore.instance().store(name="schema", node=Config)
@@ -107,6 +103,9 @@ def parse(config: DictConfig, overrides: Sequence[str] = ()) -> Config:
             "the configuration lacks the schema; keep `- schema` first in the defaults of"
             " config.yaml"
         )
+    for key, found, limits in fields.fields(parsed):  # also of optimizers that are not chosen
+        fields.check_value(key, found, limits)
+    parsed.optimizer = optimizers.chosen(parsed.optimizer)
     _check_values(parsed)  # the schema has seen to names and types
     ineffective.warn(parsed, overrides)
     return parsed

@@ -38,23 +38,25 @@ def counted(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:
     """The keys of settings, as in "objective.style_weight", of which not all have the same value;
-    no inert ones.
+    no inert ones. What an optimizer does not have is no difference: its name is.
     """
     flats = [counted(settings) for settings in several]
     keys = dict.fromkeys(key for each in flats for key in each)
-    return [key for key in keys if any(each.get(key) != flats[0].get(key) for each in flats)]
+    return [key for key in keys if not _agree(key, flats)]
+
+
+def _agree(key: str, flats: Sequence[Mapping[str, Any]]) -> bool:
+    if key.startswith("optimizer."):
+        flats = [each for each in flats if key in each or "optimizer.name" not in each]
+    return all(each.get(key) == flats[0].get(key) for each in flats)
 
 
 def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """The first setting that makes it another run, as `key: earlier → now`; a larger budget does
     not.
     """
-    keys = [key for key in differing([earlier, now]) if key != BUDGET or not _raised(earlier, now)]
-    return (
-        f"{min(keys)}: {flat(earlier).get(min(keys))} → {flat(now).get(min(keys))}"
-        if keys
-        else None
-    )
+    keys = [key for key in differing([now, earlier]) if key != BUDGET or not _raised(earlier, now)]
+    return f"{keys[0]}: {flat(earlier).get(keys[0])} → {flat(now).get(keys[0])}" if keys else None
 
 
 def short(value: Any) -> Any:

@@ -8,11 +8,10 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from stn.config import rules
+from stn.config import optimizers, rules
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
 
-LBFGS = ("lbfgs", "torch_lbfgs", "spectral_lbfgs")
 # A key, the key that decides whether it counts, and the values of that one with which it does.
 NEEDS = {
     **{
@@ -31,14 +30,11 @@ NEEDS = {
     "init.distribution": ("init.name", ("noise", "blend")),
     "init.amplitude": ("init.name", ("noise", "blend")),
     "init.noise_ratio": ("init.name", ("blend",)),
-    "optimizer.history": ("optimizer.name", LBFGS),
     **{
-        f"optimizer.{key}": ("optimizer.name", ("lbfgs",))
-        for key in ("ftol", "gtol", "restart_every")
-    },
-    **{
-        f"optimizer.{key}": ("optimizer.name", ("adam",))
-        for key in ("learning_rate", "beta1", "beta2", "epsilon", "decay_rate", "decay_every")
+        f"optimizer.{key}": ("optimizer.name", optimizers.having(key))
+        for name in optimizers.OPTIMIZERS
+        for key in optimizers.keys(name)
+        if optimizers.having(key) != tuple(optimizers.OPTIMIZERS)
     },
 }
 # The same where any value but the one that switches off will do.
@@ -77,14 +73,8 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
     And of Adam's steps from black beyond white: a rate means another step beside a preset with
     other units. Only what the user typed is looked at: a group or a preset may list keys that
     belong to another choice."""
-    step = config.optimizer.learning_rate * max(config.image.pixel_unit)
-    if config.optimizer.name == "adam" and step > 255:
-        warnings.warn(
-            f"optimizer.learning_rate={config.optimizer.learning_rate:g}: a step is {step:g} levels"
-            f" of 255, since image.pixel_unit is {max(config.image.pixel_unit):g}; give a"
-            " smaller one",
-            stacklevel=3,
-        )
+    if isinstance(config.optimizer, optimizers.Adam):
+        _warn_of_steps(config.optimizer.learning_rate, max(config.image.pixel_unit))
     typed = dict(_typed(overrides))
     for key, value in typed.items():
         if value in (None, False, 0, "none"):
@@ -117,6 +107,15 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
                 f"{key}={_typable(value)} has no effect with {other}={_typable(shown)}; {remedy}",
                 stacklevel=3,
             )
+
+
+def _warn_of_steps(rate: float, unit: float) -> None:
+    if rate * unit > 255:
+        warnings.warn(
+            f"optimizer.learning_rate={rate:g}: a step is {rate * unit:g} levels of 255, since"
+            f" image.pixel_unit is {unit:g}; give a smaller one",
+            stacklevel=4,
+        )
 
 
 def _warn_of_masks(config: Any, typed: Mapping[str, Any], key: str) -> None:

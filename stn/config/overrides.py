@@ -16,7 +16,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from stn import command_line, files
-from stn.config import composition, dotted, names
+from stn.config import composition, dotted, names, optimizers
 from stn.errors import InputError
 
 WORDS = ("null", "true", "false", "nan", "inf")  # which the grammar would not take for text
@@ -138,8 +138,8 @@ def overrides_of(settings: dict[str, Any]) -> list[str]:
     """The overrides of scripts/stylize.py that make these settings: the preset, then whatever
     differs from it.
     """
-    preset = str(settings.get("name", "custom"))
-    start, base = _base(preset)
+    optimizer = settings.get("optimizer", {}).get("name")
+    start, base = _base(str(settings.get("name", "custom")), optimizer)
     flat, known = dotted.flat(settings), dotted.flat(base)
     return [
         *start,
@@ -154,10 +154,14 @@ def command(settings: dict[str, Any]) -> str:
 
 
 @functools.cache
-def _base(preset: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+def _base(preset: str, optimizer: str | None) -> tuple[tuple[str, ...], dict[str, Any]]:
     for start in ((f"preset={preset}",), ()):
         try:
-            return start, dotted.to_dict(composition.compose(*start))
+            base = composition.compose(*start)
+            if optimizer in optimizers.OPTIMIZERS and optimizer != base.optimizer.name:
+                start = (*start, f"optimizer.name={optimizer}")  # whose keys are others
+                base = composition.compose(*start)
+            return start, dotted.to_dict(base)
         except (HydraException, OmegaConfBaseException, InputError):
             continue  # not a preset (`custom`, or one that has gone since)
     raise InputError("the default configuration cannot be composed")

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from stn.config.fields import group, key, number, one_of
+from stn.config.optimizers import AnyOptimizer, Optimizer
 from stn.loss import losses, statistics
 
 
@@ -261,42 +262,6 @@ class Init:
 
 
 @dataclass
-class Optimizer:
-    name: str = one_of(
-        MISSING, "lbfgs", "torch_lbfgs", "spectral_lbfgs", "adam", help="Which optimizer."
-    )
-    max_evaluations: int = number(
-        500, above=0, help="Budget at full size; the initial image's evaluation counts."
-    )
-    history: int = number(10, above=0, help="Pairs of steps and gradients that L-BFGS remembers.")
-    ftol: float = number(0.0, least=0, help="SciPy's test of the relative fall; 0: off.")
-    gtol: float = number(0.0, least=0, help="SciPy's test of the gradient; 0: off.")
-    tolerance: float = number(
-        0.0,
-        least=0,
-        below=1,
-        help="Early stopping: the share by which 50 evaluations must lower the loss; 0: off.",
-    )
-    bounds: bool = key(False, help="Keeps pixels in 0-255.")
-    restart_every: int | None = number(
-        None,
-        above=1,
-        unit="evaluations",
-        help="After how many SciPy's L-BFGS forgets its pairs; `null`: never.",
-    )
-    learning_rate: float = number(
-        1.0, above=0, unit="image.pixel_unit", help="Adam's step, before the rate decays."
-    )
-    beta1: float = number(0.9, least=0, below=1, help="Adam's decay of the mean gradient.")
-    beta2: float = number(0.999, least=0, below=1, help="Adam's decay of the mean square.")
-    epsilon: float = number(1e-8, least=0, help="Added to the root of Adam's mean square.")
-    decay_rate: float = number(
-        1.0, above=0, help="Adam's rate is multiplied by it every `optimizer.decay_every` steps."
-    )
-    decay_every: int = number(1, above=0, unit="steps", help="See `optimizer.decay_rate`.")
-
-
-@dataclass
 class Level:
     """A coarse level of a pyramid; the next starts from its enlarged result."""
 
@@ -358,7 +323,7 @@ class Config:
     )
     image: Image = group(Image)
     init: Init = group(Init)
-    optimizer: Optimizer = group(Optimizer)
+    optimizer: Optimizer = group(AnyOptimizer)  # of which `parse` keeps what the one chosen has
     pyramid: Pyramid = group(Pyramid)
     tracking: Tracking = group(Tracking)
     seed: int = number(0, least=0, help="Of the noise.")

@@ -6,32 +6,24 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stn.config.schema import Optimizer
+from stn.config.optimizers import Optimizer
 from stn.errors import InputError
 from stn.optimize import adam, scipy_lbfgs, stepwise_lbfgs
 from stn.optimize.search import NotFinite, Search, Stop, ValueAndGrad
 from stn.optimize.state import Evaluation, Outcome, State
 
-__all__ = ["Evaluation", "Outcome", "State", "minimize", "saved_only_at_restarts"]
+__all__ = ["Evaluation", "Outcome", "State", "minimize"]
 
 # Steps back to the best image after a loss that is not finite, before a run gives up. Ours.
 MAX_RECOVERIES = 3
 
-_MINIMIZERS = {
+# Of the optimizers of stn/config/optimizers.py.
+MINIMIZERS = {
     "lbfgs": scipy_lbfgs.minimize,
     "torch_lbfgs": stepwise_lbfgs.minimize,
     "spectral_lbfgs": stepwise_lbfgs.minimize,
     "adam": adam.minimize,
 }
-
-
-def saved_only_at_restarts(name: str) -> bool:
-    """Whether a run with this optimizer can be saved only where the optimizer restarts; others can
-    after every step.
-
-    True of SciPy's L-BFGS-B: it keeps what it has learned to itself, so that only where it forgets
-    all of it and starts anew does a State hold everything."""
-    return name == "lbfgs"
 
 
 def minimize(
@@ -50,7 +42,7 @@ def minimize(
     Exactly `settings.max_evaluations` evaluations are made at this level, the first at the image it
     starts from, unless the run converges, stalls, is interrupted or falls by less than
     `settings.tolerance`; each is reported to `on_evaluation`. Whenever the run could go on from the
-    State alone, `on_checkpoint` gets it; how often that is, `saved_only_at_restarts` says. With
+    State alone, `on_checkpoint` gets it; how often that is, `optimizers.OPTIMIZERS` says. With
     `settings.bounds` pixels stay between the two `limits` [3], black and white as the network takes
     them: 0 and 255 less its mean pixel.
 
@@ -82,7 +74,7 @@ def _run(search: Search) -> str:
     state = search.state
     while True:
         try:
-            _MINIMIZERS[search.settings.name](search)
+            MINIMIZERS[search.settings.name](search)
         except Stop as stop:
             return str(stop)
         except NotFinite:

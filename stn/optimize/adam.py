@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stn.config import optimizers
 from stn.optimize.search import Search
 
 
@@ -26,6 +27,7 @@ def minimize(search: Search) -> None:
     That form adds epsilon to √v before the bias correction, which matters for the TensorFlow
     tutorial's epsilon of 0.1."""
     state, settings, unit = search.state, search.settings, search.unit
+    assert isinstance(settings, optimizers.Adam)
     zeros = {"m": np.zeros_like(state.image), "v": np.zeros_like(state.image)}
     moments = Moments(**(state.memory or zeros))
     while True:

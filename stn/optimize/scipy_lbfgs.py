@@ -5,6 +5,7 @@ import math
 import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
+from stn.config import optimizers
 from stn.optimize.search import Search, Stop
 
 
@@ -19,6 +20,7 @@ def minimize(search: Search) -> None:
     A round ends after `restart_every` evaluations, or when SciPy's line search gives up, which
     float32 losses make it do near a flat place; a round that lowers nothing ends the run."""
     state, settings = search.state, search.settings
+    assert isinstance(settings, optimizers.ScipyLBFGS)
     every = settings.restart_every or settings.max_evaluations
     while True:
         search.check()
@@ -38,6 +40,7 @@ def _round(search: Search, round_end: int) -> str:
     then no reason.
     """
     state, settings, shape = search.state, search.settings, search.state.image.shape
+    assert isinstance(settings, optimizers.ScipyLBFGS)
     scale = np.broadcast_to(search.unit, shape).ravel()
 
     def value_and_grad(variables: np.ndarray) -> tuple[float, np.ndarray]:

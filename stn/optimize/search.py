@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stn.config.schema import Optimizer
+from stn.config.optimizers import Optimizer
 from stn.objective.objective import Terms
 from stn.optimize.state import Evaluation, State
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stn.config import optimizers
 from stn.optimize.limits import Limits
 from stn.optimize.search import Search, Stop
 from stn.optimize.spectrum import Spectrum
@@ -128,9 +129,12 @@ def minimize(search: Search) -> None:
         search.unit,
         search.state.image.shape,
     )
+    assert isinstance(settings, optimizers.LBFGS)
     limits = Limits(search.limits, shape[2:])
     spectrum = (
-        Spectrum(shape[1], shape[2], search.periodic) if settings.name == "spectral_lbfgs" else None
+        Spectrum(shape[1], shape[2], search.periodic)
+        if isinstance(settings, optimizers.SpectralLBFGS)
+        else None
     )
     grows_for = min(GROWS_FOR, settings.history)
     memory = Memory(**state.memory) if state.memory else None

@@ -7,8 +7,9 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from stn import config, images, optimize, runs
+from stn import config, images, runs
 from stn.assets.pictures import Pictures
+from stn.config.optimizers import OPTIMIZERS
 from stn.config.schema import Config
 from stn.errors import InputError
 from stn.images import masks
@@ -197,7 +198,7 @@ def _check_disk(settings: Config, height: int, width: int, run_dir: Path) -> Non
     # What is saved only at restarts is saved without its pairs.
     pairs = (
         0
-        if optimize.saved_only_at_restarts(settings.optimizer.name)
+        if OPTIMIZERS[settings.optimizer.name].saved_only_at_restarts
         else memory.pair_bytes(settings)
     )
     every = settings.tracking.progress_every

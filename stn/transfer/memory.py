@@ -7,6 +7,7 @@ import psutil
 
 from stn import config
 from stn.assets.pictures import Pictures
+from stn.config import optimizers
 from stn.config.schema import Config
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
@@ -28,9 +29,6 @@ FORWARD_FACTOR = 3.3
 # A pixel of a picture itself: float64 as it was resized and without its mean, float32 in the
 # network.
 PICTURE_BYTES = 3 * (8 + 8 + 4)
-# A pair of images an evaluation that L-BFGS remembers: of float64 in SciPy's memory, of float32 in
-# ours; Adam has none.
-PAIR_BYTES = {"lbfgs": 16, "torch_lbfgs": 8, "spectral_lbfgs": 8, "adam": 0}
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,10 @@ class Need:
 def pair_bytes(settings: Config) -> int:
     """Bytes a pixel of the pairs that the optimizer remembers."""
     chosen = settings.optimizer
-    return PAIR_BYTES[chosen.name] * 3 * min(chosen.history, chosen.max_evaluations)
+    if not isinstance(chosen, optimizers.LBFGS):
+        return 0
+    pairs = min(chosen.history, chosen.max_evaluations)
+    return optimizers.OPTIMIZERS[chosen.name].pair_bytes * 3 * pairs
 
 
 def needs(

@@ -16,7 +16,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from stn import command_line, config, errors
-from stn.config import overrides
+from stn.config import optimizers, overrides
 from stn.config.rules import LayerWeight
 from stn.errors import InputError
 
@@ -114,6 +114,10 @@ def test_a_group_named_beside_a_preset_wins_and_leaves_the_rest_to_it(preset: st
         typed = [choice(path) for path in chosen]
         expected = dict(alone)
         for path in chosen:
+            if path.parent.name == "optimizer":  # the keys of another one go
+                for key in [key for key in expected if key.startswith("optimizer.")]:
+                    del expected[key]
+                expected["optimizer.max_evaluations"] = alone["optimizer.max_evaluations"]
             expected |= owned(path)
         if "init=file" in typed:
             typed.append("init.path=first.png")
@@ -131,13 +135,60 @@ def test_a_group_lists_the_same_keys_in_every_file() -> None:
         "layers",
         "content",
         "style",
-        "optimizer",
         "pyramid",
         "tracking",
     ):
         keys = [set(owned(path)) for path in FILES if path.parent.name == group]
         assert all(each == keys[0] for each in keys), group
-    assert "optimizer.max_evaluations" not in owned(config.CONFIG_DIR / "optimizer" / "adam.yaml")
+
+
+@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+def test_an_optimizer_has_its_own_keys_and_its_file_lists_them(name: str) -> None:
+    """All but the budget, which stays the preset's."""
+    keys = {f"optimizer.{key}" for key in optimizers.keys(name)}
+    listed = owned(config.CONFIG_DIR / "optimizer" / f"{name}.yaml").keys()
+    assert listed == keys - {"optimizer.max_evaluations"}
+    for typed in (f"optimizer={name}", f"optimizer.name={name}"):
+        settings = config.compose(typed)
+        assert {key for key in flat(settings) if key.startswith("optimizer.")} == keys
+        assert type(settings.optimizer) is optimizers.OPTIMIZERS[name].settings
+
+
+def test_what_a_preset_says_of_an_optimizer_that_is_not_its_own_counts_if_that_one_is_named() -> (
+    None
+):
+    assert not hasattr(config.compose("preset=neural_style_pt").optimizer, "learning_rate")
+    named = config.compose("preset=tf_tutorial", "optimizer.name=torch_lbfgs").optimizer
+    alone = config.compose("preset=tf_tutorial").optimizer
+    budget, bounds = alone.max_evaluations, alone.bounds
+    assert named == optimizers.TorchLBFGS(max_evaluations=budget, bounds=bounds)
+    rate = config.compose("preset=neural_style", "optimizer.name=adam").optimizer
+    assert isinstance(rate, optimizers.Adam) and rate.learning_rate == 10
+
+
+def test_keys_of_another_optimizer_are_no_difference_between_runs() -> None:
+    adam, ours, longer = (
+        config.to_dict(config.compose(*typed))
+        for typed in (["optimizer=adam"], ["optimizer=lbfgs"], ["optimizer.history=3"])
+    )
+    assert config.differing([adam, ours]) == ["optimizer.name"]
+    assert config.differing([adam, ours, longer]) == ["optimizer.name", "optimizer.history"]
+    assert config.difference(adam, ours) == "optimizer.name: adam → lbfgs"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("preset=johnson2016", "optimizer=adam", "optimizer.beta1=0.5"),
+        ("preset=neural_style", "optimizer.name=adam"),
+        ("preset=tf_tutorial", "optimizer=lbfgs", "optimizer.restart_every=null"),
+        ("preset=gatys2016",),
+    ],
+    ids=" ".join,
+)
+def test_the_overrides_of_settings_make_them_again(typed: tuple[str, ...]) -> None:
+    settings = config.to_dict(config.compose(*typed))
+    assert config.to_dict(config.compose(*overrides.overrides_of(settings))) == settings
 
 
 @pytest.mark.parametrize(

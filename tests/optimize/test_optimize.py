@@ -8,6 +8,7 @@ import io
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +16,8 @@ import pytest
 from scipy.optimize import fmin_l_bfgs_b
 
 from stn import optimize
-from stn.config.schema import Optimizer
+from stn.config import optimizers
+from stn.config.optimizers import Adam, Optimizer, ScipyLBFGS, SpectralLBFGS, TorchLBFGS
 from stn.errors import InputError
 from stn.objective.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
@@ -26,12 +28,22 @@ START, CENTER = RNG.uniform(-1, 1, SHAPE), RNG.uniform(-50, 50, SHAPE)
 CURVATURE = np.linspace(1, 30, CENTER.size).reshape(SHAPE)
 UNIT = np.array([58.395, 57.12, 57.375])  # ImageNet's deviations: another number for each channel
 LBFGS, ADAM = (
-    Optimizer("lbfgs", max_evaluations=20),
-    Optimizer("adam", max_evaluations=20, learning_rate=0.5),
+    ScipyLBFGS(max_evaluations=20),
+    Adam(max_evaluations=20, learning_rate=0.5),
 )
-TORCH = Optimizer("torch_lbfgs", max_evaluations=20, history=5)
-SPECTRAL = Optimizer("spectral_lbfgs", max_evaluations=20, history=5)
+TORCH = TorchLBFGS(max_evaluations=20, history=5)
+SPECTRAL = SpectralLBFGS(max_evaluations=20, history=5)
 OPTIMIZERS = [LBFGS, TORCH, SPECTRAL, ADAM]
+
+
+def with_restarts(settings: Optimizer, every: int, **changed: Any) -> Optimizer:
+    """The settings, changed so, and of SciPy's L-BFGS with restarts, without which it is saved
+    nowhere.
+    """
+    restarts = {"restart_every": every} if isinstance(settings, ScipyLBFGS) else {}
+    return dataclasses.replace(settings, **changed, **restarts)
+
+
 EVERY = pytest.mark.parametrize("settings", OPTIMIZERS, ids=lambda settings: settings.name)
 
 Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -248,13 +260,13 @@ def test_lbfgs_takes_scipys_own_steps(history):
         return value, gradient.ravel()
 
     fmin_l_bfgs_b(recorded, START.ravel(), m=history, factr=0, pgtol=0, maxfun=60)
-    _, trace = minimize(rosenbrock, START, Optimizer("lbfgs", max_evaluations=60, history=history))
+    _, trace = minimize(rosenbrock, START, ScipyLBFGS(max_evaluations=60, history=history))
     np.testing.assert_array_equal([image for _, image in trace], points[:60])
 
 
 def test_a_restart_forgets_the_memory_and_spends_no_evaluation():
     """Each round is SciPy's own from the best image, whose value is known already."""
-    _, trace = minimize(rosenbrock, START, Optimizer("lbfgs", max_evaluations=23, restart_every=9))
+    _, trace = minimize(rosenbrock, START, ScipyLBFGS(max_evaluations=23, restart_every=9))
     expected: list[np.ndarray] = []
     for round_end in (9, 18, 23):
         start = min(expected, key=lambda image: rosenbrock(image)[0]) if expected else START
@@ -272,7 +284,7 @@ def test_a_restart_forgets_the_memory_and_spends_no_evaluation():
 
 
 def test_lbfgs_reaches_the_minimum_of_a_convex_quadratic():
-    outcome, _ = minimize(quadratic, START, Optimizer("lbfgs", max_evaluations=300))
+    outcome, _ = minimize(quadratic, START, ScipyLBFGS(max_evaluations=300))
     np.testing.assert_allclose(outcome.image, CENTER, atol=1e-8)
     assert outcome.evaluations < 300
     assert outcome.stop_reason.startswith(("converged", "stalled"))
@@ -280,9 +292,7 @@ def test_lbfgs_reaches_the_minimum_of_a_convex_quadratic():
 
 @pytest.mark.parametrize("tolerance", [{"ftol": 1e-3}, {"gtol": 10.0}])
 def test_a_tolerance_ends_the_run_as_converged(tolerance):
-    outcome, trace = minimize(
-        quadratic, START, Optimizer("lbfgs", max_evaluations=300, **tolerance)
-    )
+    outcome, trace = minimize(quadratic, START, ScipyLBFGS(max_evaluations=300, **tolerance))
     assert outcome.stop_reason.startswith("converged (")
     assert 2 < outcome.evaluations == len(trace) < 60
     assert_outcome_is_the_best(outcome, trace)
@@ -304,7 +314,7 @@ def test_a_loss_that_falls_by_a_hundredth_an_evaluation_falls_by_two_fifths_over
 @EVERY
 @pytest.mark.parametrize("level", [0, 1])
 def test_a_tolerance_ends_every_level_where_the_best_has_fallen_by_less(settings, level):
-    settings = dataclasses.replace(settings, max_evaluations=500, restart_every=35)
+    settings = with_restarts(settings, 35, max_evaluations=500)
     state = State(START.copy())
     if level:
         outcome, _ = minimize(
@@ -349,7 +359,7 @@ def test_a_minimum_at_the_start_is_found_with_one_evaluation():
 )
 @pytest.mark.parametrize("restart_every", [None, 15])
 def test_a_failing_line_search_ends_in_a_reason_and_never_raises(function, restart_every):
-    settings = Optimizer("lbfgs", max_evaluations=400, restart_every=restart_every)
+    settings = ScipyLBFGS(max_evaluations=400, restart_every=restart_every)
     outcome, trace = minimize(function, START, settings)
     assert outcome.stop_reason == "max_evaluations" or outcome.stop_reason.startswith("stalled")
     assert len(trace) == outcome.evaluations <= 400
@@ -377,13 +387,13 @@ def test_a_failing_line_search_restarts_from_the_best_image_and_goes_on():
 
     _, alone, info = fmin_l_bfgs_b(flattened, START.ravel(), factr=0, pgtol=0)
     assert alone > 100 and info["funcalls"] < 25, "SciPy gives up here, or this test shows nothing"
-    outcome, _ = minimize(disturbed(), START, Optimizer("lbfgs", max_evaluations=300))
+    outcome, _ = minimize(disturbed(), START, ScipyLBFGS(max_evaluations=300))
     assert outcome.best.terms.total < 1e-12
     np.testing.assert_allclose(outcome.image, CENTER, atol=1e-6)
 
 
 def test_a_function_that_cannot_fall_stalls_at_its_first_image():
-    outcome, trace = minimize(uphill, START, Optimizer("lbfgs", max_evaluations=400))
+    outcome, trace = minimize(uphill, START, ScipyLBFGS(max_evaluations=400))
     assert outcome.stop_reason == "stalled: no lower loss along the gradient"
     assert outcome.best.index == 0
     np.testing.assert_array_equal(outcome.image, START)
@@ -399,7 +409,7 @@ LIMITS = (
 @pytest.mark.parametrize("unit", [1.0, UNIT], ids=["pixels", "units"])
 @pytest.mark.parametrize("restart_every", [None, 6])
 def test_bounds_keep_every_pixel_in_the_limits(restart_every, unit):
-    settings = Optimizer("lbfgs", max_evaluations=60, bounds=True, restart_every=restart_every)
+    settings = ScipyLBFGS(max_evaluations=60, bounds=True, restart_every=restart_every)
     outcome, trace = minimize(quadratic, START * 40, settings, limits=LIMITS, unit=unit)
     low, high = LIMITS
     for _, image in trace:
@@ -527,7 +537,7 @@ def wavy(image: np.ndarray) -> tuple[float, np.ndarray]:
     ("function", "evaluations"), [(quadratic, 15), (wavy, 5)]
 )  # waves amplify what float32 rounds
 def test_torch_lbfgs_takes_the_steps_of_the_whole_matrix(function, evaluations, history):
-    settings = Optimizer("torch_lbfgs", max_evaluations=evaluations, history=history)
+    settings = TorchLBFGS(max_evaluations=evaluations, history=history)
     _, trace = minimize(function, START, settings)
     expected = dense_lbfgs(function, evaluations, history)
     np.testing.assert_allclose([image for _, image in trace], expected, rtol=1e-3, atol=1e-3)
@@ -551,7 +561,7 @@ def cone(image: np.ndarray) -> tuple[float, np.ndarray]:
 def test_torch_lbfgs_takes_torchs_steps(function, start):
     """torch.optim.LBFGS itself, in float32 as there."""
     torch = pytest.importorskip("torch")
-    _, trace = minimize(function, start, Optimizer("torch_lbfgs", max_evaluations=10, history=6))
+    _, trace = minimize(function, start, TorchLBFGS(max_evaluations=10, history=6))
     x = torch.tensor(start, dtype=torch.float32, requires_grad=True)
     optimizer = torch.optim.LBFGS(
         [x], max_iter=10, history_size=6, tolerance_grad=0, tolerance_change=0
@@ -573,7 +583,7 @@ def test_torch_lbfgs_takes_torchs_steps(function, start):
 
 
 def test_spectral_lbfgs_takes_a_step_back_that_raises_the_loss_by_a_tenth():
-    _, trace = minimize(rosenbrock, START, Optimizer("spectral_lbfgs", max_evaluations=40))
+    _, trace = minimize(rosenbrock, START, SpectralLBFGS(max_evaluations=40))
     accepted, back = totals(trace)[0], 0
     for total in totals(trace)[1:]:
         if total > accepted + 0.1 * abs(accepted):
@@ -617,7 +627,9 @@ def test_adam_takes_kerass_steps(function, rate, beta1, beta2, epsilon):
         float(np.float32(beta1)),
         float(np.float32(beta2)),
     )  # Keras rounds betas so, even in float64
-    settings = Optimizer("adam", 25, learning_rate=rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
+    settings = Adam(
+        max_evaluations=25, learning_rate=rate, beta1=beta1, beta2=beta2, epsilon=epsilon
+    )
     _, trace = minimize(function, START, settings)
     expected = keras_adam(function, 25, rate, beta_1=beta1, beta_2=beta2, epsilon=epsilon)
     np.testing.assert_allclose([image for _, image in trace], expected, rtol=1e-9, atol=1e-11)
@@ -638,7 +650,7 @@ def test_adam_on_unit_pixels_is_adam_on_255_with_rate_and_epsilon_converted():
     """METHODS.md §2.3: an Adam step on [0,1] pixels equals one on 0-255 pixels with lr × 255 and
     eps / 255.
     """
-    tutorial = Optimizer("adam", max_evaluations=15, learning_rate=0.02, beta1=0.99, epsilon=0.1)
+    tutorial = Adam(max_evaluations=15, learning_rate=0.02, beta1=0.99, epsilon=0.1)
     converted = dataclasses.replace(tutorial, learning_rate=0.02 * 255, epsilon=0.1 / 255)
     _, trace = minimize(rosenbrock, START, tutorial, unit=255.0)
     _, expected = minimize(rosenbrock, START, converted)
@@ -676,10 +688,10 @@ def test_a_state_can_be_saved_after_every_step_or_where_it_is_said_only_at_resta
     minimize(
         rosenbrock,
         START,
-        dataclasses.replace(settings, restart_every=5),
+        with_restarts(settings, 5),
         on_checkpoint=lambda state: states.append(state.index),
     )
-    every = 5 if optimize.saved_only_at_restarts(settings.name) else 1
+    every = 5 if optimizers.OPTIMIZERS[settings.name].saved_only_at_restarts else 1
     assert states == list(range(every, 21, every))
 
 
@@ -724,12 +736,12 @@ def test_what_is_no_state_is_refused(spoil):
 @pytest.mark.parametrize(
     "settings",
     [
-        Optimizer("lbfgs", max_evaluations=31, restart_every=7),
-        Optimizer("lbfgs", max_evaluations=31, restart_every=7, bounds=True),
-        Optimizer("torch_lbfgs", max_evaluations=31, history=5, bounds=True),
-        Optimizer("spectral_lbfgs", max_evaluations=31, history=50),
-        Optimizer("adam", max_evaluations=31, learning_rate=0.5, decay_rate=0.8, decay_every=4),
-        Optimizer("adam", max_evaluations=31, learning_rate=5.0, bounds=True),
+        ScipyLBFGS(max_evaluations=31, restart_every=7),
+        ScipyLBFGS(max_evaluations=31, restart_every=7, bounds=True),
+        TorchLBFGS(max_evaluations=31, history=5, bounds=True),
+        SpectralLBFGS(max_evaluations=31, history=50),
+        Adam(max_evaluations=31, learning_rate=0.5, decay_rate=0.8, decay_every=4),
+        Adam(max_evaluations=31, learning_rate=5.0, bounds=True),
     ],
     ids=["lbfgs", "lbfgs bounded", "torch_lbfgs", "spectral_lbfgs", "adam decayed", "adam clipped"],
 )
@@ -744,7 +756,7 @@ def test_a_resumed_run_makes_the_remaining_evaluations_bit_for_bit(function, set
         **options,
     )
     assert len(states) >= (
-        4 if optimize.saved_only_at_restarts(settings.name) else whole.evaluations
+        4 if optimizers.OPTIMIZERS[settings.name].saved_only_at_restarts else whole.evaluations
     )
     for state in states[:: max(1, len(states) // 6)]:
         done = state.evaluations
@@ -764,7 +776,7 @@ def test_a_resumed_run_makes_the_remaining_evaluations_bit_for_bit(function, set
 
 @EVERY
 def test_recoveries_are_remembered_over_a_resumption(settings):
-    settings = dataclasses.replace(settings, restart_every=5)
+    settings = with_restarts(settings, 5)
     states: list[State] = []
     minimize(
         broken(rosenbrock, {2, 3}),
@@ -781,16 +793,14 @@ def test_recoveries_are_remembered_over_a_resumption(settings):
 
 @EVERY
 def test_a_longer_budget_goes_on_where_a_shorter_one_ended(settings):
-    whole, trace = minimize(
-        rosenbrock, START, dataclasses.replace(settings, max_evaluations=20, restart_every=5)
-    )
+    whole, trace = minimize(rosenbrock, START, with_restarts(settings, 5, max_evaluations=20))
     state = State(START.copy())
     parts: Trace = []
     for budget in (5, 15, 20):
         outcome, part = minimize(
             rosenbrock,
             state,
-            dataclasses.replace(settings, max_evaluations=budget, restart_every=5),
+            with_restarts(settings, 5, max_evaluations=budget),
         )
         parts += part
     assert [image.tobytes() for _, image in parts] == [image.tobytes() for _, image in trace]
@@ -810,3 +820,12 @@ def test_the_next_level_of_a_pyramid_counts_on_with_a_budget_of_its_own(settings
     assert_outcome_is_the_best(second, rest)  # another objective: the level before has no say
     assert rest[0][0].iteration == first.iterations
     assert rest[0][0].seconds >= trace[-1][0].seconds
+
+
+def test_every_optimizer_has_a_function_and_settings_of_its_own() -> None:
+    assert optimize.MINIMIZERS.keys() == optimizers.OPTIMIZERS.keys()
+    for name, choice in optimizers.OPTIMIZERS.items():
+        assert choice.settings().name == name
+        assert (choice.pair_bytes > 0) == issubclass(choice.settings, optimizers.LBFGS)
+    with pytest.raises(TypeError, match="history"):
+        Adam(history=5)  # type: ignore[call-arg]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stn import optimize
-from stn.config.schema import Optimizer
+from stn.config.optimizers import SpectralLBFGS
 from stn.objective.objective import Terms
 from stn.optimize.limits import Limits
 from stn.optimize.spectrum import Spectrum
@@ -98,7 +98,7 @@ def test_a_periodic_picture_has_no_side_that_the_steps_know_of(periodic):
         return Terms(value, value, 0.0, 0.0, {}), gradient
 
     start = RNG.normal(20, 9, (1, 16, 24, 3))
-    settings = Optimizer(name="spectral_lbfgs", max_evaluations=8, history=5)
+    settings = SpectralLBFGS(max_evaluations=8, history=5)
     found, moved = (
         optimize.minimize(
             loss, optimize.State(image), settings, lambda *_: None, periodic=periodic
@@ -235,26 +235,11 @@ def test_steps_grow_slowly_at_first_and_are_damped_later():
             found.append((state.iterations, memory.damping))
 
     start = optimize.State(RNG.normal(0, 50, (1, HEIGHT, WIDTH, 3)))
-    settings = Optimizer("spectral_lbfgs", max_evaluations=40, history=20)
+    settings = SpectralLBFGS(max_evaluations=40, history=20)
     optimize.minimize(bowl, start, settings, lambda *_: None, on_checkpoint)
     assert steps[0] == pytest.approx(1, rel=1e-5)
     assert all(later <= 2.001 * earlier for earlier, later in pairwise(steps[:10]))
     assert len(found) > 20 and len({damping for _, damping in found}) > 10
-
-
-def test_what_an_earlier_version_had_learned_is_forgotten_and_the_run_goes_on():
-    """Its pairs were of frequencies."""
-    image = RNG.normal(size=(1, HEIGHT, WIDTH, 3))
-
-    def bowl(x: np.ndarray) -> tuple[Terms, np.ndarray]:
-        return Terms(0.5 * float(np.vdot(x, x)), 0.0, 0.0, 0.0, {}), x
-
-    settings = Optimizer("spectral_lbfgs", max_evaluations=12)
-    state = optimize.State(image.copy(), evaluations=4)
-    state.memory = {"image": image, "gradient": np.ones(N), "total": 1.0, "step": np.ones(N)}
-    outcome = optimize.minimize(bowl, state, settings, lambda *_: None)
-    assert outcome.evaluations == 12
-    np.testing.assert_allclose(outcome.image, 0, atol=1e-2)
 
 
 LOW, HIGH = (

@@ -1,0 +1,139 @@
+"""The optimizers that can be chosen: what each is told, what it keeps and when it can be saved.
+
+`stn/optimize` has the functions, under the same names."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from stn.config.fields import key, number, one_of
+
+NAME = "Which optimizer."
+
+
+@dataclass
+class Optimizer:
+    """What every optimizer is told."""
+
+    name: str = key(MISSING, help=NAME)
+    max_evaluations: int = number(
+        500, above=0, help="Budget at full size; the initial image's evaluation counts."
+    )
+    tolerance: float = number(
+        0.0,
+        least=0,
+        below=1,
+        help="Early stopping: the share by which 50 evaluations must lower the loss; 0: off.",
+    )
+    bounds: bool = key(False, help="Keeps pixels in 0-255.")
+
+
+@dataclass
+class LBFGS(Optimizer):
+    """What every L-BFGS is told."""
+
+    history: int = number(10, above=0, help="Pairs of steps and gradients that L-BFGS remembers.")
+
+
+@dataclass
+class ScipyLBFGS(LBFGS):
+    """SciPy's L-BFGS-B."""
+
+    name: str = one_of("lbfgs", "lbfgs", help=NAME)
+    ftol: float = number(0.0, least=0, help="SciPy's test of the relative fall; 0: off.")
+    gtol: float = number(0.0, least=0, help="SciPy's test of the gradient; 0: off.")
+    restart_every: int | None = number(
+        None,
+        above=1,
+        unit="evaluations",
+        help="After how many SciPy's L-BFGS forgets its pairs; `null`: never.",
+    )
+
+
+@dataclass
+class TorchLBFGS(LBFGS):
+    """L-BFGS without a line search, as torch.optim.LBFGS."""
+
+    name: str = one_of("torch_lbfgs", "torch_lbfgs", help=NAME)
+
+
+@dataclass
+class SpectralLBFGS(LBFGS):
+    """L-BFGS without a line search, with a step length for each band of frequencies."""
+
+    name: str = one_of("spectral_lbfgs", "spectral_lbfgs", help=NAME)
+
+
+@dataclass
+class Adam(Optimizer):
+    """Adam."""
+
+    name: str = one_of("adam", "adam", help=NAME)
+    learning_rate: float = number(
+        1.0, above=0, unit="image.pixel_unit", help="Adam's step, before the rate decays."
+    )
+    beta1: float = number(0.9, least=0, below=1, help="Adam's decay of the mean gradient.")
+    beta2: float = number(0.999, least=0, below=1, help="Adam's decay of the mean square.")
+    epsilon: float = number(1e-8, least=0, help="Added to the root of Adam's mean square.")
+    decay_rate: float = number(
+        1.0, above=0, help="Adam's rate is multiplied by it every `optimizer.decay_every` steps."
+    )
+    decay_every: int = number(1, above=0, unit="steps", help="See `optimizer.decay_rate`.")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An optimizer: the class of its settings, and what the rest of a run has to know of it."""
+
+    settings: type[Optimizer]
+    # Of a number in a pair of images that it remembers for each evaluation: two of float64 in
+    # SciPy's memory, two of float32 in ours. Adam remembers none.
+    pair_bytes: int
+    # SciPy's L-BFGS-B keeps what it has learned to itself: only where it forgets all of it and
+    # starts anew does a State hold everything. The others can be saved after every step.
+    saved_only_at_restarts: bool = False
+
+
+OPTIMIZERS = {
+    "lbfgs": Choice(ScipyLBFGS, pair_bytes=16, saved_only_at_restarts=True),
+    "torch_lbfgs": Choice(TorchLBFGS, pair_bytes=8),
+    "spectral_lbfgs": Choice(SpectralLBFGS, pair_bytes=8),
+    "adam": Choice(Adam, pair_bytes=0),
+}
+
+
+def keys(name: str) -> list[str]:
+    """The keys of an optimizer, such as `history`."""
+    return [each.name for each in dataclasses.fields(OPTIMIZERS[name].settings)]
+
+
+def having(key: str) -> tuple[str, ...]:
+    """The optimizers that have a key."""
+    return tuple(name for name in OPTIMIZERS if key in keys(name))
+
+
+def _all() -> type[Optimizer]:
+    """A class with the keys of all optimizers, for composing: a preset may list those of one that
+    is not its own, such as the rate at which its program runs Adam, and they count if that one is
+    chosen.
+    """
+    found = {}
+    for choice in OPTIMIZERS.values():
+        for each in dataclasses.fields(choice.settings):
+            copied = dataclasses.field(default=each.default, metadata=each.metadata)
+            found[each.name] = (each.name, each.type, copied)
+    found["name"] = ("name", str, one_of(MISSING, *OPTIMIZERS, help=NAME))
+    made: type[Optimizer] = dataclasses.make_dataclass(
+        "AnyOptimizer", found.values(), bases=(Optimizer,)
+    )
+    return made
+
+
+AnyOptimizer = _all()
+
+
+def chosen(composed: Optimizer) -> Optimizer:
+    """Of the keys of all optimizers those of the one that is named."""
+    own = {each: getattr(composed, each) for each in keys(composed.name)}
+    return OPTIMIZERS[composed.name].settings(**own)
