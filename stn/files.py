@@ -7,12 +7,22 @@ import hashlib
 import json
 import math
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pooch
+
+NO_FILES = (
+    (stat.S_ISDIR, "a directory; give the path of a file in it"),
+    (stat.S_ISFIFO, "a pipe; save what it gives to a file first"),
+    (stat.S_ISSOCK, "a socket, not a file"),
+    (stat.S_ISCHR, "a device, not a file"),
+    (stat.S_ISBLK, "a device, not a file"),
+)
 
 
 @contextlib.contextmanager
@@ -57,6 +67,34 @@ def write_json(path: Path, value: Any) -> None:
 def expanded(path: str) -> Path:
     """The path with the home directory for a ~ at its beginning."""
     return Path.home() / path[2:] if path.startswith("~/") else Path(path)
+
+
+def why_unreadable(path: str | Path) -> str | None:
+    """What lies at `path` if it is no file that can be read, as words after its name; None if it
+    is one.
+
+    Nothing is opened: a pipe or a device could wait for ever."""
+    text, path = str(path), Path(path)
+    if not text.strip():
+        return "an empty path; give the path of a file"
+    if re.match(r"[a-z][a-z0-9+.-]+:/", text, re.IGNORECASE):
+        return "an address; download the file and give its path"
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            return f"a link to {path.readlink()}, which does not exist"
+        return "no such file" + ("" if path.is_absolute() else f" in {Path.cwd()}")
+    except OSError as error:
+        return f"cannot be looked at ({error.strerror})"
+    except ValueError:
+        return "not a path"
+    for is_kind, what in NO_FILES:
+        if is_kind(found.st_mode):
+            return what
+    if found.st_size == 0:
+        return "an empty file"
+    return None if os.access(path, os.R_OK) else "may not be read (permission denied)"
 
 
 def sha256(path: Path) -> str:

@@ -171,7 +171,7 @@ def test_what_is_transparent_stays_so(given: dict[str, Any], tmp_path: Path) -> 
         (np.zeros((0, 40, 3)), "40 × 0 pixels"),
         (np.zeros((40, 40, 3), int), "int64"),
         (np.array("photo.jpg", object), "shape ()"),
-        (np.full((40, 40, 3), np.nan), "nan"),
+        (np.full((40, 40, 3), np.nan), "NaN or infinite"),
         (np.linspace(-1, 1, 4800).reshape(40, 40, 3), "-1 to 1"),
         (np.linspace(0, 65535, 4800).reshape(40, 40, 3), "0 to 65535"),
         (None, "shape ()"),

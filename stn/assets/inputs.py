@@ -62,6 +62,7 @@ def missing(several: Iterable[config.Config]) -> list[str]:
 def _looked_for(settings: config.Config) -> tuple[dict[str, Path], list[str]]:
     """The files that are there, by their keys, and a line about each that is not."""
     asked: dict[str, Callable[[], Path]] = {"network.weights": lambda: weights(settings)}
+    empty: set[str] = set()  # these paths would be the working directory
     for name, path in pictures(settings).items():
         key = (
             name
@@ -69,6 +70,7 @@ def _looked_for(settings: config.Config) -> tuple[dict[str, Path], list[str]]:
             else f"{name}.path"
         )
         asked[key] = functools.partial(store.locate_image, path)
+        empty |= set() if path.strip() else {key}
     if rescaling := means(settings):
         asked["network.rescale"] = lambda: rescaling
     found: dict[str, Path] = {}
@@ -79,6 +81,8 @@ def _looked_for(settings: config.Config) -> tuple[dict[str, Path], list[str]]:
         except InputError as error:
             missing.append(str(error))
             continue
-        if not found[key].is_file():
-            missing.append(f"{key}={found[key]}: no such file")
+        given = "" if key in empty else found[key]
+        reason = files.why_unreadable(given)
+        if reason:
+            missing.append(f"{key}={given}: {reason}")
     return found, missing

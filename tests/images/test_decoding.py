@@ -1,0 +1,724 @@
+"""What a file says of its samples is followed: depth, polarity, planes, profile, orientation,
+opacity, page; what is lost is said.
+"""
+
+import io
+import os
+import socket
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+from stn import images
+from stn.errors import InputError
+
+LONG = os.environ.get("STN_LONG") == "1"
+HEIGHT, WIDTH = 21, 34
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+TO_XYZ = np.array([[0.4360, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139, 0.0971, 0.7141]])
+ORIENTATION, SUBFILE, OLD_SUBFILE = 274, 254, 255
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    """A smooth picture without any symmetry, float64 [h, w, 3], 0-255."""
+    x_phase, y_phase, z_phase = np.random.default_rng(seed).uniform(0, 1, 3)
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float64)
+    red = 255 * ((x / (WIDTH - 1) + x_phase) % 1)
+    green = 255 * ((y / (HEIGHT - 1) + y_phase) % 1)
+    return np.stack([red, green, 255 * ((x + 2 * y) / 80 + z_phase) % 255], axis=-1)
+
+
+RGB = picture()
+GRAY = RGB @ [0.3, 0.6, 0.1]
+OPACITY = np.clip(np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)) / 45, 0, 1)
+
+
+def over_white(rgb: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    return rgb * opacity[..., None] + 255 * (1 - opacity[..., None])
+
+
+def as_type(levels: np.ndarray, kind: str) -> np.ndarray:
+    """0-255 as samples of a type: the whole range of integers, 0-1 of floats."""
+    if kind.startswith("float"):
+        return (levels / 255).astype(kind)
+    return np.rint(levels / 255 * np.iinfo(kind).max).astype(kind)
+
+
+def tiff(pixels: np.ndarray, **options) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, metadata=None, **options)
+    return stream.getvalue()
+
+
+def planes(pixels: np.ndarray) -> np.ndarray:
+    return np.moveaxis(pixels, -1, 0)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def packed(values: np.ndarray, bits: int) -> bytes:
+    """Rows of samples of `bits`, each row ending with a whole byte."""
+    rows = []
+    for row in values.reshape(len(values), -1):
+        text = "".join(f"{value:0{bits}b}" for value in row)
+        text += "0" * (-len(text) % 8)
+        rows.append(int(text, 2).to_bytes(len(text) // 8, "big"))
+    return b"".join(rows)
+
+
+def png(values: np.ndarray, bits: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of integer samples [h, w, channels], with chunks before the pixels."""
+    height, width, channels = values.shape
+    color = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
+    size = -(-width * channels * bits // 8)
+    body = packed(values, bits)
+    rows = b"".join(b"\0" + body[at : at + size] for at in range(0, len(body), size))
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def tiff_by_hand(values: np.ndarray, bits: int, photometric: int, order: str = ">") -> bytes:
+    """An uncompressed gray TIFF of packed samples, which no writer here makes."""
+    height, width = values.shape
+    body = values.astype(f"{order}u2").tobytes() if bits == 16 else packed(values, bits)
+    tags = [
+        (256, 3, width),
+        (257, 3, height),
+        (258, 3, bits),
+        (259, 3, 1),
+        (262, 3, photometric),
+        (273, 4, 8),
+        (277, 3, 1),
+        (278, 3, height),
+        (279, 4, len(body)),
+    ]
+    start = {">": b"MM\0*", "<": b"II*\0"}[order]
+    data = start + struct.pack(f"{order}I", 8 + len(body)) + body
+    data += struct.pack(f"{order}H", len(tags))
+    for tag, kind, value in tags:
+        data += struct.pack(f"{order}HHI", tag, kind, 1)
+        data += (
+            struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value)
+        )
+    return data + bytes(4)
+
+
+def profile(space: bytes, **tags: bytes) -> bytes:
+    """An ICC display profile with the header of Pillow's sRGB profile and the given tags."""
+    table, body, begin = b"", b"", 128 + 4 + 12 * len(tags)
+    for name, data in tags.items():
+        table += struct.pack(">4sII", name.encode(), begin + len(body), len(data))
+        body += data + b"\0" * (-len(data) % 4)
+    header = struct.pack(">I", begin + len(body)) + SRGB[4:16] + space + SRGB[20:128]
+    return header + struct.pack(">I", len(tags)) + table + body
+
+
+def xyz(x: float, y: float, z: float) -> bytes:
+    return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(65536 * value) for value in (x, y, z)))
+
+
+def curve(gamma: float) -> bytes:
+    return b"curv\0\0\0\0" + struct.pack(">IHH", 1, round(gamma * 256), 0)
+
+
+D50 = xyz(0.9642, 1, 0.8249)
+
+
+def gray_profile(gamma: float) -> bytes:
+    return profile(b"GRAY", wtpt=D50, kTRC=curve(gamma))
+
+
+def rgb_profile(gamma: float) -> bytes:
+    """sRGB's primaries with another curve."""
+    primaries = {f"{name}XYZ": xyz(*TO_XYZ[:, i]) for i, name in enumerate("rgb")}
+    return profile(b"RGB ", wtpt=D50, **primaries, **{f"{name}TRC": curve(gamma) for name in "rgb"})
+
+
+def srgb_encoded(linear: np.ndarray) -> np.ndarray:
+    """IEC 61966-2-1, to 0-255."""
+    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+UPRIGHT = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: lambda stored: np.rot90(stored),
+}
+
+
+def read(tmp_path: Path, data: bytes, name: str = "picture") -> tuple[np.ndarray, str]:
+    """The picture, and the lines that were said of it, without its name."""
+    path = tmp_path / name
+    path.write_bytes(data)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rgb = images.read(path)
+    lines = [str(warning.message) for warning in caught]
+    assert all(line.startswith(f"{path}: ") and "\n" not in line for line in lines)
+    return rgb, "; ".join(line.removeprefix(f"{path}: ") for line in lines)
+
+
+def assert_seen(found: tuple[np.ndarray, str], expected: np.ndarray, said: str = "") -> None:
+    """The right picture within two levels of 0-255, and nothing said but `said`."""
+    rgb, lines = found
+    if expected.ndim == 2:
+        expected = np.repeat(expected[..., None], 3, axis=2)
+    assert rgb.shape == expected.shape
+    assert np.abs(rgb - expected).max() <= 2
+    assert said in lines if said else not lines
+
+
+# Depth and polarity
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 6, 8, 10, 12, 14, 16])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("photometric", [0, 1], ids=["white is zero", "black is zero"])
+def test_gray_tiff_of_any_depth_and_polarity(tmp_path, bits, photometric, order):
+    values = np.rint(GRAY / 255 * (2**bits - 1)).astype(int)
+    stored = values if photometric == 1 else 2**bits - 1 - values
+    found = read(tmp_path, tiff_by_hand(stored, bits, photometric, order))
+    assert_seen(found, values / (2**bits - 1) * 255)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "uint32", "float16", "float32", "float64"])
+def test_tiff_whose_zero_is_white(tmp_path, kind):
+    assert_seen(read(tmp_path, tiff(as_type(255 - GRAY, kind), photometric="miniswhite")), GRAY)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("color", ["gray", "rgb"])
+def test_png_of_any_depth_with_one_color_transparent(tmp_path, bits, color):
+    if color == "rgb" and bits < 8:
+        pytest.skip("PNG has no such")
+    most = 2**bits - 1
+    values = np.rint((GRAY[..., None] if color == "gray" else RGB) / 255 * most).astype(int)
+    clear = values[7, 9]
+    data = png(values, bits, (b"tRNS", struct.pack(f">{len(clear)}H", *clear)))
+    opacity = 1.0 - (values == clear).all(axis=-1)
+    assert opacity.any() and not opacity.all()
+    expected = np.broadcast_to(values / most * 255, RGB.shape)
+    assert_seen(read(tmp_path, data), over_white(expected, opacity))
+
+
+def test_16_bit_png_keeps_its_bits(tmp_path):
+    values = as_type(np.dstack([RGB, 255 * OPACITY]), "uint16")
+    rgb, _ = read(tmp_path, png(values, 16))
+    np.testing.assert_allclose(rgb, over_white(RGB, OPACITY), atol=0.01)
+
+
+def test_samples_that_are_black_are_said_to_be(tmp_path):
+    ten_bits_in_16 = np.rint(GRAY / 255 * 1023).astype(int)
+    found = read(tmp_path, png(ten_bits_in_16[..., None], 16))
+    assert_seen(found, GRAY / 64, "nothing in it is brighter than 4 of 255")
+
+
+def test_floats_that_are_no_colors_are_refused(tmp_path):
+    with pytest.raises(InputError, match="holds numbers from 0 to 4095"):
+        read(tmp_path, tiff(np.linspace(0, 4095, 200).reshape(10, 20).astype(np.float32)))
+
+
+# Planes, inks, orientation
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("compression", [None, "lzw", "deflate", "zstd", "packbits"])
+def test_planes_of_color_and_opacity(tmp_path, kind, compression):
+    stored = planes(as_type(np.dstack([RGB, 255 * OPACITY]), kind))
+    options = {"photometric": "rgb", "planarconfig": "separate", "extrasamples": ["unassalpha"]}
+    data = tiff(stored, compression=compression, **options)
+    assert_seen(read(tmp_path, data), over_white(RGB, OPACITY))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_inks_of_any_depth(tmp_path, kind, planar):
+    inks = np.dstack([255 - RGB, GRAY / 2])
+    stored = as_type(inks if planar == "contig" else planes(inks), kind)
+    data = tiff(stored, photometric="separated", planarconfig=planar)
+    assert_seen(read(tmp_path, data), RGB * (1 - GRAY[..., None] / 510))
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("kind", ["planar uint16", "float32", "gray uint16", "16-bit PNG"])
+def test_pictures_of_many_bits_come_upright(tmp_path, kind, orientation):
+    if kind == "16-bit PNG":
+        exif = Image.Exif()
+        exif[ORIENTATION] = orientation
+        body = exif.tobytes().removeprefix(b"Exif\0\0")
+        data = png(as_type(RGB, "uint16"), 16, (b"eXIf", body))
+    else:
+        levels = GRAY if "gray" in kind else RGB
+        stored = as_type(levels, kind.split()[-1])
+        planar = {"planarconfig": "separate"} if "planar" in kind else {}
+        photometric = "minisblack" if "gray" in kind else "rgb"
+        data = tiff(
+            planes(stored) if planar else stored,
+            photometric=photometric,
+            extratags=[(ORIENTATION, 3, 1, orientation, True)],
+            **planar,
+        )
+    expected = UPRIGHT[orientation](GRAY if "gray" in kind else RGB)
+    assert_seen(read(tmp_path, data), expected)
+
+
+# Opacity
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_colors_that_were_multiplied_by_their_opacity(tmp_path, kind):
+    opacity = np.clip(OPACITY, 0.2, 1)
+    stored = as_type(np.dstack([RGB * opacity[..., None], 255 * opacity]), kind)
+    data = tiff(stored, photometric="rgb", extrasamples=["assocalpha"])
+    assert_seen(read(tmp_path, data), over_white(RGB, opacity))
+    path = tmp_path / "picture"
+    rgb, found = images.read_with_opacity(path)
+    assert np.abs(rgb - RGB).max() < 4  # 8 bits of a fifth of the light
+    np.testing.assert_allclose(found, opacity, atol=0.003)
+
+
+@pytest.mark.parametrize("options", [{"photometric": "rgb", "extrasamples": [0]}, {"bmp": True}])
+def test_a_fourth_channel_without_a_name_is_spoken_of(tmp_path, options):
+    stored = np.rint(np.dstack([RGB, 255 * OPACITY])).astype(np.uint8)
+    if "bmp" in options:
+        stream = io.BytesIO()
+        Image.fromarray(stored).save(stream, "BMP")
+        found = read(tmp_path, stream.getvalue())
+        assert_seen(found, over_white(RGB, OPACITY), "taken for opacity")
+    else:
+        assert_seen(read(tmp_path, tiff(stored, **options)), RGB, "1 channel beside its colors")
+
+
+def bmp(opacity: int) -> bytes:
+    """A 32-bit BMP with the header that names an opacity (BITMAPV4HEADER), bottom row first."""
+    pixels = np.dstack([np.rint(RGB)[::-1, :, ::-1], np.full((HEIGHT, WIDTH), opacity)])
+    header = struct.pack("<IiiHHIIiiII", 108, WIDTH, HEIGHT, 1, 32, 3, 0, 2835, 2835, 0, 0)
+    header += struct.pack("<IIII4s", 0xFF0000, 0xFF00, 0xFF, 0xFF000000, b"BGRs") + bytes(48)
+    body = pixels.astype(np.uint8).tobytes()
+    return b"BM" + struct.pack("<IHHI", 122 + len(body), 0, 0, 122) + header + body
+
+
+@pytest.mark.parametrize("kind", ["BMP", "PNG", "TIFF"])
+def test_an_opacity_of_zero_everywhere_is_left_out_and_said(tmp_path, kind):
+    stored = np.dstack([np.rint(RGB), np.zeros((HEIGHT, WIDTH))])
+    data = {
+        "BMP": lambda: bmp(0),
+        "PNG": lambda: png(stored.astype(int), 8),
+        "TIFF": lambda: tiff(stored.astype(np.uint8), photometric="rgb", extrasamples=[2]),
+    }[kind]()
+    assert_seen(read(tmp_path, data), RGB, "its opacity is zero everywhere and was left out")
+
+
+# Profiles
+
+
+@pytest.mark.parametrize("kind", ["8-bit PNG", "16-bit PNG", "TIFF", "planar TIFF", "float TIFF"])
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
+@pytest.mark.parametrize("color", ["gray", "rgb"])
+def test_a_profile_counts_at_every_depth(tmp_path, kind, gamma, color):
+    embedded = gray_profile(gamma) if color == "gray" else rgb_profile(gamma)
+    levels = GRAY[..., None] if color == "gray" else RGB
+    if kind.endswith("PNG"):
+        bits = int(kind.partition("-")[0])
+        chunks = [(b"iCCP", b"name\0\0" + zlib.compress(embedded))]
+        values = as_type(levels, f"uint{bits}")
+        data, levels = png(values, bits, *chunks), values / (2**bits - 1) * 255
+    else:
+        stored = as_type(levels, "float32" if "float" in kind else "uint16")
+        stored = stored[..., 0] if color == "gray" else stored
+        planar = "planar" in kind and color == "rgb"
+        data = tiff(
+            planes(stored) if planar else stored,
+            photometric="rgb" if color == "rgb" else "minisblack",
+            iccprofile=embedded,
+            **({"planarconfig": "separate"} if planar else {}),
+        )
+    expected = srgb_encoded(np.broadcast_to(levels / 255, RGB.shape) ** (round(gamma * 256) / 256))
+    assert gamma != 1 or np.abs(expected - levels).max() > 50, "this profile is far from sRGB"
+    assert_seen(read(tmp_path, data), expected)
+
+
+def test_a_profile_of_srgb_leaves_16_bits_as_they_are(tmp_path):
+    data = tiff(as_type(RGB, "uint16"), photometric="rgb", iccprofile=SRGB)
+    np.testing.assert_allclose(read(tmp_path, data)[0], RGB, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("embedded", "said"),
+    [(b"no profile", "damaged"), (gray_profile(1.8), "for gray samples")],
+)
+def test_a_profile_that_cannot_be_followed_is_spoken_of(tmp_path, embedded, said):
+    data = tiff(as_type(RGB, "uint16"), photometric="rgb", iccprofile=embedded)
+    assert_seen(read(tmp_path, data), RGB, f"its color profile is {said} and was left out")
+
+
+def test_a_gamma_that_is_not_followed_is_spoken_of(tmp_path):
+    values = np.rint(RGB).astype(int)
+    linear = read(tmp_path, png(values, 8, (b"gAMA", struct.pack(">I", 100000))))
+    assert_seen(linear, RGB, "its gAMA of 1 was ignored")
+    usual = read(tmp_path, png(values, 8, (b"gAMA", struct.pack(">I", 45455))))
+    assert_seen(usual, RGB)
+    srgb = [(b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 100000))]  # sRGB comes first (PNG, 4.3)
+    assert_seen(read(tmp_path, png(values, 8, *srgb)), RGB)
+    hdr = read(tmp_path, png(values, 8, (b"cICP", bytes([9, 16, 0, 1]))))
+    assert_seen(hdr, RGB, "cICP")
+
+
+# Pages and frames
+
+
+def pages(*parts: tuple[np.ndarray, list]) -> bytes:
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        for pixels, extratags in parts:
+            writer.write(pixels, photometric="rgb", metadata=None, extratags=extratags)
+    return stream.getvalue()
+
+
+THUMBNAIL = np.full((8, 12, 3), 77, np.uint8)
+EIGHT_BIT = np.rint(RGB).astype(np.uint8)
+
+
+@pytest.mark.parametrize("tag", [(SUBFILE, 4, 1, 1, True), (OLD_SUBFILE, 3, 1, 2, True)])
+def test_a_thumbnail_is_not_taken_for_the_picture(tmp_path, tag):
+    data = pages((THUMBNAIL, [tag]), (EIGHT_BIT, []))
+    assert_seen(read(tmp_path, data), RGB, "its first page is a thumbnail and was passed over")
+    assert_seen(read(tmp_path, pages((EIGHT_BIT, []), (THUMBNAIL, [tag]))), RGB)
+
+
+def test_a_picture_below_its_thumbnail_is_found(tmp_path):
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        writer.write(THUMBNAIL, photometric="rgb", subfiletype=1, subifds=1, metadata=None)
+        writer.write(EIGHT_BIT, photometric="rgb", metadata=None)
+    assert_seen(read(tmp_path, stream.getvalue()), RGB, "thumbnail")
+
+
+def test_raw_files_of_cameras_are_refused_by_name(tmp_path):
+    mosaic = as_type(GRAY, "uint16")
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        writer.write(THUMBNAIL, photometric="rgb", subfiletype=1, subifds=1, metadata=None)
+        writer.write(mosaic, photometric="cfa", metadata=None)
+    dng = tiff(EIGHT_BIT, photometric="rgb", extratags=[(50706, 1, 4, (1, 4, 0, 0), True)])
+    canon = b"II*\0\x10\0\0\0CR\x02\0" + bytes(300)
+    for data in (stream.getvalue(), dng, canon):
+        with pytest.raises(InputError, match="camera's raw file"):
+            read(tmp_path, data)
+
+
+def frames(kind: str) -> bytes:
+    stream = io.BytesIO()
+    others = [Image.fromarray(255 - EIGHT_BIT)]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    Image.fromarray(EIGHT_BIT).save(stream, kind, save_all=True, append_images=others, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_more_than_one_page_or_frame_is_said(tmp_path, kind):
+    assert_seen(read(tmp_path, frames(kind)), np.rint(RGB), "has 2 ")
+
+
+# What was called unreadable, and what is refused for its reason
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"tEXt", b"iTXt"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_long_texts_in_a_png_are_no_bombs(tmp_path, kind, bits):
+    text = b"a story" * (3 * 2**20 // 7)
+    body = {
+        b"zTXt": b"Description\0\0" + zlib.compress(text),
+        b"tEXt": b"Description\0" + text,
+        b"iTXt": b"Description\0\1\0\0\0" + zlib.compress(text),
+    }[kind]
+    assert_seen(read(tmp_path, png(as_type(RGB, f"uint{bits}"), bits, (kind, body))), RGB)
+
+
+def test_a_long_profile_in_a_png_is_no_bomb(tmp_path):
+    long = rgb_profile(1.0) + np.random.default_rng(0).bytes(3 * 2**20)
+    long = struct.pack(">I", len(long)) + long[4:]
+    chunks = [(b"iCCP", b"name\0\0" + zlib.compress(long))]
+    found = read(tmp_path, png(as_type(RGB, "uint8"), 8, *chunks))
+    assert_seen(found, srgb_encoded(np.rint(RGB) / 255))
+
+
+@pytest.mark.parametrize("name", ["none", "picture.jpg", "picture.raw"])
+def test_a_float_tiff_needs_no_suffix(tmp_path, name):
+    assert_seen(read(tmp_path, tiff(as_type(RGB, "float32"), photometric="rgb"), name), RGB)
+
+
+REASONS: dict[str, tuple[bytes, str]] = {
+    "PDF": (b"%PDF-1.7\n", "a PDF"),
+    "HEIC": (b"\0\0\0\x18ftypheic" + bytes(20), "HEIC"),
+    "film": (b"\0\0\0\x18ftypisom" + bytes(20), "a film"),
+    "SVG": (b"\n<svg xmlns=>", "an SVG"),
+    "page of the web": (b"<!DOCTYPE html><html>", "a page of the web"),
+    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    "OpenEXR": (b"\x76\x2f\x31\x01" + bytes(40), "OpenEXR"),
+    "JPEG XL": (b"\xff\x0a" + bytes(40), "JPEG XL"),
+    "DICOM": (bytes(128) + b"DICM" + bytes(40), "DICOM"),
+    "CIELab": (tiff(EIGHT_BIT, photometric="cielab"), "CIELAB"),
+    "negative": (tiff(np.full((4, 5), -3, np.int16)), "below zero"),
+    "more inks": (
+        tiff(np.dstack([EIGHT_BIT] * 2), photometric="separated", extratags=[(332, 3, 1, 2, True)]),
+        "inks",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REASONS)
+def test_what_is_not_read_is_refused_for_its_true_reason(tmp_path, kind):
+    data, reason = REASONS[kind]
+    with pytest.raises(InputError, match=reason):
+        read(tmp_path, data)
+
+
+def test_what_is_no_file_is_named_as_what_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    Path("directory").mkdir()
+    Path("empty.png").touch()
+    Path("link.png").symlink_to("gone.png")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind("socket")
+    for path, reason in {
+        "pipe": "a pipe",
+        "directory": "a directory",
+        "empty.png": "an empty file",
+        "link.png": "a link to gone.png, which does not exist",
+        "socket": "a socket",
+        "/dev/null": "a device",
+        "": "an empty path",
+        "http://example.org/a.png": "an address",
+        "missing.png": f"no such file in {tmp_path}",
+        "empty.png/picture.png": "no such file",
+        "x" * 5000: "cannot be looked at",
+    }.items():
+        with pytest.raises(InputError, match=reason):
+            images.read(path)
+
+
+def test_a_picture_that_another_thread_never_writes_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    refused = threading.Event()
+
+    def try_it() -> None:
+        with pytest.raises(InputError):
+            images.read(tmp_path / "pipe")
+        refused.set()
+
+    threading.Thread(target=try_it, daemon=True).start()
+    assert refused.wait(20)
+
+
+# Pillow images
+
+
+def reopened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def test_an_image_that_is_not_decoded_yet_is_read_as_its_file():
+    for data, expected in (
+        (png(as_type(RGB, "uint16"), 16), RGB),
+        (tiff_by_hand(np.rint(GRAY / 255 * 4095).astype(int), 12, 1, "<"), GRAY),
+        (tiff_by_hand(65535 - as_type(GRAY, "uint16").astype(int), 16, 0, "<"), GRAY),
+        (tiff(planes(as_type(RGB, "uint16")), photometric="rgb", planarconfig="separate"), RGB),
+    ):
+        rgb, _ = images.from_memory("content", reopened(data))
+        expected = np.broadcast_to(expected.reshape(HEIGHT, WIDTH, -1), RGB.shape)
+        assert np.abs(rgb - expected).max() < 0.1
+
+
+@pytest.mark.parametrize("kind", ["planes", "12 bits", "white is zero"])
+def test_an_image_that_pillow_decoded_wrongly_is_refused(kind):
+    data = {
+        "planes": tiff(planes(as_type(RGB, "uint16")), photometric="rgb", planarconfig="separate"),
+        "12 bits": tiff_by_hand(np.rint(GRAY).astype(int), 12, 1, "<"),
+        "white is zero": tiff_by_hand(as_type(GRAY, "uint16").astype(int), 16, 0, "<"),
+    }[kind]
+    image = reopened(data)
+    image.load()
+    with pytest.raises(InputError, match=r"^content: .*give the path"):
+        images.from_memory("content", image)
+
+
+@pytest.mark.parametrize("mode", ["RGBa", "La"])
+def test_premultiplied_images_are_seen_as_they_are_meant(mode):
+    straight = np.rint(np.dstack([RGB if mode == "RGBa" else GRAY, 255 * OPACITY]))
+    image = Image.fromarray(straight.astype(np.uint8)).convert(mode)
+    rgb, opacity = images.from_memory("content", image)
+    expected = over_white(np.broadcast_to(straight[..., :-1], RGB.shape), straight[..., -1] / 255)
+    assert np.abs(images.over_white(rgb, opacity) - expected).max() <= 2
+
+
+def test_a_truncated_or_closed_image_is_refused(tmp_path):
+    stream = io.BytesIO()
+    Image.fromarray(EIGHT_BIT).resize((200, 150)).save(stream, "JPEG")
+    closed = Image.fromarray(EIGHT_BIT)
+    closed.save(tmp_path / "a.png")
+    closed = Image.open(tmp_path / "a.png")
+    closed.close()
+    for image in (reopened(stream.getvalue()[:-2000]), closed):
+        with pytest.raises(InputError, match=r"^content: "):
+            images.from_memory("content", image)
+
+
+# Every writer
+
+
+def tiff_writers(rng: np.random.Generator) -> tuple[str, bytes, np.ndarray]:
+    """A random kind of TIFF by tifffile, and what it means."""
+    rgb, opacity = picture(int(rng.integers(2**31))), np.clip(OPACITY, rng.uniform(0, 0.5), 1)
+    gray = rgb.mean(axis=-1)
+    color = rng.choice(["gray", "inverted", "rgb", "straight", "premultiplied", "inks"])
+    kind = rng.choice(["uint8", "uint16", "uint32", "float16", "float32", "float64"])
+    levels, photometric, extra, expected = {
+        "gray": (gray, "minisblack", [], gray),
+        "inverted": (255 - gray, "miniswhite", [], gray),
+        "rgb": (rgb, "rgb", [], rgb),
+        "straight": (np.dstack([rgb, 255 * opacity]), "rgb", [2], over_white(rgb, opacity)),
+        "premultiplied": (
+            np.dstack([rgb * opacity[..., None], 255 * opacity]),
+            "rgb",
+            [1],
+            over_white(rgb, opacity),
+        ),
+        "inks": (np.dstack([255 - rgb, 0 * gray]), "separated", [], rgb),
+    }[str(color)]
+    stored, options = as_type(levels, str(kind)), {}
+    if stored.ndim == 3 and rng.random() < 0.5:
+        stored, options = planes(stored), {"planarconfig": "separate"}
+    options |= {
+        "byteorder": rng.choice(["<", ">"]),
+        "compression": rng.choice(["none", "lzw", "deflate", "zstd", "packbits", "lzma", "jpegxl"]),
+        "predictor": bool(rng.random() < 0.5),
+        "bigtiff": bool(rng.random() < 0.5),
+        "tile": (16, 32) if rng.random() < 0.5 else None,
+    }
+    orientation = int(rng.integers(1, 9))
+    options["extratags"] = [(ORIENTATION, 3, 1, orientation, True)]
+    data = tiff(stored, photometric=photometric, extrasamples=extra or None, **options)
+    return f"{color} {kind} {options}", data, UPRIGHT[orientation](expected)
+
+
+def pillow_writers(rng: np.random.Generator) -> tuple[str, bytes, np.ndarray]:
+    """A random mode and lossless format of Pillow, and what it means."""
+    rgb = np.rint(picture(int(rng.integers(2**31))))
+    gray, opacity = np.rint(rgb.mean(axis=-1)), np.rint(255 * OPACITY)
+    sixteen = as_type(gray, "uint16")
+    mode = str(rng.choice(["1", "L", "LA", "RGB", "RGBA", "P", "CMYK", "I;16", "I", "F"]))
+    palette = Image.fromarray(rgb.astype(np.uint8)).quantize(64)
+    stored, expected = {
+        "1": (Image.fromarray(gray > 99), 255.0 * (gray > 99)),
+        "L": (gray, gray),
+        "LA": (np.dstack([gray, opacity]), over_white(gray[..., None], opacity / 255)),
+        "RGB": (rgb, rgb),
+        "RGBA": (np.dstack([rgb, opacity]), over_white(rgb, opacity / 255)),
+        "P": (palette, np.asarray(palette.convert("RGB"), float)),
+        "CMYK": (
+            Image.merge(
+                "CMYK",
+                [
+                    *Image.fromarray((255 - rgb).astype("u1")).split(),
+                    Image.new("L", (WIDTH, HEIGHT)),
+                ],
+            ),
+            rgb,
+        ),
+        "I;16": (Image.fromarray(sixteen), gray),
+        "I": (Image.fromarray(sixteen.astype(np.int32)), gray),
+        "F": (Image.fromarray((gray / 255).astype(np.float32)), gray),
+    }[mode]
+    image = stored if isinstance(stored, Image.Image) else Image.fromarray(stored.astype(np.uint8))
+    kind, options = [
+        ("PNG", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"compression": "group4"}),
+        ("TIFF", {"compression": "zstd"}),
+        ("BMP", {}),
+        ("TGA", {}),
+        ("PPM", {}),
+        ("SGI", {}),
+        ("PCX", {}),
+        ("IM", {}),
+        ("QOI", {}),
+        ("JPEG2000", {"irreversible": False}),
+        ("WEBP", {"lossless": True, "exact": True}),
+    ][int(rng.integers(14))]
+    if (kind == "PPM" and "A" in mode) or (kind == "WEBP" and mode in ("I", "I;16", "F")):
+        kind = "PNG"  # these write something else than they are given
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    if expected.ndim == 3:
+        expected = np.broadcast_to(expected, (HEIGHT, WIDTH, 3))
+    return f"{mode} {kind} {options}", stream.getvalue(), expected
+
+
+def imageio_writers(rng: np.random.Generator) -> tuple[str, bytes, np.ndarray]:
+    """A random type and format of imageio, and what it means."""
+    rgb = picture(int(rng.integers(2**31)))
+    kind = str(rng.choice(["uint8", "uint16", "float32"]))
+    plugin, suffix = [("pillow", ".png"), ("tifffile", ".tif"), ("pillow", ".bmp")][
+        int(rng.integers(3))
+    ]
+    levels = rgb.mean(axis=-1) if plugin == "pillow" and kind == "uint16" else rgb
+    data = iio.imwrite("<bytes>", as_type(levels, kind), extension=suffix, plugin=plugin)
+    return f"{kind} {plugin} {suffix}", data, levels
+
+
+def png_writers(rng: np.random.Generator) -> tuple[str, bytes, np.ndarray]:
+    """A random PNG by libpng, and what it means."""
+    rgb, opacity = picture(int(rng.integers(2**31))), np.clip(OPACITY, 0.1, 1)
+    gray, kind = rgb.mean(axis=-1), str(rng.choice(["uint8", "uint16"]))
+    levels, expected = [
+        (gray, gray),
+        (np.dstack([gray, 255 * opacity]), over_white(np.dstack([gray] * 3), opacity)),
+        (rgb, rgb),
+        (np.dstack([rgb, 255 * opacity]), over_white(rgb, opacity)),
+    ][int(rng.integers(4))]
+    return f"libpng {kind}", imagecodecs.png_encode(as_type(levels, kind)), expected
+
+
+@pytest.mark.parametrize("writers", [tiff_writers, pillow_writers, imageio_writers, png_writers])
+def test_what_any_writer_writes_is_read_back_or_refused(
+    tmp_path, writers: Callable[[np.random.Generator], tuple[str, bytes, np.ndarray]]
+):
+    rng = np.random.default_rng(zlib.crc32(writers.__name__.encode()))
+    written = refused = 0
+    for _ in range(3000 if LONG else 200):
+        try:
+            what, data, expected = writers(rng)
+        except (OSError, ValueError, TypeError, RuntimeError, struct.error, KeyError):
+            continue  # the writer has no such kind
+        written += 1
+        if expected.ndim == 2:
+            expected = np.repeat(expected[..., None], 3, axis=2)
+        try:
+            rgb, _ = read(tmp_path, data)
+        except InputError:
+            refused += 1
+            continue
+        assert rgb.shape == expected.shape, what
+        assert np.abs(rgb - expected).max() <= 2, what
+    assert written > 60 and refused < written / 20
