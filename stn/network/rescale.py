@@ -4,6 +4,7 @@ one.
 
 import contextlib
 import hashlib
+import json
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stn import assets, files, images
+from stn.assets import wheels
 from stn.assets.weights import Layer, Weights
 from stn.errors import InputError
 from stn.images import resizing
@@ -30,6 +32,10 @@ PHOTOGRAPHS = (
     *("matplotlib:grace_hopper.jpg", "sklearn:china.jpg", "sklearn:flower.jpg"),
 )
 SIZE_PX = 256  # long side at which activations are averaged; ours
+
+# Means over PHOTOGRAPHS that come with the program, {"vgg16/avg/conv1_1": [N], ...}, float32. Beside
+# them, in JSON, what they were made from.
+SHIPPED = Path(__file__).parent / "means.npz"
 
 Means = dict[str, np.ndarray]  # {"conv1_1": [N], ...}: mean of relu1_1 over images and positions
 
@@ -90,7 +96,12 @@ def rescaled(weights: Weights, means: Means) -> Weights:
 
 
 def default_means(weights: Weights, weights_path: Path, pooling: str) -> Means:
-    """Means over PHOTOGRAPHS, kept in the cache directory."""
+    """Means over PHOTOGRAPHS: those that come with the program, for weights that it knows by their
+    checksum; for others computed here and kept in the cache directory.
+    """
+    shipped = shipped_means(weights, pooling)
+    if shipped is not None:
+        return shipped
     # Other photographs are other means: their list is part of the name.
     photographs = hashlib.sha256(" ".join(PHOTOGRAPHS).encode()).hexdigest()[:8]
     kept = (
@@ -106,6 +117,26 @@ def default_means(weights: Weights, weights_path: Path, pooling: str) -> Means:
     with contextlib.suppress(OSError):  # without a copy they are computed again next time
         write_means(kept, means)
     return means
+
+
+def shipped_means(weights: Weights, pooling: str) -> Means | None:
+    """The means that come with the program for these convolutions; None if there are none.
+
+    Raises InputError if the file is not the one that was shipped."""
+    made = json.loads(SHIPPED.with_suffix(".json").read_text())
+    digest = wheels.digest(weights.layers)
+    known = [name for name, checksum in made["networks"].items() if checksum == digest]
+    if not known:
+        return None
+    if files.sha256(SHIPPED) != made["sha256"]:
+        raise InputError(f"{SHIPPED}: damaged; install the program again")
+    prefix = f"{known[0]}/{pooling}/"
+    every = read_means(SHIPPED)
+    return {
+        name.removeprefix(prefix): mean.astype(np.float64)
+        for name, mean in every.items()
+        if name.startswith(prefix)
+    }
 
 
 def read_means(path: Path) -> Means:

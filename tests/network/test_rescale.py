@@ -2,14 +2,16 @@
 layer's Gram matrix.
 """
 
+import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stn import assets, images
+from stn import assets, files, images
 from stn.assets import matconvnet
 from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
 from stn.errors import InputError
@@ -17,6 +19,7 @@ from stn.images import resizing
 from stn.network import network, rescale, space, vgg
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "mean_activations.py"
+POOLINGS = ("avg", "max")
 GATYS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 
@@ -141,6 +144,49 @@ def test_default_means_are_computed_once_and_kept_in_the_cache(
     np.testing.assert_array_equal(
         rescale.default_means(narrow, path, "avg")["conv1_1"], first["conv1_1"]
     )
+
+
+def test_shipped_means_are_what_the_photographs_give(vgg19_q8: Path) -> None:
+    """To 1e-6 of a layer's mean, which other processors' rounding stays below."""
+    made = json.loads(rescale.SHIPPED.with_suffix(".json").read_text())
+    assert files.sha256(rescale.SHIPPED) == made["sha256"]
+    paths = {name: assets.locate_image(name) for name in rescale.PHOTOGRAPHS}
+    if made["photographs"] != {name: files.sha256(path) for name, path in paths.items()}:
+        pytest.skip("the packages here have other photographs")
+    weights = matconvnet.load(vgg19_q8)
+    found = rescale.default_means(weights, vgg19_q8, "avg")
+    expected = rescale.mean_activations(weights, map(images.read, paths.values()), "avg")
+    assert found.keys() == expected.keys()
+    for layer, mean in expected.items():
+        np.testing.assert_allclose(found[layer], mean, rtol=1e-6, atol=1e-6 * mean.mean())
+
+
+def test_known_weights_need_no_photographs(vgg19_q8: Path, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(rescale, "PHOTOGRAPHS", ("skimage:no_such_file.png",))
+    monkeypatch.setenv("STN_CACHE", str(tmp_path / "cache"))
+    weights = matconvnet.load(vgg19_q8)
+    found = {pooling: rescale.default_means(weights, vgg19_q8, pooling) for pooling in POOLINGS}
+    assert found["avg"]["conv5_1"].shape == (512,)
+    # Before the first pooling there is nothing to tell them apart, after it there is.
+    np.testing.assert_array_equal(found["avg"]["conv1_2"], found["max"]["conv1_2"])
+    assert (found["avg"]["conv2_1"] != found["max"]["conv2_1"]).all()
+    assert not list((tmp_path / "cache").glob("*.means.npz"))
+    with pytest.raises(InputError, match="no_such_file"):
+        first, *others = weights.layers
+        kernel = first.kernel.copy()
+        kernel[0, 0, 0, 0] += 1e-6  # weights that nobody knows
+        unknown = Weights((Layer(first.name, kernel, first.bias), *others), weights.mean_pixel)
+        rescale.default_means(unknown, vgg19_q8, "avg")
+
+
+def test_other_bytes_than_those_shipped_are_refused(vgg19_q8: Path, tmp_path, monkeypatch) -> None:
+    for kind in (".npz", ".json"):
+        shutil.copy(rescale.SHIPPED.with_suffix(kind), tmp_path / f"means{kind}")
+    monkeypatch.setattr(rescale, "SHIPPED", tmp_path / "means.npz")
+    means = rescale.read_means(rescale.SHIPPED)
+    rescale.write_means(rescale.SHIPPED, means | {"vgg16/avg/conv1_1": np.ones(64, np.float32)})
+    with pytest.raises(InputError, match=r"means\.npz: damaged"):
+        rescale.default_means(matconvnet.load(vgg19_q8), vgg19_q8, "avg")
 
 
 @pytest.mark.parametrize(
