@@ -24,6 +24,7 @@ check: .venv/test-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python scripts/configuration_tables.py --check
 	$(BIN)/python -m pytest -q --durations=0 tests/test_documents.py -k link
 
 # Every figure, small (authors_curve has the size of what it is compared with), two runs at a time, or one with AT_ONCE=.

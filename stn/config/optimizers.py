@@ -71,7 +71,7 @@ class Adam(Optimizer):
 
     name: str = one_of("adam", "adam", help=NAME)
     learning_rate: float = number(
-        1.0, above=0, unit="image.pixel_unit", help="Adam's step, before the rate decays."
+        1.0, above=0, unit="`image.pixel_unit`", help="Adam's step, before the rate decays."
     )
     beta1: float = number(0.9, least=0, below=1, help="Adam's decay of the mean gradient.")
     beta2: float = number(0.999, least=0, below=1, help="Adam's decay of the mean square.")

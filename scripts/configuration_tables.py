@@ -1,0 +1,104 @@
+"""Write the tables of docs/configuration.md from the schema, stn/config/schema.py.
+
+usage: python scripts/configuration_tables.py [--check]
+
+Between `<!-- keys: image init -->` and `<!-- end -->` stands a table of those groups and keys.
+--check: write nothing; exit with 1 if the page is not what would be written.
+"""
+
+import argparse
+import dataclasses
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from stn import command_line
+from stn.config import fields
+from stn.config.schema import Config
+from stn.errors import InputError
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
+TABLE = re.compile(r"(<!-- keys: (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the tables of docs/configuration.md.")
+    parser.add_argument("--check", action="store_true", help="only say whether they are right")
+    arguments = parser.parse_args()
+    page = PAGE.read_text(encoding="utf-8")
+    written = with_tables(page)
+    if not arguments.check:
+        PAGE.write_text(written, encoding="utf-8")
+    elif written != page:
+        sys.exit(f"{PAGE.name} is not what the schema says: run python {Path(__file__).name}")
+
+
+def with_tables(page: str) -> str:
+    """The page with its tables written anew; InputError unless each key is in one of them."""
+    rows = dict(rows_of(Config()))
+    left = set(rows)
+
+    def table(found: re.Match[str]) -> str:
+        chosen = [key for group in found[2].split() for key in rows if belongs(key, group)]
+        for key in chosen:
+            if key not in left:
+                raise InputError(f"{PAGE.name}: {key} is in two tables")
+            left.remove(key)
+        lines = ["| key | default | allowed | unit | meaning |", "|---|---|---|---|---|"]
+        return found[1] + "\n".join([*lines, *(rows[key] for key in chosen)]) + "\n" + found[4]
+
+    written = TABLE.sub(table, page)
+    if left:
+        raise InputError(f"{PAGE.name}: {', '.join(sorted(left))}: in no table")
+    return written
+
+
+def belongs(key: str, group: str) -> bool:
+    """Whether a key is this one, or one of this group."""
+    return f"{key}.".startswith(f"{group}.")
+
+
+def rows_of(config: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every key and its line of the table."""
+    for each in dataclasses.fields(config):
+        default, key = getattr(config, each.name), prefix + each.name
+        if dataclasses.is_dataclass(default):
+            yield from rows_of(default, f"{key}.")
+        else:
+            shown, about = default_of(default), each.metadata
+            cells = (f"`{key}`", shown, allowed(each), about["unit"], about["help"])
+            yield key, f"| {' | '.join(cells)} |".replace("|  |", "| |")
+
+
+def default_of(value: Any) -> str:
+    """What holds where neither a preset nor the user says otherwise."""
+    if value == MISSING:
+        return "the preset's"
+    if isinstance(value, str):
+        return "the environment's" if value.startswith("$") else f"`{value}`"
+    if isinstance(value, list):
+        return f"`[{', '.join(map(str, value))}]`"
+    return f"`{'null' if value is None else str(value).lower()}`"
+
+
+def allowed(field: Any) -> str:
+    """What a field may be, in words and quoted values."""
+    kinds = typing.get_args(field.type) if isinstance(field.type, types.UnionType) else [field.type]
+    found = [f"`{choice}`" for choice in field.metadata.get("choices", ())]
+    found += [field.metadata["values"]] if field.metadata["values"] else []
+    if bool in kinds:
+        found += ["`true`", "`false`"]
+    if "least" in field.metadata:
+        bounds = fields.bounds(field.metadata).replace("a finite number", "any number")
+        found += [f"whole, {bounds}" if int in kinds else bounds]
+    return ", ".join([*found, *["`null`"] * (types.NoneType in kinds)])
+
+
+if __name__ == "__main__":
+    command_line.run_command(main)
