@@ -2,9 +2,9 @@
 with init=noise
 
 Six choices of layers under one loss, one network and one budget, each with seven α/β on three pairs
-of pictures; from noise three seeds as well. A choice is a front, style measure against content
-measure, not a point (docs/measures.md). 100 evaluations at 256 px: about 33 minutes on two idle
-cores, from noise three times that."""
+of pictures; from noise three seeds as well. A choice is a trade-off curve, style measure against
+content measure, not a point (docs/measures.md). 100 evaluations at 256 px: about 33 minutes on two
+idle cores, from noise three times that."""
 
 from pathlib import Path
 
@@ -63,8 +63,8 @@ def cells(base: config.Config) -> list[frame.Cell]:
 
 
 def draw(finished: dict[str, runs.Run]) -> Figure:
-    """Fronts of two style measures, a column a pair of pictures, and below the pictures at equal
-    content.
+    """Trade-off curves of two style measures, a column a pair of pictures, and below the pictures
+    at equal content.
     """
     found = ablations.sweeps(finished)
     pairs = list(next(iter(found.values())))
@@ -78,7 +78,7 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
                 axis = figure.add_subplot(grid[row, 3 * column : 3 * column + 3])
                 for choice, sweep, run in zip(found, found.values(), shown, strict=True):
                     for number, several in enumerate(sweep[pair].values()):
-                        _draw_front(
+                        _draw_curve(
                             axis, several, y, NAMES[choice], LABELS[choice] if number == 0 else ""
                         )
                     axis.plot(
@@ -107,13 +107,13 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     return figure
 
 
-def _draw_front(
+def _draw_curve(
     axis: Axes, sweep: list[runs.Run], y: ablations.Measure, color: str, label: str
 ) -> None:
-    front = ablations.front(sweep, CONTENT[0], y)
-    x = np.linspace(front.x[0], front.x[-1], 200)
-    axis.plot(x, front.at(x), color=color, linewidth=1, label=label or None)
-    axis.plot(front.x, front.y, ".", color=color, markersize=3)
+    curve = ablations.curve(sweep, CONTENT[0], y)
+    x = np.linspace(curve.x[0], curve.x[-1], 200)
+    axis.plot(x, curve.at(x), color=color, linewidth=1, label=label or None)
+    axis.plot(curve.x, curve.y, ".", color=color, markersize=3)
 
 
 def write(folder: Path, finished: dict[str, runs.Run]) -> None:

@@ -58,15 +58,15 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="what their ≈ compare with; default: the first",
     )
     parser.add_argument(
-        "--front",
+        "--tradeoff",
         nargs=3,
         action="append",
         default=[],
         metavar=("X", "Y", "FILE"),
-        help="also a figure of two columns: --front content style front.pdf; may be repeated",
+        help="also a figure of two columns: --tradeoff content style tradeoff.pdf; may be repeated",
     )
     parser.add_argument(
-        "--along", help="the setting that joins its points; default: the one with the most values"
+        "--connect-by", help="what connects its points, such as style_weight; default: what has the most values"
     )
     parser.add_argument(
         "--wandb",
@@ -115,9 +115,9 @@ def refuse_idle(given: argparse.Namespace) -> None:
     """
     for path in given.table:
         tables.check_format(path)
-    for *_, name in given.front:
+    for *_, name in given.tradeoff:
         if Path(name).suffix not in (".png", ".pdf", ".svg"):
-            raise InputError(f"--front {name}: must end in .png, .pdf or .svg")
+            raise InputError(f"--tradeoff {name}: must end in .png, .pdf or .svg")
     grouped_tables = [path for path in given.table if path.suffix != ".csv"]
     for option, value in (("--columns", given.columns), ("--baseline", given.baseline)):
         if value and not grouped_tables:
@@ -125,17 +125,17 @@ def refuse_idle(given: argparse.Namespace) -> None:
                 f"{option} {value}: is of a table of groups; give --table FILE.md or FILE.tex"
                 " with it"
             )
-    if given.along and not given.front:
+    if given.connect_by and not given.tradeoff:
         raise InputError(
-            f"--along {given.along}: is of a figure of two columns; give --front X Y FILE with it"
+            f"--connect-by {given.connect_by}: is of a figure of two columns; give --tradeoff X Y FILE with it"
         )
 
 
 def watch(given: argparse.Namespace) -> None:
-    others = [given.output, *given.table, *given.front, given.wandb]
+    others = [given.output, *given.table, *given.tradeoff, given.wandb]
     if len(given.paths) > 1 or any(others):
         raise InputError(
-            "--live takes one directory, and writes nothing; leave out --output, --table, --front,"
+            "--live takes one directory, and writes nothing; leave out --output, --table, --tradeoff,"
             " --wandb"
         )
     live_server.serve(given.paths[0], given.port)
@@ -151,11 +151,11 @@ def one_tree(directory: Path, given: argparse.Namespace) -> None:
     for path in given.table:
         tables.write(path, found, directory, columns, given.baseline)
         print(path)
-    for x, y, name in given.front:
-        draw_front(Path(name), found, x, y, given.along)
+    for x, y, name in given.tradeoff:
+        draw_tradeoff(Path(name), found, x, y, given.connect_by)
         print(name)
     unfinished = [tables.name_of(run, directory) for run in found if run.state != "finished"]
-    if unfinished and (given.table or given.front):
+    if unfinished and (given.table or given.tradeoff):
         print(f"left out, not finished: {', '.join(unfinished)}", file=sys.stderr)
     if given.wandb:
         from stn.report import wandb_table  # which imports matplotlib, too
@@ -163,25 +163,25 @@ def one_tree(directory: Path, given: argparse.Namespace) -> None:
         wandb_table.log(directory)
 
 
-def draw_front(path: Path, found: Sequence[runs.Run], x: str, y: str, along: str | None) -> None:
+def draw_tradeoff(path: Path, found: Sequence[runs.Run], x: str, y: str, by: str | None) -> None:
     from stn.study import figures  # matplotlib takes a second to import
 
     groups = grouping.over_seeds(found)
     if not groups:
         raise InputError(
-            "--front: no finished run has readable settings, so there is nothing to draw"
+            "--tradeoff: no finished run has readable settings, so there is nothing to draw"
         )
     across, up = (tables.column_of(name, groups) for name in (x, y))
-    joined = grouping.joined(
-        groups, tables.setting_of(along, groups) if along else grouping.swept(groups)
+    lines = grouping.connected(
+        groups, tables.setting_of(by, groups) if by else grouping.swept(groups)
     )
-    figures.save(figures.fronts(joined, across, up, grouping.not_comparable(found)), path)
+    figures.save(figures.tradeoff_curves(lines, across, up, grouping.not_comparable(found)), path)
 
 
 def two_runs(first: Path, second: Path, given: argparse.Namespace) -> None:
-    if given.table or given.front or given.wandb:
+    if given.table or given.tradeoff or given.wandb:
         raise InputError(
-            "--table, --front and --wandb take one directory; give the one that holds both runs"
+            "--table, --tradeoff and --wandb take one directory; give the one that holds both runs"
         )
     for path in (first, second):
         if not any((path / name).is_file() for name in (runs.PROVENANCE, runs.FAILED)):

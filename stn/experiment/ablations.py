@@ -1,4 +1,4 @@
-"""Choices compared at equal content: the runs of α/β sweeps as fronts, and what a choice gains over
+"""Choices compared at equal content: the runs of α/β sweeps as curves, and what a choice gains over
 a baseline.
 
 A cell of such an experiment is named CHOICE-CONTENT-STYLE-SEED-NUMBER, the number that of its
@@ -149,9 +149,9 @@ def sweeps(finished: Mapping[str, runs.Run]) -> dict[str, dict[str, dict[str, li
     return found
 
 
-def front(sweep: Sequence[runs.Run], x: Measure, y: Measure) -> tradeoff.Front:
-    """The front of one sweep of α/β; InputError as `fronts.front`."""
-    return tradeoff.front(
+def curve(sweep: Sequence[runs.Run], x: Measure, y: Measure) -> tradeoff.Curve:
+    """The trade-off curve of one sweep of α/β; InputError as `tradeoff.curve`."""
+    return tradeoff.curve(
         [x.of(run) for run in sweep], [y.of(run) for run in sweep], log_y=y.factor
     )
 
@@ -160,7 +160,7 @@ def effect(choice: Sweep, baseline: Sweep, x: Measure, y: Measure) -> tradeoff.I
     """How much larger y is than the baseline's at equal x, a factor for a `Measure.factor`; None if
     no x is equal.
 
-    It is the area between the two fronts over the width of what both reach, each pair of pictures
+    It is the area between the two curves over the width of what both reach, each pair of pictures
     (and seed) for itself, then the mean with its interval. A baseline of one seed is that of every
     seed."""
     gaps: list[list[float]] = []
@@ -169,7 +169,7 @@ def effect(choice: Sweep, baseline: Sweep, x: Measure, y: Measure) -> tradeoff.I
         for seed, sweep in seeds.items():
             other = baseline[pair].get(seed) or next(iter(baseline[pair].values()))
             try:
-                gaps[-1].append(tradeoff.gap(front(sweep, x, y), front(other, x, y)))
+                gaps[-1].append(tradeoff.gap(curve(sweep, x, y), curve(other, x, y)))
             except InputError:  # too few points or no x in common: this pair says nothing
                 continue
     if not any(gaps):

@@ -1,11 +1,10 @@
-"""One HTML page over any tree of run directories, or over two: pictures, groups over seeds, fronts,
-curves, table.
+"""One HTML page over any tree of run directories, or of two: pictures, groups over seeds, trade-off
+curves, losses, tables.
 """
 
 import functools
 import json
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from stn import assets, command_line, config, files, runs
 from stn.config import overrides
 from stn.errors import InputError
 from stn.report import progress
-from stn.report.embedded import Embedded
+from stn.report.pictures import EmbeddedPictures
+from stn.runs import axes
 from stn.study import comparison, grouping, tables, tradeoff
 from stn.sweeps import cells
 
@@ -25,21 +25,20 @@ CURVE_POINTS = 300  # of one run; more cannot be told apart at the width of the 
 ALL_POINTS = 30_000  # of all runs together, so that a page of hundreds opens at once
 SHOWN = (*grouping.RESULTS, "stop_reason")
 
-# Puts a picture where the page finds it, and gives its key among the page's pictures; None if it
-# cannot be read.
+# Stores a picture for the page and gives its key; None if it cannot be read.
 Keep = Callable[[Path], str | None]
 List = Callable[[str, runs.Run, Keep, int], dict[str, Any]]  # as `list_run`
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 def write(directory: Path, path: Path, max_px: int = 512) -> int:
-    """Write the page over every run below `directory` to `path`, and give the number of runs.
+    """Write the page over every run below `directory` to `path`, and return the number of runs.
 
-    Pictures are embedded as JPEG, no side above `max_px`. A run that did not finish, or cannot be
-    read, is listed with what is known of it, and so is a cell of a sweep's last command that left
-    nothing. Raises InputError where there is no run at all."""
+    Pictures are embedded as JPEG, no side above `max_px`. A run that did not finish is listed with
+    what is known of it; so is a cell of a sweep that left nothing. Raises InputError where there is
+    no run at all."""
     found = below(directory)
-    embedded = Embedded(max_px)
+    embedded = EmbeddedPictures(max_px)
     named = {tables.name_of(run, directory): run for run in found}
     page = collect(directory.resolve().name, named, embedded.keep)
     add_cells(page, directory, found, cells.missing(directory))
@@ -48,10 +47,10 @@ def write(directory: Path, path: Path, max_px: int = 512) -> int:
 
 
 def write_comparison(first: runs.Run, second: runs.Run, path: Path, max_px: int = 512) -> None:
-    """Write the page of two runs to `path`: as `write`, with their differences in settings, results
-    and pictures.
-    """
-    embedded = Embedded(max_px)
+    """Write the page of two runs to `path`, with their differences in settings, results, pictures.
+
+    `max_px` as of `write`."""
+    embedded = EmbeddedPictures(max_px)
     named = {str(run.path): run for run in (first, second)}
     page = collect(" and ".join(named), named, embedded.keep)
     rgb, note = comparison.difference(first, second)
@@ -74,11 +73,9 @@ def below(directory: Path) -> list[runs.Run]:
 def collect(
     title: str, named: Mapping[str, runs.Run], keep: Keep, listed: List | None = None
 ) -> dict[str, Any]:
-    """All that the page shows of these runs, as plain values, but for `pictures` by the keys that
-    `keep` gave.
+    """What the page shows of these runs, as plain values; pictures by the keys that `keep` gave.
 
-    `listed` may give what it remembers of a run in place of calling `list_run`.
-    """
+    `listed` may take the place of `list_run` with what it remembers of a run."""
     found = list(named.values())
     points = min(CURVE_POINTS, max(50, ALL_POINTS // max(1, len(found))))
     chosen = runs.parameters(found)
@@ -92,11 +89,8 @@ def collect(
         "parameters": parameters,
         "main": tables.main_results(found),
         "results": results + ["stop_reason"] * any(run.summary.get("stop_reason") for run in found),
-        "headings": {
-            key: tables.heading(key)
-            for key in (*parameters, *results)
-            if tables.heading(key) != key
-        },
+        "headings": _differing({key: tables.heading(key) for key in (*parameters, *results)}),
+        "titles": _differing({key: tables.titled(key) for key in results}),
         "runs": shown,
         **_grouped(named, [*results, *parameters]),
     }
@@ -108,21 +102,20 @@ def add_cells(
     found: Sequence[runs.Run],
     missing: Mapping[str, Sequence[str]],
 ) -> None:
-    """Of the runs found below `root` say which are there twice, and add the cells of sweeps that
-    are `missing`.
-    """
+    """Say of the runs found below `root` which are there twice, and add the `missing` cells."""
     repeated = cells.twice(found)
     for listed, run in zip(page["runs"], found, strict=True):
         if run.path in repeated:
             listed["reason"] = f"the same settings as {repeated[run.path].relative_to(root)}"
-    page["runs"] += [_missing(name, overrides) for name, overrides in missing.items()]
+    page["runs"] += [
+        _missing(name, overrides, page["parameters"]) for name, overrides in missing.items()
+    ]
 
 
 def html(page: Mapping[str, Any] | None, policy: str = POLICY) -> str:
-    """The page as one file that needs no other; without data it asks its server for them.
+    """The page as one file; without data it asks its server for them.
 
-    `policy`: what the browser may load, a Content-Security-Policy.
-    """
+    `policy` is its Content-Security-Policy: what the browser may load."""
     data = json.dumps(page, allow_nan=False).replace(
         "<", "\\u003c"
     )  # inside a script element only `<` can end the data
@@ -136,9 +129,7 @@ def _part(name: str) -> str:
 
 
 def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str, Any]:
-    """The groups over seeds, with what the page may draw across and up, and how their points are
-    joined.
-    """
+    """The groups over seeds, the columns for both axes, and what connects the groups to curves."""
     names = {id(run): name for name, run in named.items()}
     groups = grouping.over_seeds(named.values())
     place = {id(group): index for index, group in enumerate(groups)}
@@ -146,7 +137,7 @@ def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str,
         {key: known for key in columns if (known := group.estimate(key))} for group in groups
     ]
     keys = dict.fromkeys(key for group in groups for key in group.parameters)
-    joined = {along: grouping.joined(groups, along or None) for along in ("", *keys)}
+    curves = {by: grouping.connected(groups, by or None) for by in ("", *keys)}
     return {
         "groups": [
             {
@@ -160,14 +151,20 @@ def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str,
             }
             for group, each in zip(groups, estimates, strict=True)
         ],
+        "best": {key: found for key in columns if (found := tables.best_of(groups, key))},
         "axes": [key for key in columns if any(key in each for each in estimates)],
-        "along": grouping.swept(groups) or "",
-        "fronts": {
-            along: {label: [place[id(group)] for group in front] for label, front in lines.items()}
-            for along, lines in joined.items()
+        "by": grouping.swept(groups) or "",
+        "curves": {
+            by: {label: [place[id(group)] for group in each] for label, each in lines.items()}
+            for by, lines in curves.items()
         },
-        "frontpoints": tradeoff.FEWEST,
+        "fewest": tradeoff.FEWEST,
     }
+
+
+def _differing(named: Mapping[str, str]) -> dict[str, str]:
+    """Those that are not called by their key."""
+    return {key: text for key, text in named.items() if text != key}
 
 
 def _known(value: float) -> float | None:
@@ -185,27 +182,31 @@ def list_run(name: str, run: runs.Run, keep: Keep, points: int) -> dict[str, Any
         "name": name,
         "state": run.state,
         "reason": _reason(run),
+        "objective": grouping.objective(run) if run.settings else "",
         "results": {key: config.finite(value) for key, value in shown.items()},
         **_curves(run.metrics, points),
         "after": keep(progress.latest(run)),
         "before": _before(run, keep),
-        "command": _again(run),
+        "command": _command(run),
     }
 
 
-def _missing(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+def _missing(name: str, overrides: Sequence[str], parameters: Sequence[str]) -> dict[str, Any]:
     """A cell of a sweep's last command that left nothing, as the page has it."""
-    made_by = f"{command_line.program('stylize')} {shlex.join(overrides)}"
-    said = {"state": "missing", "reason": "nothing is there yet", "command": made_by}
-    nothing: dict[str, Any] = {
-        "parameters": {},
+    typed = axes.typed(overrides)
+    return {
+        "name": name,
+        "state": "missing",
+        "reason": "nothing is there yet",
+        "command": axes.shown(overrides),
+        "parameters": {key: config.short(typed[key]) for key in parameters if key in typed},
+        "objective": "",
         "results": {},
         "curve": {},
         "best": {},
         "after": None,
         "before": None,
     }
-    return {"name": name, **said, **nothing}
 
 
 def _reason(run: runs.Run) -> str:
@@ -218,14 +219,9 @@ def _reason(run: runs.Run) -> str:
     return f"{len(run.metrics.get('evaluation', ()))} of {budget or '?'} evaluations"
 
 
-def _again(run: runs.Run) -> str:
-    """The command that makes the run; of a cell refused at once only its overrides are known."""
-    if run.settings:
-        return overrides.command(run.settings)
-    if run.failure:
-        given = shlex.join(map(str, run.failure.get("overrides", [])))
-        return f"{command_line.program('stylize')} {given}"
-    return ""
+def _command(run: runs.Run) -> str:
+    """The command that makes the run again: as typed for a sweep's cell, else its settings."""
+    return axes.command(run) or (overrides.command(run.settings) if run.settings else "")
 
 
 @functools.lru_cache(maxsize=100)
@@ -235,7 +231,7 @@ def _sha256(path: Path, modified: int) -> str:
 
 
 def _before(run: runs.Run, keep: Keep) -> str | None:
-    """The content picture, if it is at hand and unchanged; else the first progress picture."""
+    """The content picture, if it is available and unchanged; else the first progress picture."""
     try:
         path = assets.locate_image(run.settings["content"]["path"])
         if (
@@ -250,8 +246,10 @@ def _before(run: runs.Run, keep: Keep) -> str | None:
 
 
 def _curves(metrics: Mapping[str, np.ndarray], points: int) -> dict[str, Any]:
-    """The losses over evaluations and seconds, thinned out with both ends kept: `curve`, and
-    `best`, which has those of the best image so far. Terms that are zero all over are left out."""
+    """The losses over evaluations and seconds, thinned out with both ends kept.
+
+    `curve` has them as they were, `best` their running minimum. Terms that are zero everywhere are
+    left out."""
     length = len(metrics.get("loss/total", ()))
     if not length:
         return {"curve": {}, "best": {}}

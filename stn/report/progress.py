@@ -1,6 +1,4 @@
-"""What goes on in a tree of runs, by what they have written: which run, how fast, for how long yet;
-and what waits.
-"""
+"""The progress of a tree of runs by their files: what runs, how fast, time left, what waits."""
 
 import functools
 from collections.abc import Mapping
@@ -13,20 +11,18 @@ from stn import runs
 from stn.runs import locks, previews
 from stn.sweeps import cells
 
-SWEEP = "multirun.yaml"  # what Hydra's sweeper leaves: the settings of the sweep
-ROWS = 20  # of metrics.csv, the last ones, over which the pace is taken
-# How long a run may write nothing: until its first evaluation, which waits for the network and its
-# compilation; after it, so many evaluations and seconds.
+SWEEP = "multirun.yaml"  # the settings of a sweep, which Hydra writes
+ROWS = 20  # the last rows of metrics.csv, from which the pace is taken
+# How long a run may write nothing and still count as running: before its first evaluation, which
+# waits for compilation; and after it, in evaluations and in seconds.
 FIRST_SECONDS, PATIENCE, PATIENCE_SECONDS = 120.0, 10, 30.0
 
 
 def pace(run: runs.Run, now: float) -> dict[str, Any] | None:
-    """Where a run stands that goes on: evaluations `done` and `of` how many, its `rate` (1/s), the
-    seconds `left`.
+    """The progress of a run: evaluations `done` and `of` how many, `rate` (1/s), seconds `left`.
 
-    `rate` and `left` are None where they are not known yet. None for a run that ended, or was
-    killed: one that holds no lock, or has written nothing for long; `now` is the time, in seconds
-    as of `time.time`."""
+    `rate` and `left` are None while unknown. None for a run that has ended or was killed: it holds
+    no lock, or has written nothing for long. `now` is in seconds as of `time.time`."""
     planned, done = levels(run.settings), len(run.metrics.get("evaluation", ()))
     if run.state != "unfinished" or not planned or not (run.path / locks.LOCK).exists():
         return None
@@ -41,9 +37,7 @@ def pace(run: runs.Run, now: float) -> dict[str, Any] | None:
 
 
 def _remaining(run: runs.Run, planned: list[tuple[float, int]]) -> float:
-    """The evaluations to come, in those of the level that the run is at: their time is in
-    proportion to the area.
-    """
+    """The evaluations left, in those of the present level, whose time is as its area."""
     done = len(run.metrics["evaluation"])
     at, here = 0, done
     if "level" in run.metrics:
@@ -56,9 +50,7 @@ def _remaining(run: runs.Run, planned: list[tuple[float, int]]) -> float:
 
 
 def waiting(sweep_dir: Path) -> dict[str, list[str]]:
-    """The cells of the last sweep here of which nothing is there yet, as `cells.last_command` gives
-    them.
-    """
+    """The cells of the last sweep here that left nothing yet, as of `cells.last_command`."""
     planned = _planned(sweep_dir, modified(sweep_dir / SWEEP))
     left = (runs.PROVENANCE, runs.FAILED)
     return {
@@ -69,9 +61,7 @@ def waiting(sweep_dir: Path) -> dict[str, list[str]]:
 
 
 def latest(run: runs.Run) -> Path:
-    """The file of the result, or of the newest picture that an unfinished run has left; it may not
-    be there.
-    """
+    """The result, or the newest picture of an unfinished run; the file may not be there."""
     if run.summary:
         return run.path / runs.PICTURE
     progress = sorted(run.path.glob("progress/*.png"))[-1:]
@@ -79,9 +69,7 @@ def latest(run: runs.Run) -> Path:
 
 
 def levels(settings: Mapping[str, Any]) -> list[tuple[float, int]]:
-    """The scale of the sides and the evaluations of each level of a run, the full size last; none
-    if unreadable.
-    """
+    """(scale of the sides, evaluations) of each level, full size last; [] if unreadable."""
     try:
         coarse = [
             (float(each["scale"]), int(each["max_evaluations"]))
@@ -102,5 +90,5 @@ def modified(path: Path) -> float:
 
 @functools.lru_cache(maxsize=100)
 def _planned(sweep_dir: Path, modified: float) -> dict[str, list[str]]:
-    """The cells of the last sweep, as long as the file that says so is not modified."""
+    """`cells.last_command`, remembered until the file changes."""
     return cells.last_command(sweep_dir)

@@ -1,6 +1,6 @@
-"""What the live page shows of a tree of runs, read again where a file has changed; nothing is
-written to the tree.
-"""
+"""The data of the live page: a tree of runs, of which only changed files are read again.
+
+Nothing is written to the tree."""
 
 import contextlib
 import functools
@@ -15,21 +15,21 @@ from typing import Any, NamedTuple
 
 from stn import images, runs
 from stn.errors import InputError
-from stn.report import document, embedded, progress
+from stn.report import document, pictures, progress
 from stn.runs import previews
 from stn.study import tables
 
 MAX_PX = 512  # as in the report
 READ = (runs.PROVENANCE, runs.SUMMARY, runs.FAILED, runs.METRICS)
 PICTURES = (runs.PICTURE, previews.VIEW, "progress")
-# The tree is read again after a second, or after so many times as long as it took, so that runs
-# keep the processor.
+# The tree is read again after a second, or after so many times what it took, so that the runs keep
+# the CPU.
 SECOND, TIMES, AT_MOST_SECONDS = 1.0, 10, 10.0
 ASK_SECONDS = previews.LASTING / 3
 
 
-class Known(NamedTuple):
-    """A run as it was read, the stamps of its files then, and whether they all lie in its tree."""
+class Snapshot(NamedTuple):
+    """A run as it was read, the stamps of its files then, and whether they all lie in the tree."""
 
     run: runs.Run
     stamp: tuple[Any, ...]
@@ -37,23 +37,21 @@ class Known(NamedTuple):
 
 
 class Tree:
-    """What the page shows of the runs below `root`; of a run whose files have not changed nothing
-    is read again.
+    """The runs below `root` as the page shows them; safe in several threads.
 
-    Only files that lie below `root`, links followed, are read, and beside them a run's content
-    picture, if it still has the checksum that the run recorded: the report shows it too. Safe in
-    several threads."""
+    It reads files below `root`, links followed, and no others, with one exception: a run's content
+    picture, if it has the checksum that the run recorded."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self._known: dict[Path, Known] = {}
+        self._known: dict[Path, Snapshot] = {}
         self._listed: dict[tuple[str, int], tuple[runs.Run, dict[str, Any]]] = {}
         self._pictures: dict[str, tuple[Path, int]] = {}
         self._reading, self._drawing = threading.Lock(), threading.Lock()
         self._data, self._due, self._asked = "", 0.0, 0.0
 
     def data(self) -> str:
-        """The page's data as JSON, and a request to the runs that go on for their pictures."""
+        """The page's data as JSON. It also asks the runs in progress for previews."""
         with self._reading:
             start = time.monotonic()
             if start - self._asked > ASK_SECONDS:
@@ -88,17 +86,17 @@ class Tree:
             f"{name}: not read, since a file of it is a link that leads out of it"
             for name in left_out
         ]
-        going_on = {
+        running = {
             name: pace for name, run in named.items() if (pace := progress.pace(run, time.time()))
         }
         for run in page["runs"]:
-            run["state"] = "running" if run["name"] in going_on else run["state"]
+            run["state"] = "running" if run["name"] in running else run["state"]
         waiting = self._waiting(named.values())
         document.add_cells(page, self.root, list(named.values()), waiting)
-        for run in page["runs"][len(named) :] if going_on else ():
+        for run in page["runs"][len(named) :] if running else ():
             run["state"] = "waiting"
         page["live"] = {
-            "going_on": [{"name": name, **pace} for name, pace in going_on.items()],
+            "running": [{"name": name, **pace} for name, pace in running.items()],
             "waiting": [*waiting],
         }
         keys = {key for run in page["runs"] for key in (run["before"], run["after"]) if key}
@@ -107,7 +105,7 @@ class Tree:
         }
 
     def _waiting(self, found: Iterable[runs.Run]) -> dict[str, list[str]]:
-        """The cells of sweeps of which nothing is there, by their names in the tree."""
+        """The cells of sweeps that left nothing yet, by their names in the tree."""
         places = dict.fromkeys(
             [self.root, *(run.path.parent for run in found if run.path != self.root)]
         )
@@ -118,13 +116,13 @@ class Tree:
             for name, given in progress.waiting(place).items()
         }
 
-    def _as_read(self, run: runs.Run) -> Known:
-        """What was read of the run before, unless a file has changed."""
+    def _as_read(self, run: runs.Run) -> Snapshot:
+        """The last snapshot of a run, or a new one if a file has changed."""
         stamp = tuple(_stamp(run.path / each) for each in (*READ, *PICTURES))
         known = self._known.get(run.path)
         if known is None or known.stamp != stamp:
             inside = all(self._is_inside(run.path / each) for each in READ)
-            known = self._known[run.path] = Known(run, stamp, inside)
+            known = self._known[run.path] = Snapshot(run, stamp, inside)
         return known
 
     def _list(self, name: str, run: runs.Run, keep: document.Keep, points: int) -> dict[str, Any]:
@@ -142,14 +140,14 @@ class Tree:
         return None
 
     def _is_inside(self, path: Path) -> bool:
-        """Whether a path below the root is there without a link that leads out; others are content
-        pictures.
+        """Whether a path below the root stays below it, links followed; True for paths elsewhere,
+        which are content pictures.
         """
         return not path.is_relative_to(self.root) or path.resolve().is_relative_to(self.root)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What changes with a file."""
+    """Inode, size and time, which change with a file; None if it is missing."""
     try:
         found = path.stat()
     except OSError:
@@ -159,4 +157,4 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 @functools.lru_cache(maxsize=500)
 def _jpeg(path: Path, modified: int) -> bytes:
-    return embedded.jpeg(images.read(path), MAX_PX)
+    return pictures.jpeg(images.read(path), MAX_PX)

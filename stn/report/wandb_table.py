@@ -17,7 +17,7 @@ from stn.runs import wandb_run
 from stn.study import figures, grouping, tables
 
 SHOWN = ("picture/loss/", "picture/clipped_share", "loss/", "measures/")
-FRONT = ("measures/content", "measures/style")  # what α/β trades for each other
+TRADEOFF = ("measures/content", "measures/style")  # what α/β trades for each other
 
 
 def log(sweep_dir: Path) -> None:
@@ -121,9 +121,11 @@ def drawings(cells: Sequence[runs.Run], sweep_dir: Path) -> dict[str, Figure]:
     }
     drawn = {"losses": figures.curves(curves)} if curves else {}
     groups = grouping.over_seeds(cells)
-    if any(all(group.estimate(column) for column in FRONT) for group in groups):
-        joined = grouping.joined(groups, grouping.swept(groups))
-        drawn["fronts"] = figures.fronts(joined, *FRONT, grouping.not_comparable(cells))
+    if any(all(group.estimate(column) for column in TRADEOFF) for group in groups):
+        lines = grouping.connected(groups, grouping.swept(groups))
+        drawn["tradeoff"] = figures.tradeoff_curves(
+            lines, *TRADEOFF, grouping.not_comparable(cells)
+        )
     return drawn
 
 

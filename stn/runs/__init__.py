@@ -4,7 +4,9 @@
 a run came from, `wandb_run` logs it to W&B, and `previews` shows it while it goes.
 """
 
+from stn.runs.axes import parameters
 from stn.runs.record import (
+    EXPERIMENT,
     FAILED,
     METRICS,
     MIXED,
@@ -15,12 +17,12 @@ from stn.runs.record import (
     Run,
     below,
     best_so_far,
-    parameters,
     read_json,
     read_metrics,
 )
 
 __all__ = [
+    "EXPERIMENT",
     "FAILED",
     "METRICS",
     "MIXED",

@@ -30,15 +30,20 @@ PACKAGES = (
 
 
 def describe(
-    settings: dict[str, Any], checksums: dict[str, str], computed: Mapping[str, Any]
+    settings: dict[str, Any],
+    checksums: dict[str, str],
+    computed: Mapping[str, Any],
+    axes: Mapping[str, str],
 ) -> dict[str, Any]:
     """What provenance.json says of a run that starts now; `checksums` are those of the weights and
     the pictures.
 
-    `computed` is what the settings left to the machine, and how it was decided.
+    `computed` is what the settings left to the machine, and how it was decided. `axes` is what a
+    sweep varies, with this run's values as they were typed.
     """
     return {
         "config": settings,
+        "axes": dict(axes),
         "inputs_sha256": checksums,
         "versions": (
             {"stn": stn.__version__}
@@ -83,7 +88,8 @@ def continued(
             stacklevel=2,
         )
     continuations.append({"from_evaluation": evaluation, **session})
-    return {**earlier, "config": now["config"], "continuations": continuations}
+    axes = {**earlier.get("axes", {}), **now["axes"]}
+    return {**earlier, "config": now["config"], "axes": axes, "continuations": continuations}
 
 
 def forget_peak_memory() -> None:

@@ -1,4 +1,4 @@
-"""Runs that were made: read one, find those below a folder, order them, say in what they differ."""
+"""Runs that were made: read one, find those below a folder, order them."""
 
 import csv
 import dataclasses
@@ -6,7 +6,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ PROVENANCE, SUMMARY, METRICS, PICTURE = (
 MIXED = "style"  # the run that made the style picture of two paintings, in the directory of its own
 UNCOLORED = "uncolored.png"  # the result before color= changed it
 FILES = (SUMMARY, METRICS, PICTURE, UNCOLORED)  # what tells of a run that was made
+EXPERIMENT = "cell"  # the axis of an experiment: its cells' names
 FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
 
 
@@ -64,6 +65,21 @@ class Run:
         """The whole configuration, as nested dictionaries."""
         settings = self.provenance.get("config")
         return settings if isinstance(settings, dict) else {}
+
+    @property
+    def axes(self) -> dict[str, str]:
+        """What its sweep varied, with this run's values as they were typed.
+
+        Empty for a single run, and for an experiment's, whose cells have names of their own."""
+        found = self.provenance.get("axes", self.failure.get("axes"))
+        known = isinstance(found, dict) and EXPERIMENT not in found
+        return {str(key): str(value) for key, value in found.items()} if known else {}
+
+    @property
+    def overrides(self) -> list[str]:
+        """What was typed for a cell that failed before it had settings."""
+        found = self.failure.get("overrides", [])
+        return [str(each) for each in found] if isinstance(found, list) else []
 
     @property
     def state(self) -> Literal["finished", "failed", "unfinished"]:
@@ -141,17 +157,6 @@ def natural(path: Path) -> list[list[int | str]]:
         [int(piece) if i % 2 else piece for i, piece in enumerate(re.split(r"(\d+)", part))]
         for part in path.parts
     ]
-
-
-def parameters(several: Sequence[Run]) -> list[dict[str, Any]]:
-    """Of each run's settings those in which not all runs agree, in short forms; none for a run
-    without settings.
-    """
-    known = [run.settings for run in several if run.settings]
-    # The preset's name changes no pixel, but is what a reader calls its runs by.
-    named = ["name"] if len({str(settings.get("name")) for settings in known}) > 1 else []
-    keys, flats = [*named, *config.differing(known)], [config.flat(run.settings) for run in several]
-    return [{key: config.short(each[key]) for key in keys if key in each} for each in flats]
 
 
 def best_so_far(metrics: Mapping[str, np.ndarray]) -> np.ndarray:

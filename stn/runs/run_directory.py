@@ -37,7 +37,7 @@ class RunDirectory:
 
     Raises InputError if the directory cannot be written, holds something else, is in use, or was
     made with other settings (`force` then starts it anew). `computed` is what the settings left to
-    the machine, and how it was decided."""
+    the machine, and how it was decided. `axes` is what a sweep varies, with this run's values."""
 
     def __init__(
         self,
@@ -46,12 +46,14 @@ class RunDirectory:
         inputs: dict[str, str],
         force: bool = False,
         computed: Mapping[str, Any] = {},
+        axes: Mapping[str, str] = {},
     ) -> None:
         self.path = path
         self.resumes_at = (
             0  # the evaluation that the same command would make next, were this process to end now
         )
         self.rows: list[dict[str, float]] = []
+        self._axes = axes
         self._settings, self._inputs, self._computed, self._written = (
             settings,
             inputs,
@@ -96,7 +98,7 @@ class RunDirectory:
         provenance.forget_peak_memory()
         earlier, described = (
             record.Run(self.path),
-            provenance.describe(self._settings, self._inputs, self._computed),
+            provenance.describe(self._settings, self._inputs, self._computed, self._axes),
         )
         state = self._read_checkpoint()
         if state is not None:
@@ -290,16 +292,22 @@ class RunDirectory:
 
 @contextlib.contextmanager
 def opened(
-    path: Path, settings: config.Config, network: Network, pictures: Pictures
+    path: Path,
+    settings: config.Config,
+    network: Network,
+    pictures: Pictures,
+    axes: Mapping[str, str] | None = None,
 ) -> Iterator[RunDirectory]:
-    """The run directory, held for the time of the block."""
+    """The run directory, held for the time of the block; `axes` as of `RunDirectory`."""
     checksums = {"weights": network.sha256} | pictures.checksums()
     checksums |= {"rescale": files.sha256(means)} if (means := inputs.means(settings)) else {}
     computed = {
         "convolution": network.convolution,
         "gradient_checkpointing": network.gradient_checkpointing,
     }
-    directory = RunDirectory(path, config.to_dict(settings), checksums, settings.force, computed)
+    directory = RunDirectory(
+        path, config.to_dict(settings), checksums, settings.force, computed, axes or {}
+    )
     try:
         yield directory
     finally:

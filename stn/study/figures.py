@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 TEXT_WIDTH = 6.875  # inches, of CVPR's two columns
 FONT_PT = 8  # of the papers' figures, near enough
 LEGEND_WIDTH = 36  # letters
-LOG_FROM = (
-    100  # the ratio of the largest to the smallest number from which a front's axis is logarithmic
-)
+LOG_FROM = 100  # largest over smallest number from which the axis of a trade-off is logarithmic
+ROUNDING = 1e-6  # of a term's median: below it a loss is the rounding of zero
 LEGEND = 32  # names of curves; more would leave no room for the curves
 STYLE: dict[Any, Any] = {
     "font.size": FONT_PT,
@@ -65,9 +64,7 @@ def subplots(
     layout: Any = "constrained",
     **how: Any,
 ) -> tuple[Figure, Any]:
-    """A figure and its axes, as pyplot gives them, but of no window and no backend: those are the
-    caller's.
-    """
+    """A figure and its axes, as pyplot gives them, without a window or a change of backend."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=figsize, layout=layout)
@@ -142,18 +139,32 @@ def side_by_side(
 
 
 def loss_curves(run_dir: Path) -> Path:
-    """Draw the loss terms of metrics.csv over the evaluations as losses.png."""
+    """Draw the loss terms of metrics.csv over the evaluations as losses.png.
+
+    They start where each term is more than rounding: the content loss of the content itself is
+    not. Dotted lines mark where the levels of a pyramid begin."""
     metrics = runs.read_metrics(run_dir / runs.METRICS)
+    evaluations = metrics["evaluation"]
     figure, axis = subplots(figsize=(6, 4))
+    start = first_step(metrics)
     for term in ("total", "content", "style", "total_variation"):
         values = metrics[f"loss/{term}"]
         if (values > 0).any():  # no maximum: an evaluation may have been NaN
             axis.plot(
-                metrics["evaluation"],
-                np.where(values > 0, values, np.nan),
+                evaluations[start:],
+                np.where(values > 0, values, np.nan)[start:],
                 label=term,
                 zorder=1 if term == "total" else 2,
             )
+    starts = np.flatnonzero(np.diff(metrics.get("level", np.zeros(1)))) + 1
+    for number, row in enumerate(starts):
+        axis.axvline(
+            evaluations[row],
+            color="0.6",
+            linestyle=":",
+            linewidth=1,
+            label="" if number else "next level of the pyramid",
+        )
     axis.set(xlabel="evaluation", ylabel="loss, with its weight", yscale="log")
     axis.legend()
     path = run_dir / "losses.png"
@@ -161,12 +172,28 @@ def loss_curves(run_dir: Path) -> Path:
     return path
 
 
+def first_step(metrics: Mapping[str, np.ndarray]) -> int:
+    """The row at which curves start: past those where a term is only the rounding of zero.
+
+    That is below ROUNDING of the term's median. At the content image the content loss is such."""
+    for row in range(len(metrics["loss/total"])):
+        terms = [values for name, values in metrics.items() if name.startswith("loss/")]
+        small = [
+            0 < values[row] < ROUNDING * np.nanmedian(values[values > 0])
+            for values in terms
+            if (values > 0).any()
+        ]
+        if not any(small):
+            return row
+    return 0
+
+
 def curves(
     finished: Mapping[str, runs.Run],
     across: Sequence[str] = ("evaluation",),
     term: str = "loss/total",
 ) -> Figure:
-    """One term of every run's best image so far over each of the columns named in `across`, on a
+    """One term of every run's running minimum over each of the columns named in `across`, on a
     log scale.
     """
     with paper_style():
@@ -175,21 +202,19 @@ def curves(
             for label, run in finished.items():
                 best = runs.best_so_far(run.metrics)
                 axis.plot(run.metrics[column], run.metrics[term][best], label=label, linewidth=1)
-            axis.set(xlabel=column, ylabel=f"{term}, best so far", yscale="log")
+            axis.set(xlabel=column, ylabel=f"{term}, running minimum", yscale="log")
         handles, labels = axes[0][0].get_legend_handles_labels()
         if len(finished) <= LEGEND:
             figure.legend(handles, labels, loc="outside right upper", ncols=1 + len(finished) // 16)
     return figure
 
 
-def fronts(
+def tradeoff_curves(
     lines: Mapping[str, Sequence[grouping.Group]], x: str, y: str, notes: Sequence[str] = ()
 ) -> Figure:
-    """Result `y` over `x`, a line a front by its label: means over seeds, bars of one standard
-    deviation.
+    """Result `y` over `x`, a line for each label: means over seeds, bars of one standard deviation.
 
-    Fewer than three points make no front: they are dotted, and it is said. `notes` stand above the
-    legend."""
+    Fewer than three points are dotted, since they show no trend. `notes` stand above the legend."""
     with paper_style():
         figure, axis = subplots(figsize=(TEXT_WIDTH, 3.2))
         any_few = False
@@ -212,7 +237,7 @@ def fronts(
                 linewidth=1,
                 linestyle=":" if few else "-",
             )
-        axis.set(xlabel=tables.heading(x), ylabel=tables.heading(y))
+        axis.set(xlabel=tables.titled(x), ylabel=tables.titled(y))
         for column, scale in ((x, axis.set_xscale), (y, axis.set_yscale)):
             means = [
                 each.mean
@@ -222,10 +247,7 @@ def fronts(
             ]
             if means and min(means) > 0 and max(means) > LOG_FROM * min(means):
                 scale("log")
-        told = [
-            *notes,
-            *(["Dotted: fewer than three points, which make no front."] if any_few else []),
-        ]
+        told = [*notes, *["Dotted: fewer than three points."] * any_few]
         if lines:
             title = "\n".join(textwrap.fill(note, LEGEND_WIDTH) for note in told)
             figure.legend(loc="outside right upper", title=title, title_fontsize=FONT_PT - 1)
@@ -233,8 +255,8 @@ def fronts(
 
 
 def save(figure: Figure, *paths: Path) -> None:
-    """Write a figure in the formats of the names, each file whole or not there; the same figure,
-    the same bytes.
+    """Write a figure in the formats of the names; a file appears whole, and equal figures give
+    equal bytes.
     """
     for path in paths:
         with files.atomic_write(path) as partial:

@@ -1,5 +1,5 @@
-"""Runs over seeds: groups, the mean and deviation of each result, what is within noise, which make
-a front.
+"""Runs over seeds: groups, mean and deviation of each result, noise, and which groups a curve
+connects.
 """
 
 import json
@@ -10,16 +10,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
-from stn import config, runs
+from stn import config, files, runs
 
 LOSSES = ("loss/total", "loss/content", "loss/style", "loss/total_variation")
-# The settings that choose an input, where its checksum (provenance.json) is not called as its
-# setting or its path is.
+# The parameters that choose an input file, by the name of its checksum in provenance.json.
 CHOSEN_BY = {
-    "weights": ("network.name", "network.weights"),
-    "rescale": ("network.rescale",),
-    "init": ("init.name", "init.path"),
+    "weights": ("preset", "network", "network.name", "network.weights"),
+    "rescale": ("preset", "network", "network.rescale"),
+    "init": ("preset", "init", "init.name", "init.path"),
+    "content": ("preset", "content", "content.path"),
+    "style": ("preset", "style", "style.path"),
 }
+NOT_OBJECTIVE = (  # settings of the way to the minimum, or of how it is computed
+    "seed",
+    "init",
+    "optimizer",
+    "pyramid",
+    "network.convolution",
+    "network.gradient_checkpointing",
+)
 # What is compared first: the picture's own losses, since the optimizer's are of an image that may
 # leave 0-255.
 RESULTS = (
@@ -55,7 +64,7 @@ class Group:
     """Finished runs that differ in nothing but the seed, one a seed, in the order given."""
 
     runs: tuple[runs.Run, ...]
-    parameters: dict[str, Any]  # in which the groups differ, in short forms
+    parameters: dict[str, Any]  # in which the groups differ, as of `runs.parameters`
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -68,6 +77,15 @@ class Group:
     def yardstick(self) -> tuple[str, str]:
         """Network and size; measures compare only between groups in which both are the same."""
         return yardstick(self.runs[0])
+
+    @property
+    def objective(self) -> str:
+        """What the runs minimize; losses compare only between groups of one objective."""
+        return objective(self.runs[0])
+
+    def value(self, key: str) -> Any:
+        """A parameter in full: the setting, or the choice that was typed for an axis."""
+        return self.settings.get(key, self.parameters.get(key))
 
     def estimate(self, column: str) -> Estimate | None:
         """A result or a numeric setting over the seeds; None if no run has it, or none a finite
@@ -109,48 +127,42 @@ def within_noise(one: Estimate, other: Estimate) -> bool:
     return abs(one.mean - other.mean) <= math.sqrt(squares / freedom)
 
 
-def joined(groups: Sequence[Group], along: str | None) -> dict[str, list[Group]]:
-    """Groups that differ in the setting `along` only, joined in its order, by a label; each by
-    itself if it is None.
+def connected(groups: Sequence[Group], by: str | None) -> dict[str, list[Group]]:
+    """The groups that differ in the parameter `by` alone, in its order, under the label that they
+    share.
 
-    An input file that was exchanged under its name is a difference too.
-    """
+    Without `by` each group stands alone. Groups do not connect if an input file has changed under
+    its name."""
     found: dict[str, list[Group]] = {}
     for index, group in enumerate(groups):
-        rest = {key: value for key, value in config.counted(group.settings).items() if key != along}
+        rest = {key: group.value(key) for key in group.parameters if key != by}
         inputs = {
             key: value
             for key, value in _checksums(group.runs[0]).items()
-            if along not in CHOSEN_BY.get(key, (key, f"{key}.path"))
+            if by not in CHOSEN_BY.get(key, (key, f"{key}.path"))
         }
-        found.setdefault(
-            json.dumps([rest, inputs], sort_keys=True) if along else str(index), []
-        ).append(group)
+        same = json.dumps([rest, inputs], sort_keys=True) if by else str(index)
+        found.setdefault(same, []).append(group)
     labeled: dict[str, list[Group]] = {}
-    for front in found.values():
-        label = _label(front[0], along)
+    for several in found.values():
+        label = _label(several[0], by)
         again = sum(known.startswith(label) for known in labeled)  # two files of one name, say
         labeled[f"{label} ({again + 1})" if label in labeled else label] = sorted(
-            front, key=lambda group: _order(group.settings.get(str(along)))
+            several, key=lambda group: _order(group.value(str(by)))
         )
     return labeled
 
 
 def swept(groups: Sequence[Group]) -> str | None:
-    """The numeric setting of which the groups have the most values: along it a front is joined;
-    None without one.
-    """
-    flats = [group.settings for group in groups]
-    values = {
-        key: {each.get(key) for each in flats}
-        for key in config.differing(flats)
-        if _all_numbers(key, flats)
-    }
-    return max(values, key=lambda key: len(values[key]), default=None)
+    """The numeric parameter with the most values, by which a curve connects; None without one."""
+    keys = dict.fromkeys(key for group in groups for key in group.parameters)
+    values = {key: [group.value(key) for group in groups] for key in keys}
+    numeric = {key: set(each) for key, each in values.items() if all(map(_is_number, each))}
+    return max(numeric, key=lambda key: len(numeric[key]), default=None)
 
 
 def results(several: Iterable[runs.Run]) -> list[str]:
-    """The results that a table shows: RESULTS, of which zeros all over are left out, then every
+    """The results that a table shows: those of RESULTS that are not zero everywhere, then every
     measure.
     """
     summaries = [run.summary for run in several]
@@ -180,6 +192,16 @@ def yardstick(run: runs.Run) -> tuple[str, str]:
         if isinstance(shape, list)
         else rule,
     )
+
+
+def objective(run: runs.Run) -> str:
+    """What a run minimizes: its settings but for those of the way to the minimum, and its files."""
+    kept = {
+        key: value
+        for key, value in config.counted(run.settings).items()
+        if key.partition(".")[0] not in NOT_OBJECTIVE and key not in NOT_OBJECTIVE
+    }
+    return files.digest([kept, _checksums(run)])
 
 
 def _checksums(run: runs.Run) -> dict[str, Any]:
@@ -212,22 +234,16 @@ def written(setting: Any) -> str:
     )
 
 
-def _label(group: Group, along: str | None) -> str:
-    """What a front is called: its parameters without what it runs along; `style` for `style.path`,
-    and so on.
-    """
-    chosen = {key: value for key, value in group.parameters.items() if key != along}
+def _label(group: Group, by: str | None) -> str:
+    """What a curve is called: the parameters that its groups share, `style` for `style.path`."""
+    shared = {key: value for key, value in group.parameters.items() if key != by}
     return (
         ", ".join(
             f"{key.removesuffix('.path').split('.')[-1]}={written(value)}"
-            for key, value in chosen.items()
+            for key, value in shared.items()
         )
         or "all"
     )
-
-
-def _all_numbers(key: str, flats: Sequence[dict[str, Any]]) -> bool:
-    return all(_is_number(each.get(key)) for each in flats)
 
 
 def _is_number(value: Any) -> TypeGuard[int | float]:

@@ -1,6 +1,4 @@
-"""Tables of a sweep: every digit of every run as CSV, groups over seeds with three digits as
-Markdown and LaTeX.
-"""
+"""Tables of a sweep: every run in full as CSV, groups over seeds as Markdown and LaTeX."""
 
 import csv
 import io
@@ -10,36 +8,73 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stn import config, files, runs
 from stn.errors import InputError
 from stn.study import grouping
-from stn.study.grouping import Estimate, Group
+from stn.study.grouping import LOSSES, Estimate, Group
 
-# Where the unit is not a part of the name; losses and measures have none.
-HEADINGS = {
-    "seconds": "time (s)",
-    "peak_memory_mb": "peak memory (MiB)",
-    "picture/clipped_share": "clipped values (share)",
-    "optimizer.max_evaluations": "max. evaluations",
+
+class Result(NamedTuple):
+    """What a reader must know of a result: its heading with the unit, and which way is better."""
+
+    heading: str = ""  # where it is not the key
+    better: str = ""  # LOWER, HIGHER, or neither
+
+
+LOWER, HIGHER = "↓", "↑"
+# By key; a measure of one layer, `measures/style/relu1_1`, is as its mean. Losses compare only
+# under one objective.
+RESULTS = {
+    **{f"{place}{key}": Result(better=LOWER) for key in LOSSES for place in ("", "picture/")},
+    "picture/clipped_share": Result("clipped values (share)", LOWER),
+    "seconds": Result("time (s)", LOWER),
+    "peak_memory_mb": Result("peak memory (MiB)", LOWER),
+    "optimizer.max_evaluations": Result("max. evaluations"),
+    "measures/content": Result(better=LOWER),
+    "measures/style": Result(better=LOWER),
+    "measures/gram": Result(better=LOWER),
+    "measures/features": Result(better=LOWER),
+    "measures/ssim_to_content": Result(better=HIGHER),
+    "measures/edges_to_content": Result(better=HIGHER),
+    "measures/patches_to_style": Result(better=LOWER),
+    "measures/histogram_to_content": Result(better=LOWER),
+    "measures/histogram_to_style": Result(better=LOWER),
+    "measures/checkerboard": Result(better=LOWER),
+    "measures/isolated_pixels": Result(better=LOWER),
 }
 NOISE = "≈"
 LEGEND = (
     f"Mean ± standard deviation over seeds; {NOISE}: differs from the baseline by no more than that"
-    " deviation."
+    f" deviation. {LOWER} lower is better, {HIGHER} higher is better; bold: the best mean, which is"
+    " no test."
 )
 FORMATS = (".csv", ".md", ".tex")
+# What has a meaning of its own in the text of a LaTeX table.
 LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    **{
+        character: f"{{{character}}}" for character in "[]*"
+    },  # after \\\\ they would be its arguments
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     "×": r"$\times$",
-}
-LATEX |= {character: f"\\{character}" for character in "&%$#_{}"} | {
-    NOISE: r"$\approx$",
     "±": r"$\pm$",
+    NOISE: r"$\approx$",
+    LOWER: r"$\downarrow$",
+    HIGHER: r"$\uparrow$",
 }
+# In Markdown; `_` inside a word has none.
+MARKDOWN = re.compile(r"[\\`*|~\[\]<>#$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+
+
+class Bold(str):
+    """A cell that stands out."""
 
 
 def write(
@@ -84,31 +119,42 @@ def name_of(run: runs.Run, root: Path) -> str:
 
 
 def of_runs(named: Mapping[str, runs.Run], root: Path) -> str:
-    """CSV, a row a run: its name, the parameters that differ, the summary (the picture's own
-    first), the rest.
+    """CSV, a row a run: its name, the axes and settings that differ, the summary, all settings.
 
-    Where not every run finished there is also its state, and why it failed. `directory` is as seen
-    from `root`."""
-    flat = {name: config.flat(run.settings) for name, run in named.items()}
-    differing = config.differing([run.settings for run in named.values() if run.settings])
-    states = [] if all(run.state == "finished" for run in named.values()) else ["state", "error"]
-    results = [key for run in named.values() for key in picture_first(run.summary)]
-    rest = [key for settings in flat.values() for key in settings]
+    Where not every run finished there are also its state and why it failed. Text is quoted, so that
+    line breaks in it are no new rows. `directory` is as seen from `root`."""
+    found = list(named.values())
+    flat = [config.flat(run.settings) for run in found]
+    parameters = runs.parameters(found)
+    states = [] if all(run.state == "finished" for run in found) else ["state", "error"]
+    axes = [key for each in parameters for key in each]
+    differing = config.differing([run.settings for run in found if run.settings])
+    results = [key for run in found for key in picture_first(run.summary)]
+    rest = [key for settings in flat for key in settings]
     text = io.StringIO()
-    columns = list(dict.fromkeys(["run", *states, *differing, *results, *rest, "directory"]))
-    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    columns = list(dict.fromkeys(["run", *states, *axes, *differing, *results, *rest, "directory"]))
+    writer = csv.DictWriter(
+        text,
+        columns,
+        restval="",
+        extrasaction="ignore",
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC,
+    )
     writer.writeheader()
-    for name, run in named.items():
-        settings = {
-            key: json.dumps(value) if isinstance(value, list) else value
-            for key, value in flat[name].items()
-        }
+    for name, run, own, settings in zip(named, found, parameters, flat, strict=True):
         state = {
             "state": run.state,
             "error": run.failure.get("error", "") if run.state == "failed" else "",
         }
         place = {"run": name, "directory": os.path.relpath(run.path, root)}
-        writer.writerow(settings | dict(run.summary) | state | place)
+        row = own | settings | dict(run.summary) | state | place
+        writer.writerow(
+            {
+                key: json.dumps(value) if isinstance(value, list) else value
+                for key, value in row.items()
+            }
+        )
     return text.getvalue()
 
 
@@ -123,27 +169,46 @@ def of_groups(groups: Sequence[Group], columns: Sequence[str], baseline: Group) 
     """The cells of a table, headings first: what the groups differ in, number of seeds, each
     column's estimate.
 
-    An estimate that is within noise of the baseline's, by the same yardstick, is marked with NOISE.
-    """
+    NOISE marks an estimate within noise of the baseline's. The best of a column is `Bold`."""
     keys = list(dict.fromkeys(key for group in groups for key in group.parameters))
-    rows = [[*map(heading, keys), "seeds", *map(heading, columns)]]
-    for group in groups:
+    rows = [[*map(heading, keys), "seeds", *map(titled, columns)]]
+    best = {column: best_of(groups, column) for column in columns}
+    for index, group in enumerate(groups):
+        cells = [
+            Bold(cell) if index in best[column] else cell
+            for column in columns
+            for cell in [_cell(group, column, baseline)]
+        ]
         settings = [grouping.written(group.parameters.get(key, "")) for key in keys]
-        rows.append(
-            [
-                *settings,
-                str(len(group.runs)),
-                *(_cell(group, column, baseline) for column in columns),
-            ]
-        )
+        rows.append([*settings, str(len(group.runs)), *cells])
     return rows
 
 
+def best_of(groups: Sequence[Group], column: str) -> list[int]:
+    """The numbers of the groups with the best mean in a column.
+
+    None where no way is better, where all are equal, or where the groups do not compare: measures
+    of other networks or sizes, losses of other objectives."""
+    better = result_of(column).better
+    found = [
+        (index, known.mean)
+        for index, group in enumerate(groups)
+        if (known := group.estimate(column))
+    ]
+    means = {mean for _, mean in found}
+    same = {group.objective if "loss/" in column else group.yardstick for group in groups}
+    comparable = len(same) == 1 or not column.startswith(("measures/", "loss/", "picture/loss/"))
+    if not better or len(means) < 2 or not comparable:
+        return []
+    best = min(means) if better == LOWER else max(means)
+    return [index for index, mean in found if mean == best]
+
+
 def markdown(rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
-    """A Markdown table with notes below it; `rows` of cells, the headings first. Columns of numbers
-    stand right.
-    """
-    head, *body = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    """A Markdown table of cells, the headings first, with notes below it.
+
+    Columns of numbers stand right; signs with a meaning in Markdown are escaped."""
+    head, *body = [list(map(_markdown, row)) for row in rows]
     alignment = ["---:" if _is_numeric(column[1:]) else "---" for column in zip(*rows, strict=True)]
     lines = [f"| {' | '.join(row)} |" for row in (head, alignment, *body)]
     return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
@@ -196,19 +261,27 @@ def column_of(name: str, groups: Sequence[Group]) -> str:
 
 
 def setting_of(name: str, groups: Sequence[Group]) -> str:
-    """The setting of this name, or of this ending as `column_of`, in which groups differ;
+    """The parameter of this name, or of this ending as `column_of`, in which groups differ;
     InputError without one.
     """
-    return _only(
-        name,
-        config.differing([group.settings for group in groups]),
-        "setting in which the runs differ",
-    )
+    keys = dict.fromkeys(key for group in groups for key in group.parameters)
+    return _only(name, list(keys), "setting in which the runs differ")
+
+
+def result_of(column: str) -> Result:
+    """What RESULTS says of a column; of one layer's measure, what it says of their mean."""
+    mean = "/".join(column.split("/")[:2])
+    return RESULTS.get(column) or RESULTS.get(mean, Result())
 
 
 def heading(column: str) -> str:
     """A column's name, with its unit."""
-    return HEADINGS.get(column, column)
+    return result_of(column).heading or column
+
+
+def titled(column: str) -> str:
+    """A column's heading with an arrow to what is better."""
+    return f"{heading(column)} {result_of(column).better}".rstrip()
 
 
 def three_digits(value: float, digits: int = 3) -> str:
@@ -277,8 +350,17 @@ def _is_numeric(column: Sequence[str]) -> bool:
     return all(map(_NUMBER.fullmatch, column))
 
 
+def _markdown(cell: str) -> str:
+    """A cell on one line, its signs escaped."""
+    text = MARKDOWN.sub(lambda sign: f"\\{sign[0]}", " ".join(cell.split()))
+    return f"**{text}**" if isinstance(cell, Bold) and text else text
+
+
 def _latex(cell: str) -> str:
+    bold = isinstance(cell, Bold)
     if cell and _NUMBER.fullmatch(cell):
         powers = re.sub(r"e(-?\d+)", r" \\times 10^{\1}", cell)
-        return "$" + powers.replace("±", r"\pm").replace(NOISE, r"\approx") + "$"
-    return "".join(LATEX.get(character, character) for character in cell)
+        text = powers.replace("±", r"\pm").replace(NOISE, r"\approx")
+        return f"$\\mathbf{{{text}}}$" if bold else f"${text}$"
+    text = "".join(LATEX.get(character, character) for character in " ".join(cell.split()))
+    return f"\\textbf{{{text}}}" if bold else text

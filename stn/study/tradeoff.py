@@ -1,9 +1,8 @@
-"""Fronts: what a sweep gives in one measure for what it takes in another, compared where it takes
-the same.
+"""Trade-off curves of α/β sweeps: a style measure over a content measure, compared at equal x.
 
-A sweep of α/β is no single result: who weighs the style more is nearer to the painting and farther
-from the photograph. So the points of one sweep, x a content measure and y a style measure, become a
-curve, and curves are compared at equal x, over the x that all of them reach."""
+A sweep of α/β is no single result: a larger style weight lowers the distance to the painting and
+raises the one to the photograph. So its points become a curve, and curves are compared over the x
+that all of them reach."""
 
 from __future__ import annotations
 
@@ -19,18 +18,18 @@ from stn.errors import InputError
 if TYPE_CHECKING:
     import scipy.interpolate
 
-FEWEST = 3  # points of a front: through two any line goes
+FEWEST = 3  # points of a curve: any line goes through two
 CONFIDENCE = 0.95
 RESAMPLES, SEED = 9999, 0  # as many as scipy.stats.bootstrap takes by default
 
 
 @dataclass(frozen=True)
-class Front:
+class Curve:
     """Points in the order of x, no x twice; between them the monotone cubic of Fritsch & Carlson
     1980 (PCHIP).
 
-    It goes through every point, rises where they rise and falls where they fall, in log y where
-    told so."""
+    It goes through every point, and rises and falls only where they do. With `log_y` it
+    interpolates log y."""
 
     x: np.ndarray
     y: np.ndarray
@@ -69,9 +68,10 @@ class Interval:
         return dataclasses.replace(self, mean=mean, low=low, high=high)
 
 
-def front(x: Sequence[float], y: Sequence[float], log_y: bool = False) -> Front:
-    """The front through points (x, y) in any order; points with equal x become their mean, NaN and
-    infinity none.
+def curve(x: Sequence[float], y: Sequence[float], log_y: bool = False) -> Curve:
+    """The curve through points (x, y) in any order.
+
+    Points with equal x become their mean; NaN and infinity are left out.
 
     Raises InputError for fewer than FEWEST points, and for a y of zero or less that has no
     logarithm."""
@@ -79,29 +79,29 @@ def front(x: Sequence[float], y: Sequence[float], log_y: bool = False) -> Front:
     finite = np.isfinite(xs) & np.isfinite(ys)
     xs, ys = xs[finite], ys[finite]
     if log_y and (ys <= 0).any():
-        raise InputError(f"a front's y of {ys.min():g} has no logarithm; draw that axis linearly")
+        raise InputError(f"a curve's y of {ys.min():g} has no logarithm; draw that axis linearly")
     distinct, place = np.unique(xs, return_inverse=True)
     if len(distinct) < FEWEST:
         raise InputError(
-            f"a front needs {FEWEST} points of different x, and there are {len(distinct)}; sweep"
-            " more values"
+            f"a trade-off curve needs {FEWEST} points of different x, and there are"
+            f" {len(distinct)}; sweep more values"
         )
     means = np.bincount(place, np.log(ys) if log_y else ys) / np.bincount(place)
-    return Front(distinct, np.exp(means) if log_y else means, log_y)
+    return Curve(distinct, np.exp(means) if log_y else means, log_y)
 
 
-def common_range(fronts: Sequence[Front]) -> tuple[float, float]:
-    """The least and the largest x that all fronts reach; InputError if there are none."""
-    low, high = max(each.x[0] for each in fronts), min(each.x[-1] for each in fronts)
+def common_range(curves: Sequence[Curve]) -> tuple[float, float]:
+    """The least and the largest x that all curves reach; InputError if there are none."""
+    low, high = max(each.x[0] for each in curves), min(each.x[-1] for each in curves)
     if low >= high:
         raise InputError(
-            f"fronts with no x in common ({low:.3g} is above {high:.3g}); sweep a wider range"
+            f"curves with no x in common ({low:.3g} is above {high:.3g}); sweep a wider range"
         )
     return float(low), float(high)
 
 
-def gap(one: Front, other: Front) -> float:
-    """The area between two fronts over the width of their common range: the mean of one.y −
+def gap(one: Curve, other: Curve) -> float:
+    """The area between two curves over the width of their common range: the mean of one.y −
     other.y.
 
     Where y is logarithmic, of both, it is the mean of log(one.y / other.y), so that `exp` gives a
@@ -122,7 +122,7 @@ def matched(sweeps: Sequence[Sequence[float]]) -> float:
 
     Given are the x of each sweep's points. Looked for is in the middle third of what all reach, in
     a hundred steps: at the ends everything is one photograph, or one painting. Of sweeps that do
-    not meet it lies between them: say the x of each picture beside it."""
+    not meet it lies between them: print the x of each picture with it."""
     every = [np.array(values) for values in sweeps]
     low, high = max(values.min() for values in every), min(values.max() for values in every)
     third = (high - low) / 3

@@ -24,9 +24,7 @@ from stn.errors import InputError
 
 LENGTH = 120  # characters of a directory's name: W&B's names have 128, file systems' 255 bytes
 VALUE_LENGTH = 40  # of one value in it
-EXPERIMENTS = (  # the group whose choices are an experiment's cells, which have names of their own
-    "cell"
-)
+EXPERIMENTS = runs.EXPERIMENT  # the group whose choices are an experiment's cells, by their names
 BY_NAME, BY_NUMBER = (
     "stn.cell",
     "hydra.job.num",
@@ -40,7 +38,7 @@ def name(overrides: Sequence[str], fixed: Iterable[str] = ()) -> str:
     Of the keys in `fixed`, which all cells share, nothing is said. Only letters, digits and
     `.=,+_-` are in it; a value with other signs, or a long one, is shortened and ends in six
     letters of its checksum."""
-    varied = axes(overrides, fixed) or axes(overrides, ())
+    varied = dict(sorted((axes(overrides, fixed) or axes(overrides, ())).items()))
     if EXPERIMENTS in varied:
         return varied[EXPERIMENTS]
     text = ",".join(f"{_short(key)}={_short(value)}" for key, value in varied.items())
@@ -62,11 +60,9 @@ def as_typed(overrides: ListConfig) -> list[str]:
 
 
 def axes(overrides: Sequence[str], fixed: Iterable[str]) -> dict[str, str]:
-    """What a cell has of the keys that are not in `fixed`, by its overrides; in order of the
-    keys.
-    """
+    """What a cell has of the keys that are not in `fixed`, by its overrides, in their order."""
     pairs = (text.partition("=") for text in overrides)
-    return {_key(key): value for key, _, value in sorted(pairs) if _key(key) not in fixed}
+    return {_key(key): value for key, _, value in pairs if _key(key) not in fixed}
 
 
 def tell_fixed(master: DictConfig, loader: ConfigLoader) -> None:

@@ -103,7 +103,13 @@ def fail(
         reason = f"{type(error).__name__}: {reason}"
     trace = "".join(traceback.format_exception(error))
     cell = " ".join(f"{key}={value}" for key, value in cell_axes.items())
-    record = {"cell": cell, "error": reason, "overrides": overrides, "traceback": trace}
+    record = {
+        "cell": cell,
+        "axes": cell_axes,
+        "error": reason,
+        "overrides": overrides,
+        "traceback": trace,
+    }
     if not isinstance(
         error, errors.InUse
     ):  # else the directory is another process's, which has not failed

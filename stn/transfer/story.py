@@ -29,10 +29,10 @@ def run(
     """Stylize one picture; all it leaves is in `run_dir`. A run that was finished there before is
     not run again.
 
-    `group` names the sweep for W&B and `axes` what it varies, with this run's values; `arrays` are
-    pictures in place of files, as `pictures.read` takes them. Raises InputError for what the user
-    can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written, and where the
-    optimizer allows it a state to go on from."""
+    `group` names the sweep for W&B and `axes` what it varies, with this run's values as typed;
+    `arrays` are pictures in place of files, as `pictures.read` takes them. Raises InputError for
+    what the user can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written,
+    and where the optimizer allows it a state to go on from."""
     config.check(settings)
     wandb_run.check_credentials(settings.tracking.mode)
     backend.use_threads(settings.threads)
@@ -40,7 +40,7 @@ def run(
     gradient_checkpointing = checks.recomputes(settings, network, originals, Path(run_dir))
     network = dataclasses.replace(network, gradient_checkpointing=gradient_checkpointing)
     checks.before_run(settings, network, originals, Path(run_dir))
-    with run_directory.opened(Path(run_dir), settings, network, originals) as directory:
+    with run_directory.opened(Path(run_dir), settings, network, originals, axes) as directory:
         if directory.finished:
             print(f"finished before: {directory.path / runs.PICTURE}")
             return Result.of(*directory.result(), directory.path, settings)

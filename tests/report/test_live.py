@@ -101,7 +101,7 @@ def test_a_run_is_watched_from_before_its_start_to_its_end(
     root = tmp_path / "watched"
     with served(root) as server:
         page = browser.open(server.address)
-        page.until("document.body.innerText.includes('No run is there yet')")
+        page.until("document.body.innerText.includes('No run yet in watched')")
 
         def look() -> None:
             page.until(f"{SHOWN} === 1 && document.querySelector('progress')?.max === 6")
@@ -147,7 +147,10 @@ def test_two_pages_watch_a_sweep_over_a_server_that_is_killed(
             assert "1 50 of 500 evaluations, 2 a second, 4 min left" in page.text().replace(
                 "\n", " "
             )
-            assert "2 of the sweep not begun" in page.text() and "a disk is full" in page.text()
+            assert (
+                "2 cells of the sweep not started: waiting for those before" in page.text()
+                and "a disk is full" in page.text()
+            )
         wide = "each => each.getBoundingClientRect().right > 361 && !each.closest('.wide, .chart')"
         assert (
             pages[1].value(
@@ -157,7 +160,7 @@ def test_two_pages_watch_a_sweep_over_a_server_that_is_killed(
         )
         assert pages[1].value("document.documentElement.scrollWidth") <= 360
         pages[1].value("document.querySelector('#queue').open = true")
-        assert re.search(r"not begun\s+3\s+4\s", pages[1].text())
+        assert re.search(r"for those before\s+3\s+4\s", pages[1].text())
     for page in pages:
         page.until("document.body.innerText.includes('The server does not answer')")
     make_run(tmp_path / "3", 70.0, "seed=3")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import Browser
 from made_runs import CHROMIUM, drawn, make_run, page_of, settings_of, table
 
 from stn import config, errors, runs
@@ -94,7 +95,7 @@ def test_the_page_names_no_other_address(tree: Path, page: dict[str, Any]) -> No
     text = (tree / "report.html").read_text().replace("http://www.w3.org/2000/svg", "")
     text = re.sub(r"data:image/jpeg;base64,[\w+/=]+", "", text)
     assert not re.search(r"\w+:?//[a-z]|@import|url\(", text, re.IGNORECASE)
-    assert set(re.findall(r"src=|href=", text)) <= {"src="} and "default-src 'none'" in text
+    assert not re.search(r"href=[\"'](?!#)", text) and "default-src 'none'" in text
     assert page["pictures"] and all(
         uri.startswith("data:image/jpeg;base64,") for uri in page["pictures"].values()
     )
@@ -298,7 +299,7 @@ def test_a_browser_draws_sorts_and_filters_the_page_from_a_file(tree: Path) -> N
         len(re.findall(r"<path d=\"M", curves)) == 13
     )  # a curve each, but for the one that failed at once
     assert re.findall(r"<h2>(.*?)</h2>", plain)[0] == "Pictures"
-    grid = plain.split('<table id="grid">')[1].split("</table>")[0]
+    grid = plain.split('<table id="grid"')[1].split("</table>")[0]
     assert grid.count("<img") == 12
     assert '<div class="over" style="clip-path: inset' in plain
 
@@ -325,15 +326,14 @@ def test_a_browser_draws_sorts_and_filters_the_page_from_a_file(tree: Path) -> N
         '<tr class="chosen"><td class="" title="3"><button>3<' in linear
         and ">time (s)</text>" in linear
     )
-    assert (
-        "of the best image so far</text>" in plain
-        and "of the best image so far</text>" not in drawn(path, "#best=0")
+    assert ", running minimum</text>" in plain and ", running minimum</text>" not in drawn(
+        path, "#best=0"
     )
 
 
 @pytest.fixture(scope="module")
 def ablation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A front of three weights for average pooling, of two for max pooling, two seeds each; and a
+    """A curve of three weights for average pooling, of two for max pooling, two seeds each; and a
     run that failed.
     """
     folder = tmp_path_factory.mktemp("ablation")
@@ -359,12 +359,14 @@ def head_index(dom: str, column: str, name: str = "groups") -> int:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
-def test_a_browser_shows_groups_over_seeds_and_fronts(ablation: Path, tmp_path: Path) -> None:
+def test_a_browser_shows_groups_over_seeds_and_trade_off_curves(
+    ablation: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "report.html"
     document.write(ablation, path)
     dom = drawn(path)
     head = dom.split('<table id="groups">')[1].split("</thead>")[0]
-    results = ["measures/style", "measures/content", "time (s)"]
+    results = ["measures/style ↓", "measures/content ↓", "time (s) ↓"]
     assert re.findall(r"<th [^>]*>(.*?)</th>", head) == [
         "network.pooling",
         "objective.style_weight",
@@ -385,11 +387,11 @@ def test_a_browser_shows_groups_over_seeds_and_fronts(ablation: Path, tmp_path: 
         ],  # 2 apart, and the deviation is 2 √2
         ["max", "10", "2", "64 ± 2.8", "1230 ± 0", "3.50 ± 0 ≈"],
     ]
-    front = dom.split('<svg id="front"')[1].split("</svg>")[0]
+    chart = dom.split('<svg id="tradeoff"')[1].split("</svg>")[0]
     assert (
-        front.count("<circle") == 5
-        and front.count('<path d="M') == 2
-        and front.count('stroke-dasharray="3 4"') == 1
+        chart.count("<circle") == 5
+        and chart.count('<path d="M') == 2
+        and chart.count('stroke-dasharray="3 4"') == 1
     )
     assert "pooling=avg</span>" in dom and "pooling=max (2 points)</span>" in dom
     assert "Dotted: fewer than three points" in dom
@@ -400,13 +402,13 @@ def test_a_browser_shows_another_baseline_and_other_axes(ablation: Path, tmp_pat
     path, layer = tmp_path / "report.html", "measures/style/relu1_1"
     document.write(ablation, path)
     dom = drawn(
-        path, f"#baseline=2&every=1&x=objective.style_weight&y={layer}&along=network.pooling&logx=1"
+        path, f"#baseline=2&every=1&x=objective.style_weight&y={layer}&by=network.pooling&logx=1"
     )
     style = head_index(dom, "measures/style")
     marked = {(row[0], row[1]) for row in table(dom, "groups") if row[style].endswith("≈")}
     assert marked == {("avg", "10"), ("max", "10")}  # 0 and 2 from 62
-    front = dom.split('<svg id="front"')[1].split("</svg>")[0]
-    assert f"up: {layer}</text>" in front and front.count('stroke-dasharray="3 4"') == 3
+    chart = dom.split('<svg id="tradeoff"')[1].split("</svg>")[0]
+    assert f"{layer} ↓</text>" in chart and chart.count('stroke-dasharray="3 4"') == 3
     for column, values in (("measures/content", (12345.6, 1234.56, 123.456)), (layer, (1e-5,))):
         shown = {row[head_index(dom, column, "runs")] for row in table(dom)}
         assert shown == {
@@ -443,3 +445,71 @@ def test_curves_are_also_those_of_the_best_image_so_far(tmp_path: Path) -> None:
     [run] = page_of(tmp_path / "report.html")["runs"]
     assert run["curve"]["loss/style"] == [1, 0.5, 3] and "loss/total_variation" not in run["curve"]
     assert run["best"] == {"loss/total": [9, 9, 4], "loss/style": [1, 1, 3]}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+def test_a_browser_shows_the_axes_that_were_typed_and_failed_cells_on_top(tmp_path: Path) -> None:
+    for layers in ("gatys", "johnson"):
+        for seed in ("0", "1"):
+            folder = tmp_path / f"{layers}-{seed}"
+            if (layers, seed) == ("johnson", "1"):
+                folder.mkdir()
+                failure = {
+                    "error": "the disk is full",
+                    "axes": {"layers": layers, "seed": seed},
+                    "overrides": [f"layers={layers}", f"seed={seed}"],
+                }
+                (folder / runs.FAILED).write_text(json.dumps(failure))
+                continue
+            make_run(folder, 100.0, f"layers={layers}", f"seed={seed}")
+            provenance = json.loads((folder / runs.PROVENANCE).read_text())
+            provenance["axes"] = {"layers": layers, "seed": seed}
+            (folder / runs.PROVENANCE).write_text(json.dumps(provenance))
+    document.write(tmp_path, tmp_path / "report.html")
+    dom = drawn(tmp_path / "report.html")
+    grid = dom.split('<table id="grid"')[1].split("</table>")[0]
+    for name in ("layers=gatys", "layers=johnson", "seed=0", "seed=1"):
+        assert f"<th>{name}</th>" in grid
+    assert "no run" not in grid and "content_layers" not in grid and grid.count("<img") == 3
+    failures = dom.split('<section id="failed">')[1].split("</section>")[0]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", failures)
+    assert cells == ["johnson-1", "the disk is full", "johnson", "1"]
+    assert dom.index('id="failed"') < dom.index('id="pictures"')
+    legend = dom.split('<div id="legend"')[1].split("</div>")[0]
+    assert "layers=gatys, seed=0" in legend
+    mixed = re.findall(r'<p class="soft mixed"( hidden="")?>', dom)
+    assert mixed[1] == "" and "their heights do not compare, only their shapes" in dom
+    same = drawn(tmp_path / "report.html", "#filter=layers%3Dgatys")
+    assert re.findall(r'<p class="soft mixed"( hidden="")?>', same)[1] != ""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+def test_ticks_are_told_apart_and_charts_fit_a_narrow_window(tmp_path: Path) -> None:
+    make_run(tmp_path / "run", 1.0)
+    lines = [
+        "evaluation,seconds,loss/total",
+        "0,0,1.0444",
+        "1,1,1.0402",
+        "2,2,1.0351",
+        "3,3,1.0303",
+    ]
+    (tmp_path / "run" / "metrics.csv").write_text("\n".join(lines))
+    document.write(tmp_path, tmp_path / "report.html")
+    with Browser() as browser:
+        for log in "01":
+            address = (tmp_path / "report.html").as_uri() + f"#log={log}"
+            page = browser.open(address, width=400, height=800)
+            page.until("document.querySelectorAll('#curves path').length === 1")
+            ticks = page.value(
+                "[...document.querySelectorAll('#curves text')].filter(each =>"
+                " each.getAttribute('x') < 60).map(each => each.textContent)"
+            )
+            numbers = list(map(float, ticks[:-1]))  # the last is the axis's name
+            assert len(numbers) > 3 and len(set(numbers)) == len(numbers)
+            steps = [after - before for before, after in itertools.pairwise(numbers)]
+            assert steps == pytest.approx([steps[0]] * len(steps), rel=0.02)  # none is rounded away
+        box = "document.getElementById('curves').getBoundingClientRect()"
+        assert page.value(f"{box}.right") <= 400 < 2 * page.value(f"{box}.width")
+        size = "parseFloat(getComputedStyle(document.querySelector('#curves text')).fontSize)"
+        scale = f"{box}.width / document.getElementById('curves').viewBox.baseVal.width"
+        assert page.value(f"{size} * {scale}") > 10  # letters are not shrunk with the chart

@@ -96,7 +96,7 @@ def test_a_browser_shows_both_pictures_their_difference_and_both_curves(
     monkeypatch.setattr(sys, "argv", [str(script), "a", "b"])
     runpy.run_path(str(script))["main"]()
     dom = drawn(tmp_path / "comparison.html")
-    grid = dom.split('<table id="grid">')[1].split("</table>")[0]
+    grid = dom.split('<table id="grid"')[1].split("</table>")[0]
     assert grid.count("<img") == 3 and "their difference" in grid
     assert "16 times as bright" in dom
     changes = dom.split('<table id="changes">')[1].split("</table>")[0]
@@ -107,7 +107,7 @@ def test_a_browser_shows_both_pictures_their_difference_and_both_curves(
     )
     curves = dom.split('<svg id="curves"')[1].split("</svg>")[0]
     assert curves.count('<path d="M') == 2
-    assert '<section id="seeds" hidden' in dom and '<section id="fronts" hidden' in dom
+    assert '<section id="seeds" hidden' in dom and '<section id="tradeoffs" hidden' in dom
 
 
 def test_a_pair_of_which_one_is_damaged_is_shown_as_far_as_it_goes(pair, tmp_path: Path) -> None:

@@ -106,6 +106,19 @@ def test_loss_curves_show_the_terms_that_there_are(
     assert not plt.get_fignums()
 
 
+def test_loss_curves_start_where_no_term_is_rounding_and_mark_the_levels(tmp_path: Path) -> None:
+    rows = ["0,0,1,100,1e-8,100,0,0"]
+    rows += [f"{i},{i},{i},{100 / i},{5 * i},{100 / i},0,{i // 4}" for i in range(1, 10)]
+    (tmp_path / "metrics.csv").write_text("\n".join([f"{COLUMNS},level", *rows]) + "\n")
+    metrics = runs.read_metrics(tmp_path / "metrics.csv")
+    assert figures.first_step(metrics) == 1
+    figures.loss_curves(tmp_path)
+    gray = where(tmp_path / "losses.png", (153, 153, 153))  # matplotlib's 0.6
+    columns = np.flatnonzero(np.bincount(gray[:, 1]) > 100)
+    # Levels begin at evaluations 4 and 8, inside an axis that begins at 1 and not at 0.
+    assert len(columns[np.diff(columns, prepend=-9) > 1]) == 2
+
+
 @pytest.mark.parametrize("finished", [False, True])
 def test_the_command_draws_the_figures_of_a_run_also_of_one_that_was_finished(
     command, finished: bool
@@ -118,7 +131,7 @@ def test_the_command_draws_the_figures_of_a_run_also_of_one_that_was_finished(
     assert {"total", "style"} <= drawn(ended.run_dir / "losses.png")
 
 
-def test_a_front_has_means_deviations_and_says_what_is_too_short(tmp_path: Path) -> None:
+def test_a_trade_off_has_means_deviations_and_says_what_is_too_short(tmp_path: Path) -> None:
     for pooling, weights in (("avg", (1, 10, 1000)), ("max", (1, 10))):
         for weight in weights:
             for seed in (0, 2):
@@ -132,8 +145,10 @@ def test_a_front_has_means_deviations_and_says_what_is_too_short(tmp_path: Path)
                     tmp_path / f"{pooling}-{weight}-{seed}", 1.0, *overrides, rows=1, **measures
                 )
     groups = grouping.over_seeds(runs.below(tmp_path))
-    lines = grouping.joined(groups, grouping.swept(groups))
-    figure = figures.fronts(lines, "measures/content", "measures/style", ["No comparison."])
+    lines = grouping.connected(groups, grouping.swept(groups))
+    figure = figures.tradeoff_curves(
+        lines, "measures/content", "measures/style", ["No comparison."]
+    )
     [axis] = figure.axes
     points = [container.lines[0].get_xydata().tolist() for container in axis.containers]
     assert points == [[[1, 6], [10, 6], [1000, 6]], [[1, 6], [10, 6]]]
@@ -149,7 +164,7 @@ def test_a_front_has_means_deviations_and_says_what_is_too_short(tmp_path: Path)
         "No comparison." in legend.get_title().get_text()
         and "Dotted: fewer than" in legend.get_title().get_text()
     )
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("measures/content", "measures/style")
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("measures/content ↓", "measures/style ↓")
 
 
 NOTEBOOK = """

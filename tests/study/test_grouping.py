@@ -1,4 +1,4 @@
-"""Groups over seeds, what counts as noise, and fronts: against numbers worked out by hand."""
+"""Groups over seeds, noise, and what a curve connects: against numbers worked out by hand."""
 
 import json
 import math
@@ -100,7 +100,7 @@ def test_what_is_no_repetition_is_not_counted_as_one(tmp_path: Path) -> None:
     ]
 
 
-def test_runs_of_an_earlier_version_are_grouped_and_joined_with_those_of_today(
+def test_runs_of_an_earlier_version_are_grouped_and_connected_with_those_of_today(
     tmp_path: Path,
 ) -> None:
     for name, seed, weight, convolution in (
@@ -116,9 +116,9 @@ def test_runs_of_an_earlier_version_are_grouped_and_joined_with_those_of_today(
         (tmp_path / name / "provenance.json").write_text(json.dumps(provenance))
     groups = grouping.over_seeds(runs.below(tmp_path))
     assert [[run.path.name for run in group.runs] for group in groups] == [["a", "b"], ["c"]]
-    assert [len(front) for front in grouping.joined(groups, "objective.style_weight").values()] == [
-        2
-    ]
+    assert [
+        len(curve) for curve in grouping.connected(groups, "objective.style_weight").values()
+    ] == [2]
 
 
 def test_a_result_that_is_not_a_number_is_not_averaged(tmp_path: Path) -> None:
@@ -128,40 +128,40 @@ def test_a_result_that_is_not_a_number_is_not_averaged(tmp_path: Path) -> None:
     assert len(group.runs) == 4 and group.estimate("measures/style") == Estimate(5, math.sqrt(2), 2)
 
 
-def test_fronts_join_what_differs_in_one_setting_in_its_order(folder: Path) -> None:
+def test_curves_connect_what_differs_in_one_setting_in_its_order(folder: Path) -> None:
     groups = grouping.over_seeds(runs.below(folder))
     assert grouping.swept(groups) == "objective.style_weight"
-    fronts = grouping.joined(groups, "objective.style_weight")
-    assert list(fronts) == ["pooling=avg", "pooling=max"]
+    curves = grouping.connected(groups, "objective.style_weight")
+    assert list(curves) == ["pooling=avg", "pooling=max"]
     means = [
-        [group.estimate("measures/style").mean for group in front] for front in fronts.values()
+        [group.estimate("measures/style").mean for group in curve] for curve in curves.values()
     ]
     assert means == [[91, 201, 1001], [191, 301, 1101]]
-    assert [len(front) for front in grouping.joined(groups, "network.pooling").values()] == [
+    assert [len(curve) for curve in grouping.connected(groups, "network.pooling").values()] == [
         2,
         2,
         2,
     ]
-    alone = grouping.joined(groups, None)
-    assert [len(front) for front in alone.values()] == [
+    alone = grouping.connected(groups, None)
+    assert [len(curve) for curve in alone.values()] == [
         1
     ] * 6 and "pooling=max, style_weight=100" in alone
 
 
-def test_without_a_number_that_varies_there_is_nothing_to_join_along(tmp_path: Path) -> None:
+def test_without_a_number_that_varies_there_is_nothing_to_connect_by(tmp_path: Path) -> None:
     for pooling in ("avg", "max"):
         make_run(tmp_path / pooling, 1.0, f"network.pooling={pooling}")
     assert grouping.swept(grouping.over_seeds(runs.below(tmp_path))) is None
 
 
-def test_fronts_of_pictures_of_one_name_are_kept_apart(tmp_path: Path) -> None:
+def test_curves_of_pictures_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     for folder in ("one", "other"):
         make_run(tmp_path / folder, 1.0, f"style.path={folder}/waves.jpg")
     groups = grouping.over_seeds(runs.below(tmp_path))
-    assert list(grouping.joined(groups, "seed")) == ["style=waves", "style=waves (2)"]
+    assert list(grouping.connected(groups, "seed")) == ["style=waves", "style=waves (2)"]
 
 
-def test_a_front_does_not_join_runs_of_a_photograph_that_was_exchanged_under_its_name(
+def test_a_curve_does_not_connect_runs_of_a_photograph_that_was_exchanged_under_its_name(
     tmp_path: Path,
 ) -> None:
     for name, weight, style, checksums in (
@@ -181,8 +181,8 @@ def test_a_front_does_not_join_runs_of_a_photograph_that_was_exchanged_under_its
 
     def names(along: str) -> list[list[str]]:
         return [
-            [group.runs[0].path.name for group in front]
-            for front in grouping.joined(groups, along).values()
+            [group.runs[0].path.name for group in curve]
+            for curve in grouping.connected(groups, along).values()
         ]
 
     assert names("objective.style_weight") == [["a", "b"], ["c"], ["d"]]

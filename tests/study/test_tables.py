@@ -1,9 +1,11 @@
 """Tables: digits, units, marks of noise, and files that another program reads."""
 
 import csv
+import re
 import runpy
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -146,15 +148,19 @@ def test_a_markdown_table_has_groups_and_marks_what_is_noise(
     ]
     assert head[-4:] == [
         "seeds",
-        "measures/style",
-        "measures/content",
-        "time (s)",
+        "measures/style ↓",
+        "measures/content ↓",
+        "time (s) ↓",
     ]  # no layer's own measure
     assert rule[-1] == "---:" and rule[0] == "---"
     style = {
         row[head.index("style.path")] + row[head.index("network.pooling")]: row[-3] for row in rows
     }
-    assert style == {"strokesavg": "12 ± 2", "strokesmax": "13.5 ± 2 ≈", "file_&_50%avg": "42 ± 2"}
+    assert style == {
+        "strokesavg": "**12 ± 2**",
+        "strokesmax": "13.5 ± 2 ≈",
+        "file\\_\\&\\_50%avg": "42 ± 2",
+    }
     text = path.read_text()
     assert "Left out, not finished: killed, refused." in text and "deviation over seeds" in text
 
@@ -165,7 +171,7 @@ def test_what_is_noise_depends_on_the_baseline(folder: Path, report, tmp_path: P
     report(folder, "--table", path, "--columns", "style", "--baseline", "file-1", *page)
     assert "≈ |" not in path.read_text() and "| 42 ± 2 |" in path.read_text()
     report(folder, "--table", path, "--columns", "style", "--baseline", "max-0", *page)
-    assert "| 12 ± 2 ≈ |" in path.read_text()
+    assert "| **12 ± 2 ≈** |" in path.read_text()
 
 
 def test_a_markdown_table_without_notes_ends_with_its_last_row() -> None:
@@ -222,11 +228,11 @@ def test_a_latex_table_has_booktabs_rules_and_escapes_its_text(
             "--baseline nope: no finished run of this name; there are avg-0, ",
         ),
         (
-            ["--front", "style", "content", "front.doc"],
-            r"--front front\.doc: must end in \.png, \.pdf or \.svg",
+            ["--tradeoff", "style", "content", "tradeoff.doc"],
+            r"--tradeoff tradeoff\.doc: must end in \.png, \.pdf or \.svg",
         ),
         (
-            ["--front", "style", "content", "f.png", "--along", "seed"],
+            ["--tradeoff", "style", "content", "f.png", "--connect-by", "seed"],
             "seed: no setting in which the runs differ",
         ),
         (["--max-px", "0"], "--max-px 0: must be at least 1"),
@@ -239,7 +245,10 @@ def test_a_latex_table_has_booktabs_rules_and_escapes_its_text(
             ["--baseline", "avg-0", "--live"],
             r"--baseline avg-0: .* give --table FILE\.md or FILE\.tex",
         ),
-        (["--along", "seed", "--table", "t.md"], "--along seed: .* give --front X Y FILE"),
+        (
+            ["--connect-by", "seed", "--table", "t.md"],
+            "--connect-by seed: .* give --tradeoff X Y FILE",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_one_line(
@@ -265,15 +274,99 @@ def test_more_paths_than_two_or_a_pair_that_are_no_runs_are_explained(
         report(folder / "avg-0", folder)
     with pytest.raises(errors.InputError, match="take one directory"):
         report(folder / "avg-0", folder / "avg-1", "--table", "x.csv")
-    with pytest.raises(errors.InputError, match="--along seed"):
-        report(folder / "avg-0", folder / "avg-1", "--along", "seed")
+    with pytest.raises(errors.InputError, match="--connect-by seed"):
+        report(folder / "avg-0", folder / "avg-1", "--connect-by", "seed")
 
 
 def test_a_sweep_without_a_finished_run_has_no_table(tmp_path: Path, report) -> None:
     make_run(tmp_path / "0", None)
     for words in (
         ["--table", tmp_path / "t.md"],
-        ["--front", "style", "content", tmp_path / "f.png"],
+        ["--tradeoff", "style", "content", tmp_path / "f.png"],
     ):
         with pytest.raises(errors.InputError, match="no finished run"):
             report(tmp_path, *words)
+
+
+HOSTILE = [
+    "a\nb",
+    "c\r\nd",
+    "back\\slash",
+    "#1",
+    "2 * 3 *x*",
+    "p|q",
+    "$5 and $6",
+    "_x_",
+    "[1]",
+    "~<&>%^{}",
+]
+
+
+def test_names_survive_csv(tmp_path: Path) -> None:
+    for name in HOSTILE:
+        make_run(tmp_path / str(HOSTILE.index(name)), 1.0)
+    named = dict(zip(HOSTILE, runs.below(tmp_path), strict=True))
+    (tmp_path / "t.csv").write_text(tables.of_runs(named, tmp_path), newline="")
+    with (tmp_path / "t.csv").open(newline="") as file:
+        assert [row["run"] for row in csv.DictReader(file)] == HOSTILE
+    pandas = pytest.importorskip("pandas")
+    assert pandas.read_csv(tmp_path / "t.csv")["run"].tolist() == HOSTILE
+
+
+def test_names_survive_markdown() -> None:
+    """Read back by another program's Markdown."""
+    markdown_it = pytest.importorskip("markdown_it")
+    rows = [["name", "x"], *([name, "1.5"] for name in HOSTILE), [tables.Bold("*best*"), "2"]]
+    html = markdown_it.MarkdownIt("commonmark").enable("table").render(tables.markdown(rows))
+    cells = [unescape(cell) for cell in re.findall(r"<td>(.*?)</td>", html, re.DOTALL)]
+    assert cells == [*(" ".join(name.split()) for name in HOSTILE), "<strong>*best*</strong>"]
+
+
+def test_names_survive_latex() -> None:
+    """Each sign as LaTeX prints it, and no cell that begins as an argument of the row before."""
+    text = tables.latex([["name", "x"], *([name, "1.5"] for name in HOSTILE)])
+    rows = text.split("\\midrule\n")[1].split("\\bottomrule")[0].splitlines()
+    assert len(rows) == len(HOSTILE)
+    printed = {
+        r"\textbackslash{}": "\\",
+        r"\textasciitilde{}": "~",
+        r"\textasciicircum{}": "^",
+        r"\textless{}": "<",
+        r"\textgreater{}": ">",
+        r"\textbar{}": "|",
+        **{f"\\{sign}": sign for sign in "&%$#_{}"},
+        **{f"{{{sign}}}": sign for sign in "[]*"},
+    }
+    pattern = "|".join(map(re.escape, printed))
+    for name, row in zip(HOSTILE, rows, strict=True):
+        cell, number = row.removesuffix(r" \\").rsplit(" & ", 1)
+        assert re.sub(pattern, lambda found: printed[found[0]], cell) == " ".join(name.split())
+        assert not re.search(r"[#$%&_^~\\{}]", re.sub(pattern, "", cell))  # none is left bare
+        assert cell[0] not in "[*" and number == "$1.5$"
+
+
+def test_arrows_say_what_is_better_and_the_best_is_bold(tmp_path: Path) -> None:
+    for pooling, style, ssim in (("avg", 3.0, 0.2), ("max", 1.0, 0.1)):
+        measured = {"measures/style": style, "measures/ssim_to_content": ssim}
+        make_run(tmp_path / pooling, 1.0, f"network.pooling={pooling}", **measured)
+    groups = grouping.over_seeds(runs.below(tmp_path))
+    keys = ["measures/style", "measures/ssim_to_content", "picture/loss/total"]
+    head, *rows = tables.of_groups(groups, keys, groups[0])
+    assert head[-3:] == ["measures/style ↓", "measures/ssim_to_content ↑", "picture/loss/total ↓"]
+    # The losses are of two objectives, so none is the better.
+    assert [[isinstance(cell, tables.Bold) for cell in row[-3:]] for row in rows] == [
+        [False, True, False],
+        [True, False, False],
+    ]
+    assert r"$\mathbf{1}$" in tables.latex([head, *rows])
+
+
+def test_every_measure_has_a_direction(made_measures: set[str]) -> None:
+    assert {key for key in made_measures if not tables.result_of(key).better} == set()
+
+
+@pytest.fixture
+def made_measures() -> set[str]:
+    """The keys of the measures that docs/measures.md lists."""
+    text = (config.CONFIG_DIR.parent / "docs" / "measures.md").read_text()
+    return set(re.findall(r"^\| `(measures/\w+)", text, re.MULTILINE))

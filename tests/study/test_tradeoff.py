@@ -1,4 +1,4 @@
-"""Fronts against closed forms, and their intervals against SciPy's and against counting."""
+"""Trade-off curves against closed forms, their intervals against SciPy's and counting."""
 
 import itertools
 
@@ -12,45 +12,45 @@ from stn.study import tradeoff
 
 def test_a_front_goes_through_its_points_in_any_order_and_never_beyond_them() -> None:
     x, y = [4.0, 1.0, 2.0, 8.0], [3.0, 10.0, 9.0, 1.0]
-    front = tradeoff.front(x, y)
-    np.testing.assert_allclose(front.at(np.array(x)), y)
-    between = front.at(np.linspace(1, 8, 200))
+    curve = tradeoff.curve(x, y)
+    np.testing.assert_allclose(curve.at(np.array(x)), y)
+    between = curve.at(np.linspace(1, 8, 200))
     assert (
         np.diff(between) <= 0
     ).all()  # falling points, falling curve: a spline of another kind would swing
-    assert np.isnan(front.at(0.9)) and np.isnan(front.at(8.1))
+    assert np.isnan(curve.at(0.9)) and np.isnan(curve.at(8.1))
 
 
 def test_points_of_the_same_x_become_their_mean_and_what_is_not_finite_none() -> None:
-    front = tradeoff.front([1, 2, 2, 3, np.nan, 4], [8, 5, 7, 2, 1, np.inf])
-    np.testing.assert_array_equal(front.x, [1, 2, 3])
-    np.testing.assert_allclose(front.y, [8, 6, 2])
-    front = tradeoff.front([1, 2, 2, 3], [8, 2, 8, 1], log_y=True)
-    assert front.y[1] == pytest.approx(4)
+    curve = tradeoff.curve([1, 2, 2, 3, np.nan, 4], [8, 5, 7, 2, 1, np.inf])
+    np.testing.assert_array_equal(curve.x, [1, 2, 3])
+    np.testing.assert_allclose(curve.y, [8, 6, 2])
+    curve = tradeoff.curve([1, 2, 2, 3], [8, 2, 8, 1], log_y=True)
+    assert curve.y[1] == pytest.approx(4)
 
 
 def test_an_exponential_is_a_line_on_a_logarithmic_axis() -> None:
     x = np.array([1, 3, 4, 6.0])
-    front = tradeoff.front(x, 7 * np.exp(-2 * x), log_y=True)
-    assert front.at(5.0) == pytest.approx(7 * np.exp(-10))
+    curve = tradeoff.curve(x, 7 * np.exp(-2 * x), log_y=True)
+    assert curve.at(5.0) == pytest.approx(7 * np.exp(-10))
 
 
 def test_the_gap_is_the_area_over_the_width() -> None:
-    line, other = tradeoff.front([0, 1, 2, 4], [8, 6, 4, 0]), tradeoff.front([1, 2, 3], [4, 3, 2])
+    line, other = tradeoff.curve([0, 1, 2, 4], [8, 6, 4, 0]), tradeoff.curve([1, 2, 3], [4, 3, 2])
     # 8 − 2x against 5 − x over [1, 3]: the mean of 3 − x is 1
     assert tradeoff.gap(line, other) == pytest.approx(1)
     assert tradeoff.gap(other, line) == pytest.approx(-1)
     x = np.array([1, 2, 5, 9.0])
-    twice = [tradeoff.front(x, factor / x, log_y=True) for factor in (6, 3)]
+    twice = [tradeoff.curve(x, factor / x, log_y=True) for factor in (6, 3)]
     assert np.exp(tradeoff.gap(*twice)) == pytest.approx(2)
 
 
-def test_what_fronts_refuse() -> None:
-    with pytest.raises(errors.InputError, match=r"a front needs 3 points .* there are 2"):
-        tradeoff.front([1, 2, 2], [1, 2, 3])
+def test_what_curves_refuse() -> None:
+    with pytest.raises(errors.InputError, match=r"a trade-off curve needs 3 points .* there are 2"):
+        tradeoff.curve([1, 2, 2], [1, 2, 3])
     with pytest.raises(errors.InputError, match="y of 0 has no logarithm"):
-        tradeoff.front([1, 2, 3], [1, 0, 3], log_y=True)
-    low, high = tradeoff.front([1, 2, 3], [1, 2, 3]), tradeoff.front([4, 5, 6], [1, 2, 3])
+        tradeoff.curve([1, 2, 3], [1, 0, 3], log_y=True)
+    low, high = tradeoff.curve([1, 2, 3], [1, 2, 3]), tradeoff.curve([4, 5, 6], [1, 2, 3])
     with pytest.raises(errors.InputError, match="no x in common"):
         tradeoff.gap(low, high)
     with pytest.raises(errors.InputError, match="no values"):

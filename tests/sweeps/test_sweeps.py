@@ -359,7 +359,7 @@ def test_wandb_has_the_figures_of_a_sweep_once_however_often_it_is_told(
     assert second.run_id == first.run_id
     assert logged["figures/losses.sha256"] != before["figures/losses.sha256"]  # a curve less
     [files] = (folder / "wandb").glob("offline-run-*/files")
-    for name in ("losses", "fronts"):
+    for name in ("losses", "tradeoff"):
         drawn = images.read(files / logged[f"figures/{name}.path"])
         assert drawn.shape[:2] == (
             logged[f"figures/{name}.height"],

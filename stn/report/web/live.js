@@ -1,17 +1,19 @@
-// Of the page that scripts/report.py --live serves: what goes on, what waits, and news from the server.
+// Of the page that scripts/report.py --live serves: progress, what waits, and news from the server.
 const SECONDS = 2; // between two questions
 const TIMES = 10; // or so many times what an answer took, so that the runs keep the processor
 const duration = seconds => seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+const COMPILING = "waits for its first evaluation, which compiles the network";
 function drawLive() {
   get("live").hidden = !page.live;
   if (!page.live) return;
-  const { going_on: running, waiting } = page.live;
-  fill(get("goingon"), ...running.map(run => element("div", { class: "bar" }, element("b", {}, run.name),
-    element("progress", { value: run.done, max: run.of, "aria-label": `evaluations of ${run.name}` }),
-    [`${run.done} of ${run.of} evaluations`, run.rate && `${result(run.rate)} a second`, run.left !== null && `${duration(run.left)} left`].filter(Boolean).join(", "))));
-  if (!page.runs.length) fill(get("goingon"), "No run is there yet.");
+  const { running, waiting } = page.live;
+  const about = run => run.done ? [`${run.done} of ${run.of} evaluations`, run.rate && `${result(run.rate)} a second`, run.left !== null && `${duration(run.left)} left`].filter(Boolean).join(", ") : `0 of ${run.of} evaluations: ${COMPILING}`;
+  fill(get("progress"), ...running.map(run => element("div", { class: "bar" }, element("b", {}, run.name),
+    element("progress", { value: run.done, max: run.of, "aria-label": `evaluations of ${run.name}` }), about(run))));
+  if (!page.runs.length) fill(get("progress"), `No run yet in ${page.title}. The page waits for a run to read its pictures and its network, which takes some seconds.`);
   get("queue").hidden = !waiting.length;
-  fill(get("queue").querySelector("summary"), `${waiting.length} of the sweep not begun`);
+  const count = `${waiting.length} cell${waiting.length > 1 ? "s" : ""} of the sweep`;
+  fill(get("queue").querySelector("summary"), running.length ? `${count} not started: waiting for those before` : `${count} not started, and nothing runs: the sweep's command starts them`);
   fill(get("queue").querySelector("div"), ...waiting.map(name => element("div", {}, name)));
 }
 function tell(text) {

@@ -2,7 +2,7 @@
 const get = id => document.getElementById(id);
 const SVG = ["svg", "path", "text", "line", "rect", "circle", "title", "g"];
 let page, columns, view; // the data; the columns of the table of runs; what is shown
-const chosen = {}; // of the view, what the reader chose; the address keeps it
+const chosen = {}; // what the reader chose of the view; it stands in the address, too
 
 // Everything from the data goes through textContent or an attribute, never through markup.
 function element(tag, attributes = {}, ...children) {
@@ -45,7 +45,7 @@ function look() {
 const isResult = column => page.results.includes(column);
 const field = (run, column) => column === "run" ? run.name : ["state", "reason"].includes(column) ? run[column] : column in run.parameters ? run.parameters[column] : run.results[column];
 // A setting, which is exact, in the digits it has; a result in three, as in stn/study/tables.py.
-const setting = value => typeof value !== "number" ? String(value ?? "") : Math.abs(value) >= 1e5 ? Number(value.toPrecision(5)).toExponential().replace("e+", "e") : String(Number(value.toPrecision(5)));
+const setting = (value, digits = 5) => typeof value !== "number" ? String(value ?? "") : Math.abs(value) >= 1e5 ? Number(value.toPrecision(Math.max(digits, 5))).toExponential().replace("e+", "e") : String(Number(value.toPrecision(Math.max(digits, 5))));
 function result(value, digits = 3) {
   if (typeof value !== "number") return String(value ?? "");
   if (Number.isInteger(value) && Math.abs(value) < 1e5) return String(value);
@@ -54,7 +54,7 @@ function result(value, digits = 3) {
   return Number(`${mantissa}e${power}`).toFixed(Math.max(0, digits - 1 - power));
 }
 const shown = (value, column) => isResult(column) ? result(value) : setting(value);
-const heading = column => page.headings[column] ?? column;
+const heading = column => page.headings[column] ?? column, titled = column => page.titles[column] ?? column;
 const brief = key => key.replace(/\.path$/, "").split(".").pop();
 const natural = new Intl.Collator("en", { numeric: true }).compare;
 function compare(a, b) {
@@ -87,7 +87,7 @@ function drawRuns(runs) {
   const drawn = columns.filter(kept);
   fill(get("runs").tHead, element("tr", {}, ...drawn.map(column => element("th", { title: column },
     element("button", { onclick: () => set({ sort: column, desc: view.sort === column && !view.desc ? "1" : "" }) },
-      heading(column) + (view.sort === column ? (view.desc ? " ▾" : " ▴") : ""))))));
+      titled(column) + (view.sort === column ? (view.desc ? " ▾" : " ▴") : ""))))));
   fill(get("runs").tBodies[0], ...runs.map(run => element("tr", { class: run.name === view.run ? "chosen" : "", onclick: () => set({ run: run.name }) },
     ...drawn.map(column => {
       const value = field(run, column);
@@ -99,7 +99,7 @@ function drawRuns(runs) {
 const ofKey = (run, key) => key === "run" ? run.name : setting(run.parameters[key]);
 const values = (runs, key) => key ? [...new Set(runs.map(run => ofKey(run, key)))].sort(natural) : [""];
 function drawGrid(all) {
-  const runs = all.filter(run => page.parameters.every(key => key in run.parameters)); // one refused at once has none
+  const runs = all.filter(run => [view.rows, view.columns].every(key => !key || key === "run" || key in run.parameters)); // nothing may be known of one that failed
   const across = values(runs, view.columns), down = values(runs, view.rows);
   const others = page.parameters.filter(key => key !== view.rows && key !== view.columns && view.columns !== "run" && values(runs, key).length > 1);
   const place = (row, column) => JSON.stringify([row, column]), cells = new Map();
@@ -110,32 +110,52 @@ function drawGrid(all) {
   const cell = (row, column) => {
     const here = cells.get(place(row, column)) ?? [];
     return element("td", {}, ...(here.length ? here : [null]).map(run => {
-      if (!run || !run.after) return element("div", { class: "none" }, run ? `${run.name}: ${run.state}` : "no run");
-      const caption = others.map(key => `${brief(key)}=${setting(run.parameters[key])}`).join(", ");
+      const caption = run ? told(run, others) : "";
+      if (!run || !run.after) return element("div", { class: run?.state === "failed" ? "none bad" : "none" }, run ? [caption || run.name, run.state].join(": ") : "no run");
       return element("button", { class: "picture", title: run.name, onclick: () => set({ run: run.name }) },
         picture(run.after, `result of ${run.name}`),
         element("span", {}, caption + (run.state === "finished" ? "" : ` (${run.state})`)));
     }));
   };
-  const head = element("tr", {}, element("th", {}, ""), ...across.map(value => element("th", {}, value)));
-  const rows = down.map(row => element("tr", {}, element("th", {}, row), ...across.map(column => cell(row, column))));
+  const named = (key, value) => key && key !== "run" ? `${brief(key)}=${value}` : value;
+  const head = element("tr", {}, element("th", {}, ""), ...across.map(value => element("th", {}, named(view.columns, value))));
+  const rows = down.map(row => element("tr", {}, element("th", {}, named(view.rows, row)), ...across.map(column => cell(row, column))));
+  get("grid").style.setProperty("--columns", across.length + (page.comparison?.picture ? 1 : 0));
   get("difference").textContent = page.comparison?.note ?? "";
   if (page.comparison?.picture) {
     head.append(element("th", {}, "their difference"));
     rows[0]?.append(element("td", {}, picture(page.comparison.picture, "the difference of the two pictures")));
   }
   fill(get("grid"), head, ...rows);
+  shape(get("grid"));
+}
+const told = (run, keys) => keys.filter(key => key in run.parameters).map(key => `${brief(key)}=${setting(run.parameters[key])}`).join(", ");
+function drawFailed() {
+  const failed = page.runs.filter(run => run.state === "failed");
+  get("failed").hidden = !failed.length;
+  fill(get("failures"), element("tr", {}, ...["run", "reason", ...page.parameters].map(name => element("th", {}, heading(name)))),
+    ...failed.map(run => element("tr", {}, element("td", {}, run.name), element("td", { class: "bad long" }, run.reason),
+      ...page.parameters.map(key => element("td", {}, setting(run.parameters[key]))))));
 }
 function drawSlider() {
   const named = name => page.runs.find(candidate => candidate.name === name);
   const run = named(view.run), other = named(view.against);
   const before = run && (other ? other.after : run.before);
   get("position").hidden = !(run && run.after && before);
-  get("note").textContent = !run || !run.after ? "This run has no picture." : before ? `Left of the line the result, right of it ${other ? other.name : "the content (or the first progress picture)"}.` : "";
+  get("note").textContent = !run || !run.after ? "This run has no picture." : before ? `Left of the line the result, right of it ${other ? other.name : "the content, or the first progress picture"}.` : "";
   const under = run && run.after ? [picture(before || run.after, "before")] : [];
   const over = under.length && before ? [element("div", { class: "over" }, picture(run.after, "after")), element("div", { id: "split" })] : [];
   fill(get("slider"), ...under, ...over);
+  shape(get("slider"), get("position"));
   moveSplit();
+}
+// Tell the style sheet the shape of the first picture in `place`, so that it can be as large as the window allows.
+function shape(place, ...others) {
+  const image = place.querySelector("img");
+  if (!image) return;
+  const tell = () => { for (const each of [place, ...others]) if (image.naturalHeight) each.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight); };
+  image.addEventListener("load", tell, { once: true });
+  tell();
 }
 function moveSplit() {
   const at = get("position").value, over = document.querySelector("#slider .over");
@@ -151,7 +171,7 @@ function drawDifferences() {
     ...page.comparison.rows.map(([kind, key, ...both]) => element("tr", {}, element("td", {}, kind), element("td", {}, heading(key)),
       ...both.map(value => element("td", { class: "long" }, kind === "result" ? result(value) : setting(value))), element("td", {}, ratio(kind, ...both)))));
 }
-// As stn.statistics.within_noise.
+// As stn.study.grouping.within_noise.
 function withinNoise([mean, deviation, seeds], [otherMean, otherDeviation, otherSeeds]) {
   const squares = (seeds - 1) * (deviation ?? 0) ** 2 + (otherSeeds - 1) * (otherDeviation ?? 0) ** 2;
   return seeds + otherSeeds > 2 && Math.abs(mean - otherMean) <= Math.sqrt(squares / (seeds + otherSeeds - 2));
@@ -162,15 +182,16 @@ function drawGroups(runs) {
   const baseline = page.groups[view.baseline] ?? page.groups[0];
   get("seeds").hidden = !page.groups.length || Boolean(page.comparison);
   get("oneseed").textContent = page.groups.some(group => group.runs.length > 1) ? "" : "Here is one seed each, which tells nothing of noise: seed=0,1,2 would.";
-  fill(get("groups").tHead, element("tr", {}, ...[...keys, "seeds", ...drawn].map(column => element("th", { title: column }, heading(column)))));
-  fill(get("groups").tBodies[0], ...page.groups.filter(group => group.runs.some(name => names.has(name))).map(group =>
+  fill(get("groups").tHead, element("tr", {}, ...[...keys, "seeds", ...drawn].map(column => element("th", { title: column }, titled(column)))));
+  fill(get("groups").tBodies[0], ...page.groups.map((group, index) => ({ group, index })).filter(({ group }) => group.runs.some(name => names.has(name))).map(({ group, index }) =>
     element("tr", { class: group.runs.includes(view.run) ? "chosen" : "", onclick: () => set({ run: group.runs[0] }) },
       ...keys.map(key => element("td", {}, setting(group.parameters[key]))), element("td", { class: "number" }, String(group.runs.length)),
       ...drawn.map(column => {
         const own = group.estimates[column], other = baseline.estimates[column];
         if (!own) return element("td", {}, "");
         const noise = other && group !== baseline && group.yardstick === baseline.yardstick && withinNoise(own, other);
-        return element("td", { class: noise ? "number soft" : "number", title: own[0] }, own[3] + (noise ? " ≈" : ""));
+        const best = (page.best[column] ?? []).includes(index);
+        return element("td", { class: `number${noise ? " soft" : ""}${best ? " best" : ""}`, title: own[0] }, own[3] + (noise ? " ≈" : ""));
       }))));
 }
 function drawCommands(runs) {

@@ -1,4 +1,4 @@
-"""Pictures of the report's page: small JPEGs, and how they stand inside it."""
+"""Pictures of the page: small JPEGs, and their embedding."""
 
 import base64
 import io
@@ -12,8 +12,8 @@ from stn.errors import InputError
 from stn.images import resizing
 
 
-class Embedded:
-    """Pictures inside the page, as JPEG with no side above `max_px`; the same file only once."""
+class EmbeddedPictures:
+    """JPEGs inside the page, no side above `max_px`; equal files are stored once."""
 
     def __init__(self, max_px: int) -> None:
         self.pictures: dict[str, str] = {}
