@@ -66,7 +66,8 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="also a figure of two columns: --tradeoff content style tradeoff.pdf; may be repeated",
     )
     parser.add_argument(
-        "--connect-by", help="what connects its points, such as style_weight; default: what has the most values"
+        "--connect-by",
+        help="what connects its points, such as style_weight; default: what has the most values",
     )
     parser.add_argument(
         "--wandb",
@@ -127,7 +128,8 @@ def refuse_idle(given: argparse.Namespace) -> None:
             )
     if given.connect_by and not given.tradeoff:
         raise InputError(
-            f"--connect-by {given.connect_by}: is of a figure of two columns; give --tradeoff X Y FILE with it"
+            f"--connect-by {given.connect_by}: is of a figure of two columns; give --tradeoff X Y"
+            " FILE with it"
         )
 
 
@@ -135,8 +137,8 @@ def watch(given: argparse.Namespace) -> None:
     others = [given.output, *given.table, *given.tradeoff, given.wandb]
     if len(given.paths) > 1 or any(others):
         raise InputError(
-            "--live takes one directory, and writes nothing; leave out --output, --table, --tradeoff,"
-            " --wandb"
+            "--live takes one directory, and writes nothing; leave out --output, --table,"
+            " --tradeoff, --wandb"
         )
     live_server.serve(given.paths[0], given.port)
 

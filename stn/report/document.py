@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stn import assets, command_line, config, files, runs
+from stn import assets, config, files, runs
 from stn.config import overrides
 from stn.errors import InputError
 from stn.report import progress
