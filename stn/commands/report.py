@@ -70,6 +70,17 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="what connects its points, such as style_weight; default: what has the most values",
     )
     parser.add_argument(
+        "--effects",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("AXIS", "FILE"),
+        help=(
+            "also a table of what an axis changes over pairs of pictures, with p values, as in"
+            " --effects layers effects.tex"
+        ),
+    )
+    parser.add_argument(
         "--wandb",
         action="store_true",
         help="also log a table with the pictures to the sweep's W&B group",
@@ -116,12 +127,18 @@ def refuse_idle(given: argparse.Namespace) -> None:
     """
     for path in given.table:
         tables.check_format(path)
+    for _, name in given.effects:
+        if Path(name).suffix not in (".md", ".tex"):
+            raise InputError(f"--effects {name}: must end in .md or .tex")
     for *_, name in given.tradeoff:
         if Path(name).suffix not in (".png", ".pdf", ".svg"):
             raise InputError(f"--tradeoff {name}: must end in .png, .pdf or .svg")
     grouped_tables = [path for path in given.table if path.suffix != ".csv"]
-    for option, value in (("--columns", given.columns), ("--baseline", given.baseline)):
-        if value and not grouped_tables:
+    for option, value, others in (
+        ("--columns", given.columns, given.effects),
+        ("--baseline", given.baseline, []),
+    ):
+        if value and not grouped_tables + others:
             raise InputError(
                 f"{option} {value}: is of a table of groups; give --table FILE.md or FILE.tex"
                 " with it"
@@ -134,11 +151,11 @@ def refuse_idle(given: argparse.Namespace) -> None:
 
 
 def watch(given: argparse.Namespace) -> None:
-    others = [given.output, *given.table, *given.tradeoff, given.wandb]
+    others = [given.output, *given.table, *given.tradeoff, *given.effects, given.wandb]
     if len(given.paths) > 1 or any(others):
         raise InputError(
             "--live takes one directory, and writes nothing; leave out --output, --table,"
-            " --tradeoff, --wandb"
+            " --tradeoff, --effects, --wandb"
         )
     live_server.serve(given.paths[0], given.port)
 
@@ -156,8 +173,11 @@ def one_tree(directory: Path, given: argparse.Namespace) -> None:
     for x, y, name in given.tradeoff:
         draw_tradeoff(Path(name), found, x, y, given.connect_by)
         print(name)
+    for axis, name in given.effects:
+        tables.write_effects(Path(name), found, axis, columns)
+        print(name)
     unfinished = [tables.name_of(run, directory) for run in found if run.state != "finished"]
-    if unfinished and (given.table or given.tradeoff):
+    if unfinished and (given.table or given.tradeoff or given.effects):
         print(f"left out, not finished: {', '.join(unfinished)}", file=sys.stderr)
     if given.wandb:
         from stn.report import wandb_table  # which imports matplotlib, too
@@ -181,9 +201,10 @@ def draw_tradeoff(path: Path, found: Sequence[runs.Run], x: str, y: str, by: str
 
 
 def two_runs(first: Path, second: Path, given: argparse.Namespace) -> None:
-    if given.table or given.tradeoff or given.wandb:
+    if given.table or given.tradeoff or given.effects or given.wandb:
         raise InputError(
-            "--table, --tradeoff and --wandb take one directory; give the one that holds both runs"
+            "--table, --tradeoff, --effects and --wandb take one directory; give the one that holds"
+            " both runs"
         )
     for path in (first, second):
         if not any((path / name).is_file() for name in (runs.PROVENANCE, runs.FAILED)):

@@ -93,6 +93,7 @@ def collect(
         "titles": _differing({key: tables.titled(key) for key in results}),
         "runs": shown,
         **_grouped(named, [*results, *parameters]),
+        "effects": _effects(found),
     }
 
 
@@ -160,6 +161,22 @@ def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str,
         },
         "fewest": tradeoff.FEWEST,
     }
+
+
+def _effects(found: Sequence[runs.Run]) -> dict[str, Any]:
+    """The table of effects of each axis that is no picture and no seed, with its notes."""
+    groups = grouping.over_seeds(found)
+    columns = [key for key in tables.main_results(found) if key != "seconds"]
+    keys = dict.fromkeys(key for group in groups for key in group.parameters)
+    shown = {}
+    for axis in keys:
+        if axis.partition(".")[0] in ("content", "style") or not columns:
+            continue
+        rows, notes = tables.of_effects(groups, axis, columns)
+        if len(rows) > 1:
+            bold = [[isinstance(cell, tables.Bold) for cell in row] for row in rows]
+            shown[axis] = {"rows": rows, "bold": bold, "notes": notes}
+    return shown
 
 
 def _differing(named: Mapping[str, str]) -> dict[str, str]:

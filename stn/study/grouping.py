@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
 from stn import config, files, runs
+from stn.study import inference
 
 LOSSES = ("loss/total", "loss/content", "loss/style", "loss/total_variation")
 # The parameters that choose an input file, by the name of its checksum in provenance.json.
@@ -82,6 +83,15 @@ class Group:
     def objective(self) -> str:
         """What the runs minimize; losses compare only between groups of one objective."""
         return objective(self.runs[0])
+
+    @property
+    def pictures(self) -> tuple[str, str]:
+        """Photograph and painting, by checksum, or else by path."""
+        inputs, settings = _checksums(self.runs[0]), self.settings
+        content, style = (
+            str(inputs.get(role) or settings.get(f"{role}.path")) for role in ("content", "style")
+        )
+        return content, style
 
     def value(self, key: str) -> Any:
         """A parameter in full: the setting, or the choice that was typed for an axis."""
@@ -159,6 +169,39 @@ def swept(groups: Sequence[Group]) -> str | None:
     values = {key: [group.value(key) for group in groups] for key in keys}
     numeric = {key: set(each) for key, each in values.items() if all(map(_is_number, each))}
     return max(numeric, key=lambda key: len(numeric[key]), default=None)
+
+
+def effects(
+    groups: Sequence[Group], axis: str, column: str, baseline: Any
+) -> dict[Any, tuple[inference.Effect, bool]]:
+    """The effect on a result of each value of an axis against its value `baseline`, over pairs of
+    pictures.
+
+    Compared are groups that differ in the axis alone and by one yardstick. The effect is that on
+    the logarithm, with True, if all results are above zero, so that it is a factor; else it is a
+    difference. Values without a partner are left out."""
+    found: dict[str, dict[Any, tuple[Group, float]]] = {}
+    for group in groups:
+        rest = {key: group.value(key) for key in group.parameters if key != axis}
+        known, value = group.estimate(column), group.parameters.get(axis)
+        if known and value is not None:
+            same = json.dumps([rest, group.pictures, group.yardstick], sort_keys=True)
+            found.setdefault(same, {})[value] = group, known.mean
+    pairs = [by_value for by_value in found.values() if baseline in by_value and len(by_value) > 1]
+    factor = all(mean > 0 for by_value in pairs for _, mean in by_value.values())
+    values = dict.fromkeys(value for by_value in pairs for value in by_value if value != baseline)
+    gathered = {}
+    for value in values:
+        differences: dict[inference.Pair, list[float]] = {}
+        for by_value in pairs:
+            if value in by_value:
+                group, mean = by_value[value]
+                other = by_value[baseline][1]
+                change = math.log(mean / other) if factor else mean - other
+                differences.setdefault(group.pictures, []).append(change)
+        if effect := inference.effect(differences):
+            gathered[value] = effect, factor
+    return gathered
 
 
 def results(several: Iterable[runs.Run]) -> list[str]:

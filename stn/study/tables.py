@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from stn import config, files, runs
 from stn.errors import InputError
-from stn.study import grouping
+from stn.study import grouping, inference
 from stn.study.grouping import LOSSES, Estimate, Group
 
 
@@ -49,6 +49,12 @@ LEGEND = (
     f"Mean ± standard deviation over seeds; {NOISE}: differs from the baseline by no more than that"
     f" deviation. {LOWER} lower is better, {HIGHER} higher is better; bold: the best mean, which is"
     " no test."
+)
+EFFECTS = (
+    "Changes at equal other settings, over pairs of a photograph and a painting; seeds are"
+    " repetitions. p: Student's t, or Clark's min F′ where photographs and paintings are crossed;"
+    " adjusted by Holm for {}, the primary result, and by Benjamini and Hochberg for the rest."
+    " Bold: adjusted p below 0.05."
 )
 FORMATS = (".csv", ".md", ".tex")
 # What has a meaning of its own in the text of a LaTeX table.
@@ -104,6 +110,24 @@ def write(
     left_out = [name for name, run in named.items() if run.state != "finished"]
     notes = [LEGEND, *grouping.not_comparable(several)]
     notes += [f"Left out, not finished: {', '.join(left_out)}."] if left_out else []
+    files.write_text(path, (markdown if path.suffix == ".md" else latex)(rows, notes))
+
+
+def write_effects(
+    path: Path, several: Sequence[runs.Run], axis: str, columns: Sequence[str] = ()
+) -> None:
+    """Write the table `of_effects` as `.md` or `.tex`; raises InputError as `write`, and for an
+    axis in which no runs with equal other settings differ.
+    """
+    groups = grouping.over_seeds(several)
+    if not groups:
+        raise InputError("--effects: no finished run has readable settings")
+    key = setting_of(axis, groups)
+    every = [column for column in main_results(several) if column != "seconds"]
+    chosen = [column_of(name, groups) for name in columns] or every
+    rows, notes = of_effects(groups, key, chosen)
+    if len(rows) == 1:
+        raise InputError(f"--effects {axis}: no two runs differ in it alone")
     files.write_text(path, (markdown if path.suffix == ".md" else latex)(rows, notes))
 
 
@@ -202,6 +226,54 @@ def best_of(groups: Sequence[Group], column: str) -> list[int]:
         return []
     best = min(means) if better == LOWER else max(means)
     return [index for index, mean in found if mean == best]
+
+
+def of_effects(
+    groups: Sequence[Group], axis: str, columns: Sequence[str]
+) -> tuple[list[list[str]], list[str]]:
+    """The cells of a table of what an axis changes, headings first, and notes on it.
+
+    Each value is compared with the first. The first column is the primary outcome. What stands out
+    after adjusting its p is `Bold`."""
+    values = list(dict.fromkeys(group.parameters.get(axis) for group in groups))
+    baseline = next((value for value in values if value is not None), None)
+    found = [
+        (column, value, effect, factor)
+        for column in columns
+        for value, (effect, factor) in grouping.effects(groups, axis, column, baseline).items()
+    ]
+    primary = [effect for column, _, effect, _ in found if column == columns[0]]
+    others = [effect for column, _, effect, _ in found if column != columns[0]]
+    primary, others = inference.adjust(primary, others)
+    rows = [
+        ["result", axis, f"change from {baseline}", "95 % interval", "pairs", "p", "adjusted p"]
+    ]
+    for (column, value, _, factor), effect in zip(found, primary + others, strict=True):
+        change = _change(effect.mean, factor)
+        known = effect.p == effect.p
+        interval = (
+            f"{_change(effect.low, factor)} … {_change(effect.high, factor)}" if known else ""
+        )
+        p, adjusted = (f"{each:.3f}" if known else "" for each in (effect.p, effect.adjusted))
+        rows.append(
+            [
+                titled(column),
+                grouping.written(value),
+                Bold(change) if effect.found else change,
+                interval,
+                str(effect.pairs),
+                p,
+                adjusted,
+            ]
+        )
+    few = any(effect.pairs < inference.FEWEST_PAIRS for effect in primary + others)
+    return rows, [EFFECTS.format(heading(columns[0])), *([inference.FEW] if few else [])]
+
+
+def _change(value: float, factor: bool) -> str:
+    """A change in percent, or as a difference."""
+    percent = 100 * math.expm1(value)
+    return (f"{percent:+.1f} %" if factor else f"{value:+.3g}").replace("-", "−")
 
 
 def markdown(rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:

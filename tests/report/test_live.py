@@ -193,11 +193,11 @@ def test_the_keyboard_is_enough_and_keeps_its_place_when_news_come(
         tab_to("at.title === '1' && at.className === 'picture'")
         page.press("Enter")
         assert page.value("location.hash.includes('run=1') && document.activeElement.title === '1'")
-        tab_to("at.tagName === 'BUTTON' && at.textContent === 'loss/total'")
+        tab_to("at.tagName === 'BUTTON' && at.textContent === 'loss/total ↓'")
         page.press("Enter")
         make_run(tmp_path / "3", 10.0, "seed=3")
         page.until(f"{COUNT}.startsWith('4 of 4')")
-        assert page.value("document.activeElement.textContent") == "loss/total ▴"
+        assert page.value("document.activeElement.textContent") == "loss/total ↓ ▴"
         assert page.value("document.querySelector('#runs tbody button').textContent") == "3"
 
 

@@ -475,6 +475,8 @@ def test_a_browser_shows_the_axes_that_were_typed_and_failed_cells_on_top(tmp_pa
     cells = re.findall(r"<td[^>]*>(.*?)</td>", failures)
     assert cells == ["johnson-1", "the disk is full", "johnson", "1"]
     assert dom.index('id="failed"') < dom.index('id="pictures"')
+    effects = dom.split('<section id="effects">')[1].split("</section>")[0]
+    assert "change from gatys" in effects and "fewer than 6 pairs" in effects
     legend = dom.split('<div id="legend"')[1].split("</div>")[0]
     assert "layers=gatys, seed=0" in legend
     mixed = re.findall(r'<p class="soft mixed"( hidden="")?>', dom)

@@ -100,27 +100,6 @@ def test_what_is_no_repetition_is_not_counted_as_one(tmp_path: Path) -> None:
     ]
 
 
-def test_runs_of_an_earlier_version_are_grouped_and_connected_with_those_of_today(
-    tmp_path: Path,
-) -> None:
-    for name, seed, weight, convolution in (
-        ("a", 0, 1, "winograd"),
-        ("b", 1, 1, "auto"),
-        ("c", 0, 2, "auto"),
-    ):
-        make_run(tmp_path / name, 1.0, f"seed={seed}", f"objective.style_weight={weight}")
-        provenance = json.loads((tmp_path / name / "provenance.json").read_text())
-        provenance["config"]["network"]["convolution"] = convolution
-        if name == "a":
-            del provenance["config"]["network"]["gradient_checkpointing"]  # which it did not know
-        (tmp_path / name / "provenance.json").write_text(json.dumps(provenance))
-    groups = grouping.over_seeds(runs.below(tmp_path))
-    assert [[run.path.name for run in group.runs] for group in groups] == [["a", "b"], ["c"]]
-    assert [
-        len(curve) for curve in grouping.connected(groups, "objective.style_weight").values()
-    ] == [2]
-
-
 def test_a_result_that_is_not_a_number_is_not_averaged(tmp_path: Path) -> None:
     for seed, value in enumerate((None, 4.0, float("nan"), 6.0)):
         make_run(tmp_path / str(seed), 1.0, f"seed={seed}", **{"measures/style": value})

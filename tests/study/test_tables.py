@@ -8,7 +8,9 @@ from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.stats
 from made_runs import make_run
 
 from stn import config, errors, runs
@@ -370,3 +372,70 @@ def made_measures() -> set[str]:
     """The keys of the measures that docs/measures.md lists."""
     text = (config.CONFIG_DIR.parent / "docs" / "measures.md").read_text()
     return set(re.findall(r"^\| `(measures/\w+)", text, re.MULTILINE))
+
+
+@pytest.fixture
+def crossing(tmp_path: Path) -> Path:
+    """Two poolings on three photographs crossed with three paintings, two seeds each."""
+    rng = np.random.default_rng(2)
+    for content in "abc":
+        for style in "xyz":
+            common = rng.normal()
+            for pooling, factor in (("avg", 1.0), ("max", 0.8)):
+                for seed in (0, 1):
+                    overrides = (
+                        f"network.pooling={pooling}",
+                        f"content.path={content}.jpg",
+                        f"style.path={style}.jpg",
+                        f"seed={seed}",
+                    )
+                    value = factor * float(np.exp(common + 0.02 * rng.normal()))
+                    name = f"{pooling}-{content}-{style}-{seed}"
+                    measured = {"measures/style": value, "measures/gram": float(rng.normal())}
+                    make_run(tmp_path / name, 1.0, *overrides, rows=1, **measured)
+    return tmp_path
+
+
+def test_effects_are_those_of_plain_formulas(crossing: Path, report, tmp_path: Path) -> None:
+    """Re-analyzed from summary.json alone: ratios of means over seeds, min F' over the grid."""
+    path = tmp_path / "effects.md"
+    report(crossing, "--effects", "pooling", path, "--output", tmp_path / "page.html")
+    head, _, first, second = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in path.read_text().splitlines()
+        if line.startswith("|")
+    ]
+    assert head == [
+        "result",
+        "network.pooling",
+        "change from avg",
+        "95 % interval",
+        "pairs",
+        "p",
+    ] + ["adjusted p"]
+
+    def mean(pooling: str, content: str, style: str) -> float:
+        names = [crossing / f"{pooling}-{content}-{style}-{seed}" for seed in (0, 1)]
+        return np.mean([runs.read_json(name / "summary.json")["measures/style"] for name in names])
+
+    d = np.array([[np.log(mean("max", c, s) / mean("avg", c, s)) for s in "xyz"] for c in "abc"])
+    f1, f2 = (scipy.stats.ttest_1samp(d.mean(axis=i), 0).statistic ** 2 for i in (0, 1))
+    p = scipy.stats.f.sf(f1 * f2 / (f1 + f2), 1, (f1 + f2) ** 2 / (f1**2 / 2 + f2**2 / 2))
+    assert first[0] == "measures/style ↓" and first[1] == "max" and first[4] == "9"
+    change = f"{100 * (np.exp(d.mean()) - 1):+.1f} %".replace("-", "−")
+    assert first[2] == f"**{change}**" and first[5] == first[6] == f"{p:.3f}"  # a family of one
+    low, high = (float(end.replace("−", "-").strip(" %")) for end in first[3].split("…"))
+    assert low < 100 * (np.exp(d.mean()) - 1) < high < 0
+    assert second[0] == "measures/gram ↓" and "%" not in second[2]  # not all above zero
+    assert "Clark" in path.read_text() and "fewer than" not in path.read_text()
+
+
+def test_with_few_pairs_no_effect_is_bold_and_the_table_says_why(
+    crossing: Path, tmp_path: Path
+) -> None:
+    several = [run for run in runs.below(crossing) if not {"c", "z"} & {*run.path.name.split("-")}]
+    tables.write_effects(tmp_path / "t.tex", several, "pooling")
+    text = (tmp_path / "t.tex").read_text()
+    assert "textbf" not in text and "mathbf" not in text and "fewer than 6 pairs" in text
+    with pytest.raises(errors.InputError, match="seed: no setting in which the runs differ"):
+        tables.write_effects(tmp_path / "t.tex", several, "seed")

@@ -109,13 +109,14 @@ function drawCurves(runs) {
   });
 }
 
-const CHOICES = ["rows", "columns", "run", "against", "baseline", "x", "y", "by", "term", "over"], SWITCHES = ["every", "logx", "logy", "best", "log"];
+const CHOICES = ["rows", "columns", "run", "against", "baseline", "x", "y", "by", "effect", "term", "over"], SWITCHES = ["every", "logx", "logy", "best", "log"];
 // The parameters of the grid's rows and columns: the first two that leave no place empty, else the first two.
 function grid() {
   const runs = page.runs.filter(run => page.parameters.every(key => key in run.parameters));
   const full = (one, other) => new Set(runs.map(run => JSON.stringify([ofKey(run, one), ofKey(run, other)]))).size === values(runs, one).length * values(runs, other).length;
   for (const [i, rows] of page.parameters.entries()) for (const columns of page.parameters.slice(i + 1)) if (full(rows, columns)) return [rows, columns];
   const [rows, columns] = page.parameters;
+  if (rows && !columns && values(runs, rows).length <= 6) return [undefined, rows];
   return [rows, values(runs, rows).length === runs.length ? undefined : columns]; // a second axis would leave most places empty
 }
 function defaults() {
@@ -125,7 +126,7 @@ function defaults() {
   const sparse = values(page.runs, rows).length * values(page.runs, columns).length > 4 * page.runs.length; // a random search: no two runs share a row
   return { sort: "run", desc: "", filter: "", rows: compared.length ? "" : rows ?? "", columns: compared.length ? "run" : sparse ? "" : columns ?? "",
     run: compared[1] ?? (page.runs.find(run => run.after) ?? page.runs[0])?.name ?? "", against: compared[0] ?? "", baseline: "0",
-    x: first("measures/features", "measures/content", "picture/loss/content"), y: first("measures/gram", "measures/style", "picture/loss/style"), by: page.by, logx: "", logy: "",
+    x: first("measures/features", "measures/content", "picture/loss/content"), y: first("measures/gram", "measures/style", "picture/loss/style"), by: page.by, effect: Object.keys(page.effects)[0] ?? "", logx: "", logy: "",
     term: "loss/total", over: "evaluation", best: "1", log: "1", every: "" };
 }
 function options(id, names, none) {
@@ -143,7 +144,7 @@ function draw() {
   const runs = visible();
   for (const id of ["filter", ...CHOICES]) if (get(id).value !== view[id]) get(id).value = view[id];
   for (const id of SWITCHES) get(id).checked = view[id] === "1";
-  drawLive(); drawFailed(); drawGrid(runs); drawDifferences(); drawSlider(); drawGroups(runs); drawTradeoffs(runs); drawCurves(runs); drawRuns(runs); drawCommands(runs);
+  drawLive(); drawFailed(); drawGrid(runs); drawDifferences(); drawSlider(); drawGroups(runs); drawEffects(); drawTradeoffs(runs); drawCurves(runs); drawRuns(runs); drawCommands(runs);
   look();
 }
 function readAddress() {
@@ -164,6 +165,7 @@ function show(data) {
   options("x", page.axes.map(key => [key, heading(key)]));
   options("y", page.axes.map(key => [key, heading(key)]));
   options("by", Object.keys(page.curves).filter(Boolean), "(nothing)");
+  options("effect", Object.keys(page.effects));
   options("term", [...new Set(page.runs.flatMap(run => Object.keys(run.curve)))].filter(name => name.startsWith("loss/")));
   draw();
 }

@@ -120,7 +120,7 @@ function drawGrid(all) {
   const named = (key, value) => key && key !== "run" ? `${brief(key)}=${value}` : value;
   const head = element("tr", {}, element("th", {}, ""), ...across.map(value => element("th", {}, named(view.columns, value))));
   const rows = down.map(row => element("tr", {}, element("th", {}, named(view.rows, row)), ...across.map(column => cell(row, column))));
-  get("grid").style.setProperty("--columns", across.length + (page.comparison?.picture ? 1 : 0));
+  get("grid").style.setProperty("--columns", Math.max(across.length + (page.comparison?.picture ? 1 : 0), down.length > 3 ? 3 : 1)); // a long list stays in sight
   get("difference").textContent = page.comparison?.note ?? "";
   if (page.comparison?.picture) {
     head.append(element("th", {}, "their difference"));
@@ -193,6 +193,14 @@ function drawGroups(runs) {
         const best = (page.best[column] ?? []).includes(index);
         return element("td", { class: `number${noise ? " soft" : ""}${best ? " best" : ""}`, title: own[0] }, own[3] + (noise ? " ≈" : ""));
       }))));
+}
+function drawEffects() {
+  const found = page.effects?.[view.effect];
+  get("effects").hidden = !found || Boolean(page.comparison);
+  if (!found) return;
+  get("effectnotes").textContent = found.notes.join(" ");
+  fill(get("changesby"), ...found.rows.map((row, i) => element("tr", {}, ...row.map((text, j) =>
+    element(i ? "td" : "th", { class: (i && j > 1 ? "number" : "") + (found.bold[i][j] ? " best" : "") }, text)))));
 }
 function drawCommands(runs) {
   fill(get("commands"), ...runs.map(run => element("div", {}, element("b", {}, run.name), element("pre", {}, run.command || "not known"))));
