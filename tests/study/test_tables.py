@@ -405,14 +405,8 @@ def test_effects_are_those_of_plain_formulas(crossing: Path, report, tmp_path: P
         for line in path.read_text().splitlines()
         if line.startswith("|")
     ]
-    assert head == [
-        "result",
-        "network.pooling",
-        "change from avg",
-        "95 % interval",
-        "pairs",
-        "p",
-    ] + ["adjusted p"]
+    assert head[:3] == ["result", "network.pooling", "change from avg"]
+    assert head[3:] == ["95 % interval", "pairs", "p", "adjusted p"]
 
     def mean(pooling: str, content: str, style: str) -> float:
         names = [crossing / f"{pooling}-{content}-{style}-{seed}" for seed in (0, 1)]
