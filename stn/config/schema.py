@@ -44,6 +44,9 @@ class Network:
     transposed: bool = key(
         False, help="Exchanges rows and columns of every kernel, as `neural_style_anish` does."
     )
+    bgr: bool = key(
+        False, help="Shows the network blue first, as programs do that mix up their files."
+    )
     input_range: float = number(
         255.0,
         above=0,

@@ -32,7 +32,7 @@ class Network:
     gradient_checkpointing: bool = False  # by rows, where those of a whole picture are large
 
     def plain(self) -> "Network":
-        """The same network as its file has it: not rescaled or transposed, its own mean pixel, and
+        """The same network as its file has it: not rescaled or transposed, RGB, its own mean pixel, and
         white at 255.
         """
         if not self.changed:
@@ -87,6 +87,7 @@ def load(
     mean_pixel: Sequence[float] | None = None,
     input_range: float = 255.0,
     transposed: bool = False,
+    bgr: bool = False,
 ) -> Network:
     """The network in a MatConvNet file, its convolutions to be computed as `convolution` says
     (`vgg.kernels`).
@@ -95,7 +96,8 @@ def load(
     `pooling`. Where the network is to see another `input_range` than 255, its first kernels and
     mean pixel take the factor, so that images keep their 0-255. With `transposed` each kernel has
     rows and columns exchanged, as anishathalye/neural-style loads them (vgg.py, net_preloaded;
-    METHODS, §1), after the rescaling, whose means are those of upright kernels. Raises InputError
+    METHODS, §1), after the rescaling, whose means are those of upright kernels. With `bgr` the
+    network's first channel is blue and its third red; `mean_pixel` stays RGB. Raises InputError
     if a file is missing, damaged, or not a VGG's."""
     of_file, method = matconvnet.load(path), algorithm.chosen(convolution)
     loaded = of_file
@@ -112,6 +114,10 @@ def load(
             dataclasses.replace(each, kernel=each.kernel.swapaxes(0, 1)) for each in loaded.layers
         )
         loaded = dataclasses.replace(loaded, layers=tuple(exchanged))
+    if bgr:
+        first, *others = loaded.layers
+        first = dataclasses.replace(first, kernel=first.kernel[:, :, ::-1])
+        loaded = dataclasses.replace(loaded, layers=(first, *others))
     if input_range != 255:
         first, *others = loaded.layers
         first = dataclasses.replace(first, kernel=first.kernel * np.float32(input_range / 255))

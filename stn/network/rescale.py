@@ -33,8 +33,8 @@ PHOTOGRAPHS = (
 )
 SIZE_PX = 256  # long side at which activations are averaged; ours
 
-# Means over PHOTOGRAPHS that come with the program, {"vgg16/avg/conv1_1": [N], ...}, float32. Beside
-# them, in JSON, what they were made from.
+# Means over PHOTOGRAPHS that come with the program, {"vgg16/avg/conv1_1": [N], ...}, float32. In
+# JSON next to them stands what they were made from.
 SHIPPED = Path(__file__).parent / "means.npz"
 
 Means = dict[str, np.ndarray]  # {"conv1_1": [N], ...}: mean of relu1_1 over images and positions

@@ -75,6 +75,7 @@ def network_of(settings: config.Config) -> Network:
         chosen.mean_pixel,
         chosen.input_range,
         chosen.transposed,
+        chosen.bgr,
     )
 
 

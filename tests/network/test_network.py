@@ -90,6 +90,30 @@ def test_white_is_what_the_network_sees(
     )
 
 
+def test_bgr_shows_the_network_blue_first(inputs: dict[str, Path]) -> None:
+    """Features are those of the picture with red and blue exchanged, each less the mean of its own
+    channel; twice it is the identity, and the plain network sees red first.
+    """
+    file, rgb = inputs["vgg19"], images.read(inputs["content"])
+    mean = (103.939, 116.779, 123.68)
+    ours = network.load(file, "direct", mean_pixel=mean, bgr=True)
+    upright = network.load(file, "direct")
+    np.testing.assert_array_equal(ours.mean_pixel, np.float32(mean))
+    layers = ["relu1_1", "relu3_1"]
+    seen = (rgb - np.float32(mean))[None, :, :, ::-1].astype(np.float32)
+    expected = vgg.features(seen, upright.kernels, layers, "max")
+    image = (rgb - ours.mean_pixel)[None].astype(np.float32)
+    found = vgg.features(image, ours.kernels, layers, "max")
+    twice = vgg.features(image[..., ::-1], ours.kernels, layers, "max")
+    plain = vgg.features(image, upright.kernels, layers, "max")
+    for layer in layers:
+        np.testing.assert_allclose(found[layer], expected[layer], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(twice[layer], plain[layer], rtol=1e-4, atol=1e-4)
+        assert np.abs(found[layer] - plain[layer]).max() > 1
+    of_file = matconvnet.load(file).layer("conv1_1").kernel
+    np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file)
+
+
 def test_transposed_kernels_see_rows_as_columns(inputs: dict[str, Path]) -> None:
     """Features are those of the picture with rows and columns exchanged; the plain network is
     upright.

@@ -663,8 +663,8 @@ TABLE = {
     "d2l": Row(
         "vgg19", "max floor", (300, 450), (300, 450), (300, 450), "pillow_bilinear", CONTENT,
         ("adam", 0.3, 0.9, 0.999, 1e-8, 0.8, 50), 500, False, {"relu4_4": 1}, EACH([*GATYS[:4], "conv5_1"], 1e4)),
-    "tf1_walkthrough": Row(  # its own filter is not known
-        "vgg19", "avg ceil", (768, 1024), (768, 1024), (300, 400), "skimage", ("blend", "uniform", 20.0, 0.75),
+    "tf1_walkthrough": Row(
+        "vgg19", "avg ceil", (768, 1024), (768, 1024), (300, 400), "pillow_nearest", ("blend", "uniform", 20.0, 0.75),
         ("adam", 2, 0.9, 0.999, 1e-8), 3000, False,
         {"relu5_2": 5}, dict(zip(GATYS, (50, 100, 150, 300, 400), strict=True))),
     "vgg16_lbfgs_walkthrough": Row(

@@ -1,0 +1,50 @@
+"""The TensorFlow 1 walk-through read in two ways, two cells. python experiments/mean_twice.py"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from stn import config, runs
+from stn.assets.weights import IMAGENET_MEAN
+from stn.experiment import frame
+from stn.study import figures
+
+# Blue, green and red less their own mean (Keras) and that of [123.68, 116.779, 103.939]: as RGB.
+BOTH = np.array(IMAGENET_MEAN) + np.array(IMAGENET_MEAN[::-1])
+
+
+def cells(base: config.Config) -> list[frame.Cell]:
+    twice = "network.mean_pixel=[" + ",".join(f"{each:g}" for each in BOTH) + "]"
+    return [frame.Cell("once", ()), frame.Cell("twice", ("network.bgr=true", twice))]
+
+
+def draw(finished: dict[str, runs.Run]) -> Figure:
+    once, twice = finished.values()
+    return figures.panels(
+        [
+            [
+                figures.Panel(once.rgb, "mean once", inset=once.picture("style")),
+                figures.Panel(twice.rgb, "mean twice, blue first"),
+                figures.Panel(as_saved(twice.rgb), "as that program saves it"),
+            ]
+        ]
+    )
+
+
+def as_saved(rgb: np.ndarray) -> np.ndarray:
+    """What the program writes of a picture `rgb` [h, w, 3]: one mean added, channels as they are."""
+    return np.clip((rgb - BOTH)[..., ::-1] + np.array(IMAGENET_MEAN), 0, 255)
+
+
+EXPERIMENT = frame.Experiment(
+    "mean_twice",
+    "The TensorFlow 1 walk-through: the mean pixel subtracted once, as the preset does; twice, with"
+    " the network fed blue first, as its listing does if `preprocess_input` is Keras' own; and that"
+    " picture as the program saves it, which adds one mean and does not exchange channels"
+    " (docs/deviations.md, 25). Initial image .75 · U(−20, 20) + .25 · photograph.",
+    ("preset=tf1_walkthrough", "network=vgg19_q8"),
+    cells,
+    draw,
+)
+
+if __name__ == "__main__":
+    frame.main(EXPERIMENT)
