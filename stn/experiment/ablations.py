@@ -18,7 +18,7 @@ from stn.errors import InputError
 from stn.experiment import frame
 from stn.images import resizing
 from stn.layers import VGG16, VGG19
-from stn.study import tradeoff
+from stn.study import inference, tables, tradeoff
 
 
 @dataclass(frozen=True)
@@ -186,9 +186,9 @@ def matched(several: Sequence[Sequence[runs.Run]], x: Measure) -> list[runs.Run]
 
 
 def shown(found: tradeoff.Interval | None, factor: bool, pairs: int) -> str:
-    """`−12.3 % (−20.1 … −5.0)`, bold where the interval excludes no effect, and of how many pairs
-    if not of all.
-    """
+    """`−12.3 % (−20.1 … −5.0)`, and of how many pairs if not of all.
+
+    Bold where the interval excludes no effect, from six pairs on: see `inference.FEW`."""
     if found is None:
         return "nothing in common"
 
@@ -199,10 +199,11 @@ def shown(found: tradeoff.Interval | None, factor: bool, pairs: int) -> str:
 
     text = number(found.mean) + " %" * factor
     text += f" ({number(found.low)} … {number(found.high)})" if np.isfinite(found.low) else ""
-    text = f"**{text}**" if found.excludes(1 if factor else 0) else text
-    return text.replace("-", "−") + (
+    text = text.replace("-", "−") + (
         f", {found.count} of {pairs} pairs" if found.count < pairs else ""
     )
+    enough = found.count >= inference.FEWEST_PAIRS
+    return tables.Bold(text) if enough and found.excludes(1 if factor else 0) else text
 
 
 def draw_intervals(

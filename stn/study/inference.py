@@ -14,7 +14,7 @@ import numpy as np
 # With five pairs of one sign the two-sided sign test gives 2/2⁵ = 0.06; with six, 0.03.
 FEWEST_PAIRS = 6
 LEVEL = 0.05
-RESAMPLES, SEED = 4999, 0
+RESAMPLES, SEED = 9999, 0  # as many as scipy.stats.bootstrap takes by default
 Pair = tuple[str, str]  # photograph, painting
 FEW = (
     f"With fewer than {FEWEST_PAIRS} pairs of pictures nothing is bold: even if all had one sign,"

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn.errors import InputError
+from stn.study import inference
 
 if TYPE_CHECKING:
     import scipy.interpolate
 
 FEWEST = 3  # points of a curve: any line goes through two
-CONFIDENCE = 0.95
-RESAMPLES, SEED = 9999, 0  # as many as scipy.stats.bootstrap takes by default
 
 
 @dataclass(frozen=True)
@@ -131,26 +130,13 @@ def matched(sweeps: Sequence[Sequence[float]]) -> float:
     return float(candidates[int(np.argmin(farthest))])
 
 
-def bootstrap(groups: Sequence[Sequence[float]], confidence: float = CONFIDENCE) -> Interval:
-    """The mean over groups, such as pairs of pictures, of the means of their values, such as one a
-    seed.
+def bootstrap(groups: Sequence[Sequence[float]]) -> Interval:
+    """The mean over groups, such as pairs of pictures, of the means of their values, one a seed.
 
-    The interval is the percentile bootstrap's in two stages (Davison & Hinkley 1997, section 3.8):
-    groups are drawn with replacement, then each one's values, since seeds of one pair are no
-    further pairs. Give it differences, so that what is compared is paired. Of three groups with a
-    value each the interval is their range and holds the truth less often than `confidence` says.
-    Same values, same interval. Raises InputError if there is no value."""
-    kept = [values for values in (np.array(group, float) for group in groups) if values.size]
-    if not kept:
+    The interval is that of `inference.effect`: it resamples the groups, since seeds of one pair are
+    no further pairs. Give it differences, so that what is compared is paired. Raises InputError if
+    there is no value."""
+    found = inference.effect({(str(i), str(i)): values for i, values in enumerate(groups)})
+    if found is None:
         raise InputError("no values to take a mean of")
-    mean = float(np.mean([values.mean() for values in kept]))
-    if sum(values.size for values in kept) == 1:
-        return Interval(mean, np.nan, np.nan, 1)
-    rng, count = np.random.default_rng(SEED), len(kept)
-    means = np.stack(
-        [rng.choice(values, (RESAMPLES, count, values.size)).mean(-1) for values in kept]
-    )
-    chosen = rng.integers(count, size=(1, RESAMPLES, count))
-    resampled = np.take_along_axis(means, chosen, 0)[0].mean(-1)
-    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(mean, float(low), float(high), count)
+    return Interval(found.mean, found.low, found.high, found.pairs)
