@@ -5,25 +5,28 @@ Both probabilities over the steps, the difference enlarged, and whether another 
 it, beside random changes of the same size. After AI-For-Beginners, lesson 8, but in the network's
 own space throughout."""
 
+from __future__ import annotations
+
 import argparse
 import csv
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-from sklearn.model_selection import train_test_split
 
 from stn import assets, command_line, errors, files, images, runs
 from stn.assets import catalog
-from stn.classify import labeled, topics
+from stn.classify import labeled, options, search
 from stn.classify.classifier import Classifier, ClassLoss
-from stn.experiment import drawings
+from stn.experiment import frame
 from stn.images import resizing
 from stn.network import space
 from stn.objective.objective import Terms
 from stn.study import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EXAMPLE = (
     "python experiments/adversarial.py --photograph skimage:chelsea.png --target coffee --bound 4"
@@ -37,6 +40,8 @@ def photograph(
     """The photograph, `rgb` in 8 bits, and the pictures that heads may see: not those set apart,
     one of which it is.
     """
+    from sklearn.model_selection import train_test_split  # scikit-learn takes a second to import
+
     if pictures is None and not arguments.photograph:
         raise errors.InputError("--head own: give a picture with --photograph FILE")
     seen, apart = pictures, None
@@ -67,7 +72,7 @@ def random_changes(rgb: np.ndarray, bound: int, seed: int) -> np.ndarray:
     return np.clip(rgb + bound * signs, 0, 255)
 
 
-def search(
+def towards(
     arguments: argparse.Namespace,
     known: Classifier,
     rgb: np.ndarray,
@@ -97,11 +102,11 @@ def search(
         "photograph": arguments.photograph,
         "from": known.classes[origin],
         "target": known.classes[target],
-        "optimizer": topics.optimizer("lbfgs", arguments.evaluations),
+        "optimizer": search.optimizer("lbfgs", arguments.evaluations),
     }
     loss = ClassLoss(known, target, watched={"origin": origin, "target": target})
     photograph_sum = {"photograph": files.digest(rgb.tolist())}
-    return topics.find(
+    return search.find(
         (folder, f"{origin}-{target}"),
         settings,
         known.checksums | photograph_sum,
@@ -133,7 +138,7 @@ def draw(rgb: np.ndarray, noisy: np.ndarray, run: runs.Run, bound: int) -> Figur
 
 def curves(run: runs.Run) -> Figure:
     """Both probabilities over the evaluations."""
-    with matplotlib.rc_context(figures.STYLE):
+    with figures.paper_style():
         figure, axis = figures.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.2))
         for key, role in (("origin", "from"), ("target", "target")):
             axis.plot(
@@ -179,7 +184,7 @@ def other_of(arguments: argparse.Namespace) -> argparse.Namespace:
 
 
 def main() -> None:
-    made = topics.parser(__doc__, EXAMPLE)
+    made = options.parser(__doc__, EXAMPLE)
     made.add_argument(
         "--photograph", help="a picture, as content.path; default: one that no head has seen"
     )
@@ -196,14 +201,14 @@ def main() -> None:
         "--other", choices=list(catalog.NETWORKS), default="vgg19_q8", help="is it fooled as well?"
     )
     made.add_argument("--other-weights", type=Path)
-    topics.add_head(made)
-    topics.add_budget(made, 100)
-    arguments = topics.parse(made)
+    options.add_head(made)
+    options.add_budget(made, 100)
+    arguments = options.parse(made)
 
-    pictures = topics.read_labeled(arguments) if arguments.head == "linear" else None
+    pictures = options.read_labeled(arguments) if arguments.head == "linear" else None
     rgb, seen = photograph(arguments, pictures)
-    known = topics.read_classifier(arguments, seen)
-    other = topics.read_classifier(other_of(arguments), seen)
+    known = options.read_classifier(arguments, seen)
+    other = options.read_classifier(other_of(arguments), seen)
     before = known.probabilities(rgb).argsort()[::-1]
     origin = int(before[0])
     target = known.number(arguments.target) if arguments.target else int(before[1])
@@ -212,8 +217,8 @@ def main() -> None:
             f"--target {arguments.target}: the network says so already; give another class"
         )
 
-    folder = topics.folder_of("adversarial")
-    run = search(arguments, known, rgb, origin, target, folder)
+    folder = options.folder_of("adversarial")
+    run = towards(arguments, known, rgb, origin, target, folder)
     noisy = random_changes(rgb, arguments.bound, arguments.seed)
     shown = {"photograph": rgb, "by chance": noisy, "adversarial": run.rgb}
     table = numbers(
@@ -229,7 +234,7 @@ has what two networks say of the pictures in 8 bits.
 {arguments.size} px; seed {arguments.seed}; {len(run.metrics["evaluation"])} evaluations
 ({run.summary["stop_reason"]})."""
     figure = draw(rgb, noisy, run, arguments.bound)
-    print(drawings.write(folder, figure, drawings.filled(caption), {"adversarial": run}))
+    print(frame.write(folder, figure, frame.filled(caption), {"adversarial": run}))
     files.write_text(folder / "numbers.csv", table)
     figures.save(curves(run), folder / "probabilities.png")
 

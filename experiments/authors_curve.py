@@ -1,18 +1,22 @@
-"""Our losses over those the authors printed: two cells. python experiments/authors_curve.py
+"""Our losses over those that the authors printed: ours. python experiments/authors_curve.py
 
 The PyTorch notebook (total alone) and NeuralImageSynthesis (every term): plain VGG-19, max pooling,
-from the photograph"""
+from the photograph."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
-from stn import config, files, runs
+from stn import config, files
 from stn.experiment import frame
 from stn.study import figures, tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # leongatys/PytorchNeuralStyleTransfer, NeuralStyleTransfer.ipynb: it prints n + 1 where n % 50 ==
 # 49, n from 1.
@@ -88,17 +92,17 @@ def cells(base: config.Config) -> list[frame.Cell]:
         "network.ceil_mode=true",
     )
     return [
-        frame.Cell("notebook", (*fixed, *short)),
-        frame.Cell("neural_image_synthesis", (*fixed, *area)),
+        frame.Cell(("notebook",), (*fixed, *short)),
+        frame.Cell(("neural_image_synthesis",), (*fixed, *area)),
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    with matplotlib.rc_context(figures.STYLE):
+def draw(finished: frame.Finished) -> Figure:
+    with figures.paper_style():
         figure, axes = figures.subplots(
             2, 2, figsize=(figures.TEXT_WIDTH, 3.6), layout=None, sharex=True, height_ratios=(2, 1)
         )
-        for (name, run), (curve, ratio) in zip(finished.items(), axes.T, strict=True):
+        for ((name,), run), (curve, ratio) in zip(finished.items(), axes.T, strict=True):
             theirs = {n: terms["loss/total"] for n, terms in PRINTED[name].items()}
             curve.plot(
                 run.metrics["evaluation"] + 1, run.metrics["loss/total"], label="ours", linewidth=1
@@ -119,9 +123,9 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     return figure
 
 
-def write(folder: Path, finished: dict[str, runs.Run]) -> None:
+def write(folder: Path, finished: frame.Finished) -> None:
     rows = [["run", "evaluation", "term", "ours", "printed", "ratio"]]
-    for name, run in finished.items():
+    for (name,), run in finished.items():
         rows += [
             [TITLES[name], str(n), term, f"{ours:.6g}", f"{printed:.6g}", f"{ours / printed:.3f}"]
             for n, term, ours, printed in _ratios(run.metrics, PRINTED[name], every=True)
@@ -152,8 +156,11 @@ EXPERIMENT = frame.Experiment(
     " Night.",
     ("preset=gatys_released", "network=vgg19_q8", "style=vangogh_starry_night"),
     cells,
-    draw,
-    write,
+    "",
+    minutes=18,
+    quick="optimizer.max_evaluations=30",
+    draw=draw,
+    write=write,
 )
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
-"""What a convolution sees beyond the picture: ours, twelve cells. python experiments/borders.py"""
+"""What a convolution sees beyond the picture: ours. python experiments/borders.py"""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from stn import config, files, runs
+from stn import config, files
 from stn.experiment import frame
 from stn.images import color
 from stn.study import figures, tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BORDERS = ("zero", "reflect", "replicate", "wrap")
 CORNER = 0.25  # of the sides, enlarged in the lower row
@@ -18,7 +23,7 @@ RIM = 32  # the rim is a 32nd of the shorter side wide
 def cells(base: config.Config) -> list[frame.Cell]:
     return [
         frame.Cell(
-            f"{content}-{style}-{border}",
+            (content, style, border),
             (f"content={content}", f"style={style}", f"network.border={border}"),
         )
         for content, style in frame.PAIRS
@@ -26,8 +31,8 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    first = [finished[f"{'-'.join(frame.PAIRS[0])}-{border}"].rgb for border in BORDERS]
+def draw(finished: frame.Finished) -> Figure:
+    first = [finished[*frame.PAIRS[0], border].rgb for border in BORDERS]
     corners = [rgb[: int(rgb.shape[0] * CORNER), : int(rgb.shape[1] * CORNER)] for rgb in first]
     return figures.panels(
         [
@@ -38,7 +43,7 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 
 
 def rim(rgb: np.ndarray) -> tuple[float, float]:
-    """Mean and deviation of the rim's luma over those of the ring inside it, twice as wide."""
+    """Mean and deviation of the rim's luma, over those of the ring inside it."""
     luma = color.luma(rgb)
     width = max(1, min(luma.shape) // RIM)
     depth = np.minimum(
@@ -50,13 +55,11 @@ def rim(rgb: np.ndarray) -> tuple[float, float]:
     return outer.mean() / inner.mean(), outer.std() / inner.std()
 
 
-def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """table.md: brightness and contrast of the rim over those of the ring inside it, of photograph
-    and results.
-    """
+def write(folder: Path, finished: frame.Finished) -> None:
+    """table.md: `rim` of the photographs and of the results."""
     rows = [["pictures", "border", "brightness", "contrast"]]
     for content, style in frame.PAIRS:
-        found = {border: finished[f"{content}-{style}-{border}"] for border in BORDERS}
+        found = {border: finished[content, style, border] for border in BORDERS}
         rims = {"photograph": rim(found["zero"].picture("content"))}
         rims |= {border: rim(run.rgb) for border, run in found.items()}
         rows += [
@@ -68,14 +71,17 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
 
 EXPERIMENT = frame.Experiment(
     "borders",
-    "Ours: what stands beyond the picture's border at every convolution, zeros as in every"
-    " published program, the picture reflected, its last pixels repeated, or its opposite side;"
-    " below the upper left corners, four times as large. table.md has brightness and contrast of"
-    " the rim over those of the ring inside it. From the photograph, α/β = 1e-3.",
+    "Ours: what a convolution sees beyond the picture's border: zeros, as in every published"
+    " program; the picture reflected; its last pixels repeated; or its opposite side. Below are the"
+    " upper left corners, four times as large. table.md has brightness and contrast of the rim over"
+    " those of the ring inside it. From the photograph, α/β = 1e-3.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content"),
     cells,
-    draw,
-    write,
+    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=100",
+    minutes=33,
+    quick_minutes=4,
+    draw=draw,
+    write=write,
 )
 
 if __name__ == "__main__":

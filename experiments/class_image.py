@@ -4,17 +4,20 @@ experiments/class_image.py cat
 From noise, by plain gradient descent as in the lesson and by our optimizers: the images and the
 losses on the way."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-import matplotlib
-from matplotlib.figure import Figure
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from stn import command_line, config, runs
-from stn.classify import topics
+from stn.classify import options, search
 from stn.classify.classifier import ClassLoss
-from stn.experiment import drawings
+from stn.experiment import frame
 from stn.study import figures
 from stn.transfer import initialize
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EXAMPLE = "python experiments/class_image.py cat flower --network vgg19_q8"
 # AdversarialCat_TF.ipynb: 10 H + 0.005 V, a step of 1, x0 ~ N(0, 1); classes 284 (Siamese cat) and
@@ -37,10 +40,10 @@ def optimizers(evaluations: int) -> dict[str, config.Optimizer]:
         "bounds": False,
     }
     return {
-        "descent": topics.optimizer("adam", evaluations, **flat),
-        "adam": topics.optimizer("adam", evaluations, learning_rate=STEP),
-        "lbfgs": topics.optimizer("lbfgs", evaluations),
-        "spectral": topics.optimizer("spectral_lbfgs", evaluations),
+        "descent": search.optimizer("adam", evaluations, **flat),
+        "adam": search.optimizer("adam", evaluations, learning_rate=STEP),
+        "lbfgs": search.optimizer("lbfgs", evaluations),
+        "spectral": search.optimizer("spectral_lbfgs", evaluations),
     }
 
 
@@ -59,7 +62,7 @@ def draw(finished: Mapping[tuple[str, str], runs.Run]) -> Figure:
 def curves(finished: Mapping[tuple[str, str], runs.Run], total_variation: float) -> Figure:
     """The loss over evaluations, an axis a class."""
     names = list(dict.fromkeys(name for name, _ in finished))
-    with matplotlib.rc_context(figures.STYLE):
+    with figures.paper_style():
         figure, axes = figures.subplots(
             1, len(names), figsize=(figures.TEXT_WIDTH, 2.4), squeeze=False, sharey=True
         )
@@ -78,12 +81,12 @@ def curves(finished: Mapping[tuple[str, str], runs.Run], total_variation: float)
 
 
 def main() -> None:
-    made = topics.parser(__doc__, EXAMPLE)
+    made = options.parser(__doc__, EXAMPLE)
     made.add_argument(
         "classes", nargs="*", help="names or numbers; default: the first three, or the lesson's"
     )
-    topics.add_head(made)
-    topics.add_budget(made, 300)
+    options.add_head(made)
+    options.add_budget(made, 300)
     made.add_argument(
         "--total-variation",
         type=float,
@@ -91,15 +94,15 @@ def main() -> None:
         metavar="WEIGHT",
         help=f"of V; {TOTAL_VARIATION:g}, the lesson's",
     )
-    arguments = topics.parse(made)
-    pictures = topics.read_labeled(arguments) if arguments.head == "linear" else None
-    known = topics.read_classifier(arguments, pictures)
+    arguments = options.parse(made)
+    pictures = options.read_labeled(arguments) if arguments.head == "linear" else None
+    known = options.read_classifier(arguments, pictures)
     asked = [
         known.number(name)
         for name in arguments.classes or (known.classes[:3] if pictures else CLASSES)
     ]
 
-    folder, mean_pixel = topics.folder_of("class_image"), known.network.mean_pixel
+    folder, mean_pixel = options.folder_of("class_image"), known.network.mean_pixel
     first = initialize.noise(arguments.size, arguments.size, "normal", AMPLITUDE, arguments.seed)
     given = {
         key: getattr(arguments, key)
@@ -111,7 +114,7 @@ def main() -> None:
         of_lesson = optimizers(arguments.evaluations)
         for column, optimizer in {"no V": of_lesson["descent"], **of_lesson}.items():
             total_variation = 0.0 if column == "no V" else arguments.total_variation
-            finished[name, column] = topics.find(
+            finished[name, column] = search.find(
                 (folder, f"{target}-{column.replace(' ', '_')}"),
                 {
                     **given,
@@ -135,7 +138,7 @@ picture: the probability of its class for the picture as it is written, 8 bits.
 head{f" on {arguments.layer}, {arguments.pictures}" if pictures else ""}; {arguments.size} px;
 {arguments.evaluations} evaluations; seed {arguments.seed}."""
     table = {f"{name}-{column}": run for (name, column), run in finished.items()}
-    print(drawings.write(folder, draw(finished), drawings.filled(caption), table))
+    print(frame.write(folder, draw(finished), frame.filled(caption), table))
     figures.save(curves(finished, arguments.total_variation), folder / "losses.png")
 
 

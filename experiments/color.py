@@ -1,13 +1,10 @@
-"""Whose colors: figure 3 of Gatys et al. 2017, four cells. python experiments/color.py"""
+"""Whose colors: figure 3 of Gatys et al. 2017. python experiments/color.py"""
 
-from matplotlib.figure import Figure
-
-from stn import config, runs
+from stn import config
 from stn.experiment import frame
-from stn.study import figures
 
 COLORS = {
-    "none": "plain",
+    "none": "the painting's colors",
     "match": "painting recolored",
     "luminance": "luminance only",
     "swap": "chroma put back",
@@ -15,17 +12,15 @@ COLORS = {
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
-    return [frame.Cell(name, (f"color={name}",)) for name in COLORS]
-
-
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    plain = finished["none"]
-    drawn = [
-        figures.Panel(plain.picture("content"), "content"),
-        figures.Panel(plain.picture("style"), "style"),
+    return [
+        frame.Cell(
+            (name,),
+            (f"color={name}",),
+            title,
+            before=("content", "style") if name == "none" else (),
+        )
+        for name, title in COLORS.items()
     ]
-    drawn += [figures.Panel(run.rgb, COLORS[name]) for name, run in finished.items()]
-    return figures.panels([drawn[:3], drawn[3:]])
 
 
 EXPERIMENT = frame.Experiment(
@@ -36,7 +31,9 @@ EXPERIMENT = frame.Experiment(
     " the photograph. The pictures are not the papers'.",
     ("preset=gatys2017_color", "network=vgg19_q8"),
     cells,
-    draw,
+    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=100",
+    minutes=5,
+    quick_minutes=1,
 )
 
 if __name__ == "__main__":

@@ -1,28 +1,21 @@
-"""Which layer holds the content: figure 5 of Gatys et al. 2016, two cells. python
-experiments/content_layer.py
-"""
+"""Which layer holds the content: figure 5 of Gatys et al. 2016.
 
-from matplotlib.figure import Figure
+python experiments/content_layer.py"""
 
-from stn import config, runs
+from stn import config
 from stn.experiment import frame
-from stn.study import figures
-
-LAYERS = ("2_2", "4_2")
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        frame.Cell(f"conv{layer}", (f"objective.content_layers=[relu{layer}]",)) for layer in LAYERS
+        frame.Cell(
+            ("conv2_2",),
+            ("objective.content_layers=[relu2_2]",),
+            "content on conv2_2",
+            before=("content", "style"),
+        ),
+        frame.Cell(("conv4_2",), ("objective.content_layers=[relu4_2]",), "content on conv4_2"),
     ]
-
-
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    low, high = finished.values()
-    content = figures.Panel(low.picture("content"), "content", inset=low.picture("style"))
-    return figures.panels(
-        [[content, figures.Panel(low.rgb, "conv2_2"), figures.Panel(high.rgb, "conv4_2")]]
-    )
 
 
 EXPERIMENT = frame.Experiment(
@@ -32,7 +25,11 @@ EXPERIMENT = frame.Experiment(
     " photograph. The painting is The Starry Night, not the paper's Jesuiten III.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content", "style=starry_night"),
     cells,
-    draw,
+    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=250"
+    " objective.style_weight=1.6667e8",
+    minutes=5,
+    quick_minutes=1,
+    columns=2,
 )
 
 if __name__ == "__main__":

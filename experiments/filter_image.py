@@ -4,22 +4,26 @@ experiments/filter_image.py
 Each image maximizes the mean of one channel, before the rectifier, from noise. It needs no head:
 any network will do."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from stn import backend, command_line, errors, runs
 from stn.backend import tf
-from stn.classify import topics
-from stn.experiment import drawings
+from stn.classify import options, search
+from stn.experiment import frame
 from stn.loss import losses
 from stn.network import vgg
 from stn.network.network import Network
 from stn.objective.objective import Terms
 from stn.study import figures
 from stn.transfer import initialize
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EXAMPLE = "python experiments/filter_image.py --network vgg19_q8 --layers conv3_1 conv4_1"
 LAYERS = ("conv1_1", "conv2_2", "conv3_3", "conv4_3", "conv5_3")
@@ -94,14 +98,14 @@ def draw(finished: Mapping[str, runs.Run], layers: list[str]) -> Figure:
 
 
 def main() -> None:
-    made = topics.parser(__doc__, EXAMPLE)
+    made = options.parser(__doc__, EXAMPLE)
     made.add_argument(
         "--layers", nargs="+", default=list(LAYERS), metavar="LAYER", help=", ".join(LAYERS)
     )
-    topics.add_budget(made, 60)
-    arguments = topics.parse(made)
+    options.add_budget(made, 60)
+    arguments = options.parse(made)
     arguments.layers = list(dict.fromkeys(arguments.layers))
-    network = topics.trunk(arguments)
+    network = options.trunk(arguments)
     for layer in arguments.layers:
         if layer not in network.widths:
             raise errors.InputError(
@@ -109,14 +113,14 @@ def main() -> None:
             )
 
     first = initialize.noise(arguments.size, arguments.size, "normal", AMPLITUDE, arguments.seed)
-    optimizer = topics.optimizer("adam", arguments.evaluations, learning_rate=LEARNING_RATE)
+    optimizer = search.optimizer("adam", arguments.evaluations, learning_rate=LEARNING_RATE)
     given = {key: getattr(arguments, key) for key in ("network", "size", "seed")}
-    folder = topics.folder_of("filter_image")
+    folder = options.folder_of("filter_image")
     finished = {}
     for layer in arguments.layers:
         for channel in range(CHANNELS):
             name = f"{layer}-{channel}"
-            finished[name] = topics.find(
+            finished[name] = search.find(
                 (folder, name),
                 {
                     **given,
@@ -138,9 +142,7 @@ layer's features at the first image.
 
 {arguments.network}, max pooling; {arguments.size} px; {arguments.evaluations} evaluations of Adam
 at {LEARNING_RATE:g}; seed {arguments.seed}."""
-    print(
-        drawings.write(folder, draw(finished, arguments.layers), drawings.filled(caption), finished)
-    )
+    print(frame.write(folder, draw(finished, arguments.layers), frame.filled(caption), finished))
 
 
 if __name__ == "__main__":

@@ -1,21 +1,24 @@
-"""Every preset with the same two pictures, and six others: ours, a cell each. python
-experiments/gallery.py
+"""Every preset with the same two pictures, and six other pairs: ours. python experiments/gallery.py
 
-Each preset has its own network (VGG-16, or VGG-19 with 8 bits), losses, first image and optimizer,
-at one size; the budget is its own too, which takes hours, unless `optimizer.max_evaluations=150`
-gives all the same. gallery.md has the commands, range.png the six."""
+Each preset has its own network (VGG-16, or VGG-19 in 8 bits), losses, initial image and optimizer,
+at one size. The budget is its own too, unless optimizer.max_evaluations is given; that takes hours.
+gallery.md has the commands, range.png the six."""
+
+from __future__ import annotations
 
 import functools
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from stn import config, files, runs
 from stn.config import overrides
 from stn.experiment import frame
 from stn.study import figures, tables
 
-COLUMNS = 4
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = 3
 # Photographs and paintings that may be shown, with the optimizer that gets there soonest.
 RANGE = {
     # By eye: at the preset's 5000 the face is gone.
@@ -52,29 +55,27 @@ def cells(base: config.Config) -> list[frame.Cell]:
             pictures.append("content=tubingen")
         if name == "gatys2017_scale":  # the one that makes a picture first
             pictures.append(f"mix.max_evaluations={base.optimizer.max_evaluations}")
-        found.append(frame.Cell(name, (f"preset={name}", _network(name), *pictures)))
+        found.append(frame.Cell((name,), (f"preset={name}", _network(name), *pictures)))
     for number, (preset, *others) in enumerate(RANGE.values(), 1):
         network = _network(preset.removeprefix("preset="))
         found.append(
-            frame.Cell(f"range{number}", (preset, network, *others, "optimizer=spectral_lbfgs"))
+            frame.Cell(("range", number), (preset, network, *others, "optimizer=spectral_lbfgs"))
         )
     return found
 
 
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    return _montage({name: finished[name] for name in _presets()}, COLUMNS)
+def draw(finished: frame.Finished) -> Figure:
+    return _montage({name: finished[name,] for name in _presets()}, COLUMNS)
 
 
-def write(folder: Path, finished: dict[str, runs.Run]) -> None:
-    """The six, and a table with the command of each picture, its evaluations and seconds, and its
-    distances.
-    """
+def write(folder: Path, finished: frame.Finished) -> None:
+    """range.png, and gallery.md: each picture's command, evaluations, seconds and distances."""
     six = dict(
-        zip(RANGE, (finished[f"range{number}"] for number in range(1, len(RANGE) + 1)), strict=True)
+        zip(RANGE, (finished["range", number] for number in range(1, len(RANGE) + 1)), strict=True)
     )
     figures.save(_montage(six, 3), folder / "range.png")
     rows = [["picture", "evaluations", "seconds", "feature distance", "Gram distance", "command"]]
-    for name, run in {**{name: finished[name] for name in _presets()}, **six}.items():
+    for name, run in {**{name: finished[name,] for name in _presets()}, **six}.items():
         content, style = (run.summary.get(f"measures/{key}") for key in ("features", "gram"))
         distances = ["" if value is None else f"{value:.2f}" for value in (content, style)]
         numbers = [str(run.summary["evaluations"]), f"{run.summary['seconds']:.0f}", *distances]
@@ -102,12 +103,16 @@ def _montage(named: dict[str, runs.Run], columns: int) -> Figure:
 
 EXPERIMENT = frame.Experiment(
     "gallery",
-    "Ours: every preset on Neckarfront and The Starry Night, with its own network, losses, first"
+    "Ours: every preset on Neckarfront and The Starry Night, with its own network, losses, initial"
     " image and optimizer. range.png: six others. gallery.md has the command of each.",
     ("image.size_px=384",),
     cells,
-    draw,
-    write,
+    "optimizer.max_evaluations=120 hydra/launcher=joblib_local hydra.launcher.n_jobs=2",
+    minutes=90,
+    quick="image.size_px=96 optimizer.max_evaluations=30",
+    quick_minutes=10,
+    draw=draw,
+    write=write,
 )
 
 if __name__ == "__main__":

@@ -1,22 +1,24 @@
-"""Gatys' layers against Johnson's: ours, 126 cells. python experiments/gatys_vs_johnson.py, then
-with init=noise
+"""Gatys' layers against Johnson's: ours. python experiments/gatys_vs_johnson.py [init=noise]
 
 Six choices of layers under one loss, one network and one budget, each with seven α/β on three pairs
 of pictures; from noise three seeds as well. A choice is a trade-off curve, style measure against
-content measure, not a point (docs/measures.md). 100 evaluations at 256 px: about 33 minutes on two
-idle cores, from noise three times that."""
+content measure, and not a point (docs/measures.md)."""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from stn import config, files, runs
 from stn.experiment import ablations, frame
 from stn.experiment.ablations import CONTENT, STYLE
 from stn.study import figures, tables
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 GATYS, JOHNSON = "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1", "relu1_2,relu2_2,relu3_3,relu4_3"
 LAYERS = {  # content and style; the first is what the others are compared with
@@ -46,7 +48,7 @@ SEEDS = (0, 1, 2)
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
-    every = ",".join(ablations.rectifiers(base.network.name))
+    every = ",".join(ablations.relus(base.network.name))
     # From the photograph or the painting nothing is drawn by lot.
     seeds = SEEDS if base.init.name in ("noise", "blend") else (base.seed,)
     return [
@@ -62,13 +64,15 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    """Trade-off curves of two style measures, a column a pair of pictures, and below the pictures
+def draw(finished: frame.Finished) -> Figure:
+    """Trade-off curves of two style measures, a column a pair of pictures; below them the pictures
     at equal content.
     """
+    from matplotlib.figure import Figure
+
     found = ablations.sweeps(finished)
     pairs = list(next(iter(found.values())))
-    with matplotlib.rc_context(figures.STYLE):
+    with figures.paper_style():
         figure = Figure(figsize=(figures.TEXT_WIDTH, 6), layout="constrained")
         grid = figure.add_gridspec(4, 3 * len(pairs), height_ratios=(3, 3, 0.8, 0.8))
         for column, pair in enumerate(pairs):
@@ -116,7 +120,7 @@ def _draw_curve(
     axis.plot(curve.x, curve.y, ".", color=color, markersize=3)
 
 
-def write(folder: Path, finished: dict[str, runs.Run]) -> None:
+def write(folder: Path, finished: frame.Finished) -> None:
     found = ablations.sweeps(finished)
     figures.save(_montage(found), folder / "montage.png")
     figures.save(_gaps(found), folder / "gaps.png")
@@ -133,10 +137,8 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     files.write_text(folder / "table.md", tables.markdown(rows))
 
 
-def _montage(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> Figure:
-    """Two rows a pair: photograph, painting, and each choice at equal content, whose measure stands
-    above it.
-    """
+def _montage(found: ablations.Choices) -> Figure:
+    """Two rows a pair: photograph, painting, and each choice at equal content, with its measure."""
     rows: list[list[figures.Panel | None]] = []
     for pair in next(iter(found.values())):
         first = [next(iter(sweep[pair].values())) for sweep in found.values()]
@@ -153,10 +155,10 @@ def _montage(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> Figure:
     return figures.panels(rows)
 
 
-def _gaps(found: dict[str, dict[str, dict[str, list[runs.Run]]]]) -> Figure:
+def _gaps(found: ablations.Choices) -> Figure:
     """Each choice's distance from the painting over Gatys', at equal content by three measures."""
     baseline, *others = found
-    with matplotlib.rc_context(figures.STYLE):
+    with figures.paper_style():
         figure, axes = figures.subplots(
             1, len(STYLE), figsize=(figures.TEXT_WIDTH, 2.6), sharey=True
         )
@@ -183,8 +185,12 @@ EXPERIMENT = frame.Experiment(
     " pictures and seeds; of three pairs without seeds that is their range.",
     ablations.BASE,
     cells,
-    draw,
-    write,
+    "optimizer.max_evaluations=50 hydra/launcher=joblib_local hydra.launcher.n_jobs=2",
+    minutes=32,
+    quick="image.size_px=96 optimizer.max_evaluations=30",
+    quick_minutes=8,
+    draw=draw,
+    write=write,
 )
 
 if __name__ == "__main__":

@@ -7,25 +7,24 @@ Accuracy over depth with cross-validation, on digits or a folder of pictures, be
 pixels; and where the best is wrong. After Gatys, Ecker and Bethge 2015 (NIPS, arXiv:1505.07376),
 figure 4."""
 
+from __future__ import annotations
+
 import csv
 import io
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-from sklearn.decomposition import KernelPCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import confusion_matrix
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from stn import command_line, errors, files
-from stn.classify import classifier, labeled, topics
-from stn.experiment import drawings
+from stn.classify import classifier, labeled, options
+from stn.experiment import frame
 from stn.loss import losses
 from stn.network.network import Network
 from stn.study import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.model_selection import StratifiedKFold
 
 EXAMPLE = "python experiments/linear_classifier.py --network vgg19_q8 --pictures digits"
 LAYERS = (
@@ -63,6 +62,12 @@ def predicted(X: np.ndarray, labels: np.ndarray, folds: StratifiedKFold) -> np.n
     With its L2 penalty (C = 1) the regression sees inner products only, so that the at most n
     coordinates which KernelPCA keeps of standardized features lose nothing, however many features
     there are."""
+    from sklearn.decomposition import KernelPCA  # scikit-learn takes a second to import
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     steps = (
         StandardScaler(),
         KernelPCA(eigen_solver="dense"),
@@ -81,7 +86,7 @@ def draw(
     the best.
     """
     layers = list(dict.fromkeys(layer for layer, kind in accuracies if kind))
-    with matplotlib.rc_context(figures.STYLE):
+    with figures.paper_style():
         figure, (curve, matrix) = figures.subplots(1, 2, figsize=(figures.TEXT_WIDTH, 3))
         curve.axhline(accuracies["pixels", ""].mean(), color="0.5", linestyle="--", label="pixels")
         for kind in ("mean", "Gram"):
@@ -117,19 +122,21 @@ def draw(
 
 
 def main() -> None:
-    made = topics.parser(__doc__, EXAMPLE, size=64)
-    topics.add_pictures(made, "digits")
+    made = options.parser(__doc__, EXAMPLE, size=64)
+    options.add_pictures(made, "digits")
     made.add_argument(
         "--layers", nargs="+", default=list(LAYERS), metavar="LAYER", help=", ".join(LAYERS)
     )
-    arguments = topics.parse(made)
-    pictures = topics.read_labeled(arguments)
+    arguments = options.parse(made)
+    pictures = options.read_labeled(arguments)
     fewest = np.bincount(pictures.labels).min()
     if fewest < FOLDS:
         raise errors.InputError(
             f"--pictures {arguments.pictures}: a class has {fewest} pictures; give at least {FOLDS}"
         )
-    network = topics.trunk(arguments)
+    network = options.trunk(arguments)
+    from sklearn.metrics import confusion_matrix  # after the checks: it takes a second to import
+    from sklearn.model_selection import StratifiedKFold
 
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=arguments.seed)
     tests = [test for _, test in folds.split(pictures.rgb, pictures.labels)]
@@ -146,7 +153,7 @@ def main() -> None:
         writer.writerow((*key, X.shape[1], *(f"{value:.4f}" for value in numbers)))
     best = max(accuracies, key=lambda key: accuracies[key].mean())
 
-    folder = topics.folder_of("linear_classifier")
+    folder = options.folder_of("linear_classifier")
     caption = f"""
 A linear classifier on mean activations, on Gram matrices over their positions, and on pixels:
 accuracy over depth, the mean of {FOLDS} folds with the least and the most; on the right where
@@ -157,9 +164,7 @@ Ecker and Bethge 2015 (arXiv:1505.07376), figure 4: there ImageNet.
 {arguments.size} px in {len(pictures.names)} classes; seed {arguments.seed}."""
     confused = confusion_matrix(pictures.labels, said[best])
     print(
-        drawings.write(
-            folder, draw(accuracies, best, confused, pictures.names), drawings.filled(caption)
-        )
+        frame.write(folder, draw(accuracies, best, confused, pictures.names), frame.filled(caption))
     )
     files.write_text(folder / "numbers.csv", text.getvalue())
 

@@ -1,17 +1,15 @@
-"""What is compared of the painting: ours, eight cells. python experiments/loss_variants.py
+"""What is compared of the painting: ours. python experiments/loss_variants.py
 
 The forms are those of docs/controls.md, "Other losses"; the style weights are ours, for about the
 same content measure."""
 
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
-from stn import config, files, runs
+from stn import config, files
 from stn.experiment import frame
-from stn.study import figures, tables
+from stn.study import tables
 
-# Name: style weight, which was found at 96 px and 40 evaluations, and what is set beside it.
+# Name: style weight, which was found at 96 px and 40 evaluations, and what else is set.
 VARIANTS = {
     "gram": (1e8, ()),
     "shift": (4e7, ("objective.activation_shift=-1",)),
@@ -27,22 +25,20 @@ MEASURES = ("content", "style", "ssim_to_content", "histogram_to_style")
 
 def cells(base: config.Config) -> list[frame.Cell]:
     return [
-        frame.Cell(name, (f"objective.style_weight={weight:g}", *form))
+        frame.Cell(
+            (name,),
+            (f"objective.style_weight={weight:g}", *form),
+            before=("style",) if name == "gram" else (),
+        )
         for name, (weight, form) in VARIANTS.items()
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    drawn = [figures.Panel(run.rgb, name.replace("_", ", ")) for name, run in finished.items()]
-    drawn[0] = figures.Panel(drawn[0].rgb, "gram", inset=finished["gram"].picture("style"))
-    return figures.panels([drawn[:4], drawn[4:]])
-
-
-def write(folder: Path, finished: dict[str, runs.Run]) -> None:
+def write(folder: Path, finished: frame.Finished) -> None:
     rows = [["variant", *MEASURES]]
-    for name, run in finished.items():
+    for (name,), run in finished.items():
         values = (run.summary.get(f"measures/{measure}", float("nan")) for measure in MEASURES)
-        rows.append([name, *(f"{value:.4g}" for value in values)])
+        rows.append([str(name), *(f"{value:.4g}" for value in values)])
     files.write_text(folder / "table.md", tables.markdown(rows))
 
 
@@ -54,8 +50,10 @@ EXPERIMENT = frame.Experiment(
     " about the same (table.md). From the photograph.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content", "style=starry_night"),
     cells,
-    draw,
-    write,
+    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=100",
+    minutes=10,
+    quick_minutes=2,
+    write=write,
 )
 
 if __name__ == "__main__":

@@ -1,12 +1,18 @@
-"""The TensorFlow 1 walk-through read in two ways, two cells. python experiments/mean_twice.py"""
+"""The TensorFlow 1 walk-through read in two ways: ours. python experiments/mean_twice.py"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from stn import config, runs
+from stn import config
 from stn.assets.weights import IMAGENET_MEAN
 from stn.experiment import frame
 from stn.study import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Blue, green and red less their own mean (Keras) and that of [123.68, 116.779, 103.939]: as RGB.
 BOTH = np.array(IMAGENET_MEAN) + np.array(IMAGENET_MEAN[::-1])
@@ -14,10 +20,10 @@ BOTH = np.array(IMAGENET_MEAN) + np.array(IMAGENET_MEAN[::-1])
 
 def cells(base: config.Config) -> list[frame.Cell]:
     twice = "network.mean_pixel=[" + ",".join(f"{each:g}" for each in BOTH) + "]"
-    return [frame.Cell("once", ()), frame.Cell("twice", ("network.bgr=true", twice))]
+    return [frame.Cell(("once",), ()), frame.Cell(("twice",), ("network.bgr=true", twice))]
 
 
-def draw(finished: dict[str, runs.Run]) -> Figure:
+def draw(finished: frame.Finished) -> Figure:
     once, twice = finished.values()
     return figures.panels(
         [
@@ -43,7 +49,10 @@ EXPERIMENT = frame.Experiment(
     " (docs/deviations.md, 25). Initial image .75 · U(−20, 20) + .25 · photograph.",
     ("preset=tf1_walkthrough", "network=vgg19_q8"),
     cells,
-    draw,
+    "image.size_px=256 optimizer.max_evaluations=300",
+    minutes=5,
+    quick_minutes=1,
+    draw=draw,
 )
 
 if __name__ == "__main__":

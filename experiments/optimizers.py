@@ -1,20 +1,23 @@
-"""Three kinds of L-BFGS on nine problems: ours, 36 cells. python experiments/optimizers.py, then
-with init=noise
+"""Three kinds of L-BFGS on nine problems: ours. python experiments/optimizers.py [init=noise]
 
-Three pairs of pictures times three objectives: the best total so far over evaluations, and a table
-of how soon ours, alone and after coarse levels, has the loss of the pictures that the others end
-with (docs/time_to_quality.md)."""
+Three pairs of pictures times three objectives: the best total so far over evaluations. A table says
+after how many evaluations ours, alone and after coarse levels, has the loss of the pictures that
+the others end with (docs/time_to_quality.md)."""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from stn import config, files, runs
 from stn.experiment import frame
 from stn.report import progress
 from stn.study import figures, tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 OBJECTIVES = {
     "gatys_released": "vgg19_q8",
@@ -34,7 +37,7 @@ OTHERS, OURS = list(OPTIMIZERS)[:2], list(OPTIMIZERS)[2:]
 def cells(base: config.Config) -> list[frame.Cell]:
     return [
         frame.Cell(
-            f"{content}-{style}-{preset}-{name}",
+            (content, style, preset, name),
             (
                 f"preset={preset}",
                 f"network={network}",
@@ -49,15 +52,15 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    with matplotlib.rc_context(figures.STYLE):
+def draw(finished: frame.Finished) -> Figure:
+    with figures.paper_style():
         figure, axes = figures.subplots(3, 3, figsize=(figures.TEXT_WIDTH, 6), sharex=True)
         for row, (content, style) in enumerate(frame.PAIRS):
             for column, preset in enumerate(OBJECTIVES):
                 axis = axes[row][column]
                 for name in OPTIMIZERS:
                     axis.plot(
-                        *course(finished[f"{content}-{style}-{preset}-{name}"]),
+                        *course(finished[content, style, preset, name]),
                         label=name,
                         linewidth=1,
                     )
@@ -81,7 +84,7 @@ def course(run: runs.Run) -> tuple[np.ndarray, np.ndarray]:
     return spent[level == level[-1]], np.fmin.accumulate(totals[level == level[-1]])
 
 
-def write(folder: Path, finished: dict[str, runs.Run]) -> None:
+def write(folder: Path, finished: frame.Finished) -> None:
     """The last totals, the optimizer's and the picture's own, and after how many evaluations ours
     are as low as these.
 
@@ -93,7 +96,7 @@ def write(folder: Path, finished: dict[str, runs.Run]) -> None:
     shares: dict[str, list[list[float]]] = {name: [] for name in OTHERS}
     for content, style in frame.PAIRS:
         for preset in OBJECTIVES:
-            of = {name: finished[f"{content}-{style}-{preset}-{name}"] for name in OPTIMIZERS}
+            of = {name: finished[content, style, preset, name] for name in OPTIMIZERS}
             courses = [course(of[name]) for name in OURS]
             for name, run in of.items():
                 losses = [run.summary[key] for key in goals.values()]
@@ -135,8 +138,12 @@ EXPERIMENT = frame.Experiment(
     " after.",
     ("init=content", "image.size_px=192", "image.side=long", "optimizer.max_evaluations=500"),
     cells,
-    draw,
-    write,
+    "image.size_px=256 hydra/launcher=joblib_local hydra.launcher.n_jobs=2",
+    minutes=90,
+    quick="image.size_px=96 optimizer.max_evaluations=30",
+    quick_minutes=4,
+    draw=draw,
+    write=write,
 )
 
 if __name__ == "__main__":

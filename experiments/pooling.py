@@ -1,30 +1,16 @@
-"""Average against max pooling: section 2 of Gatys et al. 2016, two cells. python
-experiments/pooling.py
-"""
+"""Average against max pooling: section 2 of Gatys et al. 2016. python experiments/pooling.py"""
 
-from matplotlib.figure import Figure
-
-from stn import config, runs
+from stn import config
 from stn.experiment import frame
-from stn.study import figures
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
-    return [frame.Cell(pooling, (f"network.pooling={pooling}",)) for pooling in ("avg", "max")]
-
-
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    average, maximum = finished.values()
-    content = figures.Panel(average.picture("content"), "content", inset=average.picture("style"))
-    return figures.panels(
-        [
-            [
-                content,
-                figures.Panel(average.rgb, "average pooling"),
-                figures.Panel(maximum.rgb, "max pooling"),
-            ]
-        ]
-    )
+    return [
+        frame.Cell(
+            ("avg",), ("network.pooling=avg",), "average pooling", before=("content", "style")
+        ),
+        frame.Cell(("max",), ("network.pooling=max",), "max pooling"),
+    ]
 
 
 EXPERIMENT = frame.Experiment(
@@ -33,7 +19,10 @@ EXPERIMENT = frame.Experiment(
     " max pooling. From the photograph, α/β = 1e-3.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content", "style=starry_night"),
     cells,
-    draw,
+    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150",
+    minutes=2,
+    quick_minutes=1,
+    columns=2,
 )
 
 if __name__ == "__main__":

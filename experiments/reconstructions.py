@@ -1,58 +1,61 @@
-"""What a layer keeps: figure 1 of Gatys et al. 2015 and 2016, ten cells. python
-experiments/reconstructions.py
+"""What a layer keeps: figure 1 of Gatys et al. 2015 and 2016. python experiments/reconstructions.py
 
-Upper row: the photograph from one layer's features. Lower row: the painting from growing subsets of
-Gram matrices."""
+Upper row: the photograph from one layer's features. Lower row: the painting from Gram matrices. On
+`preset=johnson2016 network=vgg16` these are figures 3 and 4 of Johnson et al. 2016."""
 
-from matplotlib.figure import Figure
-
-from stn import config, runs
+from stn import config
 from stn.experiment import frame
-from stn.study import figures
 
 BLOCKS = range(1, 6)
+# For each network the layer of each picture in the upper row, and the layers of each in the lower.
+LAYERS = {
+    "vgg19": (
+        [f"relu{block}_2" for block in BLOCKS],
+        [[f"relu{block}_1" for block in BLOCKS[:count]] for count in BLOCKS],  # growing subsets
+    ),
+    "vgg16": (
+        ["relu2_2", "relu3_3", "relu4_3", "relu5_1", "relu5_3"],
+        [[layer] for layer in ("relu1_2", "relu2_2", "relu3_3", "relu4_3")],  # one at a time
+    ),
+}
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
-    content = [
+    content, style = LAYERS["vgg16" if base.network.name.startswith("vgg16") else "vgg19"]
+    upper = [
         frame.Cell(
-            f"content-conv{block}_2",
-            ("objective.style_layers=[]", f"objective.content_layers=[relu{block}_2]"),
+            ("content", layer),
+            ("objective.style_layers=[]", f"objective.content_layers=[{layer}]"),
+            label="content",
+            before=("content",) if layer == content[0] else (),
         )
-        for block in BLOCKS
+        for layer in content
     ]
-    style = []
-    for count in BLOCKS:
-        layers = ",".join(f"relu{block}_1" for block in range(1, count + 1))
-        overrides = "objective.content_layers=[]", f"objective.style_layers=[{layers}]"
-        style.append(frame.Cell(f"style-to_conv{count}_1", overrides))
-    return content + style
-
-
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    first, *rest = finished.values()
-    found = [first, *rest]
-    content = [figures.Panel(first.picture("content"), "content")]
-    content += [
-        figures.Panel(run.rgb, f"conv{block}_2")
-        for block, run in zip(BLOCKS, found[:5], strict=True)
+    lower = [
+        frame.Cell(
+            ("style", "to" if len(layers) > 1 else "of", layers[-1]),
+            ("objective.content_layers=[]", f"objective.style_layers=[{','.join(layers)}]"),
+            "+ " * (len(layers) > 1) + layers[-1],
+            label="style",
+            before=("style",) if layers == style[0] else (),
+        )
+        for layers in style
     ]
-    style = [figures.Panel(first.picture("style"), "style")]
-    style += [
-        figures.Panel(run.rgb, "conv1_1" if count == 1 else f"+ conv{count}_1")
-        for count, run in zip(BLOCKS, found[5:], strict=True)
-    ]
-    return figures.panels([content, style])
+    return upper + lower
 
 
 EXPERIMENT = frame.Experiment(
     "reconstructions",
-    "Gatys et al. 2015 and 2016, figure 1: reconstructed from higher layers the photograph loses"
-    " its pixels and keeps its content; with more layers the painting's texture is matched on"
-    " larger scales. From noise, one term only.",
+    "Gatys et al. 2015 and 2016, figure 1; on VGG-16 Johnson et al. 2016, figures 3 and 4."
+    " Reconstructed from higher layers the photograph loses its pixels and keeps its content; with"
+    " more and higher layers the painting's texture is matched on larger scales. From noise, one"
+    " term only.",
     ("preset=gatys2016", "network=vgg19_q8", "style=starry_night"),
     cells,
-    draw,
+    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150",
+    minutes=6,
+    quick_minutes=2,
+    columns=6,
 )
 
 if __name__ == "__main__":

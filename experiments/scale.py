@@ -1,13 +1,16 @@
-"""Larger strokes, two scales mixed: figure 4 of Gatys et al. 2017, five cells. python
-experiments/scale.py
-"""
+"""Larger strokes, two scales mixed: figure 4 of Gatys et al. 2017. python experiments/scale.py"""
 
-from matplotlib.figure import Figure
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from stn import assets, config, images, runs
 from stn.errors import InputError
 from stn.experiment import frame
 from stn.study import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SCALES = (0.5, 1, 2)
 
@@ -27,17 +30,17 @@ def cells(base: config.Config) -> list[frame.Cell]:
     return [
         *(
             frame.Cell(
-                f"x{scale:g}".replace(".", "_"),
+                ("x", scale),
                 ("mix.fine=null", "color=none", f"style.scale={scale}"),
             )
             for scale in SCALES
         ),
-        frame.Cell("mixed", (f"mix.max_evaluations={base.optimizer.max_evaluations}",)),
-        frame.Cell("naive", naive),
+        frame.Cell(("mixed",), (f"mix.max_evaluations={base.optimizer.max_evaluations}",)),
+        frame.Cell(("naive",), naive),
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> Figure:
+def draw(finished: frame.Finished) -> Figure:
     *strokes, mixed, naive = finished.values()
     painting = mixed.picture("style")
     fine = images.read(assets.locate_image(mixed.settings["mix"]["fine"]))
@@ -60,12 +63,15 @@ EXPERIMENT = frame.Experiment(
     "scale",
     "Upper row, ours: The Starry Night at half, its own and twice the size of the photograph; the"
     " strokes grow with it. Lower row, Gatys et al. 2017, figure 4: a painting made of the coarse"
-    " scale of The Starry Night and the fine one of Der Schrei (inset); the photograph in its"
-    " style; and the naive way, Der Schrei's statistics at the lower layers and The Starry Night's"
+    " scale of The Starry Night and the fine one of The Scream (inset); the photograph in its"
+    " style; and the naive way, The Scream's statistics at the lower layers and The Starry Night's"
     " at the upper ones. Lower row with the photograph's colors.",
     ("preset=gatys2017_scale", "network=vgg19_q8"),
     cells,
-    draw,
+    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=100",
+    minutes=5,
+    quick_minutes=2,
+    draw=draw,
 )
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
-"""Sky to sky and ground to ground: figure 2 of Gatys et al. 2017, four cells. python
-experiments/spatial.py
-"""
+"""Sky to sky and ground to ground: figure 2 of Gatys et al. 2017. python experiments/spatial.py"""
 
-from matplotlib.figure import Figure
+from __future__ import annotations
 
-from stn import assets, config, images, runs
+from typing import TYPE_CHECKING
+
+from stn import assets, config, images
 from stn.errors import InputError
 from stn.experiment import frame
 from stn.study import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 OTHER = "asset:the_scream.jpg"
 SKY = "polygon:0 .02 .94 .02 .94 .24 .8 .25 .6 .28 .48 .29 .1 .28 0 .29"  # drawn by eye
@@ -32,14 +35,14 @@ def cells(base: config.Config) -> list[frame.Cell]:
         ),
     )
     return [
-        frame.Cell("plain", plain),
-        frame.Cell("one", ()),
-        frame.Cell("other_ground", (*TWO, other_ground)),
-        frame.Cell("other_sky", (*TWO, *other_sky)),
+        frame.Cell(("plain",), plain),
+        frame.Cell(("one",), ()),
+        frame.Cell(("other_ground",), (*TWO, other_ground)),
+        frame.Cell(("other_sky",), (*TWO, *other_sky)),
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> Figure:
+def draw(finished: frame.Finished) -> Figure:
     plain, one, other_ground, other_sky = finished.values()
     upper = {
         "content": plain.picture("content"),
@@ -60,11 +63,14 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
 EXPERIMENT = frame.Experiment(
     "spatial",
     "Gatys et al. 2017, figure 2: The Starry Night (I) without masks; its sky onto the sky and its"
-    " ground onto the ground; and each with the other part from Der Schrei (II). Guided Gram"
+    " ground onto the ground; and each with the other part from The Scream (II). Guided Gram"
     " matrices, from the photograph; pictures and masks are ours.",
     ("preset=gatys2017_guided", "network=vgg19_q8"),
     cells,
-    draw,
+    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=100",
+    minutes=5,
+    quick_minutes=1,
+    draw=draw,
 )
 
 if __name__ == "__main__":

@@ -1,48 +1,28 @@
-"""Style layers against content: figure 3 of Gatys et al. 2015, twenty cells. python
-experiments/tradeoff.py
+"""Style layers against content: figure 3 of Gatys et al. 2015. python experiments/tradeoff.py
 
-Rows: style from growing subsets of layers. Columns: α/β. The painting is Composition VII.
-"""
+Rows: style from growing subsets of layers. Columns: α/β. The painting is Composition VII."""
 
-from matplotlib.figure import Figure
-
-from stn import config, runs
+from stn import config
 from stn.experiment import frame
-from stn.study import figures
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-EXPONENTS = (-5, -4, -3, -2)  # α/β = 1e-5 … 1e-2
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
+    content_weight = base.objective.content_weight
     return [
         frame.Cell(
-            f"to_conv{count}_1-1e{exponent}",
+            (f"to_conv{count}_1", f"1e{exponent}"),
             (
                 f"objective.style_layers=[{','.join(LAYERS[:count])}]",
-                f"objective.style_weight={base.objective.content_weight * 10**-exponent:g}",
+                f"objective.style_weight={content_weight * 10**-exponent:g}",
             ),
+            f"$10^{{{exponent}}}$",
+            f"conv{count}_1",
         )
         for count in range(1, 6)
-        for exponent in EXPONENTS
+        for exponent in (-5, -4, -3, -2)  # α/β
     ]
-
-
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    pictures = iter(finished.values())
-    return figures.panels(
-        [
-            [
-                figures.Panel(
-                    next(pictures).rgb,
-                    title=f"$10^{{{exponent}}}$" if count == 1 else "",
-                    label=f"conv{count}_1" if exponent == EXPONENTS[0] else "",
-                )
-                for exponent in EXPONENTS
-            ]
-            for count in range(1, 6)
-        ]
-    )
 
 
 EXPERIMENT = frame.Experiment(
@@ -51,7 +31,10 @@ EXPERIMENT = frame.Experiment(
     " on larger scales; with larger α/β (columns, 1e-5 to 1e-2) the photograph comes through.",
     ("preset=gatys2015", "network=vgg19_q8", "style=composition_vii"),
     cells,
-    draw,
+    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150",
+    minutes=17,
+    quick_minutes=4,
+    columns=4,
 )
 
 if __name__ == "__main__":

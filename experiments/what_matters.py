@@ -1,23 +1,25 @@
-"""What matters: ours, one thing changed at a time from gatys_released, 174 cells. python
-experiments/what_matters.py
+"""One thing changed at a time from gatys_released: ours. python experiments/what_matters.py
 
-Each change is a sweep of three α/β on three pairs of pictures, the preset itself of seven, and they
-are compared at equal content (docs/measures.md). The 39 cells that experiments/gatys_vs_johnson.py
-has too are not computed twice. 100 evaluations at 256 px: about 30 minutes on two idle cores after
-it, 40 without."""
+Each change is a sweep of three α/β on three pairs of pictures, the preset itself of seven. They are
+compared at equal content (docs/measures.md). The 39 cells that experiments/gatys_vs_johnson.py has
+too are not computed twice."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from stn import config, files, runs
 from stn.experiment import ablations, frame
 from stn.experiment.ablations import CONTENT, STYLE, Measure
 from stn.study import figures, tables, tradeoff
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SEEDS = (0, 1, 2)
 PRESET = "preset"
@@ -34,9 +36,7 @@ SETTLED = 1.1  # of the last loss: evaluations count until there
 
 @dataclass(frozen=True)
 class Change:
-    """What a row says, what it sets, how many steps of β its sweep lies beside the preset's middle,
-    its seeds.
-    """
+    """A row: its label, what it sets, how many steps of β its sweep is shifted, and its seeds."""
 
     label: str
     overrides: tuple[str, ...]
@@ -46,14 +46,14 @@ class Change:
 
 def changes(network: str, size_px: int) -> dict[str, Change]:
     """The rows by name, the preset first; one more is one more line."""
-    every = ablations.rectifiers(network)
+    every = ablations.relus(network)
     taps = ",".join(GATYS).replace("relu", "conv")
     return {
         PRESET: Change("gatys_released", ()),
         "average": Change("average pooling", ("network.pooling=avg",)),
         "rescaled": Change("rescaled network", ("network.rescale=default",), 6),
         "conv": Change(
-            "before the rectifiers",
+            "before the ReLUs",
             (
                 "objective.content_layers=[conv4_2]",
                 f"objective.style_layers=[{taps}]",
@@ -93,13 +93,15 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: dict[str, runs.Run]) -> Figure:
-    """A row a change: its name, a picture a pair at equal content, and what it does to three style
+def draw(finished: frame.Finished) -> Figure:
+    """A row for each change: a picture of each pair at equal content, and its effect on three style
     measures.
     """
+    from matplotlib.figure import Figure
+
     found, labels = _sweeps(finished), _labels(finished)
     pairs = list(found[PRESET])
-    with matplotlib.rc_context(figures.STYLE):
+    with figures.paper_style():
         height = 0.5 * len(found) + 0.6
         figure = Figure(figsize=(figures.TEXT_WIDTH, height))
         grid = figure.add_gridspec(
@@ -127,7 +129,7 @@ def draw(finished: dict[str, runs.Run]) -> Figure:
     return figure
 
 
-def write(folder: Path, finished: dict[str, runs.Run]) -> None:
+def write(folder: Path, finished: frame.Finished) -> None:
     found, labels = _sweeps(finished), _labels(finished)
     heads = [f"{y.label}, at equal {x.label}" for x, y in COLUMNS]
     rows = [["change", *heads, "seconds", "evaluations"]]
@@ -176,15 +178,13 @@ def _settled(run: runs.Run) -> float:
     return float(np.argmax(best <= SETTLED * best[-1]) + 1)
 
 
-def _labels(finished: dict[str, runs.Run]) -> dict[str, str]:
+def _labels(finished: frame.Finished) -> dict[str, str]:
     network = next(iter(finished.values())).settings["network"]["name"]
     return {name: change.label for name, change in changes(network, 0).items()}
 
 
-def _sweeps(finished: dict[str, runs.Run]) -> dict[str, ablations.Sweep]:
-    """The runs by change; those of another size as if they had been resized and measured at the
-    preset's.
-    """
+def _sweeps(finished: frame.Finished) -> dict[str, ablations.Sweep]:
+    """The runs by change; a run of another size is resized to the preset's and measured there."""
     found: dict[str, ablations.Sweep] = dict(ablations.sweeps(finished))
     size = next(iter(finished.values())).settings["image"]["size_px"]
     for name, sweep in found.items():
@@ -202,13 +202,17 @@ EXPERIMENT = frame.Experiment(
     "what_matters",
     "Ours: one thing changed at a time from the released code of Gatys et al. (first row), at equal"
     " content. Left: the pictures whose feature distances from the photograph are nearest to one"
-    " another. Right: how much farther from the painting, over all the content that both reach,"
-    " with 95 % intervals over pairs of pictures and seeds; of three pairs without seeds that is"
-    " their range.",
+    " another. Right: how much larger the distance from the painting is, over all the content that"
+    " both reach, with 95 % intervals over pairs of pictures and seeds; of three pairs without"
+    " seeds that is their range.",
     ablations.BASE,
     cells,
-    draw,
-    write,
+    "optimizer.max_evaluations=50 hydra/launcher=joblib_local hydra.launcher.n_jobs=2",
+    minutes=31,
+    quick="image.size_px=96 optimizer.max_evaluations=30",
+    quick_minutes=12,
+    draw=draw,
+    write=write,
 )
 
 if __name__ == "__main__":

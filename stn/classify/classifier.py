@@ -1,6 +1,4 @@
-"""A classifier as one value: a network and the head on it, its own or a linear one that is fitted
-here.
-"""
+"""A classifier: a network and the head on it, its own or a linear one that is fitted here."""
 
 import contextlib
 import zipfile
@@ -10,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from stn import backend, files
 from stn.assets import matconvnet
@@ -24,16 +19,15 @@ from stn.loss import losses
 from stn.network import network, space, vgg
 from stn.objective.objective import Terms
 
-OWN_SIDE = (
-    224  # pixels: the pictures that VGG's own head takes (Simonyan & Zisserman 2015, section 2.1)
-)
+# Pixels: the pictures that VGG's own head takes (Simonyan & Zisserman 2015, section 2.1).
+OWN_SIDE = 224
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network, the head on it (`vgg.class_scores`) and the names of its classes; checksums of
-    what it is made of.
-    """
+    """A network, the head on it (as `vgg_head.class_scores` takes it) and the classes' names.
+
+    `checksums` are those of the files and pictures that it is made of."""
 
     network: network.Network
     head: vgg.Kernels
@@ -41,9 +35,9 @@ class Classifier:
     checksums: dict[str, str]
 
     def number(self, name: str) -> int:
-        """The class of that name or number, or the only one whose name has the word in it; else
-        InputError.
-        """
+        """The number of a class, given by its number, its name or a word of its name.
+
+        Raises InputError if no class has the word, or several have."""
         found = [i for i, each in enumerate(self.classes) if name in (each, str(i))][:1]
         found = found or [i for i, each in enumerate(self.classes) if name.lower() in each.lower()]
         if len(found) == 1:
@@ -65,22 +59,24 @@ class Classifier:
 
 @dataclass(frozen=True)
 class ClassLoss:
-    """weight · H + total_variation_weight · V of an image: H = -log p(target), V its total
-    variation Σ|Δ| in 0-255 steps.
+    """weight · H + total_variation_weight · V, a loss that is low for images of one class.
 
-    H is the cross-entropy of the softmax; the lesson's sum is 10 H + 0.005 V (docs/side_topics.md).
-    `watched` are classes whose probabilities are noted, by name."""
+    H = -log p(target) is the cross-entropy of the softmax, or with `of_score` H = -score(target),
+    what enters the softmax (Simonyan, Vedaldi & Zisserman 2014, arXiv:1312.6034, eq. 1). H of the
+    softmax vanishes once the class is certain; the score does not. V is the total variation Σ|Δ|,
+    pixels in 0-255. `watched` are classes, by name, whose probabilities are recorded."""
 
     classifier: Classifier
     target: int
     weight: float = 1.0
     total_variation_weight: float = 0.0
+    of_score: bool = False
     watched: Mapping[str, int] = field(default_factory=dict)
 
     def value_and_grad(self, image: np.ndarray) -> tuple[Terms, np.ndarray]:
-        """The terms and the gradient [1, h, w, 3] at `image`, mean-subtracted; in `Terms.content`
-        stands weight · H.
-        """
+        """The terms and the gradient [1, h, w, 3] at `image`, mean-subtracted.
+
+        `Terms.content` is weight · H."""
         inputs = (
             tf.constant(image, tf.float32),
             dict(self.classifier.network.kernels),
@@ -88,10 +84,10 @@ class ClassLoss:
             tf.constant(self.target),
             tf.constant([self.weight, self.total_variation_weight], tf.float32),
         )
-        entropy, variation, probabilities, gradient = backend.function(_class_loss, (), *inputs)(
-            *inputs
-        )
-        asked, smooth = self.weight * float(entropy), self.total_variation_weight * float(variation)
+        compiled = backend.function(_class_loss, (self.of_score,), *inputs)
+        target_loss, variation, probabilities, gradient = compiled(*inputs)
+        asked = self.weight * float(target_loss)
+        smooth = self.total_variation_weight * float(variation)
         noted = {f"probability/{name}": float(probabilities[i]) for name, i in self.watched.items()}
         terms = Terms(asked + smooth, asked, 0.0, smooth, noted)
         return terms, gradient.numpy().astype(np.float64)
@@ -114,7 +110,7 @@ def own(path: Path) -> Classifier:
 
 
 def linear(trunk: network.Network, layer: str, labeled: Labeled) -> Classifier:
-    """A linear classifier in the mean activations of `layer`, fitted to `labeled`; kept in the
+    """A linear classifier on the mean activations of `layer`, fitted to `labeled` and kept in the
     cache directory.
 
     scikit-learn's logistic regression with its L2 penalty (C = 1), on features of mean zero and
@@ -155,9 +151,13 @@ def features(
 
 
 def _fit(X: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The linear head of features X [n, N], standardization included: kernel [N, classes] and bias
-    [classes].
+    """The linear head for features X [n, N]: kernel [N, classes] and bias [classes], which include
+    the standardization of the features.
     """
+    from sklearn.linear_model import LogisticRegression  # scikit-learn takes a second to import
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     scaler, regression = StandardScaler(), LogisticRegression(max_iter=1000)
     make_pipeline(scaler, regression).fit(X.astype(np.float64), labels)
     kernel, bias = regression.coef_.T, regression.intercept_
@@ -197,18 +197,16 @@ def _probabilities() -> Any:
     ]
 
 
-def _class_loss() -> Any:
+def _class_loss(of_score: bool) -> Any:
     def function(
         image: Any, kernels: vgg.Kernels, head: vgg.Kernels, target: Any, weights: Any
     ) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(image)
             scores = vgg_head.class_scores(image, kernels, head)[0]
-            entropy, variation = (
-                -tf.nn.log_softmax(scores)[target],
-                losses.total_variation(image, "absolute"),
-            )
-            total = weights[0] * entropy + weights[1] * variation
-        return entropy, variation, tf.nn.softmax(scores), tape.gradient(total, image)
+            target_loss = -(scores if of_score else tf.nn.log_softmax(scores))[target]
+            variation = losses.total_variation(image, "absolute")
+            total = weights[0] * target_loss + weights[1] * variation
+        return target_loss, variation, tf.nn.softmax(scores), tape.gradient(total, image)
 
     return function

@@ -1,6 +1,4 @@
-"""Pictures with their classes: scikit-learn's digits, crops of packaged photographs, or a folder of
-one's own.
-"""
+"""Labeled pictures: scikit-learn's digits, crops of packaged photographs, or the user's folder."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from stn import assets, images
 from stn.errors import InputError
 from stn.images import resizing
 
-# One class each: what is on them tells them apart, and all are inside packages.
+# A class each. All of them are inside packages, and their subjects differ.
 PHOTOGRAPHS = {
     "cat": "skimage:chelsea.png",
     "coffee": "skimage:coffee.png",
@@ -28,9 +25,8 @@ PHOTOGRAPHS = {
     "grass": "skimage:grass.png",
 }
 FILTER = "pillow_bicubic"  # quick, and smooths where it shrinks
-LONG_SIDE = (
-    2.5  # of a photograph, in sides of the crop: a crop shows a part that the eye still knows; ours
-)
+# The long side of a photograph in sides of a crop, so that a crop is still recognizable; ours.
+LONG_SIDE = 2.5
 
 
 @dataclass(frozen=True)
@@ -48,16 +44,16 @@ class Labeled:
         return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def take(self, chosen: np.ndarray) -> "Labeled":
-        """Those of the indices `chosen` [m], in that order."""
+        """The pictures of the indices `chosen` [m], in that order."""
         return Labeled(self.rgb[chosen], self.labels[chosen], self.names)
 
 
 def read(source: str, side: int, count: int, seed: int) -> Labeled:
-    """At most `count` pictures a class, drawn by `seed`: `digits`, `photographs`, or a folder with
-    one folder a class.
+    """At most `count` pictures of each class, chosen by `seed`.
 
-    Raises InputError if it is none of them, has a single class, or a class of fewer than two
-    pictures."""
+    `source` is `digits`, `photographs`, or a folder with a folder of pictures for each class.
+    Raises InputError if there is no such folder, if it has a single class, or if a class has fewer
+    than two pictures."""
     if source == "digits":
         return _digits(side, count, seed)
     if source == "photographs":
@@ -66,9 +62,9 @@ def read(source: str, side: int, count: int, seed: int) -> Labeled:
 
 
 def _digits(side: int, count: int, seed: int) -> Labeled:
-    """UCI's handwritten digits, 8 × 8 with levels 0-16 (scikit-learn's load_digits), enlarged to
-    `side`.
-    """
+    """UCI's handwritten digits, 8 × 8 with levels 0-16, enlarged to `side`."""
+    from sklearn.datasets import load_digits  # scikit-learn takes a second to import
+
     found = load_digits()
     generator = np.random.default_rng(seed)
     chosen = np.concatenate(
@@ -98,9 +94,7 @@ def _photographs(side: int, count: int, seed: int) -> Labeled:
 
 
 def _folder(folder: Path, side: int, count: int, seed: int) -> Labeled:
-    """Every picture of every folder in `folder`, stretched to `side` × `side`, as classify.py
-    does.
-    """
+    """The pictures of every folder in `folder`, stretched to `side` × `side`."""
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder; give digits, photographs, or a folder with one folder a"

@@ -1,17 +1,18 @@
-"""Choices compared at equal content: the runs of α/β sweeps as curves, and what a choice gains over
-a baseline.
+"""Choices compared at equal content: each is a sweep of α/β, whose runs lie on a trade-off curve.
 
-A cell of such an experiment is named CHOICE-CONTENT-STYLE-SEED-NUMBER, the number that of its
-α/β."""
+A style measure alone says little, since more style weight lowers it at the cost of the content. So
+a choice's effect is how far its curve lies above a baseline's over the content that both reach. The
+key of a cell is (choice, content, style, seed, number of the α/β)."""
+
+from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from stn import assets, runs
 from stn.errors import InputError
@@ -20,23 +21,26 @@ from stn.images import resizing
 from stn.layers import VGG16, VGG19
 from stn.study import inference, tables, tradeoff
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 @dataclass(frozen=True)
 class Measure:
-    """A key of `measures/…` (docs/measures.md), how a figure calls it, and whether differences of
-    it are factors.
-    """
+    """A key of `measures/…` (docs/measures.md) and its name in figures.
+
+    Two values are compared by their quotient if `factor`, and else by their difference."""
 
     key: str
     label: str
     factor: bool = True
 
     def of(self, run: runs.Run) -> float:
-        """The run's value, NaN where its picture could not be measured."""
+        """The run's value; NaN if its picture could not be measured."""
         return float(run.summary.get(f"measures/{self.key}", np.nan))
 
 
-# What is compared at equal …, and how far from the painting it is there.
+# Content measures, one of which is held equal, and style measures, which are compared there.
 CONTENT = (
     Measure("features", "relative feature distance"),
     Measure("ssim_to_content", "SSIM", factor=False),
@@ -47,7 +51,7 @@ STYLE = (
     Measure("patches_to_style", "patch distance"),
     Measure("histogram_to_style", "color distance"),
 )
-# Both experiments start from these, so that what they have in common is computed once.
+# Both experiments share these settings, so that the cells they have in common are computed once.
 BASE = (
     *(
         "preset=gatys_released",
@@ -59,21 +63,22 @@ BASE = (
     *("optimizer=spectral_lbfgs", "optimizer.max_evaluations=100"),
 )
 
-Sweep = Mapping[str, Mapping[str, Sequence[runs.Run]]]  # pair of pictures → seed → runs, one an α/β
+# pair of pictures → seed → runs, one for each α/β
+Sweep = Mapping[str, Mapping[int, Sequence[runs.Run]]]
+Choices = Mapping[str, Sweep]
 
 
 def betas(first: int, count: int) -> tuple[float, ...]:
-    """Style weights in steps of 10^0.6, number 0 of them 5: −3 … 3 lead from photograph to
-    painting.
+    """`count` style weights 5 · 10^(0.6 k), k from `first` on.
 
-    That holds for α = 1 and the released code's loss and layers: the feature distance goes from
-    0.06 to 0.84 of 0.9, which is all that it becomes (tried at 128 px with 60 evaluations). The
-    code's own 5000 is near number 5."""
+    With α = 1 and the loss and layers of the released code, k from −3 to 3 leads from the
+    photograph to the painting: the feature distance goes from 0.06 to 0.84, and no weight takes it
+    above 0.9 (tried at 128 px with 60 evaluations). The code's own 5000 is near k = 5."""
     return tuple(float(f"{5 * 10 ** (0.6 * k):.3g}") for k in range(first, first + count))
 
 
-def rectifiers(network: str) -> list[str]:
-    """The names of a network's rectifiers, from relu1_1 on."""
+def relus(network: str) -> list[str]:
+    """The names of a network's ReLU layers, from relu1_1 on."""
     layers = VGG16 if network == "vgg16" else VGG19
     return [layer for layer in layers if layer.startswith("relu")]
 
@@ -81,10 +86,12 @@ def rectifiers(network: str) -> list[str]:
 def cells(
     choice: str, overrides: Sequence[str], seeds: Sequence[int], weights: Sequence[float]
 ) -> list[frame.Cell]:
-    """The cells of one choice: a sweep of β over `weights` a pair of pictures and seed."""
+    """The cells of one choice: for each pair of pictures and each seed a sweep of β over
+    `weights`.
+    """
     return [
         frame.Cell(
-            f"{choice}-{content}-{style}-{seed}-{number}",
+            (choice, content, style, seed, number),
             (
                 *overrides,
                 f"content={content}",
@@ -100,8 +107,8 @@ def cells(
 
 
 def at_size(run: runs.Run, size_px: int) -> runs.Run:
-    """The run, if its picture is of that size; else with its picture resized and measured as if it
-    were.
+    """The run itself if it has that size; else the run with its picture resized and measured
+    there.
     """
     return run if run.settings["image"]["size_px"] == size_px else _Resized(run.path, size_px)
 
@@ -138,14 +145,12 @@ def _measured(path: Path, size_px: int) -> dict[str, float]:
     return measures.measure(run.rgb, run.picture("content"), run.picture("style"), plain)
 
 
-def sweeps(finished: Mapping[str, runs.Run]) -> dict[str, dict[str, dict[str, list[runs.Run]]]]:
+def sweeps(finished: frame.Finished) -> dict[str, dict[str, dict[int, list[runs.Run]]]]:
     """The runs by choice, pair of pictures and seed."""
-    found: dict[str, dict[str, dict[str, list[runs.Run]]]] = {}
-    for name, run in finished.items():
-        choice, content, style, seed, _ = name.split("-")
-        found.setdefault(choice, {}).setdefault(f"{content}, {style}", {}).setdefault(
-            seed, []
-        ).append(run)
+    found: dict[str, dict[str, dict[int, list[runs.Run]]]] = {}
+    for (choice, content, style, seed, _), run in finished.items():
+        of_pair = found.setdefault(str(choice), {}).setdefault(f"{content}, {style}", {})
+        of_pair.setdefault(int(seed), []).append(run)
     return found
 
 
@@ -157,12 +162,12 @@ def curve(sweep: Sequence[runs.Run], x: Measure, y: Measure) -> tradeoff.Curve:
 
 
 def effect(choice: Sweep, baseline: Sweep, x: Measure, y: Measure) -> tradeoff.Interval | None:
-    """How much larger y is than the baseline's at equal x, a factor for a `Measure.factor`; None if
-    no x is equal.
+    """How much larger y is than the baseline's at equal x: a factor if `y.factor`, else a
+    difference.
 
-    It is the area between the two curves over the width of what both reach, each pair of pictures
-    (and seed) for itself, then the mean with its interval. A baseline of one seed is that of every
-    seed."""
+    For each pair of pictures and seed it is the area between the two curves, divided by the width
+    of the range of x that both reach; of these the mean with its interval. A baseline that has one
+    seed is compared with every seed. None if no two curves have x in common."""
     gaps: list[list[float]] = []
     for pair, seeds in choice.items():
         gaps.append([])
@@ -179,16 +184,16 @@ def effect(choice: Sweep, baseline: Sweep, x: Measure, y: Measure) -> tradeoff.I
 
 
 def matched(several: Sequence[Sequence[runs.Run]], x: Measure) -> list[runs.Run]:
-    """Of each sweep the run whose x is nearest to one that all come near."""
+    """One run of each sweep: those whose x are nearest to a value that all sweeps come near."""
     values = [[x.of(run) for run in sweep] for sweep in several]
     at = tradeoff.matched(values)
     return [sweep[tradeoff.nearest(each, at)] for sweep, each in zip(several, values, strict=True)]
 
 
 def shown(found: tradeoff.Interval | None, factor: bool, pairs: int) -> str:
-    """`−12.3 % (−20.1 … −5.0)`, and of how many pairs if not of all.
+    """An effect as text, such as `−12.3 % (−20.1 … −5.0)`, and of how many pairs if not of all.
 
-    Bold where the interval excludes no effect, from six pairs on: see `inference.FEW`."""
+    It is bold if the interval excludes zero effect, from six pairs on: see `inference.FEW`."""
     if found is None:
         return "nothing in common"
 
@@ -213,8 +218,8 @@ def draw_intervals(
     color: str = "C0",
     shift: float = 0.0,
 ) -> None:
-    """Factors as dots with their intervals, in percent, row 0 on top; none where there is no effect
-    to show.
+    """Draw factors in percent as dots with their intervals, row 0 on top; a row of None is
+    empty.
     """
     for row, found in enumerate(rows):
         if found:

@@ -1,36 +1,45 @@
-"""A figure as a set of cells: run what is missing in one Hydra multirun of scripts/stylize.py, then
-draw.
+"""A paper's figure as a set of runs: compute the runs that are missing, then draw the figure.
 
-`python experiments/NAME.py [overrides]` composes every cell from the experiment's base, then the
-overrides, then the cell's own, which win. A cell's directory is named by a hash of all its settings
-and input files, so that changed settings are another cell, and finished ones are never computed
-twice. Figure and tables are kept for each choice of overrides, and the last ones drawn lie beside
-them. Overrides of Hydra itself, such as `hydra/launcher=joblib`, go to the multirun."""
+`python experiments/NAME.py [KEY=VALUE ...]` composes the settings of every run: first what the
+experiment sets for all, then what was typed, then what the run itself varies, which wins. A run's
+directory ends in a checksum of all its settings and input files, so other settings are another run,
+and a finished run is never computed twice. The figure of each choice of settings is kept, and
+copies of the last one lie above them. Settings of Hydra, such as `hydra/launcher=joblib_local`, go
+to the one multirun of scripts/stylize.py that computes what is missing."""
+
+from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
+import itertools
 import json
+import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from matplotlib.figure import Figure
 
 from stn import command_line, config, errors, files, runs
 from stn.assets import inputs
 from stn.config.overrides import quote, quoted
 from stn.errors import InputError
-from stn.experiment import drawings
 from stn.runs import locks
-from stn.study import figures
+from stn.study import figures, tables
 from stn.sweeps import cells
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 OUTPUT = Path("outputs/experiments")
@@ -52,39 +61,86 @@ usage: python experiments/{name}.py [KEY=VALUE ...]
 
 {caption}
 
-Computes what is missing of its {cells} runs, then draws outputs/experiments/{name}/figure.png,
-and keeps it below {figures}/ there beside those of other settings.
-KEY=VALUE is what scripts/stylize.py takes, one value each, and holds for every run, such as
-image.size_px=256, network=vgg19_q8 or hydra/launcher=joblib_local; what the figure varies wins
-over it."""
+Computes the runs that are missing, then draws outputs/experiments/{name}/figure.png.
+Figures of other settings stay in outputs/experiments/{name}/{figures}/.
+
+As in the documents, in about {minutes} min on two cores:
+  python experiments/{name}.py {committed}
+Small, in about {quick_minutes} min:
+  python experiments/{name}.py {quick}
+
+KEY=VALUE is what scripts/stylize.py takes, one value each, and holds for every run: for example
+image.size_px=256, network=vgg19_q8 or hydra/launcher=joblib_local. What the figure itself varies
+wins over it."""
+
+# What tells a run from the others of its figure, such as ("conv1_1", "1e-3"); never text to split.
+Key = tuple[str | int | float, ...]
+Finished = Mapping[Key, runs.Run]  # the finished runs of a figure in the order of its cells
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of an experiment: a short name of letters, digits, `-` and `_`, and what sets it
-    apart.
-    """
+    """One run of a figure: its key, what sets it apart, and how the default montage shows it.
 
-    name: str
+    `title` stands above its picture, the last part of the key unless given; `label` stands left of
+    the row of all cells that have it. The pictures named in `before`, `content` or `style`, are
+    drawn before it."""
+
+    key: Key
     overrides: tuple[str, ...]
+    title: str = ""
+    label: str = ""
+    before: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The key as part of a file's name: letters, digits, `-` and `_`."""
+        return "-".join(re.sub("[^A-Za-z0-9_-]+", "_", str(part)).strip("_") for part in self.key)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What varies (`cells`, given what they share), how it is laid out (`draw`), which caption it
-    answers.
-    """
+    """A figure: the paper's caption, what its runs share (`base`) and how they differ (`cells`).
+
+    `committed` is what was typed for the figure in the documents and `minutes` what it took;
+    `quick` draws the same small. The figure is a montage of the cells in rows of `columns`, unless
+    `draw` draws another. `write` adds files to those that every experiment leaves."""
 
     name: str
     caption: str
     base: tuple[str, ...]
     cells: Callable[[config.Config], Sequence[Cell]]
-    draw: Callable[
-        [dict[str, runs.Run]], Figure
-    ]  # of the finished runs by the names of their cells, in order
-    write: Callable[[Path, dict[str, runs.Run]], None] | None = (
-        None  # more files than figure, table and curves
+    committed: str
+    minutes: int
+    quick: str = (
+        "image.size_px=128 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=30"
     )
+    quick_minutes: int = 5
+    columns: int = 3
+    draw: Callable[[Finished], Figure] | None = None
+    write: Callable[[Path, Finished], None] | None = None
+
+
+def montage(shown: Mapping[Cell, runs.Run], columns: int) -> Figure:
+    """The pictures of finished runs in rows of at most `columns`, each as its cell says.
+
+    Another label begins another row, and stands left of it. A title is not repeated below itself.
+    """
+    drawn: list[tuple[str, figures.Panel]] = []
+    for cell, run in shown.items():
+        given = [figures.Panel(run.picture(role), role) for role in cell.before]
+        result = figures.Panel(run.rgb, cell.title or str(cell.key[-1]))
+        drawn += [(cell.label, panel) for panel in (*given, result)]
+    rows: list[list[figures.Panel]] = []
+    for label, group in itertools.groupby(drawn, key=lambda each: each[0]):
+        panels = [panel for _, panel in group]
+        panels[0] = dataclasses.replace(panels[0], label=label)
+        rows += [panels[i : i + columns] for i in range(0, len(panels), columns)]
+    for above, row in reversed(list(itertools.pairwise(rows))):
+        for place, (upper, panel) in enumerate(zip(above, row, strict=False)):
+            if panel.title == upper.title:
+                row[place] = dataclasses.replace(panel, title="")
+    return figures.panels(rows)
 
 
 def main(experiment: Experiment) -> None:
@@ -95,12 +151,8 @@ def main(experiment: Experiment) -> None:
 def _command(experiment: Experiment, words: Sequence[str]) -> None:
     options = [word for word in words if word.startswith("-")]
     if {"-h", "--help"} & set(options):
-        count = len(compose(experiment))
-        print(
-            HELP.format(
-                name=experiment.name, caption=experiment.caption, figures=FIGURES, cells=count
-            )
-        )
+        told = {**vars(experiment), "caption": filled(experiment.caption), "figures": FIGURES}
+        print(HELP.format(**told))
     elif options:
         raise InputError(
             f"{options[0]}: an experiment takes no options, it sweeps for itself; see --help"
@@ -117,31 +169,34 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
     Interrupted after Ctrl-C or SIGTERM."""
     own, hydras = _split(overrides)
     settings = compose(experiment, own)
+    if missing := inputs.missing(settings.values()):
+        raise InputError("; ".join(missing))
     folder = (output / experiment.name).absolute()
-    digests = {name: _digest(cell) for name, cell in settings.items()}
+    digests = {cell: _digest(each) for cell, each in settings.items()}
     shown = [text for text in own if not config.inert(text.partition("=")[0])]
-    drawn = (
-        folder / FIGURES / f"{cells.name(shown) or 'plain'}-{files.digest(list(digests.items()))}"
-    )
+    drawn = folder / FIGURES / f"{cells.name(shown) or 'plain'}-{files.digest([*digests.values()])}"
     with locks.alone(folder / CELLS / f"{drawn.name}.lock"):
-        directories = {name: _directory(folder, name, digest) for name, digest in digests.items()}
-        for_cells = {directory: settings[name] for name, directory in directories.items()}
+        directories = {cell: _directory(folder, cell, digest) for cell, digest in digests.items()}
+        for_cells = {directory: settings[cell] for cell, directory in directories.items()}
         _compute(experiment.name, folder, for_cells, [*experiment.base, *own], hydras)
         try:
             finished = {
-                name: runs.Run(folder / directory).check()
-                for name, directory in directories.items()
+                cell: runs.Run(folder / directory).check()
+                for cell, directory in directories.items()
             }
         except InputError as error:
             again = "remove that run's directory, and the same command computes it again"
             raise InputError(f"{error}; {again}") from None
-        caption = f"{experiment.caption}\n\n{drawings.conditions(finished)}"
-        drawings.write(drawn, experiment.draw(finished), caption, finished, folder)
-        figures.save(figures.curves(finished), drawn / "losses.png")
+        by_key = {cell.key: run for cell, run in finished.items()}
+        named = {cell.name: run for cell, run in finished.items()}
+        draw = experiment.draw
+        figure = draw(by_key) if draw else montage(finished, experiment.columns)
+        write(drawn, figure, f"{experiment.caption}\n\n{conditions(named)}", named, folder)
+        figures.save(figures.curves(named), drawn / "losses.png")
         if experiment.write:
-            experiment.write(drawn, finished)
+            experiment.write(drawn, by_key)
     with locks.alone(folder / CELLS / "last.lock"):
-        drawings.copy(drawn, folder)
+        _copy(drawn, folder)
     print(drawn / "figure.png")
     return folder
 
@@ -153,9 +208,9 @@ def _compute(
     shared: Sequence[str],
     hydras: Sequence[str],
 ) -> None:
-    """Compute those of the cells, by their directories, that are missing; wait for those that
-    another call computes.
-    """
+    """Compute the cells that are missing, and wait for those that another process computes.
+
+    `settings` are those of every cell, by its directory."""
     missing = _unfinished(folder, settings)
     others = sum(Path(each).is_absolute() for each in settings)
     there = f"{len(settings) - len(missing)} of {len(settings)} runs are there"
@@ -186,17 +241,67 @@ def _unfinished(folder: Path, directories: Iterable[str]) -> list[str]:
 
 
 def _in_use(folder: Path, directories: Iterable[str]) -> list[str]:
-    """Those that a process works in."""
+    """The directories in which some process computes at this moment."""
     return [each for each in directories if locks.held(folder / each / locks.LOCK)]
 
 
-def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[str, config.Config]:
-    """The settings of every cell by name; InputError as `config.compose`."""
+def write(
+    folder: Path,
+    figure: Figure,
+    caption: str,
+    finished: Mapping[str, runs.Run] | None = None,
+    root: Path | None = None,
+) -> Path:
+    """Write figure.png and .pdf, caption.txt and a table of the finished runs, runs.csv.
+
+    Directories in runs.csv are as seen from `root`, or else from `folder`. Gives the path of
+    figure.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "figure.png"
+    figures.save(figure, path, folder / "figure.pdf")
+    files.write_text(folder / "caption.txt", f"{filled(caption)}\n")
+    if finished:
+        files.write_text(folder / "runs.csv", tables.of_runs(finished, root or folder))
+    return path
+
+
+def _copy(folder: Path, above: Path) -> None:
+    """Copy the files of `folder`, each whole, over those of the last call."""
+    for path in folder.iterdir():
+        with files.atomic_write(above / path.name) as partial:
+            shutil.copyfile(path, partial)
+
+
+def filled(caption: str) -> str:
+    """The paragraphs of a caption in lines of at most 100 letters."""
+    return "\n\n".join(textwrap.fill(" ".join(each.split()), 100) for each in caption.split("\n\n"))
+
+
+def conditions(finished: Mapping[str, runs.Run]) -> str:
+    """What a reader must know to compare the figure with the paper's."""
+    flat = [config.flat(run.settings) for run in finished.values()]
+
+    def values(key: str) -> str:
+        return ", ".join(dict.fromkeys(str(each.get(key)) for each in flat))
+
+    scaled = values("network.rescale")
+    return (
+        f"Network {values('network.name')},"
+        f" {'plain' if scaled == 'None' else f'mean activations scaled to one ({scaled})'}; pooling"
+        f" {values('network.pooling')}; {values('image.size_px')} px;"
+        f" {values('optimizer.max_evaluations')} evaluations of {values('optimizer.name')};"
+        f" initial image {values('init.name')}; alpha {values('objective.content_weight')},"
+        f" beta {values('objective.style_weight')}."
+    )
+
+
+def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[Cell, config.Config]:
+    """The settings of every cell; InputError as `config.compose`."""
     # No checkpoint: with another budget a cell is another cell.
     shared = ["tracking.keep_checkpoint=false", *experiment.base, *overrides]
     varied = experiment.cells(config.compose(*shared))
     composed = config.compose_each([*shared, *cell.overrides] for cell in varied)
-    return {cell.name: settings for cell, settings in zip(varied, composed, strict=True)}
+    return dict(zip(varied, composed, strict=True))
 
 
 def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -221,11 +326,11 @@ def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     return own, hydras
 
 
-def _directory(folder: Path, name: str, digest: str) -> str:
-    """Where a cell lies, from the experiment's folder; of another experiment that computed the
-    same, the whole path.
+def _directory(folder: Path, cell: Cell, digest: str) -> str:
+    """A cell's directory as seen from the experiment's folder; if another experiment computed the
+    same, the whole path of its directory.
     """
-    own = f"{name}-{digest}"
+    own = f"{cell.name}-{digest}"
     if runs.Run(folder / own).state != "finished":
         for other in sorted(folder.parent.glob(f"*/*-{digest}")):
             if runs.Run(other).state == "finished":
@@ -234,7 +339,7 @@ def _directory(folder: Path, name: str, digest: str) -> str:
 
 
 def _digest(settings: config.Config) -> str:
-    """Ten letters that change with every setting and every input file that could change a pixel."""
+    """A checksum of every setting and every input file that could change a pixel."""
     counted = config.counted(config.to_dict(settings))
     checksums = [_checksum(path.absolute()) for path in inputs.every(settings).values()]
     return files.digest([counted, checksums])
@@ -251,11 +356,10 @@ def _write_cell(path: Path, settings: config.Config, shared: Sequence[str]) -> N
 
 
 def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
-    """One multirun over the cells; a signal is left to it, so that the run that is going on is
-    kept.
+    """Compute these cells in one multirun, which handles Ctrl-C so that the current run is kept.
 
-    Raises Interrupted; InUse if all that is not finished is another process's; else InputError if
-    some did not finish."""
+    Raises Interrupted after a signal, InUse if another process computes all that is not finished,
+    and InputError if some cells failed."""
     command = [
         *(sys.executable, str(SCRIPT), "-m"),
         f"hydra.searchpath=[{quote(f'file://{folder / CELLS}')}]",
@@ -283,9 +387,9 @@ def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -
 
 @contextlib.contextmanager
 def _signals_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Ctrl-C reaches the multirun by itself and SIGTERM is passed on; here both only wait for its
-    end.
-    """
+    """For the time of the block signals end the multirun and not this process, which waits for it.
+
+    A terminal sends Ctrl-C to both; SIGTERM is passed on."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

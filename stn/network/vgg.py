@@ -116,11 +116,13 @@ def _trunk(convolutions: Kernels) -> tuple[str, ...]:
     return VGG19 if any(name.endswith("_4") for name in convolutions) else VGG16
 
 
-@tf.custom_gradient
-def _relu(x: Any) -> tuple[Any, Any]:
-    """The rectifier; its gradient keeps one byte a number where TensorFlow's keeps the four of the
-    feature.
-    """
-    y = tf.nn.relu(x)
-    positive = y > 0
-    return y, lambda dy: tf.where(positive, dy, 0.0)
+def _relu(x: Any) -> Any:
+    """The ReLU, whose gradient keeps one byte a number where TensorFlow's keeps four."""
+
+    @tf.custom_gradient  # here, so that importing this module does not import TensorFlow
+    def relu(x: Any) -> tuple[Any, Any]:
+        y = tf.nn.relu(x)
+        positive = y > 0
+        return y, lambda dy: tf.where(positive, dy, 0.0)
+
+    return relu(x)

@@ -300,7 +300,7 @@ def test_class_images_raise_their_class(
     assert float(found["lbfgs"]["picture/probability/class"]) == pytest.approx(p, rel=1e-3)
 
     capsys.readouterr()
-    monkeypatch.setattr("stn.classify.topics.minimize", None)  # a second call computes nothing
+    monkeypatch.setattr("stn.classify.search.minimize", None)  # a second call computes nothing
     command(monkeypatch, "class_image", *words)
     assert capsys.readouterr().out.splitlines() == [str(folder / "figure.png")]
 

@@ -6,9 +6,12 @@ import concurrent.futures
 import csv
 import dataclasses
 import functools
+import itertools
 import json
 import runpy
 import shutil
+import subprocess
+import sys
 import time
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +49,7 @@ CELLS = {
     "content_layer": 2,
     "initialization": 1 + 1 + 4,  # content, style, four noise seeds
     "photorealism": 1,
-    "objective_curve": 3 * 3,  # sizes, pairs
+    "objective_curve": 2 * 3 * 16,  # from noise and the photograph itself, sizes, photographs
     "gatys_vs_johnson": 6 * 3 * 7,  # choices of layers, pairs, α/β
     "what_matters": 3 * 7 + (15 + 2) * 3 * 3,  # the preset; changes, of which noise has three seeds
     "convolution": 2,
@@ -55,12 +58,13 @@ CELLS = {
     "optimizers": 3 * 3 * 4,  # pairs, objectives, optimizers
     "printed_ratio": 2 * 4,  # readings of eq. (1), α/β
     "authors_curve": 2,  # the programs that printed their losses
-    "edges": 2,  # without and with total_variation
+    "edges": 3,  # without total variation, with the tutorial's, with a hundred times it
     "color": 4,  # plain, match, luminance, swap
     "spatial": 4,  # no masks, one painting, the other's ground, the other's sky
     "scale": 3 + 2,  # sizes of the strokes; mixed, naive
     "blend": 5,  # weights
-    "textures": 3 * 5 + 2,  # sources, layers up to each pool; tiles
+    "textures": 3 * 5,  # sources, layers up to each pool
+    "tiles": 2,  # zeros beyond the border, the opposite side
     "borders": 3 * 4,  # pairs, borders
     "loss_variants": 8,  # what is compared
     "controls": 4,  # color, scale, styles, space
@@ -74,7 +78,7 @@ def load(name: str) -> frame.Experiment:
 
 
 @functools.cache
-def composed(name: str) -> dict[str, config.Config]:
+def composed(name: str) -> dict[frame.Cell, config.Config]:
     return frame.compose(load(name))
 
 
@@ -138,7 +142,7 @@ def test_what_two_experiments_have_in_common_is_the_same_to_the_last_setting() -
         {repr(settings): cell for cell, settings in composed(name).items()}
         for name in ("gatys_vs_johnson", "what_matters")
     )
-    common = {one[each].split("-")[0] for each in one.keys() & other.keys()}
+    common = {one[each].key[0] for each in one.keys() & other.keys()}
     assert len(one.keys() & other.keys()) == 3 * (
         7 + 3 + 3
     )  # pairs; the preset, relu2_2 and every rectifier
@@ -232,8 +236,8 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(
     other = dataclasses.replace(
         experiment,
         name="other",
-        cells=lambda base: [frame.Cell("a", ("network.pooling=max",))],
-        draw=lambda finished: drawn.append(finished["a"].path) or Figure(),
+        cells=lambda base: [frame.Cell(("a",), ("network.pooling=max",))],
+        draw=lambda finished: drawn.append(finished["a",].path) or Figure(),
     )
     frame.run(other, overrides)
     assert drawn == [folder / rows[1]["directory"]]
@@ -319,9 +323,19 @@ def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
     experiment = load("pooling")
     with pytest.raises(errors.InputError, match="seed=0,1"):
         frame.run(experiment, [*small, "seed=0,1"], tmp_path)
-    for key in ("content.path", "network.rescale"):
-        with pytest.raises(errors.InputError, match=f"{key}=nowhere.png: no such file"):
-            frame.run(experiment, [*small, f"{key}=nowhere.png"], tmp_path)
+    # All that is missing of all cells is said at once, each file once.
+    missing = [f"{key}=nowhere.png" for key in ("content.path", "network.rescale")]
+    with pytest.raises(errors.InputError) as refused:
+        frame.run(experiment, [*small, *missing], tmp_path)
+    assert str(refused.value) == "; ".join(f"{each}: no such file" for each in missing)
+    two = dataclasses.replace(
+        experiment,
+        cells=lambda base: [frame.Cell((name,), (f"style.path={name}",)) for name in ("a", "b")],
+    )
+    with pytest.raises(
+        errors.InputError, match=r"style\.path=a: no such .*; style\.path=b: no such"
+    ):
+        frame.run(two, small, tmp_path)
     for word in (
         "hydra.sweep.dir=x",
         "hydra.sweep.subdir=x",
@@ -434,7 +448,7 @@ def test_calls_of_other_settings_that_share_a_cell_compute_it_once(
         [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
     )
     one = dataclasses.replace(
-        experiment, cells=lambda base: [frame.Cell("avg", ("network.pooling=avg",))]
+        experiment, cells=lambda base: [frame.Cell(("avg",), ("network.pooling=avg",))]
     )
     one = dataclasses.replace(one, draw=lambda finished: Figure())
     evaluate, second, said = objective.Objective.value_and_grad, None, ""
@@ -534,10 +548,65 @@ def test_help_says_what_an_experiment_takes(word: str, monkeypatch, capsys) -> N
     out, err = capsys.readouterr()
     assert err == "" and out.startswith("usage: python experiments/pooling.py [KEY=VALUE ...]")
     assert (
-        load("pooling").caption in out
-        and "its 2 runs" in out
+        frame.filled(load("pooling").caption) in out
         and "outputs/experiments/pooling/figure.png" in out
+        and "in about 2 min on two cores:\n  python experiments/pooling.py image.size_px=384" in out
     )
+
+
+@pytest.mark.parametrize("name", sorted({*FILES, *SIDE}))
+def test_help_loads_nothing_that_takes_seconds(name: str) -> None:
+    heavy = "{'tensorflow', 'matplotlib', 'sklearn', 'scipy.interpolate'}"
+    code = (
+        "import runpy, sys\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        f"finally: print(sorted({heavy} & set(sys.modules)))"
+    )
+    setting = f"import sys; sys.argv = [{str(FOLDER / name) + '.py'!r}, '--help']\n{code}"
+    said = subprocess.run(
+        [sys.executable, "-c", setting], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert said.stdout.startswith("usage: ") and said.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_command_of_every_committed_figure_stands_in_the_documents() -> None:
+    """So that what --help says of a figure is what the page says that was typed."""
+    pages = FOLDER.parent.glob("docs/*.md")
+    lines = {line.partition("#")[0].strip() for page in pages for line in page.open()}
+    for name in FILES:
+        assert f"python experiments/{name}.py {load(name).committed}".strip() in lines
+
+
+def test_the_default_montage_has_a_row_for_each_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(level: float) -> Any:
+        return types.SimpleNamespace(
+            rgb=np.full((4, 6, 3), level), picture=lambda role: np.full((4, 6, 3), len(role))
+        )
+
+    shown = {
+        frame.Cell((label, title), (), "", label, ("content",) if title == "a" else ()): run(level)
+        for label, title, level in (
+            *(("one", "a", 10), ("one", "b", 20), ("one", "c", 30)),
+            *(("two", "a", 40), ("two", "b", 50)),
+        )
+    }
+    axes = frame.montage(shown, 3).axes
+    levels = [axis.images[0].get_array()[0, 0, 0] for axis in axes]
+    assert levels == [7, 10, 20, 30, 7, 40, 50]  # the photograph first; a row holds three
+    tops = [axis.get_position().y1 for axis in axes]
+    assert [len(list(row)) for _, row in itertools.groupby(tops)] == [3, 1, 3]
+    assert [axis.get_title() for axis in axes] == [
+        "content",
+        "a",
+        "b",
+        "c",
+        "content",
+        "a",
+        "b",
+    ]
+    assert [text.get_text() for axis in axes for text in axis.texts] == ["one", "two"]
+    repeated = {frame.Cell((row, "x"), (), label=row): run(1) for row in ("one", "two")}
+    assert [axis.get_title() for axis in frame.montage(repeated, 3).axes] == ["x", ""]
 
 
 @pytest.mark.parametrize("option", ["-m", "--multirun", "--cfg"])
@@ -585,8 +654,7 @@ def test_the_optimizers_table_says_when_ours_are_as_low_and_when_they_never_are(
 
     finished = {}
     for cell in named["cells"](config.compose()):
-        preset = cell.overrides[0].removeprefix("preset=")
-        finished[cell.name] = made(cell.name.partition(f"-{preset}-")[2])
+        finished[cell.key] = made(cell.key[-1])
     named["write"](tmp_path, finished)
     lines = [
         [word.strip() for word in line.split("|")[1:-1]] for line in (tmp_path / "table.md").open()
@@ -608,7 +676,7 @@ def test_the_optimizers_table_says_when_ours_are_as_low_and_when_they_never_are(
 
 
 def test_a_seam_is_what_the_sides_that_meet_differ_by() -> None:
-    seam = runpy.run_path(str(FOLDER / "textures.py"))["seam"]
+    seam = runpy.run_path(str(FOLDER / "tiles.py"))["seam"]
     slope = np.broadcast_to(3.0 * np.arange(5)[:, None, None], (5, 4, 3))
     assert seam(slope) == (12, 3, 0, 0)
     assert seam(slope.transpose(1, 0, 2)) == (0, 0, 12, 3)
