@@ -24,7 +24,8 @@ EXPERIMENT = frame.Experiment(
         *("content=tubingen", "style.path=skimage:rocket.jpg"),
     ),
     cells,
-    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150",
+    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150"
+    " objective.style_weight=1.6667e8",
     minutes=3,
     quick_minutes=1,
 )
