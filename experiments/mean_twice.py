@@ -37,7 +37,7 @@ def draw(finished: frame.Finished) -> Figure:
 
 
 def as_saved(rgb: np.ndarray) -> np.ndarray:
-    """What the program writes of a picture `rgb` [h, w, 3]: one mean added, channels as they are."""
+    """What that program saves of a picture `rgb` [h, w, 3]: one mean added, channels as they are."""
     return np.clip((rgb - BOTH)[..., ::-1] + np.array(IMAGENET_MEAN), 0, 255)
 
 
@@ -49,8 +49,8 @@ EXPERIMENT = frame.Experiment(
     " (docs/deviations.md, 25). Initial image .75 · U(−20, 20) + .25 · photograph.",
     ("preset=tf1_walkthrough", "network=vgg19_q8"),
     cells,
-    "image.size_px=256 optimizer.max_evaluations=300",
-    minutes=5,
+    "",
+    minutes=300,
     quick_minutes=1,
     draw=draw,
 )
