@@ -32,8 +32,8 @@ class Network:
     gradient_checkpointing: bool = False  # by rows, where those of a whole picture are large
 
     def plain(self) -> "Network":
-        """The same network as its file has it: not rescaled or transposed, RGB, its own mean pixel, and
-        white at 255.
+        """The same network as its file has it: not rescaled or transposed, red first, its own mean
+        pixel, and white at 255.
         """
         if not self.changed:
             return self

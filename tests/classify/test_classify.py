@@ -137,10 +137,45 @@ def test_the_command_names_the_classes_and_lists_every_layer(narrow: Path, class
     F = vgg.features(image, network, ["relu3_2"])["relu3_2"].numpy()
     row = next(line for line in lines if line.startswith("relu3_2"))
     assert row.split()[1:6] == ["56", "×", "56", "×", "4"]
+    gram = np.einsum("bhwi,bhwj->ij", F, F) / (56 * 56)
     np.testing.assert_allclose(
-        [float(v) for v in row.split()[6:]], [F.min(), F.max(), F.mean()], rtol=1e-3
+        [float(v) for v in row.split()[6:]],
+        [F.min(), F.max(), F.mean(), gram.max(), gram.mean()],
+        rtol=1e-3,
     )
     assert [line.split()[0] for line in lines[1:-3]] == list(network.layer_names)
+
+
+def test_statistics_of_a_preset_are_of_the_picture_that_its_run_sees(
+    narrow: Path, classify
+) -> None:
+    """TensorFlow's tutorial: long side 512 by bilinear, 600 × 400 to 512 × 341, odd sides cut."""
+    lines = classify("skimage:coffee.png", "--weights", narrow, "--preset", "tf_tutorial")
+    network = matconvnet.load(narrow)
+    rgb = images.read(assets.sample_path("skimage", "coffee.png"))
+    small = tf.image.resize(rgb, (341, 512), "bilinear")
+    features = vgg.features(
+        small[None] - network.mean_pixel, network, ["relu2_1"], "max", ceil_mode=False
+    )
+    F = features["relu2_1"].numpy()
+    row = next(line for line in lines if line.startswith("relu2_1"))
+    assert row.split()[1:6] == ["170", "×", "256", "×", "4"]
+    gram = np.einsum("bhwi,bhwj->ij", F, F) / (170 * 256)
+    np.testing.assert_allclose(
+        [float(v) for v in row.split()[6:]],
+        [F.min(), F.max(), F.mean(), gram.max(), gram.mean()],
+        rtol=1e-3,
+    )
+
+
+def test_an_unknown_preset_is_refused_in_one_line(narrow: Path) -> None:
+    command = [
+        *(sys.executable, SCRIPT, "skimage:coffee.png", "--weights", narrow),
+        *("--preset", "tf_tutoril"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "tf_tutoril" in done.stderr
 
 
 def test_a_missing_photograph_is_refused_in_one_line(narrow: Path, tmp_path: Path) -> None:
