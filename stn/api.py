@@ -56,9 +56,9 @@ def stylize(
         typed["tracking"] = "off"
     arrays: dict[str, pictures.Picture] = {}
     given = _taken_out("", {"preset": preset, **typed}, arrays)
+    given["content.path"] = None if content is None else _path("content", content, arrays)
+    given["style.path"] = _path("style", style, arrays)
     composed = config.compose(*(f"{key}={overrides.text(value)}" for key, value in given.items()))
-    composed.content.path = None if content is None else _path("content", content, arrays)
-    composed.style.path = _path("style", style, arrays)
     from stn import transfer  # after the checks: TensorFlow takes seconds to import
 
     if directory is not None:

@@ -26,8 +26,8 @@ from stn.config.dotted import (
     short,
     to_dict,
 )
+from stn.config.more_styles import guided, styles
 from stn.config.optimizers import Optimizer
-from stn.config.rules import guided, styles
 from stn.config.schema import Color, Config, Image, Level
 
 __all__ = [

@@ -103,59 +103,22 @@ def parse(config: DictConfig, overrides: Sequence[str] = ()) -> Config:
             "the configuration lacks the schema; keep `- schema` first in the defaults of"
             " config.yaml"
         )
-    for key, found, limits in fields.fields(parsed):  # also of optimizers that are not chosen
-        fields.check_value(key, found, limits)
+    fields.check_values(parsed)  # also those of optimizers that are not chosen
     parsed.optimizer = optimizers.chosen(parsed.optimizer)
-    _check_values(parsed)  # the schema has seen to names and types
+    rules.check(parsed)
     ineffective.warn(parsed, overrides)
     return parsed
 
 
 def check(config: Config) -> None:
-    """Raise InputError for a key or value that is not allowed; bare layer names become
-    LayerWeights.
-    """
+    """Raise InputError for what a program wrote into a configuration that `parse` had checked."""
     names.check_attributes(config)
     try:
         OmegaConf.structured(config)  # which looks at the types
     except OmegaConfBaseException as error:
         raise InputError(one_line(error)) from None
-    _check_values(config)
-
-
-def _check_values(config: Config) -> None:
-    for key, found, limits in fields.fields(config):
-        fields.check_value(key, found, limits)
-    rules.replace_names(config.objective, config.network.name)
-    objective = config.objective
-    if not objective.content_layers and not objective.style_layers:
-        raise InputError(
-            "objective.content_layers and objective.style_layers are both empty: nothing to"
-            " optimize"
-        )
-    weights = (
-        (objective.content_weight, objective.content_layers),
-        (objective.style_weight, objective.style_layers),
-    )
-    if not any(weight * sum(layer.weight for layer in layers) for weight, layers in weights):
-        raise InputError(
-            "objective.content_weight and objective.style_weight: nothing weighs more than zero"
-        )
+    fields.check_values(config)
     rules.check(config)
-    if config.init.name == "file" and not config.init.path:
-        raise InputError(
-            "init.path is missing: init=file needs the picture to start from, init.path=FILE"
-        )
-    for level in config.pyramid.levels:
-        for key, found, limits in fields.fields(level, "pyramid.levels."):
-            fields.check_value(key, found, limits)
-    if config.image.shape is not None and (
-        len(config.image.shape) != 2 or min(config.image.shape) < 1
-    ):
-        raise InputError(f"image.shape={config.image.shape}: must be [height, width], both above 0")
-    fields.check_color("image.pixel_unit", config.image.pixel_unit)
-    if config.network.mean_pixel is not None:
-        fields.check_color("network.mean_pixel", config.network.mean_pixel)
 
 
 def pixel_unit(config: Config) -> tuple[float, ...]:
@@ -172,7 +135,5 @@ def levels(config: Config) -> list[Level]:
 
 def choices(key: str) -> tuple[str, ...]:
     """The names that a key may have, such as `choices("init.name")`."""
-    found: tuple[str, ...] = next(
-        limits["choices"] for name, _, limits in fields.fields(Config()) if name == key
-    )
+    found: tuple[str, ...] = names.keys()[key]["choices"]
     return found

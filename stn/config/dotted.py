@@ -55,7 +55,7 @@ def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None
     """The first setting that makes it another run, as `key: earlier → now`; a larger budget does
     not.
     """
-    keys = [key for key in differing([now, earlier]) if key != BUDGET or not _raised(earlier, now)]
+    keys = [key for key in differing([now, earlier]) if key != BUDGET or not raised(earlier, now)]
     return f"{keys[0]}: {flat(earlier).get(keys[0])} → {flat(now).get(keys[0])}" if keys else None
 
 
@@ -94,6 +94,7 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _raised(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+def raised(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a run is given a larger budget than it had."""
     before = flat(earlier).get(BUDGET)
     return isinstance(before, int) and bool(flat(now)[BUDGET] > before)

@@ -66,6 +66,12 @@ def did_you_mean(near: Collection[str]) -> str:
     return f"did you mean {' or '.join(near)}? " if near else ""
 
 
+def check_values(config: Any, prefix: str = "") -> None:
+    """Raise InputError for a value below `config` that its field does not allow."""
+    for name, value, limits in fields(config, prefix):
+        check_value(name, value, limits)
+
+
 def check_value(key: str, value: Any, limits: Mapping[str, Any]) -> None:
     """Raise InputError, which names the key, for a value that its field does not allow."""
     if "choices" in limits and value not in limits["choices"]:

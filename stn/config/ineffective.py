@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from stn.config import optimizers, rules
+from stn.config import more_styles, optimizers
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
 
@@ -85,7 +85,8 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
                 f"{key}={_typable(value)}: there is no color= to go with it; give"
                 f" color={needed}, say"
             )
-        if key.partition(".")[0] == "guidance" and value != "gram" and not rules.guided(config):
+        guidance = key.partition(".")[0] == "guidance" and value != "gram"
+        if guidance and not more_styles.guided(config):
             warnings.warn(
                 f"{key}={_typable(value)} has no effect without style.mask or style.result_mask",
                 stacklevel=3,

@@ -53,7 +53,7 @@ def text(value: Any) -> str:
     if isinstance(value, str | os.PathLike):
         plain = os.fspath(value)
         known = re.fullmatch(r"[A-Za-z_/][\w./:-]*", plain, re.ASCII) and plain.lower() not in WORDS
-        return plain if known else quote(plain)
+        return plain if known else quote(plain.replace("${", "\\${"))  # which is no interpolation
     return repr(value)
 
 

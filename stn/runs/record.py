@@ -94,7 +94,7 @@ class Run:
         """Whether the run is finished, and did not end for want of a larger budget, which
         `settings` give it now.
         """
-        wanting = self.summary.get("stop_reason") == "max_evaluations" and dotted._raised(
+        wanting = self.summary.get("stop_reason") == "max_evaluations" and dotted.raised(
             self.settings, settings
         )
         return self.state == "finished" and not wanting

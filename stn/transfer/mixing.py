@@ -16,7 +16,7 @@ import numpy as np
 
 from stn import runs
 from stn.assets.pictures import Pictures
-from stn.config.rules import LayerWeight
+from stn.config.layer_lists import LayerWeight
 from stn.config.schema import Color, Config, Content, Guidance, Init, Mix, Pyramid, Style
 from stn.errors import Interrupted
 from stn.network.convolution import border_of_painting

@@ -29,11 +29,11 @@ def run(
     """Stylize one picture; all it leaves is in `run_dir`. A run that was finished there before is
     not run again.
 
-    `group` names the sweep for W&B and `axes` what it varies, with this run's values as typed;
-    `arrays` are pictures in place of files, as `pictures.read` takes them. Raises InputError for
-    what the user can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written,
-    and where the optimizer allows it a state to go on from."""
-    config.check(settings)
+    `settings` are as `config.compose` gives them; who changes them calls `config.check`. `group`
+    names the sweep for W&B and `axes` what it varies, with this run's values as typed; `arrays` are
+    pictures in place of files, as `pictures.read` takes them. Raises InputError for what the user
+    can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written, and where the
+    optimizer allows it a state to go on from."""
     wandb_run.check_credentials(settings.tracking.mode)
     backend.use_threads(settings.threads)
     originals, network = pictures.read(settings, arrays), network_of(settings)

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from stn import command_line, config, errors
 from stn.config import optimizers, overrides
-from stn.config.rules import LayerWeight
+from stn.config.layer_lists import LayerWeight
 from stn.errors import InputError
 
 # hydra/ holds launchers' settings, which the typed schema does not know; wandb_sweep.yaml is read

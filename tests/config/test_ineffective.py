@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from stn import command_line, config, errors, transfer
+from stn import command_line, config, errors
 
 SILENT = [
     ("optimizer=adam",),
@@ -127,18 +127,15 @@ def test_the_command_warns_and_runs(stylize) -> None:
         ("objective.style_layers", ["relu9_1"], "relu9_1"),
     ],
 )
-def test_settings_changed_in_python_are_checked_before_a_run(
-    composed, tmp_path, key: str, value, says: str
-) -> None:
-    settings = composed()
+def test_settings_changed_in_python_are_checked_like_typed_ones(key: str, value, says: str) -> None:
+    settings = config.compose()
     *groups, name = key.split(".")
     place = settings
     for group in groups:
         place = getattr(place, group)
     setattr(place, name, value)
     with pytest.raises(errors.InputError) as refusal:
-        transfer.run(settings, tmp_path / "run")
+        config.check(settings)
     assert says in command_line.one_line(refusal.value) and "\n" not in command_line.one_line(
         refusal.value
     )
-    assert not (tmp_path / "run").exists()
