@@ -73,10 +73,11 @@ def contents(
         return {name: fields[name] for name in names}
 
     structs: list[dict[str, Any]] = []
-    following = [*(layer.name for layer in network.layers[1:]), ""]
-    for layer, next_name in zip(network.layers, following, strict=False):
+    last_of_blocks = {f"conv{i}_{n}" for i, n in enumerate(CONVS_PER_BLOCK[network.depth], 1)}
+    for layer in network.layers:
         name, kernel = layer.name, layer.kernel
-        pad, row, column = np.ones((1, 4)), layer.bias.reshape(1, -1), layer.bias.reshape(-1, 1)
+        pad = np.full((1, 4), 1.0 if name.startswith("conv") else 0.0)
+        row, column = layer.bias.reshape(1, -1), layer.bias.reshape(-1, 1)
         if layout == "beta16":
             fields = {
                 "weights": cell(kernel, row),
@@ -112,7 +113,7 @@ def contents(
             struct(**fields),
             struct(type="relu", name=name.replace("conv", "relu").replace("fc", "relu")),
         ]
-        if name.startswith("conv") and name[:5] != next_name[:5]:  # the last of its block
+        if name in last_of_blocks:
             pool = {
                 "name": f"pool{name[4]}",
                 "stride": np.full((1, 2), 2.0),

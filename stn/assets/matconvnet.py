@@ -2,14 +2,11 @@
 time; one written.
 """
 
-import contextlib
-import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 import scipy.io
 
@@ -17,47 +14,42 @@ from stn import files
 from stn.assets import matfile, weights
 from stn.assets.weights import Layer, Weights
 from stn.errors import InputError
-from stn.layers import FULLY_CONNECTED
+from stn.layers import FULLY_CONNECTED, VGG16, VGG19
 
-CONVERTED_VERSION = 1
+CONVERTED_VERSION = 2
+# How much larger than its convolutions a file is that gets a converted copy: with fully connected
+# layers 7 times; without them reading is as fast as the copy's.
+WORTH_CONVERTING = 2
+ADVICE = "give a MatConvNet VGG .mat file, or get one with scripts/fetch.py"
 
 
 def load(path: Path, head: bool = False) -> Weights:
-    """Read a MatConvNet VGG file; a converted copy of the convolutions makes the second time fast.
+    """Read a MatConvNet VGG file; of one with fully connected layers, a converted copy of the
+    convolutions makes the second time fast.
 
-    The copy is kept in the cache directory. `head` keeps the fully connected layers and the class
-    names, and reads the whole file. Raises InputError if the file is missing, damaged or not a VGG.
-    """
-    if not path.is_file():
-        raise InputError(
-            f"{path}: no such file; give network.weights the path of a MatConvNet VGG .mat file"
-        )
+    The copy is kept in the cache directory, by the file's SHA-256. `head` keeps the fully connected
+    layers and the class names, and reads the whole file. Raises InputError if the file is missing,
+    damaged or not a VGG."""
+    reason = files.why_unreadable(path)
+    if reason:
+        raise InputError(f"{path}: {reason}; {ADVICE}")
     if head:
         return read(path, head=True)
-    stamp = np.array([CONVERTED_VERSION, path.stat().st_size, path.stat().st_mtime_ns])
-    place = _converted(path)
-    found = _read_converted(place, stamp)
-    if found is not None:
-        return found
-    # Two processes: one converts, the other waits and reads what it wrote.
-    with contextlib.suppress(
-        OSError, NotImplementedError
-    ):  # filelock's word for a file system without locks
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{place}.lock") as lock:
-            try:
-                found = _read_converted(place, stamp)
-                if found is None:
-                    found = read(path)
-                    _write_converted(place, stamp, found)
-                return found
-            finally:
-                Path(lock.lock_file).unlink(missing_ok=True)
-    warnings.warn(
-        f"{path}: its converted copy could not be written, so every run reads the whole file",
-        stacklevel=2,
-    )
-    return found or read(path)
+    sha256 = files.sha256(path)
+    place = files.cache_dir() / f"{path.name}-{sha256[:16]}.convs.npz"
+    network = _read_converted(place, sha256) or read(path)
+    kernels = sum(layer.kernel.nbytes for layer in network.layers)
+    if path.stat().st_size > WORTH_CONVERTING * kernels and not place.is_file():
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _write_converted(place, network)
+        except OSError:
+            warnings.warn(
+                f"{path}: its converted copy could not be written, so every run reads the whole"
+                " file",
+                stacklevel=2,
+            )
+    return network
 
 
 def read(path: Path, head: bool = False) -> Weights:
@@ -67,9 +59,9 @@ def read(path: Path, head: bool = False) -> Weights:
     and the older `filters` and `biases`. Kernels need no transpose: they are [h, w, in, out]
     already. Raises InputError naming the file and what is wrong with it."""
     try:
-        contents = matfile.load(path, ("layers", "meta", "normalization", "classes"))
-    except NotImplementedError as error:
-        raise InputError(f"{path}: a MATLAB v7.3 (HDF5) file; save it again with -v7") from error
+        contents = matfile.load(path, ("layers", "meta", "normalization", "classes", "net"))
+    except InputError as error:
+        raise InputError(f"{path}: {error}; {ADVICE}") from error
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror or error}); fetch it again"
@@ -83,19 +75,27 @@ def read(path: Path, head: bool = False) -> Weights:
             f"{path}: not a whole MATLAB file; fetch it again with scripts/fetch.py"
         ) from error
     try:
+        if "net" in contents and "layers" not in contents:  # one level down, as vgg_face is saved
+            net: Any = contents["net"].ravel()[0]
+            contents = {name: net[name] for name in net.dtype.names or ()}
         if "layers" not in contents:
-            raise InputError(
-                f"{path}: a MATLAB file, but with no `layers`: not a MatConvNet network"
-            )
-        layers = tuple(_convolutions(contents["layers"], head))
+            raise InputError("a MATLAB file, but with no `layers`: not a MatConvNet network")
+        structs = _structs(contents["layers"])
+        layers = tuple(_convolutions(structs, head))
         mean_pixel, classes = _meta(contents)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise InputError(error if str(path) in str(error) else f"{path}: {error}") from None
         raise InputError(
             f"{path}: its `layers` or `meta` is not as MatConvNet writes it"
         ) from error
     weights.check(path, layers, mean_pixel)
+    try:
+        _check_structure(structs, head)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: its `layers` are not as MatConvNet writes them") from error
     return Weights(layers, mean_pixel, classes if head else (), files.sha256(path))
 
 
@@ -166,10 +166,63 @@ def _conv_struct(layer: Layer, pad: int) -> dict[str, Any]:
     }
 
 
-def _convolutions(cell: np.ndarray, head: bool) -> Iterator[Layer]:
-    for item in cell.ravel():
-        struct = item.ravel()[0]
-        if "type" in struct.dtype.names and _text(struct["type"]) != "conv":
+def _structs(cell: np.ndarray) -> list[Any]:
+    if {"inputs", "outputs"} <= set(cell.dtype.names or ()):
+        raise InputError(
+            "a DagNN network of MatConvNet, whose layers are connected by names; give a SimpleNN"
+            " file, such as imagenet-vgg-verydeep-19.mat"
+        )
+    return [item.ravel()[0] for item in cell.ravel()]
+
+
+def _kind(struct: Any) -> str:
+    return _text(struct["type"]) if "type" in struct.dtype.names else "conv"
+
+
+def _check_structure(structs: Sequence[Any], head: bool) -> None:
+    """Raise InputError, which names the layer, unless these compute what a VGG computes.
+
+    The convolutions' names and kernels are known to be a VGG's. Behind the last pooling the file
+    may have anything, unless the `head` is wanted. Pooling may take the mean: the run's
+    `network.pooling` says what is done."""
+    depth = 19 if any(_text(struct["name"]).endswith("_4") for struct in structs) else 16
+    expected = list(VGG19 if depth == 19 else VGG16)
+    if head:
+        expected += [name for fc in FULLY_CONNECTED for name in (fc, fc.replace("fc", "relu"))][:-1]
+    left_out = ("dropout", "softmax", "softmaxloss") if head else ()
+    structs = [struct for struct in structs if _kind(struct) not in left_out]
+    for struct, name in zip(structs, expected, strict=False):  # some files end earlier
+        kind = "conv" if name.startswith("fc") else name.rstrip("0123456789_")
+        given = f"its layer {_text(struct['name'])!r}"
+        if _kind(struct) != kind:
+            raise InputError(
+                f"{given} is of type {_kind(struct)!r} where VGG-{depth} has {name}: another"
+                " network"
+            )
+        for field, (missing, allowed) in _FIELDS[kind].items():
+            if kind == "conv" and field == "pad" and name.startswith("fc"):
+                allowed = ({0.0},)
+            values = struct[field] if field in struct.dtype.names else np.array(missing)
+            numbers = np.asarray(values, dtype=float).ravel()
+            if set(numbers.tolist()) not in allowed:
+                raise InputError(
+                    f"{given} has {field} {' '.join(f'{number:g}' for number in numbers)}, as"
+                    f" {name} of VGG-{depth} has not: another network"
+                )
+
+
+# Of each type the fields that change what it computes: what MatConvNet takes where one is missing
+# (vl_simplenn), and the sets of numbers that VGG may have.
+_FIELDS: dict[str, dict[str, tuple[float, tuple[set[float], ...]]]] = {
+    "conv": {"pad": (0, ({1.0},)), "stride": (1, ({1.0},)), "dilate": (1, ({1.0},))},
+    "relu": {"leak": (0, ({0.0},))},
+    "pool": {"pool": (0, ({2.0},)), "stride": (1, ({2.0},)), "pad": (0, ({0.0}, {0.0, 1.0}))},
+}
+
+
+def _convolutions(structs: Sequence[Any], head: bool) -> Iterator[Layer]:
+    for struct in structs:
+        if _kind(struct) != "conv":
             continue
         name = _text(struct["name"])
         if name.startswith("fc") and not head:
@@ -197,24 +250,25 @@ def _meta(contents: dict[str, Any]) -> tuple[np.ndarray, tuple[str, ...]]:
     mean_pixel = average.reshape(-1, 3).mean(axis=0).astype(np.float32)
     classes: tuple[str, ...] = ()
     if "classes" in names:
-        described = meta["classes"].ravel()[0]["description"].ravel()
-        classes = tuple(_text(text) for text in described)
+        classes = _classes(meta["classes"])
     return mean_pixel, classes
+
+
+def _classes(structs: np.ndarray) -> tuple[str, ...]:
+    """Their descriptions, or names where there are none; nothing if there are neither."""
+    for field in ("description", "name"):
+        if structs.size and field in (structs.dtype.names or ()):
+            texts = structs.ravel()[0][field].ravel()
+            if texts.size:
+                return tuple(_text(text) for text in texts)
+    return ()
 
 
 def _text(value: np.ndarray) -> str:
     return str(np.asarray(value).ravel()[0])
 
 
-def _converted(path: Path) -> Path:
-    """Where the converted copy of a weight file is: in the cache directory, by the file's name and
-    its whole path.
-    """
-    key = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    return files.cache_dir() / f"{path.name}-{key}.convs.npz"
-
-
-def _write_converted(place: Path, stamp: np.ndarray, network: Weights) -> None:
+def _write_converted(place: Path, network: Weights) -> None:
     # The names also stand in an array, which a checksum covers: not so the archive's own list of
     # contents.
     arrays: dict[str, Any] = {"names": np.array([layer.name for layer in network.layers])}
@@ -223,17 +277,17 @@ def _write_converted(place: Path, stamp: np.ndarray, network: Weights) -> None:
     with files.atomic_write(place) as partial:
         np.savez(
             partial,
-            stamp=stamp,
+            version=np.array(CONVERTED_VERSION),
             mean_pixel=network.mean_pixel,
             sha256=np.array(network.sha256),
             **arrays,
         )
 
 
-def _read_converted(place: Path, stamp: np.ndarray) -> Weights | None:
+def _read_converted(place: Path, sha256: str) -> Weights | None:
     try:
         with np.load(place, allow_pickle=False) as cache:
-            if not np.array_equal(cache["stamp"], stamp):
+            if cache["version"] != CONVERTED_VERSION or cache["sha256"] != sha256:
                 return None
             names = cache["names"].tolist()
             layers = tuple(

@@ -5,6 +5,7 @@ crashes.
 import itertools
 import math
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,18 +14,44 @@ from typing import Any
 import numpy as np
 import scipy.io
 
+from stn.errors import InputError
+
 # The codes of the format ("MAT-File Format", The MathWorks, tables 1-1 and 1-3).
 MI_NUMBERS_AND_TEXT = {1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 16, 17, 18}
 MI_MATRIX, MI_COMPRESSED = 14, 15
 MX_CELL, MX_STRUCT, MX_CHAR, MX_NUMBERS = 1, 2, 4, range(6, 16)
+MX_OBJECTS, MX_FUNCTION = (3, 17), 16
+HDF5 = b"\x89HDF\r\n\x1a\n"
+# What else holds weights, by what it begins with.
+OTHERS = (
+    (b"\x80\x02", "a Python pickle, such as older PyTorch files (.pth, .pt)"),
+    (b"\x80\x03", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"\x80\x05", "a Python pickle"),
+    (b"\x93NUMPY", "a NumPy array (.npy)"),
+    (b"\x1f\x8b", "compressed by gzip; unpack it first"),
+    (b"<!doctype", "a page of the web, not a whole MATLAB file"),
+    (b"<html", "a page of the web, not a whole MATLAB file"),
+    (
+        b"version https://git-lfs",
+        "a pointer of Git LFS, not a whole MATLAB file; run `git lfs pull`",
+    ),
+)
+# And by what is in it, if it is a ZIP archive.
+ZIPPED = (
+    ("data.pkl", "a PyTorch file (.pth, .pt)"),
+    ("model.weights.h5", "a Keras file (.keras)"),
+    (".npy", "a NumPy archive (.npz)"),
+)
 MOST_INFLATED = 2**31  # bytes; VGG-19 in double precision is 1.15e9
 
 
 def load(path: Path, variables: Sequence[str]) -> dict[str, Any]:
     """The named variables of a MAT-5 file, as `scipy.io.loadmat` gives them.
 
-    Raises NotImplementedError for the HDF5 format of MATLAB 7.3, OSError, and for whatever else is
-    not a whole and plain file the exception that its bytes lead to."""
+    Raises InputError, without the file's name, where it is another kind of file or holds objects;
+    OSError; and for whatever else is not a whole and plain file the exception that its bytes lead
+    to."""
     _check_elements(path, {name.encode() for name in variables})
     return scipy.io.loadmat(path, variable_names=list(variables))
 
@@ -32,8 +59,7 @@ def load(path: Path, variables: Sequence[str]) -> dict[str, Any]:
 def _check_elements(path: Path, variables: set[bytes]) -> None:
     """Raise if one of the variables is damaged, or an object, a function or a sparse matrix."""
     data = np.memmap(path, mode="r").data
-    if b"\x89HDF" in (data[:4], data[512:516]):
-        raise NotImplementedError("HDF5")
+    _refuse_others(path, bytes(data[:516]))
     order = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}[bytes(data[124:128])]
     if 0 in data[:4]:
         raise ValueError("SciPy would take it for MAT-4")
@@ -43,6 +69,31 @@ def _check_elements(path: Path, variables: set[bytes]) -> None:
         header = {bytes(part) for _, part in itertools.islice(_elements(body, order), 3)}
         if header & variables:
             _check_matrix(code, body, order)
+
+
+def _refuse_others(path: Path, head: bytes) -> None:
+    """Raise InputError for files of weights that other programs write, by what they are."""
+    if head[512:] == HDF5[:4]:
+        raise InputError("a MATLAB v7.3 (HDF5) file; save it again with -v7")
+    if head.startswith(HDF5[:4]):
+        raise InputError("an HDF5 file without MATLAB's header, such as Keras writes (.h5)")
+    if head.startswith(b"PK\x03\x04"):
+        raise InputError(_zip_of(path))
+    what = next((what for start, what in OTHERS if head.lower().startswith(start.lower())), None)
+    if what:
+        raise InputError(what)
+
+
+def _zip_of(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return "a damaged ZIP archive"
+    for ending, what in ZIPPED:
+        if any(name.endswith(ending) for name in names):
+            return what
+    return "a ZIP archive; unpack it first"
 
 
 def _inflated(data: memoryview) -> memoryview:
@@ -72,8 +123,14 @@ def _check_matrix(code: int, data: memoryview, order: str) -> None:
         raise ValueError("not a matrix")
     if not data:
         return
-    (_, flags), (_, dims), _, *parts = _elements(data, order)
+    (_, flags), *rest = _elements(data, order)
     flag_bits, _ = struct.unpack(f"{order}II", flags)
+    if flag_bits & 0xFF in (*MX_OBJECTS, MX_FUNCTION):
+        raise InputError(
+            "holds a MATLAB object (such as a SeriesNetwork), which only MATLAB reads; there save"
+            " its `layers` and `meta` as plain structs"
+        )
+    (_, dims), _, *parts = rest
     shape = struct.unpack(f"{order}{len(dims) // 4}i", dims)
     kind, expected = flag_bits & 0xFF, math.prod(shape)
     if min(shape) < 0 or expected > len(data):
@@ -89,6 +146,6 @@ def _check_matrix(code: int, data: memoryview, order: str) -> None:
         if not {code for code, _ in parts} <= MI_NUMBERS_AND_TEXT:
             raise ValueError("an unknown type of number")
     else:
-        raise ValueError("an object, a function or a sparse matrix")
+        raise ValueError("a sparse matrix or an unknown kind")
     if len(parts) != expected:
         raise ValueError("fewer or more parts than its size says")

@@ -2,6 +2,7 @@
 file gets through.
 """
 
+import gzip
 import hashlib
 import io
 import os
@@ -11,6 +12,7 @@ import resource
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,18 +41,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def mat(tmp_path: Path) -> Path:
-    """A VGG-16 in a folder of its own."""
+    """A VGG-16 in a folder of its own, much larger than its convolutions."""
     (tmp_path / "data").mkdir()
-    return write(tmp_path / "data" / "vgg.mat", vgg())
+    return write_large(tmp_path / "data" / "vgg.mat")
 
 
-def make_unreadable(path: Path) -> None:
-    """Other bytes, same size and time: who reads them fails, who trusts the converted copy does not
-    notice.
-    """
-    before = path.stat()
-    path.write_bytes(bytes(before.st_size))
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+def write_large(path: Path, **network: int) -> Path:
+    made = vgg(**network)
+    kernels = sum(layer.kernel.nbytes for layer in made.layers)
+    scipy.io.savemat(path, {**contents(made), "more": np.zeros(kernels, np.uint8)})
+    return path
 
 
 # Layouts
@@ -124,6 +124,41 @@ def test_unrelated_variables_in_the_file_are_passed_over(tmp_path):
     assert_same(matconvnet.load(tmp_path / "vgg.mat"), vgg())
 
 
+def test_a_network_one_level_down_is_read(tmp_path):
+    net = contents(vgg(head=True))
+    scipy.io.savemat(tmp_path / "vgg.mat", {"net": net})
+    assert_same(matconvnet.read(tmp_path / "vgg.mat", head=True), vgg(head=True))
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ({"name": cell("n01", "n02")}, ("n01", "n02")),
+        ({"name": cell("n01", "n02"), "description": cell()}, ("n01", "n02")),
+        ({"name": cell(), "description": cell()}, ()),
+        ({}, ()),
+        (np.zeros((0, 0)), ()),
+    ],
+)
+def test_a_network_without_descriptions_of_its_classes_is_read(tmp_path, classes, expected):
+    variables = contents(vgg(head=True))
+    variables["meta"]["classes"] = classes
+    scipy.io.savemat(tmp_path / "vgg.mat", variables)
+    assert matconvnet.read(tmp_path / "vgg.mat", head=True).classes == expected
+    assert_same(matconvnet.load(tmp_path / "vgg.mat"), vgg())
+
+
+def test_mean_pooling_and_dropout_are_a_vggs_too(tmp_path):
+    variables = contents(vgg(head=True))
+    structs: list[dict] = []
+    for layer in variables["layers"].ravel():
+        pool = {"method": "avg", "pad": 0.0} if layer["type"] == "pool" else {}
+        dropout = [{"name": "drop", "type": "dropout", "rate": 0.5}]
+        structs += [{**layer, **pool}, *(dropout if layer["name"] in ("relu6", "relu7") else [])]
+    scipy.io.savemat(tmp_path / "vgg.mat", {**variables, "layers": cell(*structs)})
+    assert_same(matconvnet.read(tmp_path / "vgg.mat", head=True), vgg(head=True))
+
+
 def test_layer_names_end_with_the_last_convolution():
     network = vgg(last="conv2_1")
     assert network.layer_names == (
@@ -145,29 +180,33 @@ def test_layer_names_end_with_the_last_convolution():
 # The converted copy
 
 
-def test_the_second_load_does_not_read_the_file(mat, cache):
+def test_the_second_load_reads_the_copy(mat, cache):
     first = matconvnet.load(mat)
-    digest = hashlib.sha256(mat.read_bytes()).hexdigest()
-    make_unreadable(mat)
+    assert_same(first, vgg())
+    assert first.sha256 == hashlib.sha256(mat.read_bytes()).hexdigest()
+    assert [path.name for path in mat.parent.iterdir()] == ["vgg.mat"]  # the user's is left alone
+    [copy] = cache.iterdir()
+    with np.load(copy) as arrays:
+        marked = {**arrays, "mean_pixel": np.float32([1, 2, 3])}
+    np.savez(copy, **marked)
     second = matconvnet.load(mat)
-    assert_same(second, first)
-    assert first.sha256 == second.sha256 == digest
-    assert [path.name for path in mat.parent.iterdir()] == [
-        "vgg.mat"
-    ]  # the user's directory is left alone
-    assert [path.suffix for path in cache.iterdir()] == [".npz"]
+    assert second.mean_pixel.tolist() == [1, 2, 3] and second.sha256 == first.sha256
 
 
-def test_a_changed_file_is_read_again(mat):
-    assert_same(matconvnet.load(mat), vgg())
-    before = mat.stat()
-    write(mat, vgg(seed=1))
-    os.utime(mat, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert mat.stat().st_size == before.st_size
-    assert_same(matconvnet.load(mat), vgg(seed=1))
-    write(mat, vgg(19))
-    os.utime(mat, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert_same(matconvnet.load(mat), vgg(19))
+def test_a_file_of_convolutions_alone_lies_once_on_the_disk(tmp_path, cache):
+    network = vgg(channels=48)
+    assert_same(matconvnet.load(write(tmp_path / "vgg.mat", network)), network)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("writer", [write_large, lambda path, **kw: write(path, vgg(**kw))])
+def test_a_file_of_the_same_size_and_time_is_another_file(tmp_path, writer):
+    path = tmp_path / "vgg.mat"
+    for seed in (0, 1, 0):
+        os.utime(writer(path, seed=seed), ns=(10**18, 10**18))
+        network = matconvnet.load(path)
+        assert_same(network, vgg(seed=seed))
+        assert network.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_damaged_copy_is_never_trusted_and_made_again(mat, cache):
@@ -188,15 +227,13 @@ def test_a_damaged_copy_is_never_trusted_and_made_again(mat, cache):
     ):
         copy.write_bytes(damage)
         assert_same(matconvnet.load(mat), vgg())
-    make_unreadable(mat)
-    assert_same(matconvnet.load(mat), vgg())
 
 
 def test_files_of_one_name_do_not_share_a_copy_in_the_cache(tmp_path, cache):
     for seed in (1, 2):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        os.utime(write(folder / "vgg.mat", vgg(seed=seed)), ns=(10**18, 10**18))
+        write_large(folder / "vgg.mat", seed=seed)
         assert_same(matconvnet.load(folder / "vgg.mat"), vgg(seed=seed))
     assert len(list(cache.glob("*.npz"))) == 2
     assert_same(matconvnet.load(tmp_path / "1" / "vgg.mat"), vgg(seed=1))
@@ -222,7 +259,7 @@ print(hashlib.sha256(b"".join(numbers)).hexdigest())
 
 def test_two_processes_at_once_get_the_same_whole_weights(tmp_path, cache):
     network = vgg(channels=48)
-    path = write(tmp_path / "vgg.mat", network, do_compression=True)
+    path = write_large(tmp_path / "vgg.mat", channels=48)
     command = [sys.executable, "-c", LOAD, str(path)]
     loaders = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -238,8 +275,6 @@ def test_two_processes_at_once_get_the_same_whole_weights(tmp_path, cache):
     ] * 2
     assert sorted(item.name for item in tmp_path.iterdir()) == ["cache", "vgg.mat"]
     assert [item.suffix for item in cache.iterdir()] == [".npz"]
-    make_unreadable(path)
-    assert_same(matconvnet.load(path), network)
 
 
 # Refusals
@@ -289,6 +324,42 @@ def with_average(average: object) -> Callable[[Path], object]:
     return saved(variables)
 
 
+def with_struct(name: str, change: Callable[[dict], list[dict]]) -> Callable[[Path], object]:
+    """The layer of that name, as the file's struct, exchanged for others."""
+    variables = contents(vgg())
+    structs: list[dict] = []
+    for layer in variables["layers"].ravel():
+        structs += change(layer) if layer["name"] == name else [layer]
+    return saved({**variables, "layers": cell(*structs)})
+
+
+def dag(*names: str) -> np.ndarray:
+    """Layers as MatConvNet's DagNN saves them: one array of structs."""
+    fields = ("name", "type", "inputs", "outputs", "params", "block")
+    array = np.empty((1, len(names)), dtype=[(field, object) for field in fields])
+    for i, name in enumerate(names):
+        array[0, i] = (name, "dagnn.Conv", cell("a"), cell("b"), cell("c"), {})
+    return array
+
+
+def zipped(path: Path, name: str) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, b"weights")
+
+
+def element(code: int, data: bytes = b"") -> bytes:
+    """A MAT-5 data element: tag, data, padding."""
+    return struct.pack("<II", code, len(data)) + data + bytes(-len(data) % 8)
+
+
+def opaque(name: str) -> bytes:
+    """A MAT-5 file with an object of MATLAB's class system (mxOPAQUE_CLASS), as it begins."""
+    parts = element(6, struct.pack("<2I", 17, 0))
+    parts += b"".join(element(1, text.encode()) for text in (name, "MCOS", "SeriesNetwork"))
+    parts += element(14, element(6, struct.pack("<2I", 13, 0)))
+    return b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + element(14, parts)
+
+
 def setting(value: float) -> Callable[[np.ndarray], np.ndarray]:
     def set_last(array: np.ndarray) -> np.ndarray:
         array = array.copy()
@@ -303,8 +374,9 @@ NOT_VGG = "not those of VGG-16 or VGG-19"
 NOT_MATCONVNET = "not as MatConvNet writes it"
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda path: None, "no such file"),
-    "a directory": (lambda path: path.mkdir(), "no such file"),
-    "empty": (lambda path: path.write_bytes(b""), NOT_MAT),
+    "a directory": (lambda path: path.mkdir(), "a directory"),
+    "a pipe": (os.mkfifo, "a pipe"),
+    "empty": (lambda path: path.write_bytes(b""), "an empty file"),
     "a web page": (
         lambda path: path.write_text("<!doctype html><title>404 Not Found</title>\n" * 20),
         NOT_MAT,
@@ -313,7 +385,58 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a picture": (lambda path: path.write_bytes(png()), NOT_MAT),
     "zeros": (lambda path: path.write_bytes(bytes(5000)), NOT_MAT),
     "MATLAB v7.3": (lambda path: hdf5(path, header=True), "v7.3 (HDF5)"),
-    "HDF5": (lambda path: hdf5(path, header=False), "v7.3 (HDF5)"),
+    "Keras' HDF5": (lambda path: hdf5(path, header=False), "such as Keras writes (.h5)"),
+    "PyTorch": (lambda path: zipped(path, "archive/data.pkl"), "a PyTorch file"),
+    "older PyTorch": (lambda path: path.write_bytes(b"\x80\x02\x8a\nl"), "older PyTorch files"),
+    "Keras": (lambda path: zipped(path, "model.weights.h5"), "a Keras file"),
+    "NumPy archive": (lambda path: np.savez(path.open("wb"), a=np.ones(3)), "archive (.npz)"),
+    "NumPy array": (lambda path: np.save(path.open("wb"), np.ones(3)), "a NumPy array"),
+    "gzip": (lambda path: path.write_bytes(gzip.compress(b"MATLAB")), "gzip"),
+    "DagNN": (
+        saved({**contents(vgg()), "layers": dag("conv1_1", "relu1_1")}),
+        "a DagNN network",
+    ),
+    "an object": (lambda path: path.write_bytes(opaque("layers")), "a MATLAB object"),
+    "an object one level down": (lambda path: path.write_bytes(opaque("net")), "a MATLAB object"),
+    "batch normalization": (
+        with_struct("relu1_1", lambda it: [{"name": "bn1_1", "type": "bnorm"}, it]),
+        "'bn1_1' is of type 'bnorm' where VGG-16 has relu1_1",
+    ),
+    "a ReLU missing": (with_struct("relu3_2", lambda it: []), "'conv3_3' is of type 'conv' where"),
+    "a leaky ReLU": (with_struct("relu2_1", lambda it: [{**it, "leak": 0.1}]), "leak 0.1"),
+    "a sigmoid": (
+        with_struct("relu2_1", lambda it: [{**it, "type": "sigmoid"}]),
+        "'relu2_1' is of type 'sigmoid'",
+    ),
+    "stride 2": (
+        with_struct("conv3_1", lambda it: [{**it, "stride": np.full((1, 2), 2.0)}]),
+        "'conv3_1' has stride 2 2",
+    ),
+    "stride 2 across": (
+        with_struct("conv3_1", lambda it: [{**it, "stride": np.array([[1.0, 2.0]])}]),
+        "'conv3_1' has stride 1 2",
+    ),
+    "no padding": (
+        with_struct("conv4_1", lambda it: [{**it, "pad": 0.0}]),
+        "'conv4_1' has pad 0",
+    ),
+    "padding not said": (
+        with_struct("conv4_1", lambda it: [{k: v for k, v in it.items() if k != "pad"}]),
+        "'conv4_1' has pad 0",
+    ),
+    "dilated": (
+        with_struct("conv5_1", lambda it: [{**it, "dilate": 2.0}]),
+        "'conv5_1' has dilate 2",
+    ),
+    "a pooling missing": (with_struct("pool2", lambda it: []), "'conv3_1' is of type 'conv' where"),
+    "a pooling of 3 × 3": (
+        with_struct("pool2", lambda it: [{**it, "pool": np.full((1, 2), 3.0)}]),
+        "'pool2' has pool 3 3",
+    ),
+    "a pooling of stride 1": (
+        with_struct("pool2", lambda it: [{**it, "stride": 1.0}]),
+        "'pool2' has stride 1",
+    ),
     "MATLAB v4": (lambda path: scipy.io.savemat(path, {"layers": np.ones(3)}, format="4"), NOT_MAT),
     "no layers": (saved({"x": 1}), "no `layers`"),
     "layers of numbers": (saved({**contents(vgg()), "layers": np.ones((1, 5))}), NOT_MATCONVNET),
@@ -509,7 +632,7 @@ def read_damaged_files(folder: Path, seeds: range) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
     for path in sorted(folder.glob("made *.mat")):
         print(path.name, flush=True)
-        with pytest.raises(InputError, match=NOT_MAT):
+        with pytest.raises(InputError, match=f"{NOT_MAT}|a MATLAB object"):
             matconvnet.read(path)
     bases = [path.read_bytes() for path in sorted(folder.glob("base-*.mat"))]
     path, refused = folder / "mutated.mat", 0
@@ -570,11 +693,6 @@ def test_a_damaged_file_is_refused_or_read_but_never_crashes(tmp_path):
     assert len(seeds) == count
     assert count / 2 < int(refused) < count  # neither everything nor nothing gets through
     assert int(peak_mb) < 1000
-
-
-def element(code: int, data: bytes = b"") -> bytes:
-    """A MAT-5 data element: tag, data, padding."""
-    return struct.pack("<II", code, len(data)) + data + bytes(-len(data) % 8)
 
 
 def matrix(kind: int, shape: tuple[int, ...], *parts: bytes, name: bytes = b"") -> bytes:
