@@ -37,7 +37,7 @@ def draw(finished: frame.Finished) -> Figure:
 
 
 def as_saved(rgb: np.ndarray) -> np.ndarray:
-    """What that program saves of a picture `rgb` [h, w, 3]: one mean added, channels as they are."""
+    """A picture `rgb` [h, w, 3] as that program saves it: with one mean, channels as they are."""
     return np.clip((rgb - BOTH)[..., ::-1] + np.array(IMAGENET_MEAN), 0, 255)
 
 
