@@ -43,8 +43,9 @@ def minimize(
     starts from, unless the run converges, stalls, is interrupted or falls by less than
     `settings.tolerance`; each is reported to `on_evaluation`. Whenever the run could go on from the
     State alone, `on_checkpoint` gets it; how often that is, `optimizers.OPTIMIZERS` says. With
-    `settings.bounds` pixels stay between the two `limits` [3], black and white as the network takes
-    them: 0 and 255 less its mean pixel.
+    `settings.bounds` the image that is given back lies between the two `limits` [3], black and
+    white as the network takes them: 0 and 255 less its mean pixel. `torch_lbfgs` and
+    `spectral_lbfgs` go a little beyond them on their way (`limits.penalty`).
 
     The optimizer works on the image divided by `unit` [3], since a learning rate means a step in
     the pixels of its source: with pixels from 0 to 1 there, the unit is 255. `periodic` tells
@@ -64,7 +65,10 @@ def minimize(
         periodic,
     )
     reason = _run(search)
-    return Outcome(*state.found, state.index, state.iterations, state.seconds, reason)
+    image, best = state.found
+    return Outcome(
+        search.clipped(image), best, state.index, state.iterations, state.seconds, reason
+    )
 
 
 def _run(search: Search) -> str:

@@ -1,56 +1,31 @@
-"""Pixels between limits as variables without any: for L-BFGS without a line search, where clipped
-steps do harm.
+"""What holds pixels near black and white, for L-BFGS without a line search: a smooth penalty on
+what lies beyond.
 """
 
 import numpy as np
 
-# Of the range between the limits, ours: where the variable begins to differ from the pixel, and how
-# near to a limit a first pixel is put at most: half a level of 255, so that black and white are
-# still written as such.
-MARGIN, NEAREST = 1 / 8, 1 / 512
+# Ours, as a share of the range between the limits: so far beyond one, 16 levels of 255, the penalty
+# pulls a pixel back as strongly as the loss pulls at the initial image's, and twice as far eight
+# times as strongly.
+WIDTH = 1 / 16
 
 
-class Limits:
-    """Limits [3] or [1, h, w, 3] of images with rows of a shape, [w, 3]; None: there are none.
+def pull(gradient: np.ndarray) -> float:
+    """How strongly the loss pulls at a pixel on average: the root mean square of its gradient."""
+    return float(np.sqrt(np.mean(np.square(gradient))))
 
-    Up to a margin from a limit the variable is the pixel; from there on the pixel nears the limit
-    by an exponential that continues value and slope. Clipping a step moves single pixels against
-    the rest of it, where style losses are curved most: docs/time_to_quality.md has a run that 0.2 %
-    of the pixels held up so."""
 
-    def __init__(self, limits: tuple[np.ndarray, np.ndarray] | None, row: tuple[int, ...]) -> None:
-        self._bounded = limits is not None
-        if limits is not None:
-            # Repeated along a row: NumPy takes four times as long for limits that end after three
-            # numbers.
-            self._low, self._high = (np.zeros(row) + limit for limit in limits)
-            self._margin = (MARGIN * (self._high - self._low)).astype(
-                np.float32
-            )  # exact for 255 levels
+def penalty(
+    image: np.ndarray, limits: tuple[np.ndarray, np.ndarray], strength: float
+) -> tuple[float, np.ndarray]:
+    """Σ strength · W/4 · (d/W)⁴ over the pixels of `image` [1, h, w, 3], and its gradient, of the
+    same shape; d is how far a pixel lies beyond its `limits`, each [3] or [1, h, w, 3].
 
-    def image(self, variables: np.ndarray) -> tuple[np.ndarray, np.ndarray | float]:
-        """The image [1, h, w, 3] of the variables, of the same shape, and the derivative of each
-        pixel by its own.
-        """
-        if not self._bounded:
-            return variables, 1.0
-        near, beyond = self._split(variables)
-        slope = np.exp(-np.abs(beyond))
-        return near + np.copysign(self._margin * (1 - slope), beyond), slope
-
-    def variables(self, image: np.ndarray) -> np.ndarray:
-        """The variables of an image; a pixel beyond its limits, or at one, counts as one just
-        inside.
-        """
-        if not self._bounded:
-            return image
-        nearest = NEAREST * (self._high - self._low)
-        near, beyond = self._split(np.clip(image, self._low + nearest, self._high - nearest))
-        return near - np.sign(beyond) * self._margin * np.log1p(-np.abs(beyond))
-
-    def _split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values clipped to where pixel and variable are one; and how far they are beyond it, in
-        margins, float32.
-        """
-        near = np.clip(values, self._low + self._margin, self._high - self._margin)
-        return near, (values - near).astype(np.float32) / self._margin
+    Within the limits it is 0, and at them its first three derivatives are 0 as well: a pixel at 0
+    or 255 is as free as any. Pixels that cannot move there make their neighbors compensate, by
+    checkers (docs/time_to_quality.md)."""
+    low, high = limits
+    width = WIDTH * (high - low)
+    beyond = (image - np.clip(image, low, high)) / width  # signed, in widths
+    cubed = beyond**3
+    return strength / 4 * float(np.sum(width * beyond * cubed)), strength * cubed

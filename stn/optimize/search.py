@@ -11,6 +11,7 @@ import numpy as np
 
 from stn.config.optimizers import Optimizer
 from stn.objective.objective import Terms
+from stn.optimize import limits
 from stn.optimize.state import Evaluation, State
 
 # Evaluations that `optimizer.tolerance` looks back; ours. Losses rise in between, so that ten would
@@ -69,20 +70,30 @@ class Search:
                 " of itself"
             )
 
-    def evaluate(self, image: np.ndarray) -> tuple[float, np.ndarray]:
+    def evaluate(self, image: np.ndarray, penalized: bool = False) -> tuple[float, np.ndarray]:
         """Total and gradient at `image` [1, h, w, 3]; the best so far is kept in the state. Raises
         Stop, NotFinite.
+
+        `penalized`: both with `limits.penalty`, by which the best is chosen then; what is reported
+        is the loss alone.
         """
         self.check()
         state = self.state
         terms, gradient = self.value_and_grad(image)
+        total, slope = terms.total, gradient
+        if penalized and self.limits is not None:
+            if state.strength is None:
+                state.strength = limits.pull(gradient)
+            penalty, pulled_back = limits.penalty(image, self.limits, state.strength)
+            total, slope = total + penalty, gradient + pulled_back
         state.seconds = time.perf_counter() - self._began
         evaluation = Evaluation(state.index, state.iterations, terms, state.seconds, state.level)
         state.evaluations += 1
         self.last = evaluation
         finite = math.isfinite(terms.total) and bool(np.isfinite(gradient).all())
-        if finite and (state.best is None or terms.total < state.best.terms.total):
-            state.best, state.best_image, state.best_gradient = (
+        if finite and total < state.lowest:
+            state.lowest, state.best, state.best_image, state.best_gradient = (
+                total,
                 evaluation,
                 image.copy(),
                 gradient.copy(),
@@ -93,7 +104,7 @@ class Search:
         self.on_evaluation(evaluation, image)
         if not finite:
             raise NotFinite
-        return terms.total, gradient
+        return total, slope
 
     def clipped(self, image: np.ndarray) -> np.ndarray:
         """The image with every pixel inside the limits, if there are any."""

@@ -3,6 +3,7 @@ back.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -43,6 +44,8 @@ class State:
     recoveries: int = 0
     seconds: float = 0.0
     best: Evaluation | None = None
+    lowest: float = math.inf  # total of the best, with the penalty where there is one
+    strength: float | None = None  # of the penalty at this level
     best_image: np.ndarray | None = None
     best_gradient: np.ndarray | None = None
     bests: np.ndarray | None = (

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from stn.config import optimizers
-from stn.optimize.limits import Limits
 from stn.optimize.search import Search, Stop
 from stn.optimize.spectrum import Spectrum
 
 # A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours, as
-# all that follows: of `spectral_lbfgs` alone.
+# all that follows; the rest of it is of `spectral_lbfgs` alone.
 HIGHEST_RISE, SHORTER = 1.1, 0.25
 GROWTH, GROWS_FOR = (
     2.0,
@@ -33,18 +32,15 @@ MEASURED_FIRST, MEASURED_EVERY = 5, 4
 
 @dataclass
 class Memory:
-    """What L-BFGS has learned: its last accepted point, and pairs of a step s and the change y of
+    """What L-BFGS has learned: its last accepted image, and pairs of a step s and the change y of
     the gradient over it.
 
-    Arrays are [n] float32, in the variables of the optimizer: those of `Limits`, divided by `unit`.
-    """
+    Arrays are [n] float32, in pixels divided by `unit`; gradient and total are with the penalty."""
 
-    variables: (
-        np.ndarray
-    )  # [1, h, w, 3], not yet divided, float64, the last that were accepted; gradient [n] and total
-    gradient: np.ndarray
+    accepted: np.ndarray  # [1, h, w, 3], in pixels, float64
+    gradient: np.ndarray  # there, and the total
     total: float
-    step: np.ndarray  # [n], from there to the point that is evaluated next
+    step: np.ndarray  # [n], from there to the image that is evaluated next
     longest: float = (
         1.0  # that the next step of `spectral_lbfgs` may be: root mean square, in pixels of 255
     )
@@ -120,9 +116,10 @@ def minimize(search: Search) -> None:
     `torch_lbfgs` takes the steps of torch.optim.LBFGS at its learning rate of 1; the first is the
     gradient over the sum of its absolute values, so short that it tells the curvature and moves
     nothing; if it tells none, the second is the gradient. `spectral_lbfgs` differs in H0, the first
-    guess of the inverse Hessian, and in the length of its steps: one that raises the loss by a
-    tenth is taken back; the first has a root mean square of one pixel of 255, the next grow slowly,
-    and later ones are damped. Both keep pixels in their limits by the variables of `Limits`."""
+    guess of the inverse Hessian, and in the length of its steps: the first has a root mean square
+    of one pixel of 255, the next grow slowly, and later ones are damped. With `spectral_lbfgs`, and
+    where `limits.penalty` keeps pixels near their limits, a step that raises the loss by a tenth is
+    taken back."""
     state, settings, unit, shape = (
         search.state,
         search.settings,
@@ -130,27 +127,21 @@ def minimize(search: Search) -> None:
         search.state.image.shape,
     )
     assert isinstance(settings, optimizers.LBFGS)
-    limits = Limits(search.limits, shape[2:])
     spectrum = (
         Spectrum(shape[1], shape[2], search.periodic)
         if isinstance(settings, optimizers.SpectralLBFGS)
         else None
     )
     grows_for = min(GROWS_FOR, settings.history)
+    takes_back = spectrum is not None or search.limits is not None
     memory = Memory(**state.memory) if state.memory else None
-    variables = (
-        memory.variables + unit * memory.step.reshape(shape)
-        if memory
-        else limits.variables(state.image)
-    )
-    state.image, slope = limits.image(variables)
     while True:
-        total, gradient = search.evaluate(state.image)
-        g = (gradient * slope * unit).ravel().astype(np.float32)
+        total, gradient = search.evaluate(state.image, penalized=True)
+        g = (gradient * unit).ravel().astype(np.float32)
         if spectrum and memory is not None and memory.count >= grows_for:
             memory.learn_damping(g)
         if (
-            spectrum
+            takes_back
             and memory is not None
             and total > memory.total + (HIGHEST_RISE - 1) * abs(memory.total)
         ):
@@ -160,10 +151,10 @@ def minimize(search: Search) -> None:
                 raise Stop("converged (the gradient is zero)")
             if memory is None:
                 first = g * np.float32(-min(1.0, 1 / np.abs(g).sum(dtype=np.float64)))
-                memory = Memory(variables, g, total, first)
+                memory = Memory(state.image, g, total, first)
             else:
                 memory.remember(g - memory.gradient, settings.history, spectrum)
-                memory.variables, memory.gradient, memory.total = variables, g, total
+                memory.accepted, memory.gradient, memory.total = state.image, g, total
                 # Without a pair H is one: where the first step is too short for the gradient to
                 # change, all of it.
                 memory.step = (
@@ -176,7 +167,6 @@ def minimize(search: Search) -> None:
                 memory.longest / length if memory.count == 0 else min(1.0, memory.longest / length)
             )
             memory.step, memory.longest = factor * memory.step, GROWTH * float(factor) * length
-        variables = memory.variables + unit * memory.step.reshape(shape)
-        state.image, slope = limits.image(variables)
+        state.image = memory.accepted + unit * memory.step.reshape(shape)
         state.memory = vars(memory)  # not a copy: saving is rare
         search.on_checkpoint(state)

@@ -4,11 +4,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.optimize
 
 from stn import optimize
+from stn.config import optimizers
 from stn.config.optimizers import SpectralLBFGS
 from stn.objective.objective import Terms
-from stn.optimize.limits import Limits
+from stn.optimize import limits
 from stn.optimize.spectrum import Spectrum
 from stn.optimize.stepwise_lbfgs import Memory
 
@@ -248,25 +250,97 @@ LOW, HIGH = (
 )  # 0 and 255 less a mean pixel
 
 
-def test_every_variable_gives_a_pixel_within_the_limits_and_its_slope():
-    limits, variables = Limits((LOW, HIGH), (3,)), np.linspace(-400, 400, 801)[:, None] * np.ones(3)
-    image, slope = limits.image(variables)
-    assert (image >= LOW).all() and (image <= HIGH).all()
-    assert (np.diff(image, axis=0)[200:600] > 0).all()
-    step = 1e-3
-    differences = (limits.image(variables + step)[0] - limits.image(variables - step)[0]) / (
-        2 * step
+def test_the_penalty_is_zero_inside_and_its_own_integral_beyond():
+    image = RNG.uniform(-40, 295, (1, HEIGHT, WIDTH, 3)) + LOW
+    strength, value, gradient = 3.0, 0.0, np.zeros(image.shape)
+    for place, pixel in np.ndenumerate(image):
+        low, high = LOW[place[-1]], HIGH[place[-1]]
+        beyond = pixel - (low if pixel < low else high if pixel > high else pixel)
+        value += strength * beyond**4 / (4 * (255 / 16) ** 3)
+        gradient[place] = strength * (beyond / (255 / 16)) ** 3
+    found = limits.penalty(image, (LOW, HIGH), strength)
+    assert found[0] == pytest.approx(value)
+    np.testing.assert_allclose(found[1], gradient, atol=1e-12)
+    inside = np.clip(image, LOW, HIGH)
+    assert limits.penalty(inside, (LOW, HIGH), strength)[0] == 0
+    assert not np.any(limits.penalty(inside, (LOW, HIGH), strength)[1])
+
+
+@pytest.mark.parametrize("name", ["torch_lbfgs", "spectral_lbfgs"])
+@pytest.mark.parametrize("limit", [LOW, HIGH], ids=["black", "white"])
+def test_a_picture_that_starts_black_or_white_is_as_free_as_a_gray_one(name, limit):
+    """A coupled bowl: neighbors weigh together, so that a pixel that is held leaves checkers."""
+    goal = RNG.uniform(LOW + 60, HIGH - 60, (1, HEIGHT, WIDTH, 3))
+
+    def bowl(image: np.ndarray) -> tuple[Terms, np.ndarray]:
+        off = image - goal
+        blocks = off[:, :-1, :-1] + off[:, :-1, 1:] + off[:, 1:, :-1] + off[:, 1:, 1:]
+        gradient = 0.01 * off
+        for rows in (slice(None, -1), slice(1, None)):
+            for columns in (slice(None, -1), slice(1, None)):
+                gradient[:, rows, columns] += blocks
+        value = float(np.sum(blocks**2) + 0.01 * np.sum(off**2)) / 2
+        return Terms(value, 0.0, 0.0, 0.0, {}), gradient
+
+    held = np.zeros(goal.shape) + limit
+    held[:, :, WIDTH // 2 :] = goal[
+        :, :, WIDTH // 2 :
+    ]  # one half starts black, one as it should be
+    settings = optimizers.OPTIMIZERS[name].settings(max_evaluations=60, history=20, bounds=True)
+    found = optimize.minimize(
+        bowl, optimize.State(held), settings, lambda *_: None, limits=(LOW, HIGH)
     )
-    np.testing.assert_allclose(slope, differences, atol=2e-3)
-    inside = (variables > LOW + 255 / 8) & (variables < HIGH - 255 / 8)
-    np.testing.assert_array_equal(image[inside], variables[inside])
+    assert found.best.terms.total < 1e-6 * bowl(held)[0].total
+    assert np.abs(found.image - goal).max() < 5
 
 
-def test_the_variables_of_an_image_give_it_back_and_black_stays_black():
-    image = np.linspace(0, 255, 256)[:, None] + LOW
-    back, slope = Limits((LOW, HIGH), (3,)).image(Limits((LOW, HIGH), (3,)).variables(image))
-    np.testing.assert_allclose(back, image, atol=0.5)
-    np.testing.assert_allclose(back[1:-1], image[1:-1], atol=1e-4)
-    assert np.min(slope) > 0.01  # so that black and white pixels can still leave
-    same, one = Limits(None, (3,)).image(image)
-    assert same is image and one == 1
+@pytest.mark.parametrize("name", ["torch_lbfgs", "spectral_lbfgs"])
+def test_pixels_that_the_loss_wants_far_beyond_end_near_their_limits(name):
+    """Half of the picture is to be 400 levels beyond white; 16 beyond it the penalty is as strong
+    as the first gradient.
+    """
+    goal = HIGH - 100 + np.zeros((1, HEIGHT, WIDTH, 3))
+    goal[:, :, WIDTH // 2 :] += 500
+    start = HIGH - 100 + RNG.normal(0, 1, goal.shape)
+
+    def far(image: np.ndarray) -> tuple[Terms, np.ndarray]:
+        return Terms(float(np.sum((image - goal) ** 2)) / 2, 0.0, 0.0, 0.0, {}), image - goal
+
+    settings = optimizers.OPTIMIZERS[name].settings(max_evaluations=80, history=20, bounds=True)
+    seen = []
+    found = optimize.minimize(
+        far,
+        optimize.State(start),
+        settings,
+        lambda _, image: seen.append(image),
+        limits=(LOW, HIGH),
+    )
+    beyond = seen[-1][:, :, WIDTH // 2 :] - HIGH
+    # Where both pull alike: 400 − d = √(500² / 2) · (d / (255 / 16))³.
+    expected = scipy.optimize.brentq(lambda d: 400 - d - 500 / 2**0.5 * (d * 16 / 255) ** 3, 0, 99)
+    np.testing.assert_allclose(beyond, expected, rtol=0.1)
+    assert found.image.max() <= HIGH.max()  # what is given back is clipped
+    np.testing.assert_allclose(found.image[:, :, : WIDTH // 2], goal[:, :, : WIDTH // 2], atol=3)
+
+
+def test_a_step_that_raises_the_loss_by_a_tenth_is_taken_back_and_a_quarter_of_it_tried():
+    """A valley with a wall that no pair has seen: a step goes over it, the next is a quarter."""
+    wall = 40.0
+
+    def valley(image: np.ndarray) -> tuple[Terms, np.ndarray]:
+        beyond = np.maximum(image - wall, 0)
+        value = float(np.sum(1000 - image) + 50 * np.sum(beyond**2))
+        return Terms(value, 0.0, 0.0, 0.0, {}), -1 + 100 * beyond
+
+    seen, totals = [], []
+
+    def on_evaluation(evaluation: optimize.Evaluation, image: np.ndarray) -> None:
+        seen.append(image.mean())
+        totals.append(evaluation.terms.total)
+
+    settings = SpectralLBFGS(max_evaluations=12, history=20)
+    start = np.zeros((1, HEIGHT, WIDTH, 3))
+    optimize.minimize(valley, optimize.State(start), settings, on_evaluation)
+    raised = next(n for n in range(1, len(totals)) if totals[n] > 1.1 * totals[n - 1])
+    before, over, after = seen[raised - 1 : raised + 2]
+    assert after - before == pytest.approx((over - before) / 4, rel=1e-4)
