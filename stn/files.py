@@ -120,7 +120,7 @@ def cache_dir() -> Path:
     """The directory named by STN_CACHE, else the user's cache directory (on Linux ~/.cache/stn).
 
     In it: fetched weights, converted copies of large weight files (.convs.npz), mean activations,
-    heads of classifiers (.head.npz), who watches the runs (`viewers/`), and `images/`."""
+    heads of classifiers (.head.npz), requests for previews (`previews/`), and `images/`."""
     return Path(os.environ.get("STN_CACHE") or pooch.os_cache("stn"))
 
 

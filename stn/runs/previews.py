@@ -1,8 +1,7 @@
-"""Who watches a run while it goes: the live page asks for its picture in the cache directory, so
-nothing of a run.
+"""Previews on request, and the live page that is started with a run.
 
-The live page beside a run: started with it in a process of its own, in a browser if there is one,
-until Ctrl-C."""
+The page leaves a time-stamped request in the cache directory. A run that sees a recent one writes a
+small JPEG next to its results. Nothing of the run depends on it."""
 
 import contextlib
 import subprocess
@@ -16,48 +15,46 @@ from PIL import Image
 
 from stn import files, images
 
-VIEW = "view.jpg"  # the picture in the run's directory
-LASTING = 15.0  # seconds that an asking holds; a page that is open asks again before
-SHARE = 0.01  # of a run's time that its picture for the page may cost
-LONG_PX = 512  # of that picture, as in the report
-JPEG_QUALITY = 85  # smaller than what is kept, since it is sent anew with every change
+VIEW = "view.jpg"  # the preview in the run's directory
+LASTING = 15.0  # seconds for which a request holds; an open page repeats it earlier
+SHARE = 0.01  # of a run's time that its previews may take
+LONG_PX = 512  # the long side of a preview, as in the report
+JPEG_QUALITY = 85  # smaller files than those that are kept: each preview is sent anew
 
 
 def ask(directory: Path) -> None:
-    """Ask the runs in `directory` and below it for a picture now and then; without a cache
-    directory none forms.
-    """
+    """Request previews of the runs in `directory` and below it.
+
+    Where there is no cache directory, nothing happens."""
     with contextlib.suppress(OSError):
-        asking = _askings() / files.digest(str(directory.resolve()))
-        asking.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(asking, str(directory.resolve()))
+        request = _requests() / files.digest(str(directory.resolve()))
+        request.parent.mkdir(parents=True, exist_ok=True)
+        files.write_text(request, str(directory.resolve()))
 
 
 def asked(run_dir: Path) -> bool:
-    """Whether someone asked for pictures of this run in the last seconds."""
+    """Whether previews of this run were requested in the last LASTING seconds."""
     path, now = run_dir.resolve(), time.time()
     with contextlib.suppress(OSError, ValueError):
         return any(
-            abs(now - asking.stat().st_mtime) < LASTING
-            and path.is_relative_to(asking.read_text(encoding="utf-8"))
-            for asking in _askings().iterdir()
+            abs(now - request.stat().st_mtime) < LASTING
+            and path.is_relative_to(request.read_text(encoding="utf-8"))
+            for request in _requests().iterdir()
         )
     return False
 
 
-class Forming:
-    """The picture of a run as it forms: a small JPEG at `path`, at most every `seconds`, only while
-    someone asks.
-    """
+class Preview:
+    """A small JPEG of a run's present image at `path`, at most every `seconds`, while requested."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._path, self._seconds = path, seconds
         self._due = 0.0
 
     def show(self, make: Callable[[], np.ndarray | None]) -> None:
-        """Write what `make` gives, `rgb` [h, w, 3 or 4] 0-255, if it is time; what this costs stays
-        under SHARE.
-        """
+        """Write what `make` gives, `rgb` [h, w, 3 or 4] 0-255, if one is due.
+
+        The time that this takes stays below SHARE of the run's."""
         start = time.monotonic()
         if not self._seconds or start < self._due:
             return
@@ -80,17 +77,15 @@ class Forming:
             small.save(partial, "JPEG", quality=JPEG_QUALITY)
 
 
-def _askings() -> Path:
-    return files.cache_dir() / "viewers"
+def _requests() -> Path:
+    return files.cache_dir() / "previews"
 
 
 started: list[subprocess.Popen[bytes]] = []
 
 
 def start(directory: Path) -> None:
-    """Start the page over the runs in `directory`; its process ends with this one, however this one
-    ends.
-    """
+    """Start the live page over the runs in `directory`; its process ends with this one."""
     command = [sys.executable, "-m", "stn.report.live_server", str(directory)]
     # In a session of its own Ctrl-C, which is for the run first, does not reach it.
     started.append(
@@ -102,9 +97,7 @@ def start(directory: Path) -> None:
 
 @contextlib.contextmanager
 def kept_up() -> Iterator[None]:
-    """Around a command: after its end, failed cells of a sweep included, a page that it started
-    stays until Ctrl-C.
-    """
+    """Around a command: a live page that it started stays after its end, until Ctrl-C."""
     try:
         yield
     except SystemExit as end:

@@ -172,14 +172,14 @@ def swept(groups: Sequence[Group]) -> str | None:
 
 
 def effects(
-    groups: Sequence[Group], axis: str, column: str, baseline: Any
+    groups: Sequence[Group], axis: str, column: str, baseline: Any, factor: bool = True
 ) -> dict[Any, tuple[inference.Effect, bool]]:
     """The effect on a result of each value of an axis against its value `baseline`, over pairs of
     pictures.
 
     Compared are groups that differ in the axis alone and by one yardstick. The effect is that on
-    the logarithm, with True, if all results are above zero, so that it is a factor; else it is a
-    difference. Values without a partner are left out."""
+    the logarithm, returned with True, where a `factor` is asked for and all results are above zero;
+    else it is a difference. Values without a partner are left out."""
     found: dict[str, dict[Any, tuple[Group, float]]] = {}
     for group in groups:
         rest = {key: group.value(key) for key in group.parameters if key != axis}
@@ -188,7 +188,7 @@ def effects(
             same = json.dumps([rest, group.pictures, group.yardstick], sort_keys=True)
             found.setdefault(same, {})[value] = group, known.mean
     pairs = [by_value for by_value in found.values() if baseline in by_value and len(by_value) > 1]
-    factor = all(mean > 0 for by_value in pairs for _, mean in by_value.values())
+    factor = factor and all(mean > 0 for by_value in pairs for _, mean in by_value.values())
     values = dict.fromkeys(value for by_value in pairs for value in by_value if value != baseline)
     gathered = {}
     for value in values:

@@ -17,10 +17,13 @@ from stn.study.grouping import LOSSES, Estimate, Group
 
 
 class Result(NamedTuple):
-    """What a reader must know of a result: its heading with the unit, and which way is better."""
+    """What a reader must know of a result: its heading with the unit, which way is better, and
+    whether its changes are factors.
+    """
 
     heading: str = ""  # where it is not the key
     better: str = ""  # LOWER, HIGHER, or neither
+    factor: bool = True  # False: zero has no meaning of its own, so that changes are differences
 
 
 LOWER, HIGHER = "↓", "↑"
@@ -36,8 +39,8 @@ RESULTS = {
     "measures/style": Result(better=LOWER),
     "measures/gram": Result(better=LOWER),
     "measures/features": Result(better=LOWER),
-    "measures/ssim_to_content": Result(better=HIGHER),
-    "measures/edges_to_content": Result(better=HIGHER),
+    "measures/ssim_to_content": Result(better=HIGHER, factor=False),
+    "measures/edges_to_content": Result(better=HIGHER, factor=False),
     "measures/patches_to_style": Result(better=LOWER),
     "measures/histogram_to_content": Result(better=LOWER),
     "measures/histogram_to_style": Result(better=LOWER),
@@ -240,7 +243,9 @@ def of_effects(
     found = [
         (column, value, effect, factor)
         for column in columns
-        for value, (effect, factor) in grouping.effects(groups, axis, column, baseline).items()
+        for value, (effect, factor) in grouping.effects(
+            groups, axis, column, baseline, result_of(column).factor
+        ).items()
     ]
     primary = [effect for column, _, effect, _ in found if column == columns[0]]
     others = [effect for column, _, effect, _ in found if column != columns[0]]

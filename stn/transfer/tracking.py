@@ -44,7 +44,7 @@ class Watch:
         levels = config.levels(settings)
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings.tracking.progress_every
-        self._forming = previews.Forming(
+        self._preview = previews.Preview(
             directory.path / previews.VIEW, settings.tracking.preview_seconds
         )
         # Where a State to save is rare, each is saved, however short ago the last one was.
@@ -72,7 +72,7 @@ class Watch:
         if due and (rgb := self._rgb(image)) is not None:
             self._directory.write_image(f"progress/{evaluation.index:06d}.png", rgb)
             self._wandb.log_image("progress", rgb, evaluation.index)
-        self._forming.show(lambda: self._rgb(image))
+        self._preview.show(lambda: self._rgb(image))
 
     def _rgb(self, image: np.ndarray) -> np.ndarray | None:
         """The picture as it is saved, `rgb`; None if it is not finite."""
@@ -133,7 +133,7 @@ class Watch:
         # Beside the last row: the step after it is the first of a larger budget.
         self._wandb.log_image("image", rgb, int(summary["evaluations"]) - 1)
         self._wandb.finish(summary)
-        self._forming.end()
+        self._preview.end()
 
     def __enter__(self) -> "Watch":
         self._interrupts.__enter__()

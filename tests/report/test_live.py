@@ -317,9 +317,9 @@ def test_a_picture_forms_only_where_someone_asks_and_costs_its_share_at_most(
 
     def at(seconds: float) -> None:
         clock[0] = seconds
-        forming.show(make)
+        preview.show(make)
 
-    forming = previews.Forming(run_dir / previews.VIEW, 2.0)
+    preview = previews.Preview(run_dir / previews.VIEW, 2.0)
     at(100)
     previews.ask(tmp_path / "other")
     at(103)
@@ -329,13 +329,13 @@ def test_a_picture_forms_only_where_someone_asks_and_costs_its_share_at_most(
         at(seconds)
     assert made == [106, 111.1]
     assert Image.open(run_dir / previews.VIEW).size == (512, 256)
-    for asking in (tmp_path / "cache" / "viewers").iterdir():
-        os.utime(asking, (0, time.time() - previews.LASTING - 1))
+    for request in (tmp_path / "cache" / "previews").iterdir():
+        os.utime(request, (0, time.time() - previews.LASTING - 1))
     at(200)
     assert len(made) == 2
     previews.ask(tmp_path / "sweep")
-    previews.Forming(run_dir / previews.VIEW, 0.0).show(make)
-    previews.Forming(tmp_path / "gone" / previews.VIEW, 2.0).show(
+    previews.Preview(run_dir / previews.VIEW, 0.0).show(make)
+    previews.Preview(tmp_path / "gone" / previews.VIEW, 2.0).show(
         make
     )  # cannot be written, which ends nothing
     assert len(made) == 2

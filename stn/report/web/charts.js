@@ -9,7 +9,7 @@ function ticks(low, high, log) {
     if (inside.length > 1) return inside.length > 10 && whole.length > 1 ? whole : inside;
     return ticks(10 ** low, 10 ** high, false).filter(value => value > 0).map(Math.log10); // less than a decade
   }
-  const raw = (high - low) / 6 || 1, unit = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 2.5, 5, 10].find(factor => factor * unit >= raw) * unit;
+  const raw = (high - low) / 6 || 1, unit = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 2.5, 5, 10].find(factor => factor * unit >= raw && (factor !== 2.5 || unit !== 1)) * unit; // 2.5 evaluations are none
   return Array.from({ length: 12 }, (_, i) => Number(((Math.ceil(low / step - 1e-9) + i) * step).toPrecision(12))).filter(value => value <= high + step * 1e-9);
 }
 // What stands at the ticks: three digits, or as many as it takes to be within a hundredth of their distance.

@@ -200,7 +200,7 @@ function drawEffects() {
   if (!found) return;
   get("effectnotes").textContent = found.notes.join(" ");
   fill(get("changesby"), ...found.rows.map((row, i) => element("tr", {}, ...row.map((text, j) =>
-    element(i ? "td" : "th", { class: (i && j > 1 ? "number" : "") + (found.bold[i][j] ? " best" : "") }, text)))));
+    element(i ? "td" : "th", { class: (j > 1 ? "number" : "") + (found.bold[i][j] ? " best" : "") }, text)))));
 }
 function drawCommands(runs) {
   fill(get("commands"), ...runs.map(run => element("div", {}, element("b", {}, run.name), element("pre", {}, run.command || "not known"))));
