@@ -60,6 +60,7 @@ def photograph(
         rgb = images.read(assets.locate_image(arguments.photograph))
         rgb = resizing.resize(rgb, arguments.size, arguments.size)
     else:
+        assert apart is not None  # as there are pictures
         rgb = apart.rgb[np.argmin(apart.labels)].astype(np.float64)  # the first of the first class
     return np.rint(rgb), seen
 

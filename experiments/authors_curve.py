@@ -102,7 +102,8 @@ def draw(finished: frame.Finished) -> Figure:
         figure, axes = figures.subplots(
             2, 2, figsize=(figures.TEXT_WIDTH, 3.6), layout=None, sharex=True, height_ratios=(2, 1)
         )
-        for ((name,), run), (curve, ratio) in zip(finished.items(), axes.T, strict=True):
+        for (cell, run), (curve, ratio) in zip(finished.items(), axes.T, strict=True):
+            name = str(cell[0])
             theirs = {n: terms["loss/total"] for n, terms in PRINTED[name].items()}
             curve.plot(
                 run.metrics["evaluation"] + 1, run.metrics["loss/total"], label="ours", linewidth=1
@@ -125,7 +126,8 @@ def draw(finished: frame.Finished) -> Figure:
 
 def write(folder: Path, finished: frame.Finished) -> None:
     rows = [["run", "evaluation", "term", "ours", "printed", "ratio"]]
-    for (name,), run in finished.items():
+    for cell, run in finished.items():
+        name = str(cell[0])
         rows += [
             [TITLES[name], str(n), term, f"{ours:.6g}", f"{printed:.6g}", f"{ours / printed:.3f}"]
             for n, term, ours, printed in _ratios(run.metrics, PRINTED[name], every=True)

@@ -123,7 +123,9 @@ def main() -> None:
                     "optimizer": optimizer,
                 },
                 known.checksums,
-                ClassLoss(known, target, WEIGHT, total_variation, {"class": target}).value_and_grad,
+                ClassLoss(
+                    known, target, WEIGHT, total_variation, watched={"class": target}
+                ).value_and_grad,
                 first,
                 mean_pixel,
             )

@@ -105,10 +105,15 @@ def draw(finished: frame.Finished) -> Figure:
         height = 0.5 * len(found) + 0.6
         figure = Figure(figsize=(figures.TEXT_WIDTH, height))
         grid = figure.add_gridspec(
-            *(len(found), len(pairs) + len(STYLE)),
+            len(found),
+            len(pairs) + len(STYLE),
             width_ratios=[*(0.64 for _ in pairs), *(1.15 for _ in STYLE)],
-            **{"left": 0.19, "right": 0.99, "bottom": 0.35 / height, "top": 1 - 0.25 / height},
-            **{"hspace": 0.06, "wspace": 0.1},
+            left=0.19,
+            right=0.99,
+            bottom=0.35 / height,
+            top=1 - 0.25 / height,
+            hspace=0.06,
+            wspace=0.1,
         )
         for column, pair in enumerate(pairs):
             shown = ablations.matched(

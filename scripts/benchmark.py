@@ -14,9 +14,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import benchmark_report
 import benchmark_worker
@@ -153,9 +154,8 @@ class Worker:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise errors.InputError(
-                f"{' '.join(map(str, self._process.args))}: ended before its measurement was done"
-            )  # type: ignore[arg-type]
+            command = " ".join(map(str, cast(Sequence[str], self._process.args)))
+            raise errors.InputError(f"{command}: ended before its measurement was done")
         return json.loads(line)
 
 

@@ -126,7 +126,7 @@ def rough_image(side: int) -> np.ndarray:
 def test_the_class_loss_through_the_own_head(paths: dict[str, Path]) -> None:
     known = classifier.own(paths["headed"])
     image = rough_image(224)
-    loss = ClassLoss(known, 1, 10.0, 0.005, {"goldfish": 1})
+    loss = ClassLoss(known, 1, 10.0, 0.005, watched={"goldfish": 1})
     terms, _ = loss.value_and_grad(image)
     p = vgg_head.class_probabilities(image, synthetic.vgg(channels=4, head=True, seed=0)).numpy()[0]
     assert terms.content == pytest.approx(-10 * np.log(p[1]), rel=1e-4)
