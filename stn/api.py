@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from stn import assets, config, images
-from stn.assets import pictures
+from stn.assets import inputs, pictures
 from stn.config import names, overrides
 from stn.errors import InputError, Interrupted
 
@@ -59,6 +59,8 @@ def stylize(
     given["content.path"] = None if content is None else _path("content", content, arrays)
     given["style.path"] = _path("style", style, arrays)
     composed = config.compose(*(f"{key}={overrides.text(value)}" for key, value in given.items()))
+    typed_keys = [f"{key}=" for key in ("content", "style", *typed)]
+    inputs.prepare([(composed, typed_keys)], in_memory=arrays)
     from stn import transfer  # after the checks: TensorFlow takes seconds to import
 
     if directory is not None:

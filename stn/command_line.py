@@ -42,7 +42,12 @@ FULL = (
 
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-CONSOLE = {"stylize": "stn", "report": "stn-report", "fetch": "stn-fetch"}  # setup.cfg has them too
+CONSOLE = {  # setup.cfg has them too
+    "stylize": "stn",
+    "report": "stn-report",
+    "fetch": "stn-fetch",
+    "measure": "stn-measure",
+}
 
 
 def program(name: str) -> str:

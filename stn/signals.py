@@ -1,5 +1,5 @@
-"""Ctrl-C and SIGTERM: a run remembers them until it can end well, a sweep passes them on to its
-processes.
+"""Ctrl-C, SIGTERM and a terminal that is closed: a run remembers them until it can end well, a
+sweep passes them on to its processes.
 """
 
 import contextlib
@@ -7,13 +7,14 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any
 
 import psutil
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 # Between two looks for processes that were started after the signal.
 LOOK_SECONDS = 0.2
 
@@ -27,20 +28,24 @@ class Remembered:
     nothing, since the sweep ends its processes itself. Only the main thread may handle signals; in
     another one nothing is remembered."""
 
+    under_way = 0  # in this process
+
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         self._handlers: dict[int, Any] = {}
         self._held_back = False
 
     def __enter__(self) -> "Remembered":
+        Remembered.under_way += 1
         if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._remember) for number in SIGNALS}
+            self._handlers = _handled_by(self._remember)
             self._held_back = signal.SIGTERM in signal.pthread_sigmask(
                 signal.SIG_UNBLOCK, [signal.SIGTERM]
             )
         return self
 
     def __exit__(self, *_: object) -> None:
+        Remembered.under_way -= 1
         if self._held_back:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
             if self.signal:
@@ -54,6 +59,32 @@ class Remembered:
             signal.signal(
                 number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
             )
+
+
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+    """Have a handler called; the ones before it. What is ignored stays so, as SIGHUP by `nohup`."""
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    return {number: signal.signal(number, handler) for number in heard}
+
+
+def end_with_parent() -> None:
+    """From here on this process ends when the one that started it is gone, as by `kill -9`: as
+    after SIGTERM if a run is under way, which so keeps its checkpoint.
+    """
+    if any(thread.name == end_with_parent.__name__ for thread in threading.enumerate()):
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+        while Remembered.under_way:
+            time.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)  # for what a run does last, such as to let go of its directory
+        os._exit(128 + signal.SIGTERM)
+
+    threading.Thread(target=watch, name=end_with_parent.__name__, daemon=True).start()
 
 
 def waiting() -> signal.Signals | None:
@@ -73,7 +104,7 @@ class PassedOn:
     def __init__(self) -> None:
         self._signal: signal.Signals | None = None
         self._asked, self._closed = threading.Event(), False
-        self._handlers = {number: signal.signal(number, self._remember) for number in SIGNALS}
+        self._handlers = _handled_by(self._remember)
         # Started before they are held back, this thread is where signals arrive; the main one runs
         # their handlers.
         threading.Thread(target=self._tell, daemon=True).start()

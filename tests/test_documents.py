@@ -22,6 +22,7 @@ from hydra.core.override_parser.types import Override
 
 from stn import assets, config, runs
 from stn.assets import catalog
+from stn.commands import words as typed_words
 from stn.config import names as known
 from stn.config.overrides import quoted
 from stn.experiment import frame
@@ -97,7 +98,7 @@ def check_hydras(overrides: list[Override]) -> None:
 
 
 def check_stylize(words: list[str]) -> None:
-    overrides, own = parsed(words[:-2] if words[-2:] == ["--cfg", "job"] else words)
+    overrides, own = parsed([word for word in typed_words.understood(words) if word != "job"])
     check_hydras(overrides)
     sweeping = [override for override in overrides if override.is_sweep_override()]
     assert bool(sweeping) == ("-m" in words)

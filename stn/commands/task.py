@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from stn import command_line, config, errors, runs, signals, sweeps
+from stn.assets import inputs
 from stn.runs import previews
 from stn.sweeps import cells
 
@@ -44,6 +45,7 @@ def run(overrides: DictConfig) -> None:
             _cell(overrides, run_dir)
         else:
             settings = config.parse(overrides, HydraConfig.get().overrides.task)
+            inputs.prepare([(settings, HydraConfig.get().overrides.task)])
             if settings.view:
                 previews.start(run_dir)
             _stylize(settings, run_dir)
@@ -64,6 +66,8 @@ def _cell(overrides: DictConfig, run_dir: Path) -> None:
     given, sweep_dir = list(hydra_config.overrides.task), Path(hydra_config.sweep.dir)
     local = hydra_config.launcher._target_.endswith("BasicLauncher")
     axes = cells.axes(given, hydra_config.job.config.override_dirname.exclude_keys)
+    if hydra_config.launcher._target_.endswith("JoblibLauncher"):
+        signals.end_with_parent()
     try:
         settings = config.parse(overrides, given)
         if cells.EXPERIMENTS not in axes:  # whose directories are by their checksums the right ones

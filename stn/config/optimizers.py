@@ -1,4 +1,4 @@
-"""The optimizers that can be chosen: what each is told, what it keeps and when it can be saved.
+"""The optimizers that can be chosen: what each is told and what it keeps.
 
 `stn/optimize` has the functions, under the same names."""
 
@@ -90,13 +90,10 @@ class Choice:
     # Of a number in a pair of images that it remembers for each evaluation: two of float64 in
     # SciPy's memory, two of float32 in ours. Adam remembers none.
     pair_bytes: int
-    # SciPy's L-BFGS-B keeps what it has learned to itself: only where it forgets all of it and
-    # starts anew does a State hold everything. The others can be saved after every step.
-    saved_only_at_restarts: bool = False
 
 
 OPTIMIZERS = {
-    "lbfgs": Choice(ScipyLBFGS, pair_bytes=16, saved_only_at_restarts=True),
+    "lbfgs": Choice(ScipyLBFGS, pair_bytes=16),
     "torch_lbfgs": Choice(TorchLBFGS, pair_bytes=8),
     "spectral_lbfgs": Choice(SpectralLBFGS, pair_bytes=8),
     "adam": Choice(Adam, pair_bytes=0),

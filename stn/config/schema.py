@@ -292,10 +292,10 @@ class Tracking:
         2.0, least=0, unit="s", help="Between previews while a live page is open; 0: none."
     )
     checkpoint_seconds: float = number(
-        30.0, least=0, unit="s", help="Between checkpoints; SciPy's L-BFGS has them at restarts."
+        30.0, least=0, unit="s", help="Between checkpoints; an interruption leaves one too."
     )
     keep_checkpoint: bool = key(
-        True, help="Keeps the last checkpoint, for a larger `optimizer.max_evaluations`."
+        False, help="Keeps the last checkpoint, for a larger `optimizer.max_evaluations`."
     )
 
 

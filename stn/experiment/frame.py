@@ -169,8 +169,7 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
     Interrupted after Ctrl-C or SIGTERM."""
     own, hydras = _split(overrides)
     settings = compose(experiment, own)
-    if missing := inputs.missing(settings.values()):
-        raise InputError("; ".join(missing))
+    inputs.prepare((each, own) for each in settings.values())
     folder = (output / experiment.name).absolute()
     digests = {cell: _digest(each) for cell, each in settings.items()}
     shown = [text for text in own if not config.inert(text.partition("=")[0])]

@@ -41,8 +41,8 @@ def minimize(
 
     Exactly `settings.max_evaluations` evaluations are made at this level, the first at the image it
     starts from, unless the run converges, stalls, is interrupted or falls by less than
-    `settings.tolerance`; each is reported to `on_evaluation`. Whenever the run could go on from the
-    State alone, `on_checkpoint` gets it; how often that is, `optimizers.OPTIMIZERS` says. With
+    `settings.tolerance`; each is reported to `on_evaluation`. After each `on_checkpoint` gets the
+    State, from which alone the run could be resumed. With
     `settings.bounds` the image that is given back lies between the two `limits` [3], black and
     white as the network takes them: 0 and 255 less its mean pixel. `torch_lbfgs` and
     `spectral_lbfgs` go a little beyond them on their way (`limits.penalty`).

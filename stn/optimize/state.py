@@ -34,9 +34,10 @@ class State:
     float64.
 
     `memory` is what the optimizer has learned so far, by name: fields of `stepwise_lbfgs.Memory` or
-    `adam.Moments`. Where it is empty, the optimizer starts at `image` as if it were the first."""
+    `adam.Moments`, or the workspaces of SciPy's routine. Where it is empty, the optimizer starts at
+    `image` as if it were the first."""
 
-    image: np.ndarray  # the next to evaluate; of SciPy's L-BFGS, where the next round starts
+    image: np.ndarray  # the next to evaluate
     evaluations: int = 0  # at this level of a pyramid: what the budget counts
     evaluations_before: int = 0  # at the levels before
     iterations: int = 0

@@ -118,7 +118,7 @@ class RunDirectory:
             start = (
                 f"goes on from evaluation {state.index}"
                 if state
-                else "starts over, since it left no checkpoint"
+                else "starts over, since it kept no checkpoint (tracking.keep_checkpoint=true)"
             )
             print(
                 f"{self.path}: {made} evaluations were made; with a larger {config.BUDGET} it"

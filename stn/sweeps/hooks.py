@@ -26,7 +26,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from stn import command_line, errors, files, runs, signals
+from stn import command_line, config, errors, files, runs, signals
+from stn.assets import inputs
 from stn.errors import InputError
 from stn.runs import previews
 from stn.sweeps import cells
@@ -37,6 +38,11 @@ under_way: list[tuple[Path, Mapping[str, Sequence[str]] | None]] = []
 passed_on: list[
     signals.PassedOn
 ] = []  # its signals, where its cells run in processes of this machine
+
+
+HERE = ("BasicLauncher", "JoblibLauncher")  # whose cells read the files of this machine
+# The groups and keys that name files; of cells that differ in others alone one is looked at.
+FILES = ("preset", "content", "style", "more_styles", "network", "init", "mix", "paint_only")
 
 
 class Begin(Callback):
@@ -50,8 +56,10 @@ class Begin(Callback):
             check(cells.as_typed(config.hydra.overrides.task))
             cells.tell_fixed(config, loader)
             planned = cells.planned(config.hydra, loader)
+            if config.hydra.launcher._target_.endswith(HERE):
+                _look_for_files(planned or {})
         except errors.InputError as error:  # which Hydra would turn into a warning, and start
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {command_line.one_line(error)}", file=sys.stderr)
             sys.exit(2)
         sweep_dir = Path(str(config.hydra.sweep.dir))
         under_way.append((sweep_dir, planned))
@@ -61,6 +69,19 @@ class Begin(Callback):
             passed_on.append(signals.PassedOn())
         for run_dir in _directories(sweep_dir, planned):
             clear(run_dir)
+
+
+def _look_for_files(planned: Mapping[str, Sequence[str]]) -> None:
+    """Raise InputError for what is missing of any cell, before the first; fetch small networks."""
+    several: dict[tuple[str, ...], config.Config] = {}
+    for given in planned.values():
+        typed = tuple(text for text in given if re.split(r"[.=@/]", text.lstrip("+"))[0] in FILES)
+        if typed in several:
+            continue
+        with contextlib.suppress(InputError), warnings.catch_warnings():  # the cell will say it
+            warnings.simplefilter("ignore")
+            several[typed] = config.compose(*typed)
+    inputs.prepare((settings, typed) for typed, settings in several.items())
 
 
 def clear(run_dir: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from stn import config, images, runs
 from stn.assets.pictures import Pictures
-from stn.config.optimizers import OPTIMIZERS
 from stn.config.schema import Config
 from stn.errors import InputError
 from stn.images import masks
@@ -195,19 +194,15 @@ def _check_memory(settings: Config, network: Network, pictures: Pictures) -> Non
 
 
 def _check_disk(settings: Config, height: int, width: int, run_dir: Path) -> None:
-    # What is saved only at restarts is saved without its pairs.
-    pairs = (
-        0
-        if OPTIMIZERS[settings.optimizer.name].saved_only_at_restarts
-        else memory.pair_bytes(settings)
-    )
+    pairs = memory.pair_bytes(settings)
     every = settings.tracking.progress_every
     progress = 3 + (
         2 * settings.optimizer.max_evaluations // every if every else 0
     )  # W&B keeps a copy of each
-    # A checkpoint has four arrays of 8 bytes a channel and our pairs, and stands beside the one
-    # before for a moment.
-    needed = height * width * (3 * (progress + 2 * 4 * 8) + 2 * pairs) + 2**20
+    # A checkpoint has four arrays of 8 bytes a channel and the pairs, and seven more of SciPy's
+    # routine; it stands beside the one before for a moment.
+    arrays = 11 if settings.optimizer.name == "lbfgs" else 4
+    needed = height * width * (3 * (progress + 2 * arrays * 8) + 2 * pairs) + 2**20
     present = next(
         folder for folder in (run_dir.absolute(), *run_dir.absolute().parents) if folder.exists()
     )

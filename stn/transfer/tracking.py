@@ -11,7 +11,6 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from stn import config, runs, signals
-from stn.config.optimizers import OPTIMIZERS
 from stn.errors import Interrupted
 from stn.network import space
 from stn.optimize import Evaluation, State
@@ -47,9 +46,7 @@ class Watch:
         self._preview = previews.Preview(
             directory.path / previews.VIEW, settings.tracking.preview_seconds
         )
-        # Where a State to save is rare, each is saved, however short ago the last one was.
-        rare = OPTIMIZERS[settings.optimizer.name].saved_only_at_restarts
-        self._checkpoint_seconds = 0.0 if rare else settings.tracking.checkpoint_seconds
+        self._checkpoint_seconds = settings.tracking.checkpoint_seconds
         self._checkpointed = time.monotonic()
         # Where a larger budget would go on from: the level, and its evaluations.
         self._end = len(levels) - 1, levels[-1].max_evaluations

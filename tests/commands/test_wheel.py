@@ -76,6 +76,6 @@ def test_the_installed_package_is_the_wheels_own(installed: Path, tmp_path: Path
 
 
 def test_help_names_what_is_installed(installed: Path, tmp_path: Path) -> None:
-    for name in ("stn", "stn-report", "stn-fetch"):
+    for name in ("stn", "stn-report", "stn-fetch", "stn-measure"):
         page = called(installed / name, "--help", folder=tmp_path)
         assert f"usage: {name} " in page.stdout and "scripts/" not in page.stdout, page.stderr

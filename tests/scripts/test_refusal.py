@@ -92,7 +92,7 @@ CASES = {
         "network=vgg19_q8",
     ),
     "weights are a directory": (["network.weights={foreign}"], "foreign"),
-    "weights not fetched": (["network.weights=null"], "fetch.py vgg19"),
+    "weights not fetched": (["network=vgg19", "network.weights=null"], "fetch.py vgg19"),
     "missing means": (["network.rescale=nowhere.npz"], "nowhere.npz"),
     "means that are none": (
         ["network.rescale={text.jpg}"],

@@ -251,7 +251,7 @@ def test_what_help_tells_to_type_can_be_typed() -> None:
     assert len(typed) == 11  # ten, and the page that shows it run
     settings = config.compose(*(text for text in typed if not text.startswith("hydra.")))
     assert (settings.network.name, settings.init.name, settings.image.size_px) == (
-        "vgg19_q8",
+        "vgg16",
         "noise",
         512,
     )

@@ -232,6 +232,33 @@ def test_a_signal_reaches_the_processes_of_a_sweep_and_none_is_left(
                 each.kill()
 
 
+def test_a_killed_sweep_takes_its_processes_with_it_and_can_be_resumed(
+    small, tmp_path: Path
+) -> None:
+    pytest.importorskip(
+        "hydra_plugins.hydra_joblib_launcher", reason="needs pip install -e '.[joblib]'"
+    )
+    settings = ("init=noise", "optimizer=adam", "optimizer.max_evaluations=100000", "seed=0,1,2,3")
+    command = ("-m", *small, *settings, "hydra/launcher=joblib_local", "hydra.sweep.dir=sweep")
+    process = start(tmp_path, *command, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None and len(begun := list(tmp_path.glob("*/*/metrics.csv"))) < 2:
+            time.sleep(0.05)
+        below = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        assert not psutil.wait_procs(below, timeout=60)[1]
+    finally:
+        for each in (process, *below):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+    assert {path.parent for path in tmp_path.glob("*/*/metrics.csv")} == {
+        path.parent for path in begun
+    }
+    for cell in (path.parent for path in begun):
+        with np.load(cell / "checkpoint.npz") as saved:
+            assert saved["evaluations"] == len(metrics(cell)["evaluation"])
+
+
 def test_a_wrong_key_ends_a_sweep_before_its_first_cell_in_one_line(
     small: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -1,0 +1,155 @@
+"""What people type, as the overrides that Hydra reads: two files, `content=photo.jpg`, flags.
+
+`python scripts/stylize.py photo.jpg painting.jpg -m seed=0,1` becomes
+`-m content.path=photo.jpg style.path=painting.jpg seed=0,1`.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from omegaconf import OmegaConf
+
+from stn import command_line, config, files, runs
+from stn.assets import store
+from stn.config import overrides
+from stn.errors import InputError
+from stn.images import formats
+
+# What a picture may be typed as, other than by its key; a group's option is no file.
+FLAGS = {
+    "--content": "content.path",
+    "-c": "content.path",
+    "--style": "style.path",
+    "-s": "style.path",
+    "--output": "output",
+    "-o": "output",
+}
+GROUPS = {"content": "content.path", "style": "style.path", "network": "network.weights"}
+SWEEP = "multirun.yaml"  # what Hydra's sweeper leaves in a sweep's directory
+
+
+def understood(words: Sequence[str]) -> list[str]:
+    """The words of a command line, as Hydra reads them: its flags first, then overrides.
+
+    Raises InputError, with what to type, for flags that are none and for more than two files.
+    """
+    hydras = {name: action for each in get_args_parser()._actions for name, action in _named(each)}
+    flags: list[str] = []
+    given: list[str] = []
+    pictures: list[int] = []  # where in `given` a file stands that was typed without a key
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        name, sign, value = word.partition("=")
+        following = left[0] if left and "=" not in left[0] and not left[0].startswith("-") else ""
+        if name == "--resume":
+            given += _resumed(value or (left.pop(0) if following else ""))
+        elif word == "--demo":
+            given.append("preset=demo")
+        elif name == "-c" and following in (hydras["-c"].choices or ()):
+            flags += [word, left.pop(0)]
+        elif name in FLAGS:
+            if not value and not following:
+                raise InputError(f"{word}: which file? type {name} FILE")
+            given.append(f"{FLAGS[name]}={value or left.pop(0)}")
+        elif name in hydras:
+            flags.append(word)
+            if hydras[name].nargs != 0 and not sign and following:
+                flags.append(left.pop(0))
+        elif word.startswith("-"):
+            key = name.lstrip("-").replace("-", "_")
+            raise InputError(
+                f"{word}: no such flag; settings have no dashes: type"
+                f" {key}={value or following or 'VALUE'}"
+            )
+        elif word == "=":
+            raise InputError("a setting is KEY=VALUE, without spaces around the =")
+        elif (sign and not _is_file(word)) or word.startswith("~"):
+            given.append(_with_path(word))
+        else:
+            pictures.append(len(given))
+            given.append(word)
+    for number, override in zip(pictures, _positional([given[i] for i in pictures]), strict=True):
+        given[number] = override
+    return _with_multirun(flags, given)
+
+
+def _named(action: Any) -> Iterator[tuple[str, Any]]:
+    return ((name, action) for name in action.option_strings)
+
+
+def _with_multirun(flags: list[str], given: list[str]) -> list[str]:
+    """A sweep that is resumed brings its own -m."""
+    multirun = [word for word in given if word == "-m"]
+    return [*flags, *multirun[:1], *(word for word in given if word != "-m")]
+
+
+def _positional(words: Sequence[str]) -> list[str]:
+    """Overrides for the files that were typed without a key: the photograph, then the painting."""
+    if len(words) > 2:
+        raise InputError(
+            f"{' '.join(words)}: {len(words)} files, where two are meant, the photograph and the"
+            " painting; the result also goes to output=FILE, and a name with spaces is put between"
+            " quotes"
+        )
+    for word in words:
+        if not _like_a_file(word):
+            presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
+            meant = f"preset={word}" if word in presets else "KEY=VALUE for a setting"
+            raise InputError(f"{word}: no such file; type {meant}")
+    return [
+        f"{key}={word}" for key, word in zip(("content.path", "style.path"), words, strict=False)
+    ]
+
+
+def _with_path(word: str) -> str:
+    """`content=photo.jpg` as `content.path=photo.jpg`; other overrides as they are."""
+    key, _, value = word.partition("=")
+    if key not in GROUPS:
+        return word
+    pieces = [value] if _is_file(value) else value.split(",")
+    options = {path.stem for path in (config.CONFIG_DIR / key).glob("*.yaml")}
+    known = any(piece in options for piece in pieces)
+    if known or not all(_like_a_file(piece.strip("'\"")) for piece in pieces):
+        return word
+    return f"{GROUPS[key]}={value}"
+
+
+def _like_a_file(text: str) -> bool:
+    """Whether it is a file, or is spelled as the name of one."""
+    suffixes = (*formats.FORMATS, ".bmp", ".gif", ".mat", ".t7")
+    scheme = text.partition(":")[0] in (*store.PACKAGED, "asset", "drawn")
+    return _is_file(text) or scheme or "/" in text or Path(text).suffix.lower() in suffixes
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return files.expanded(text).is_file()
+    except (OSError, ValueError):  # no name of a file at all
+        return False
+
+
+def _resumed(directory: str) -> list[str]:
+    """The overrides of the run, or of the sweep, that is in a directory, and the directory."""
+    here = f"{overrides.text(directory)}"
+    if not directory:
+        raise InputError("--resume: which directory? type --resume DIRECTORY")
+    if (Path(directory) / SWEEP).is_file():
+        asked: Any = OmegaConf.to_container(
+            OmegaConf.load(Path(directory) / SWEEP).hydra.overrides, resolve=False
+        )
+        kept = [word for word in asked["hydra"] if _of_launcher(word)]
+        return ["-m", *asked["task"], *kept, f"hydra.sweep.dir={here}"]
+    run = runs.Run(Path(directory))
+    if not run.settings:
+        raise InputError(
+            f"--resume {directory}: no run was begun there; its settings would be in"
+            f" {runs.PROVENANCE}. A new one: {command_line.program('stylize')} hydra.run.dir={here}"
+        )
+    return [*overrides.overrides_of(run.settings), f"hydra.run.dir={here}"]
+
+
+def _of_launcher(word: str) -> bool:
+    return word.startswith(("hydra/launcher", "hydra.launcher"))

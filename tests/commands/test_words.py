@@ -1,0 +1,142 @@
+"""What people type: two files, `content=photo.jpg`, flags anywhere; all that is missing at once."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Ended
+
+from stn import assets, config, runs
+from stn.assets import catalog
+from stn.assets import inputs as input_files
+from stn.commands import words
+from stn.errors import InputError
+
+
+@pytest.fixture
+def here(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two pictures and a network."""
+    for name, role in (("photo.jpg", "content"), ("a=b.png", "style"), ("net.mat", "vgg19")):
+        shutil.copy(inputs[role], tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("photo.jpg a=b.png", "content.path=photo.jpg style.path=a=b.png"),
+        (
+            "photo.jpg seed=1 asset:the_scream.jpg",
+            "content.path=photo.jpg seed=1 style.path=asset:the_scream.jpg",
+        ),
+        ("content=photo.jpg style=x/y", "content.path=photo.jpg style.path=x/y"),
+        ("content=chelsea style=the_scream,strokes", "content=chelsea style=the_scream,strokes"),
+        ("-m style=a.jpg,b.jpg", "-m style.path=a.jpg,b.jpg"),
+        ("network=net.mat network.pooling=avg", "network.weights=net.mat network.pooling=avg"),
+        ("--content photo.jpg --style=b.jpg", "content.path=photo.jpg style.path=b.jpg"),
+        ("-c photo.jpg -s b.jpg -o c.png", "content.path=photo.jpg style.path=b.jpg output=c.png"),
+        ("seed=1 -c job", "-c job seed=1"),
+        ("style=a,b -m seed=0,1", "-m style=a,b seed=0,1"),
+        ("seed=1 --cfg job preset=demo --resolve", "--cfg job --resolve seed=1 preset=demo"),
+        ("--info plugins", "--info plugins"),
+        ("seed=1 --info", "--info seed=1"),
+        ("~color +x=1", "~color +x=1"),
+        ("--demo seed=1", "preset=demo seed=1"),
+    ],
+)
+def test_what_is_typed_is_understood(here: Path, typed: str, read: str) -> None:
+    assert " ".join(words.understood(typed.split())) == read
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("--seed 3", "type seed=3"),
+        ("--max-evaluations=5", "type max_evaluations=5"),
+        ("a.jpg b.jpg c.jpg", "two are meant"),
+        ("gatys2016", "type preset=gatys2016"),
+        ("paint", "paint: no such file; type KEY=VALUE"),
+        ("seed = 1", "without spaces"),
+        ("--content", "type --content FILE"),
+        ("--resume", "type --resume DIRECTORY"),
+        ("--resume nowhere", "nowhere: no run was begun there"),
+    ],
+)
+def test_what_cannot_be_understood_is_answered_with_what_to_type(
+    here: Path, typed: str, told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        words.understood(typed.split())
+
+
+def test_two_files_are_a_picture(
+    inputs: dict[str, Path], small: tuple[str, ...], stylize: Callable[..., Ended]
+) -> None:
+    """`stylize` names both by their keys before; what comes later wins."""
+    shown = stylize(str(inputs["style"]), str(inputs["content"]), "optimizer.max_evaluations=2")
+    assert shown.code == 0, shown.err
+    config = shown.json("provenance.json")["config"]
+    assert config["content"]["path"] == str(inputs["style"])
+
+
+def test_resume_takes_the_settings_from_the_directory(
+    run: Callable[..., object], tmp_path: Path, composed: Callable[..., config.Config]
+) -> None:
+    run(tmp_path / "a b", "seed=3", "init=noise", "optimizer=adam")
+    again = words.understood(["--resume", str(tmp_path / "a b")])
+    *settings, directory = again
+    assert directory == f"hydra.run.dir='{tmp_path / 'a b'}'"
+    made = config.to_dict(config.compose(*settings))
+    assert config.differing([made, dict(runs.Run(tmp_path / "a b").settings)]) == []
+
+
+def test_a_sweep_is_resumed_with_its_command(sweep: Ended) -> None:
+    again = words.understood(["--resume", str(sweep.run_dir)])
+    assert again[0] == "-m" and "seed=0,1" in again
+    assert again[-1] == f"hydra.sweep.dir={sweep.run_dir}"
+
+
+def test_all_that_is_missing_is_listed_at_once_and_what_was_typed_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STN_CACHE", str(tmp_path))
+    monkeypatch.setattr("stn.assets.store._image_folders", lambda: [])
+    typed = ["network=vgg19", "style.mask=m.png", "content=tubingen", "style=the_scream"]
+    with pytest.raises(InputError) as told:
+        input_files.prepare([(config.compose(*typed), ["style.mask=m.png", *typed])])
+    first, second, third = str(told.value).splitlines()
+    assert first.startswith("style.mask=m.png: no such file")
+    assert second.startswith("network=vgg19: its weights are not at")
+    assert third.startswith("asset:tubingen.jpg, asset:the_scream.jpg: not fetched yet")
+    assert "STN_IMAGES" in third
+
+
+def test_the_first_run_fetches_a_small_network(
+    vgg19_q8: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Never the 535 MB file."""
+    monkeypatch.setenv("STN_CACHE", str(tmp_path))
+    drawn = ["content=chelsea", "style=strokes"]
+    input_files.prepare([(config.compose(*drawn), drawn)])
+    assert assets.weights_path("vgg19_q8").is_file()
+    assert "network=vgg19_q8: its weights are fetched once, 18.5 MB" in capfd.readouterr().err
+    with pytest.raises(InputError, match=r"fetch\.py vgg19"):
+        input_files.prepare([(config.compose(*drawn, "network=vgg19"), drawn)])
+
+
+def test_every_picture_that_cannot_be_had_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STN_CACHE", str(tmp_path))
+    monkeypatch.setattr("stn.assets.store._image_folders", lambda: [])
+    for name, asset in catalog.IMAGES.items():
+        gone = catalog.Asset(name, (str(tmp_path / "gone"),), *list(vars(asset).values())[2:])
+        monkeypatch.setitem(catalog.IMAGES, name, gone)
+    with pytest.raises(InputError, match="STN_IMAGES") as told:
+        assets.fetch("images", progress=False)
+    assert all(name in str(told.value) for name in catalog.IMAGES)
