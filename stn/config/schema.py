@@ -10,6 +10,7 @@ from omegaconf import MISSING
 
 from stn.config.fields import group, key, number, one_of
 from stn.config.optimizers import AnyOptimizer, Optimizer
+from stn.images import color, resizing
 from stn.loss import losses, statistics
 
 
@@ -160,16 +161,14 @@ class Color:
         *("none", "match", "luminance", "swap", "histogram"),
         help="How the result gets the photograph's colors.",
     )
-    mode: str = one_of(
-        "pca", "pca", "chol", "sym", help="Which linear map `match` moves the colors by."
-    )
+    mode: str = one_of("pca", *color.MAPS, help="Which linear map `match` moves the colors by.")
     luma: str = one_of(
         "mean_std",
-        *("mean_std", "mean", "none"),
+        *color.LUMAS,
         help="What of the photograph's luma `luminance` gives the painting.",
     )
     space: str = one_of(
-        "yuv", "yuv", "lab", "luv", help="The color space in which `swap` exchanges luminance."
+        "yuv", *color.SPACES, help="The color space in which `swap` exchanges luminance."
     )
 
 
@@ -217,9 +216,7 @@ class Image:
         *("long", "long_at_most", "short", "area"),
         help="`area` is √(height · width); `area` and `long_at_most` never enlarge.",
     )
-    rounding: str = one_of(
-        "nearest", "nearest", "down", "up", help="Of the sides that follow from it."
-    )
+    rounding: str = one_of("nearest", *resizing.ROUND, help="Of the sides that follow from it.")
     aspect: float | None = number(
         None, above=0, help="Width / height to stretch to; `null`: the picture's own."
     )
@@ -231,8 +228,7 @@ class Image:
     )
     filter: str = one_of(
         "skimage",
-        *("skimage", "bilinear", "early_pillow_bilinear", "area", "pyramid_reduce"),
-        *("pillow_nearest", "pillow_bilinear", "pillow_bicubic"),
+        *resizing.FILTERS,
         help="How pictures are resized; `pillow_…` is Pillow itself, called on bytes.",
     )
     pixel_unit: list[float] = key(

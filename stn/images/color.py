@@ -6,6 +6,7 @@ arXiv:1611.07865), §5. "The authors' code" is leongatys/NeuralImageSynthesis,
 ColourControl.ipynb."""
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import skimage.color
@@ -55,15 +56,7 @@ def color_map(
             "the picture to recolor is gray or of few colors, which have no inverse; give eps above"
             " zero"
         )
-    if mode == "chol":
-        A = np.linalg.cholesky(C) @ np.linalg.inv(np.linalg.cholesky(S))
-    elif mode == "pca":
-        A = _root(C) @ np.linalg.inv(_root(S))
-    elif mode == "sym":
-        root, inverse = _root(S), np.linalg.inv(_root(S))
-        A = inverse @ _root(root @ C @ root) @ inverse
-    else:
-        raise ValueError(f"unknown mode of color matching {mode!r}")
+    A = MAPS[mode](S, C)
     return A, mean_c - A @ mean_s
 
 
@@ -88,8 +81,6 @@ def match_luma(
     L_S, L_C = gray(source_rgb), gray(target_rgb)
     if mode == "none":
         return L_S
-    if mode not in ("mean", "mean_std"):
-        raise ValueError(f"unknown mode of luma matching {mode!r}")
     # The bound keeps rounding from passing for contrast where there is none.
     ratio = L_C.std() / max(L_S.std(), 1e-6) if mode == "mean_std" else 1.0
     matched = ratio * (L_S - L_S.mean()) + L_C.mean()
@@ -117,8 +108,6 @@ def swap(result_rgb: np.ndarray, content_rgb: np.ndarray, space: str = "yuv") ->
     (neural-style-tf's lab and luv)."""
     if space == "yuv":
         return np.clip(content_rgb + (luma(result_rgb) - luma(content_rgb))[..., None], 0, 255)
-    if space not in ("lab", "luv"):
-        raise ValueError(f"unknown color space {space!r}")
     forward, back = getattr(skimage.color, f"rgb2{space}"), getattr(skimage.color, f"{space}2rgb")
     swapped = forward(content_rgb / 255)
     swapped[..., 0] = forward(result_rgb / 255)[..., 0]
@@ -166,3 +155,25 @@ def _root(covariance: np.ndarray) -> np.ndarray:
     """The symmetric square root U Λ^½ Uᵀ."""
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+
+
+def _pca(S: np.ndarray, C: np.ndarray) -> np.ndarray:
+    return _root(C) @ np.linalg.inv(_root(S))
+
+
+def _chol(S: np.ndarray, C: np.ndarray) -> np.ndarray:
+    return np.linalg.cholesky(C) @ np.linalg.inv(np.linalg.cholesky(S))
+
+
+def _sym(S: np.ndarray, C: np.ndarray) -> np.ndarray:
+    root, inverse = _root(S), np.linalg.inv(_root(S))
+    return inverse @ _root(root @ C @ root) @ inverse
+
+
+# The linear maps of `color_map`, and what `match_luma` and `swap` can do, by name.
+MAPS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "pca": _pca,
+    "chol": _chol,
+    "sym": _sym,
+}
+LUMAS, SPACES = ("mean_std", "mean", "none"), ("yuv", "lab", "luv")
