@@ -21,7 +21,6 @@ from stn.classify import labeled, options, search
 from stn.classify.classifier import Classifier, ClassLoss
 from stn.experiment import frame
 from stn.images import resizing
-from stn.network import space
 from stn.objective.objective import Terms
 from stn.study import figures
 
@@ -84,9 +83,9 @@ def towards(
     """The least cross-entropy of the target class within the bound around the photograph, until it
     is believed.
     """
-    mean_pixel, bound = known.network.mean_pixel, arguments.bound
-    first = space.to_network(rgb, mean_pixel).astype(np.float64)
-    limits = np.maximum(first - bound, 0 - mean_pixel), np.minimum(first + bound, 255 - mean_pixel)
+    bound, (black, white) = arguments.bound, known.network.limits
+    first = known.network.image(rgb).astype(np.float64)
+    limits = np.maximum(first - bound, black), np.minimum(first + bound, white)
 
     def until(terms: Terms) -> str | None:
         return (
@@ -113,7 +112,7 @@ def towards(
         known.checksums | photograph_sum,
         loss.value_and_grad,
         first,
-        mean_pixel,
+        known.network,
         limits,
         until,
     )

@@ -102,7 +102,7 @@ def main() -> None:
         for name in arguments.classes or (known.classes[:3] if pictures else CLASSES)
     ]
 
-    folder, mean_pixel = options.folder_of("class_image"), known.network.mean_pixel
+    folder = options.folder_of("class_image")
     first = initialize.noise(arguments.size, arguments.size, "normal", AMPLITUDE, arguments.seed)
     given = {
         key: getattr(arguments, key)
@@ -127,7 +127,7 @@ def main() -> None:
                     known, target, WEIGHT, total_variation, watched={"class": target}
                 ).value_and_grad,
                 first,
-                mean_pixel,
+                known.network,
             )
     caption = f"""
 The image that a class looks like: from N(0, 1) around the mean pixel to the least of 10 H +

@@ -132,7 +132,7 @@ def main() -> None:
                 {"weights": network.sha256},
                 ChannelLoss(network, layer, channel, first).value_and_grad,
                 first,
-                network.mean_pixel,
+                network,
             )
     caption = f"""
 What the first {CHANNELS} channels of a layer respond to: from N(0, {AMPLITUDE:g}) around the mean

@@ -18,7 +18,6 @@ import numpy as np
 from stn import assets, command_line, config, images
 from stn.assets import matconvnet, weights
 from stn.images import resizing
-from stn.network import space
 
 # Gatys et al. 2016, sections 2 and 3, at α/β = 1e-3: the layers of every figure there.
 CONTENT_LAYER, STYLE_LAYERS, ALPHA, BETA = (
@@ -68,10 +67,10 @@ def pictures(
     photographs and noise.
     """
     content, style = (
-        space.to_network(
-            resizing.resize(images.read(assets.sample_path("skimage", name)), height, width),
-            mean_pixel,
-        )
+        (
+            resizing.resize(images.read(assets.sample_path("skimage", name)), height, width)
+            - mean_pixel
+        )[None].astype(np.float32)
         for name in ("chelsea.png", "coffee.png")
     )
     noise = np.random.default_rng(0).normal(0, 20, content.shape)
@@ -80,23 +79,26 @@ def pictures(
 
 def ours(program: str, network: weights.Weights, height: int, width: int) -> Any:
     from stn import optimize
-    from stn.network import vgg
+    from stn.network.network import Options, of_weights
     from stn.objective import graph, objective
+    from stn.objective.specification import Formula, Specification
+    from stn.objective.targets import StyleTarget
 
     content, style, image = pictures(height, width, network.mean_pixel)
 
-    kernels = vgg.kernels(network, "direct" if program == "ours_direct" else "winograd")
-    form = graph.Form(
-        (CONTENT_LAYER,), STYLE_LAYERS, "avg", "half_sum", "m", "sum_over_4n2", "none"
-    )
-    form = dataclasses.replace(form, gradient_checkpointing=program == "ours_recompute")
+    options = Options("avg", gradient_checkpointing=program == "ours_recompute")
+    ready = of_weights(network, "direct" if program == "ours_direct" else "winograd", options)
+    formula = Formula("half_sum", gram_divisor="m", style_reduction="sum_over_4n2")
     share = 1 / len(STYLE_LAYERS)
-    scale = objective.Scale(ALPHA, BETA, (1.0,), (share,) * len(STYLE_LAYERS))
+    chosen = Specification(
+        formula, {CONTENT_LAYER: 1.0}, dict.fromkeys(STYLE_LAYERS, share), ALPHA, BETA
+    )
 
     def build() -> Any:
-        return objective.Objective(
-            kernels, form, scale, objective.targets(kernels, form, content, style)
-        )
+        [A] = graph.statistics(chosen, ready, style, [(formula.statistic, None)])
+        target = StyleTarget(formula.statistic, A, dict.fromkeys(A, 1.0))
+        P = graph.content_features(chosen, ready, content)
+        return objective.Objective(chosen, ready, P, [target])
 
     loss = build()
 

@@ -13,7 +13,6 @@ import numpy as np
 from stn import assets, command_line, config, images
 from stn.assets import catalog, matconvnet, pictures
 from stn.images import resizing
-from stn.network import space
 
 EXAMPLE = "python scripts/classify.py photo.jpg, or painting.jpg --preset tf_tutorial"
 COLUMNS = ("min", "max", "mean", "Gram max", "Gram mean")
@@ -42,7 +41,7 @@ def main() -> None:
     from stn.transfer import story
 
     # 224 × 224 without keeping the aspect, as normalization.imageSize says and Keras' examples do.
-    image = space.to_network(resizing.resize(rgb, 224, 224), network.mean_pixel)
+    image = (resizing.resize(rgb, 224, 224) - network.mean_pixel)[None]
     if settings is None:
         print_statistics(vgg.features(image, network, network.layer_names))
     else:
@@ -53,7 +52,7 @@ def main() -> None:
         resized = resizing.resize(rgb, *shape, settings.image.filter)
         print_statistics(
             vgg.features(
-                space.to_network(resized, seen.mean_pixel),
+                seen.image(resized),
                 seen.kernels,
                 seen.layer_names,
                 chosen.pooling,

@@ -20,7 +20,6 @@ import numpy as np
 
 from stn import command_line, config, errors, images, runs
 from stn.assets import inputs, matconvnet, pictures
-from stn.network import space
 
 STYLIZE = Path(__file__).with_name("stylize.py")
 
@@ -138,7 +137,7 @@ def reference(settings: config.Config, evaluations: int, path: Path) -> None:
     assert sized.content is not None
 
     def tensor(rgb: np.ndarray) -> torch.Tensor:
-        image = space.to_network(rgb * brighter, weights.mean_pixel).transpose(0, 3, 1, 2)
+        image = (rgb * brighter - weights.mean_pixel)[None].transpose(0, 3, 1, 2)
         return torch.tensor(np.ascontiguousarray(image, np.float32))
 
     asked = settings.objective
@@ -192,7 +191,7 @@ def reference(settings: config.Config, evaluations: int, path: Path) -> None:
 
     optimizer.step(closure)
     image = x.detach().permute(0, 2, 3, 1).numpy() / brighter
-    iio.imwrite(path, images.to_bytes(space.from_network(image, weights.mean_pixel / brighter)))
+    iio.imwrite(path, images.to_bytes(image[0] + weights.mean_pixel / brighter))
 
 
 if __name__ == "__main__":

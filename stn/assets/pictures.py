@@ -21,7 +21,7 @@ Picture = tuple[
 
 
 @dataclass(frozen=True)
-class Style:
+class Painting:
     """A painting, `rgb` [h, w, 3], 0-255, with its weight; masks [h, w], 0-1, on it and
     `result_mask` the picture, or None."""
 
@@ -43,7 +43,7 @@ class Sized:
     if it has none."""
 
     content: np.ndarray | None
-    styles: tuple[Style, ...]
+    styles: tuple[Painting, ...]
     first: np.ndarray | None
     shape: tuple[int, int]
     color: config.Color
@@ -81,7 +81,7 @@ class Pictures:
     """
 
     content: np.ndarray | None
-    styles: tuple[Style, ...]
+    styles: tuple[Painting, ...]
     first: np.ndarray | None
     paths: dict[str, Path]
     image: config.Image
@@ -145,7 +145,7 @@ class Pictures:
     def _resize(self, rgb: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         return resizing.resize(rgb, *shape, self.image.filter)
 
-    def _style_shape(self, style: Style, scale: float) -> tuple[int, int]:
+    def _style_shape(self, style: Painting, scale: float) -> tuple[int, int]:
         if style.as_it_is:
             return _scaled((style.rgb.shape[0], style.rgb.shape[1]), scale)
         return style_shape(
@@ -154,11 +154,11 @@ class Pictures:
 
     def _sized(
         self,
-        style: Style,
+        style: Painting,
         size: tuple[int, int],
         photograph: np.ndarray | None,
         shape: tuple[int, int],
-    ) -> Style:
+    ) -> Painting:
         rgb = self._resize(style.rgb, size)
         if photograph is not None and self.color.name == "match":
             rgb = color.match(rgb, photograph, self.color.mode)
@@ -198,7 +198,7 @@ def read(settings: config.Config, arrays: Mapping[str, Picture] | None = None) -
         picture("mix.fine")  # a run of its own reads it, which starts when this one has begun
     content, opacity = picture("content") if "content" in paths else (None, None)
     styles = tuple(
-        Style(
+        Painting(
             images.over_white(*picture(key)),
             style.weight,
             style.scale,

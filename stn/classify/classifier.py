@@ -16,7 +16,7 @@ from stn.classify import vgg_head
 from stn.classify.labeled import Labeled
 from stn.errors import InputError
 from stn.loss import losses
-from stn.network import network, space, vgg
+from stn.network import network, vgg
 from stn.objective.objective import Terms
 
 # Pixels: the pictures that VGG's own head takes (Simonyan & Zisserman 2015, section 2.1).
@@ -51,7 +51,7 @@ class Classifier:
 
     def probabilities(self, rgb: np.ndarray) -> np.ndarray:
         """Probabilities [classes] of a picture, `rgb` [h, w, 3] 0-255."""
-        image = tf.constant(space.to_network(rgb, self.network.mean_pixel))
+        image = tf.constant(self.network.image(rgb))
         inputs = image, dict(self.network.kernels), dict(self.head)
         found: np.ndarray = backend.function(_probabilities, (), *inputs)(*inputs).numpy()
         return found
@@ -145,7 +145,7 @@ def features(
                 f"{trunk.path}: has no {layer}; its layers are {', '.join(trunk.layer_names)}"
             )
     for each in rgb:
-        inputs = tf.constant(space.to_network(each, trunk.mean_pixel)), dict(trunk.kernels)
+        inputs = tf.constant(trunk.image(each)), dict(trunk.kernels)
         found = backend.function(_features, tuple(layers), *inputs)(*inputs)
         yield {layer: F.numpy()[0] for layer, F in found.items()}
 

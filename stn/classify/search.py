@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stn import config, files, runs
-from stn.network import space
+from stn.network.network import Network
 from stn.objective.objective import Terms
 from stn.optimize import Evaluation, State, minimize
 from stn.optimize.search import ValueAndGrad
@@ -32,7 +32,7 @@ def find(
     checksums: Mapping[str, str],
     value_and_grad: ValueAndGrad,
     first: np.ndarray,
-    mean_pixel: np.ndarray,
+    network: Network,
     limits: tuple[np.ndarray, np.ndarray] | None = None,
     until: Callable[[Terms], str | None] = lambda terms: None,
 ) -> runs.Run:
@@ -65,11 +65,11 @@ def find(
                 chosen,
                 on_evaluation,
                 interrupted=lambda: until(seen[0]) if seen else None,
-                limits=limits or (0 - mean_pixel, 255 - mean_pixel),
+                limits=limits or network.limits,
             )
-            rgb = space.from_network(outcome.image, mean_pixel)
-            written, _ = value_and_grad(space.to_network(np.rint(rgb), mean_pixel))
-            clipped = space.clipped_share(outcome.image, mean_pixel)
+            rgb = network.rgb(outcome.image)
+            written, _ = value_and_grad(network.image(np.rint(rgb)))
+            clipped = network.clipped_share(outcome.image)
             directory.finish(
                 directory.summarize(outcome, rgb, written, {"picture/clipped_share": clipped})
             )

@@ -18,14 +18,16 @@ from stn.loss import losses
 class Context(NamedTuple):
     """What a statistic may use next to the features of its layer.
 
-    `guide` is T [h, w] or None. `before` are the features of the style layer before this one,
-    needed by those that compare two layers. `gram_divisor` and `shift` are the keys of that name in
-    the configuration."""
+    `gram_divisor` and `shift` are keys of the configuration. `guide` is T [h, w] or None. `before`
+    are the features of the style layer before this one, for statistics of two layers. What a
+    statistic draws, it draws from `seed` and `layer`."""
 
     gram_divisor: str = "one"
     shift: float = 0.0
     guide: Tensor | None = None
     before: Tensor | None = None
+    layer: str = ""
+    seed: Tensor = 0
 
 
 Compute = Callable[[Tensor, Context], Tensor]

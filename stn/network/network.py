@@ -1,23 +1,39 @@
-"""The network of a run as one value: what computes features, and what tells where it came from."""
+"""The network of a run as one value: its kernels, how they are used, and how pictures enter it."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from stn.assets import matconvnet
+from stn.assets.weights import Weights
 from stn.network import convolution as algorithm
 from stn.network import rescale, vgg
 
 
+class Options(NamedTuple):
+    """What published programs do differently with the same weights; `vgg.features` explains each.
+
+    `gradient_checkpointing` computes large blocks by rows, to save memory."""
+
+    pooling: str = "max"
+    ceil_mode: bool = True
+    border: str = "zero"
+    gradient_checkpointing: bool = False
+
+
+AS_DEFAULT = Options()
+
+
 @dataclass(frozen=True)
 class Network:
-    """A VGG ready to compute with: its convolutions as tensors and the mean pixel [3], RGB, that
-    its input lacks.
+    """A VGG ready to compute with. It also converts pictures: `rgb` [h, w, 3], 0-255, to `image`
+    [1, h, w, 3], float32, from which the mean pixel [3] is subtracted, and back.
 
-    `widths` are the filters of each convolution by name, `sha256` the weight file's checksum.
+    `widths` is the number of filters of each convolution, `sha256` the weight file's checksum.
     """
 
     kernels: vgg.Kernels
@@ -29,7 +45,36 @@ class Network:
     path: Path
     convolution: str  # winograd or direct
     changed: bool  # not as its file has it
-    gradient_checkpointing: bool = False  # by rows, where those of a whole picture are large
+    options: Options = AS_DEFAULT
+
+    @property
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Black and white [3] as the network sees them."""
+        return 0 - self.mean_pixel, 255 - self.mean_pixel
+
+    def image(self, rgb: np.ndarray) -> np.ndarray:
+        """`rgb` [h, w, 3], 0-255, as the network sees it: [1, h, w, 3], float32."""
+        return (rgb - self.mean_pixel)[None].astype(np.float32)
+
+    def rgb(self, image: np.ndarray) -> np.ndarray:
+        """`image` [1, h, w, 3] as a picture [h, w, 3], clipped to 0-255."""
+        return np.clip(np.asarray(image, dtype=np.float64)[0] + self.mean_pixel, 0, 255)
+
+    def clipped_share(self, image: np.ndarray) -> float:
+        """The share of the values of `image` [1, h, w, 3] that 8 bits cannot hold: those more than
+        half a step outside 0-255.
+        """
+        values = np.asarray(image, dtype=np.float64)[0] + self.mean_pixel
+        return float(((values < -0.5) | (values > 255.5)).mean())
+
+    @property
+    def gradient_checkpointing(self) -> bool:
+        """Whether large blocks are computed by rows."""
+        return self.options.gradient_checkpointing
+
+    def with_options(self, **changes: Any) -> "Network":
+        """The same network with other Options."""
+        return dataclasses.replace(self, options=self.options._replace(**changes))
 
     def plain(self) -> "Network":
         """The same network as its file has it: not rescaled or transposed, red first, its own mean
@@ -37,9 +82,7 @@ class Network:
         """
         if not self.changed:
             return self
-        return dataclasses.replace(
-            load(self.path, self.convolution), gradient_checkpointing=self.gradient_checkpointing
-        )
+        return dataclasses.replace(load(self.path, self.convolution), options=self.options)
 
     def activation_bytes(self, deepest: str, pixels: float) -> list[float]:
         """Bytes of each convolution's float32 output up to the layer `deepest`, for an image of
@@ -123,14 +166,22 @@ def load(
         first = dataclasses.replace(first, kernel=first.kernel * np.float32(input_range / 255))
         mean = (loaded.mean_pixel * (255 / input_range)).astype(np.float32)
         loaded = dataclasses.replace(loaded, layers=(first, *others), mean_pixel=mean)
+    made = of_weights(loaded, method, Options(pooling))
+    return dataclasses.replace(made, path=path, changed=loaded is not of_file)
+
+
+def of_weights(weights: Weights, method: str = "direct", options: Options = AS_DEFAULT) -> Network:
+    """A network of weights that are in memory already."""
+    widths = {layer.name: layer.bias.size for layer in weights.layers}
     return Network(
-        vgg.kernels(loaded, method),
-        loaded.mean_pixel,
-        loaded.layer_names,
-        {layer.name: layer.bias.size for layer in loaded.layers},
-        loaded.depth,
-        loaded.sha256,
-        path,
+        vgg.kernels(weights, method),
+        weights.mean_pixel,
+        weights.layer_names,
+        widths,
+        weights.depth,
+        weights.sha256,
+        Path(),
         method,
-        changed=loaded is not of_file,
+        changed=False,
+        options=options,
     )

@@ -16,7 +16,7 @@ from stn.assets import wheels
 from stn.assets.weights import Layer, Weights
 from stn.errors import InputError
 from stn.images import resizing
-from stn.network import space, vgg
+from stn.network import vgg
 
 # Means are raised to this share of their layer's. A filter that our few photographs hardly excite
 # would be divided by a number that ImageNet never gave it, and then own its layer's Gram matrix on
@@ -50,9 +50,8 @@ def mean_activations(weights: Weights, photographs: Iterable[np.ndarray], poolin
     positions: dict[str, int] = {}
     for rgb in photographs:
         small = resizing.resize(rgb, *resizing.target_shape(rgb, SIZE_PX))
-        for relu, F in vgg.features(
-            space.to_network(small, weights.mean_pixel), kernels, relus, pooling
-        ).items():
+        image = (small - weights.mean_pixel)[None].astype(np.float32)
+        for relu, F in vgg.features(image, kernels, relus, pooling).items():
             name = f"conv{relu.removeprefix('relu')}"
             sums[name] = sums.get(name, 0.0) + F.numpy().astype(np.float64).sum(axis=(0, 1, 2))
             positions[name] = positions.get(name, 0) + F.shape[1] * F.shape[2]

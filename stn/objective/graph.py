@@ -1,112 +1,130 @@
-"""What TensorFlow compiles: features and statistics of a picture; the terms of the loss and their
-gradient.
-"""
+"""What TensorFlow compiles: features and statistics of a picture; the loss and its gradient."""
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from stn import backend
-from stn.backend import tf
+from stn.backend import Tensor, tf
 from stn.loss import losses
-from stn.loss.statistics import STATISTICS, Context, Statistic
+from stn.loss.statistics import Context, Statistic
 from stn.network import checkpointing, convolution, vgg
-
-# At a layer: statistics, each with its targets A, its share and its guides T.
-Aims = Sequence[tuple[Statistic, Mapping[str, Any]]]
-LossesOf = Callable[[Any, Sequence[Any]], tuple[Any, Any]]
+from stn.network.network import Network, Options
+from stn.objective.specification import Formula, Specification
 
 
-@dataclass(frozen=True)
-class Form:
-    """Everything that shapes the compiled function and is not a number: layer names and named
-    choices.
+class Choices(NamedTuple):
+    """All that shapes the compiled function and is no number. `statistics` has one entry a style
+    target.
     """
 
+    formula: Formula
+    options: Options
     content_layers: tuple[str, ...]
     style_layers: tuple[str, ...]
-    pooling: str
-    content_reduction: str
-    gram_divisor: str
-    style_reduction: str
-    total_variation: str
-    total_variation_counted: bool = True  # false: in the gradient only
-    ceil_mode: bool = True  # sides of pooling: vgg.features
-    border: str = "zero"
-    statistics: tuple[Statistic, ...] = (STATISTICS["gram"],)  # one a style target
-    shift: float = 0.0
-    gradient_checkpointing: bool = (
-        False  # in bands, forgotten and computed again for the gradient: bands.features
-    )
+    statistics: tuple[Statistic, ...]
 
 
-def content_features(kernels: vgg.Kernels, form: Form, image: Any) -> dict[str, Any]:
-    """P [1, h, w, N] of a content image [1, h, w, 3], mean-subtracted, at the content layers."""
-    inputs: Any = tf.constant(image, tf.float32), dict(kernels), [{}]
-    [found] = backend.function(_found, (form, form.content_layers, (None,)), *inputs)(*inputs)
+class Goal(NamedTuple):
+    """A style target at one layer: statistic, target A, share of the layer's loss and guide T."""
+
+    statistic: Statistic
+    A: Tensor
+    share: Tensor
+    T: Tensor | None
+
+
+def seed(number: int) -> Tensor:
+    """The seed of a run as the compiled functions take it."""
+    return tf.constant(number % 2**63, tf.int64)
+
+
+def content_features(
+    specification: Specification, network: Network, image: np.ndarray
+) -> dict[str, Tensor]:
+    """P [1, h, w, N] of a content image [1, h, w, 3] at the content layers."""
+    layers = tuple(specification.content_layers)
+    guides: list[dict[str, Tensor]] = [{}]
+    inputs = tf.constant(image, tf.float32), dict(network.kernels), guides, seed(0)
+    choices = specification.formula, network.options, layers, (None,)
+    [found] = backend.function(_found, choices, *inputs)(*inputs)
     return dict(found)
 
 
 def statistics(
-    kernels: vgg.Kernels,
-    form: Form,
-    image: Any,
-    asked: Sequence[tuple[Statistic, Mapping[str, Any] | None]],
-) -> list[dict[str, Any]]:
-    """Statistics of a style image [1, h, w, 3], mean-subtracted, at the style layers, in one pass.
+    specification: Specification,
+    network: Network,
+    image: np.ndarray,
+    asked: Sequence[tuple[Statistic, Mapping[str, np.ndarray] | None]],
+) -> list[dict[str, Tensor]]:
+    """Statistics {layer: A} of a style image [1, h, w, 3] at the style layers, in one pass.
 
     Each that is `asked` for is a statistic and guides T {layer: [h, w]}, None for the whole image.
     """
-    form = dataclasses.replace(form, border=convolution.border_of_painting(form.border))
+    border = convolution.border_of_painting(network.options.border)
     guides = [
         {layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()}
         for _, T in asked
     ]
-    names = tuple(name for name, _ in asked)
-    inputs = tf.constant(image, tf.float32), dict(kernels), guides
-    found: list[dict[str, Any]] = backend.function(
-        _found, (form, form.style_layers, names), *inputs
-    )(*inputs)
+    layers = tuple(specification.style_layers)
+    kinds = tuple(statistic for statistic, _ in asked)
+    choices = specification.formula, network.options._replace(border=border), layers, kinds
+    inputs = (
+        tf.constant(image, tf.float32),
+        dict(network.kernels),
+        guides,
+        seed(specification.seed),
+    )
+    found: list[dict[str, Tensor]] = backend.function(_found, choices, *inputs)(*inputs)
     return found
 
 
-def value_and_grad(form: Form, *inputs: Any) -> Any:
-    """The compiled function for inputs of these shapes, which are those of `function` in
-    `_value_and_grad`.
+def value_and_grad(choices: Choices, *inputs: Any) -> Any:
+    """The compiled function for inputs of these shapes; `function` in `_value_and_grad` names them.
 
     It gives C, E, the total variation and the gradient of the total with respect to the image [1,
     h, w, 3]; C and E hold the content and the style losses of the layers before any weight. Targets
     and weights are its inputs, so that one trace serves a sweep of the same shape."""
-    return backend.function(_value_and_grad, (form,), *inputs)
+    return backend.function(_value_and_grad, (choices,), *inputs)
 
 
-def _found(form: Form, layers: tuple[str, ...], names: tuple[Statistic | None, ...]) -> Any:
-    """Statistics of the features at the layers, one a name, in which case no features are kept;
-    None: the features.
-    """
+def _found(
+    formula: Formula,
+    options: Options,
+    layers: tuple[str, ...],
+    asked: tuple[Statistic | None, ...],
+) -> Callable[..., Any]:
+    """A function that gives each statistic `asked` for at the layers; None asks for features."""
 
     def function(
-        image: Any, kernels: vgg.Kernels, guides: Sequence[Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = [{} for _ in names]
-        before: list[Any] = []
+        image: Tensor,
+        kernels: vgg.Kernels,
+        guides: Sequence[Mapping[str, Tensor]],
+        seed: Tensor,
+    ) -> list[dict[str, Tensor]]:
+        found: list[dict[str, Tensor]] = [{} for _ in asked]
+        before: list[Tensor] = []
 
-        def hook(layer: str, F: Any) -> Any:
-            for name, T, kept in zip(names, guides, found, strict=True):
-                each = F if name is None else _statistic(form, name, F, T.get(layer), before)
-                kept |= {} if each is None else {layer: each}
+        def hook(layer: str, F: Tensor) -> Tensor:
+            for statistic, T, kept in zip(asked, guides, found, strict=True):
+                if statistic is None:
+                    kept[layer] = F
+                elif len(before) >= statistic.layers - 1:
+                    context = _context(formula, statistic, layer, seed, T.get(layer), before)
+                    kept[layer] = statistic.of(F, context)
             before[:] = [F]
             with tf.control_dependencies([kept[layer] for kept in found if layer in kept]):
                 return tf.identity(F)
 
-        asked = [(name, T) for name, T in zip(names, guides, strict=True) if name is not None]
+        kinds = [(each, T) for each, T in zip(asked, guides, strict=True) if each is not None]
         shares = {}
-        if asked and all(name.sums_over_rows for name, _ in asked):
+        if kinds and all(statistic.sums_over_rows for statistic, _ in kinds):
             shares = {
-                layer: _share(form, [(name, T.get(layer)) for name, T in asked]) for layer in layers
+                layer: _share(formula, [(statistic, T.get(layer)) for statistic, T in kinds])
+                for layer in layers
             }
-        for layer, sums in _features(form, image, kernels, layers, hook, shares).items():
+        for layer, sums in _features(options, image, kernels, layers, hook, shares).items():
             for kept, G in zip(found, sums, strict=True):
                 kept[layer] = G
         return found
@@ -114,110 +132,121 @@ def _found(form: Form, layers: tuple[str, ...], names: tuple[Statistic | None, .
     return function
 
 
+def _context(
+    formula: Formula,
+    statistic: Statistic,
+    layer: str,
+    seed: Tensor,
+    T: Tensor | None,
+    before: Sequence[Tensor],
+) -> Context:
+    return Context(
+        formula.gram_divisor,
+        formula.activation_shift,
+        T,
+        before[0] if statistic.layers > 1 else None,
+        layer,
+        seed,
+    )
+
+
 def _features(
-    form: Form,
-    image: Any,
+    options: Options,
+    image: Tensor,
     kernels: vgg.Kernels,
     layers: Iterable[str],
-    hook: Callable[[str, Any], Any],
+    hook: Callable[[str, Tensor], Tensor],
     shares: Mapping[str, checkpointing.Share],
-) -> dict[str, list[Any]]:
-    """Calls `hook` at each of the layers, or gives the sums of its `shares` where it is never
-    whole.
+) -> dict[str, list[Tensor]]:
+    """Call `hook` with the features of each layer. Layers that are computed by rows are never
+    whole: the sums of their `shares` are returned instead.
     """
-    if form.gradient_checkpointing:
+    pooling, ceil_mode, border, gradient_checkpointing = options
+    if gradient_checkpointing:
         return checkpointing.features(
-            image, kernels, layers, form.pooling, hook, form.ceil_mode, form.border, shares
+            image, kernels, layers, pooling, hook, ceil_mode, border, shares
         )
-    vgg.features(image, kernels, layers, form.pooling, hook, form.ceil_mode, form.border)
+    vgg.features(image, kernels, layers, pooling, hook, ceil_mode, border)
     return {}
 
 
-def _share(form: Form, aims: Sequence[tuple[Statistic, Any]]) -> checkpointing.Share:
-    """What some rows of a layer add to statistics that are sums over positions, each a name and its
-    guide or None.
-    """
+def _share(
+    formula: Formula, asked: Sequence[tuple[Statistic, Tensor | None]]
+) -> checkpointing.Share:
+    """What some rows of a layer add to statistics, each with a guide or None."""
 
-    def share(F: Any, first: int, height: int) -> list[Any]:
-        return [_gram_of_rows(form, name, F, T, first, height) for name, T in aims]
+    def share(F: Tensor, first: int, height: int) -> list[Tensor]:
+        return [_gram_of_rows(formula, statistic, F, T, first, height) for statistic, T in asked]
 
     return share
 
 
-def _gram_of_rows(form: Form, name: Statistic, F: Any, T: Any, first: int, height: int) -> Any:
+def _gram_of_rows(
+    formula: Formula, statistic: Statistic, F: Tensor, T: Tensor | None, first: int, height: int
+) -> Tensor:
+    assert statistic.gram_features is not None
     _, rows, width, _ = F.shape
     guided, M = T is not None, height * width
 
     @tf.custom_gradient
-    def gram(X: Any) -> tuple[Any, Any]:
-        G = losses.gram(X, form.gram_divisor, guided, M)
-        return G, lambda dG: losses.gram_gradient(X, dG, form.gram_divisor, guided, M)
+    def gram(X: Tensor) -> tuple[Tensor, Any]:
+        G = losses.gram(X, formula.gram_divisor, guided, M)
+        return G, lambda dG: losses.gram_gradient(X, dG, formula.gram_divisor, guided, M)
 
     T = tf.slice(T, (first, 0), (rows, width)) if guided else None
-    assert name.gram_features is not None
-    return gram(name.gram_features(F, Context(form.gram_divisor, form.shift, T)))
+    context = Context(formula.gram_divisor, formula.activation_shift, T)
+    return gram(statistic.gram_features(F, context))
 
 
-def _statistic(form: Form, name: Statistic, F: Any, T: Any, before: Sequence[Any]) -> Any:
-    """A statistic of features; None at the first layer, if it compares a layer with the one
-    before.
-    """
-    if name.layers > 1 and not before:
-        return None
-    return name.of(
-        F, Context(form.gram_divisor, form.shift, T, before[0] if name.layers > 1 else None)
-    )
+def _value_and_grad(choices: Choices) -> Callable[..., Any]:
+    formula, options, content_layers, style_layers, statistics = choices
+    layers = {*content_layers, *style_layers}
+    by_rows = all(statistic.sums_over_rows for statistic in statistics)
 
-
-def _value_and_grad(form: Form) -> Any:
     def function(
-        image: Any,
+        image: Tensor,
         kernels: vgg.Kernels,
-        P: Mapping[str, Any],
-        S: Sequence[Mapping[str, Mapping[str, Any]]],
-        content_weights: Any,
-        style_weights: Any,
-        total_variation_weight: Any,
-        unit: Any,
-    ) -> tuple[Any, Any, Any, Any]:
+        P: Mapping[str, Tensor],
+        S: Sequence[Mapping[str, Mapping[str, Tensor]]],
+        content_weights: Tensor,
+        style_weights: Tensor,
+        total_variation_weight: Tensor,
+        unit: Tensor,
+        seed: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         positions = tf.shape(image)[1] * tf.shape(image)[2]
-        layers = {*form.content_layers, *form.style_layers}
-        aims = {
+        goals = {
             layer: [
-                (name, each[layer])
-                for name, each in zip(form.statistics, S, strict=True)
+                Goal(statistic, each[layer]["A"], each[layer]["share"], each[layer].get("T"))
+                for statistic, each in zip(statistics, S, strict=True)
                 if layer in each
             ]
             for layer in layers
         }
-        content: dict[str, Any] = {}
-        style: dict[str, Any] = {}
-        before: list[Any] = []  # of a chain: the features of the layer before
+        content: dict[str, Tensor] = {}
+        style: dict[str, Tensor] = {}
+        before: list[Tensor] = []  # the features of the style layer before, where a statistic asks
 
-        def hook(layer: str, F: Any) -> Any:
-            losses_of = _losses_of(form, P.get(layer), aims[layer], positions)
-            F, content[layer], style[layer] = _with_late_gradient(
-                form, losses_of, aims[layer], F, before
-            )
-            if layer in form.style_layers and any(name.layers > 1 for name in form.statistics):
+        def hook(layer: str, F: Tensor) -> Tensor:
+            of_layer = Layer(formula, layer, P.get(layer), goals[layer], positions, seed)
+            F, content[layer], style[layer] = of_layer.with_late_gradient(F, before)
+            if layer in style_layers and any(statistic.layers > 1 for statistic in statistics):
                 before[:] = [F]
             return F
 
         shares = {
-            layer: _share(form, [(name, aim.get("T")) for name, aim in aims[layer]])
+            layer: _share(formula, [(goal.statistic, goal.T) for goal in goals[layer]])
             for layer in layers
-            if layer not in P and all(name.sums_over_rows for name in form.statistics)
+            if layer not in P and by_rows
         }
         with tf.GradientTape() as tape:
             tape.watch(image)
-            for layer, found in _features(form, image, kernels, layers, hook, shares).items():
-                content[layer], style[layer] = (
-                    tf.zeros(()),
-                    _style_loss(form, found, aims[layer], positions),
-                )
-            C = _stack(content[layer] for layer in form.content_layers)
-            E = _stack(style[layer] for layer in form.style_layers)
-            total_variation = losses.total_variation(image / unit, form.total_variation)
+            for layer, found in _features(options, image, kernels, layers, hook, shares).items():
+                of_layer = Layer(formula, layer, None, goals[layer], positions, seed)
+                content[layer], style[layer] = tf.zeros(()), of_layer.style_loss(found)
+            C = _stack(content[layer] for layer in content_layers)
+            E = _stack(style[layer] for layer in style_layers)
+            total_variation = losses.total_variation(image / unit, formula.total_variation)
             total = tf.reduce_sum(content_weights * C) + tf.reduce_sum(style_weights * E)
             total += total_variation_weight * total_variation
         return C, E, total_variation, tape.gradient(total, image)
@@ -225,85 +254,89 @@ def _value_and_grad(form: Form) -> Any:
     return function
 
 
-def _style_loss(form: Form, found: Sequence[Any], aims: Aims, positions: Any) -> Any:
-    """The style loss of a layer: of the statistics `found` there, each aiming at its targets with
-    its share.
-    """
-    each = [
-        aim["share"] * name.loss(G, aim["A"], form.style_reduction, positions)
-        for G, (name, aim) in zip(found, aims, strict=True)
-    ]
-    return tf.add_n(each) if each else tf.zeros(())
+class Layer(NamedTuple):
+    """The losses of one layer: P its content target or None, `goals` its style targets."""
 
+    formula: Formula
+    name: str
+    P: Tensor | None
+    goals: Sequence[Goal]
+    positions: Tensor
+    seed: Tensor
 
-def _losses_of(form: Form, P: Any, aims: Aims, positions: Any) -> LossesOf:
-    """The content and the style loss of a layer as a function of its features and the statistics
-    found of them.
-    """
+    def losses(self, F: Tensor, found: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The content and the style loss, from the features F and the statistics found of them."""
+        C = (
+            tf.zeros(())
+            if self.P is None
+            else losses.content(F, self.P, self.formula.content_reduction)
+        )
+        return C, self.style_loss(found)
 
-    def losses_of(F: Any, found: Sequence[Any]) -> tuple[Any, Any]:
-        C = tf.zeros(()) if P is None else losses.content(F, P, form.content_reduction)
-        return C, _style_loss(form, found, aims, positions)
+    def style_loss(self, found: Sequence[Tensor]) -> Tensor:
+        """Σ share · loss of the statistics `found`."""
+        reduction, positions = self.formula.style_reduction, self.positions
+        each = [
+            goal.share * goal.statistic.loss(G, goal.A, reduction, positions)
+            for G, goal in zip(found, self.goals, strict=True)
+        ]
+        return tf.add_n(each) if each else tf.zeros(())
 
-    return losses_of
+    def with_late_gradient(self, F: Tensor, before: Sequence[Tensor]) -> Any:
+        """The features F and the two losses, whose gradients are computed on the way back, to save
+        memory.
+        """
 
+        @tf.custom_gradient
+        def noted(F: Tensor, *before: Tensor) -> tuple[Any, Any]:
+            found = [goal.statistic.of(F, self._context(goal, before)) for goal in self.goals]
 
-def _with_late_gradient(
-    form: Form, losses_of: LossesOf, aims: Aims, F: Any, before: Sequence[Any]
-) -> Any:
-    """The features F of a layer and its two losses, whose gradients are computed on the way back,
-    to save memory.
-    """
+            def gradient(dF: Tensor, dC: Tensor, dE: Tensor) -> Any:
+                # Left alone TensorFlow computes these products, as large as F, in the forward pass
+                # and keeps all.
+                with tf.control_dependencies([dF]):
+                    late = tf.identity(F)
+                with tf.GradientTape() as tape:
+                    tape.watch((late, *found))
+                    values = self.losses(late, found)
+                to_F, *slopes = tape.gradient(
+                    values, (late, *found), (dC, dE), tf.UnconnectedGradients.NONE
+                )
+                parts = [dF] if to_F is None else [dF, to_F]
+                to_before = [tf.zeros_like(x) for x in before]
+                for goal, dG in zip(self.goals, slopes, strict=True):
+                    part, *rest = self._gradient(goal, late, before, dG)
+                    parts.append(part)
+                    to_before = rest or to_before
+                return (tf.add_n(parts), *to_before) if before else tf.add_n(parts)
 
-    @tf.custom_gradient
-    def noted(F: Any, *before: Any) -> tuple[Any, Any]:
-        found = [_statistic(form, name, F, aim.get("T"), before) for name, aim in aims]
+            return (F, *self.losses(F, found)), gradient
 
-        def gradient(dF: Any, dC: Any, dE: Any) -> Any:
-            # Left alone TensorFlow computes these products, as large as F, in the forward pass and
-            # keeps all.
-            with tf.control_dependencies([dF]):
-                late = tf.identity(F)
+        return noted(F, *before)
+
+    def _context(self, goal: Goal, before: Sequence[Tensor]) -> Context:
+        return _context(self.formula, goal.statistic, self.name, self.seed, goal.T, before)
+
+    def _gradient(
+        self, goal: Goal, F: Tensor, before: Sequence[Tensor], dG: Tensor
+    ) -> list[Tensor]:
+        """The gradient with respect to F, given that with respect to its statistic; for a statistic
+        of two layers also that with respect to the layer before.
+        """
+        statistic = goal.statistic
+        if statistic.gram_features is None:
+            watched = (F, *before) if statistic.layers > 1 else (F,)
             with tf.GradientTape() as tape:
-                tape.watch((late, *found))
-                values = losses_of(late, found)
-            to_F, *slopes = tape.gradient(
-                values, (late, *found), (dC, dE), tf.UnconnectedGradients.NONE
-            )
-            parts, to_before = (
-                [dF] if to_F is None else [dF, to_F],
-                [tf.zeros_like(x) for x in before],
-            )
-            for (name, aim), dG in zip(aims, slopes, strict=True):
-                part, *rest = _statistic_gradient(form, name, late, aim.get("T"), before, dG)
-                parts.append(part)
-                to_before = rest or to_before
-            return (tf.add_n(parts), *to_before) if before else tf.add_n(parts)
-
-        return (F, *losses_of(F, found)), gradient
-
-    return noted(F, *before)
-
-
-def _statistic_gradient(
-    form: Form, name: Statistic, F: Any, T: Any, before: Sequence[Any], dG: Any
-) -> list[Any]:
-    """What a gradient with respect to `_statistic` is with respect to F, and for a chain to the
-    layer before.
-    """
-    if name.gram_features is None:
+                tape.watch(watched)
+                G = statistic.of(F, self._context(goal, before))
+            return list(tape.gradient(G, watched, dG))
         with tf.GradientTape() as tape:
-            tape.watch((F, *before))
-            G = _statistic(form, name, F, T, before)
-        watched = (F, *before) if name.layers > 1 else (F,)
-        return list(tape.gradient(G, watched, dG))
-    with tf.GradientTape() as tape:
-        tape.watch(F)
-        X = name.gram_features(F, Context(form.gram_divisor, form.shift, T))
-    dX = losses.gram_gradient(X, dG, form.gram_divisor, guided=T is not None)
-    return [dX if X is F else tape.gradient(X, F, dX)]
+            tape.watch(F)
+            X = statistic.gram_features(F, self._context(goal, before))
+        dX = losses.gram_gradient(X, dG, self.formula.gram_divisor, guided=goal.T is not None)
+        return [dX if X is F else tape.gradient(X, F, dX)]
 
 
-def _stack(values: Any) -> Any:
-    listed: Sequence[Any] = list(values)
+def _stack(values: Iterable[Tensor]) -> Tensor:
+    listed = list(values)
     return tf.stack(listed) if listed else tf.zeros((0,))

@@ -3,6 +3,6 @@
 The other files are its steps: the checks before, the initial image, progress, measures, result.
 """
 
-from stn.transfer.story import network_of, run
+from stn.transfer.story import network_of, objective_of, run
 
-__all__ = ["network_of", "run"]
+__all__ = ["network_of", "objective_of", "run"]

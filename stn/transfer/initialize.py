@@ -5,7 +5,7 @@ import numpy as np
 from stn.assets.pictures import Sized
 from stn.config.schema import Init
 from stn.images import resizing
-from stn.network import space
+from stn.network.network import Network
 
 
 def noise(height: int, width: int, distribution: str, amplitude: float, seed: int) -> np.ndarray:
@@ -23,26 +23,26 @@ def noise(height: int, width: int, distribution: str, amplitude: float, seed: in
     raise ValueError(f"unknown distribution {distribution!r}")
 
 
-def first_image(init: Init, pictures: Sized, mean_pixel: np.ndarray, seed: int) -> np.ndarray:
+def first_image(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
     """The first image [1, h, w, 3], mean-subtracted, float64, of the result's size; other pictures
     are resized to it.
 
     blend: noise_ratio · noise + (1 − noise_ratio) · content, as neural-style-tf's and the TF1
     walk-through's."""
-    return _first_image(init, pictures, mean_pixel, seed).astype(np.float64)
+    return _first_image(init, pictures, network, seed).astype(np.float64)
 
 
-def _first_image(init: Init, pictures: Sized, mean_pixel: np.ndarray, seed: int) -> np.ndarray:
+def _first_image(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
     height, width = pictures.shape
     if init.name == "noise":
         return noise(height, width, init.distribution, init.amplitude, seed)
     if init.name == "style":
-        return space.to_network(resizing.resize(pictures.styles[0].rgb, height, width), mean_pixel)
+        return network.image(resizing.resize(pictures.styles[0].rgb, height, width))
     if init.name == "file" and pictures.first is not None:
-        return space.to_network(resizing.resize(pictures.first, height, width), mean_pixel)
+        return network.image(resizing.resize(pictures.first, height, width))
     if pictures.content is None:
         raise ValueError(f"no content for the initial image {init.name!r}")
-    content_image = space.to_network(pictures.content, mean_pixel)
+    content_image = network.image(pictures.content)
     if init.name == "content":
         return content_image
     if init.name == "blend":

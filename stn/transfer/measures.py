@@ -36,7 +36,7 @@ from skimage.metrics import structural_similarity
 
 from stn.backend import tf
 from stn.loss import losses
-from stn.network import checkpointing, space
+from stn.network import checkpointing
 from stn.network.network import Network
 from stn.transfer import artifacts, patches
 
@@ -130,7 +130,7 @@ def _network_measures(
     layers = [layer.replace("conv", "relu") for layer in network.kernels]
 
     def walk(picture: np.ndarray) -> Iterator[tuple[str, Any, int]]:
-        image = space.to_network(picture, network.mean_pixel)
+        image = network.image(picture)
         return checkpointing.walk(
             image, network.kernels, layers, POOLING, network.gradient_checkpointing
         )

@@ -11,7 +11,7 @@ from skimage.metrics import structural_similarity
 
 from stn.backend import tf
 from stn.images import color
-from stn.network import space, vgg
+from stn.network import vgg
 from stn.network.network import Network
 from stn.transfer import measures
 
@@ -62,7 +62,7 @@ def ssim(rgb: np.ndarray, content_rgb: np.ndarray) -> dict[str, float]:
 
 
 def _walk(rgb: np.ndarray, network: Network) -> Any:
-    image = space.to_network(rgb, network.mean_pixel)
+    image = network.image(rgb)
     return vgg.walk(
         image, network.kernels, STYLE_LAYERS, pooling="max", ceil_mode=True, border="reflect"
     )

@@ -11,9 +11,10 @@ import numpy as np
 from stn import backend, config, images, optimize, runs
 from stn.assets import inputs, pictures
 from stn.images import resizing
-from stn.network import space
+from stn.loss.statistics import STATISTICS
 from stn.network.network import Network, load
 from stn.objective import objective
+from stn.objective.specification import Formula, Specification
 from stn.runs import run_directory, wandb_run
 from stn.transfer import checks, initialize, measures, mixing, tracking
 from stn.transfer.result import Result
@@ -38,26 +39,25 @@ def run(
     backend.use_threads(settings.threads)
     originals, network = pictures.read(settings, arrays), network_of(settings)
     gradient_checkpointing = checks.recomputes(settings, network, originals, Path(run_dir))
-    network = dataclasses.replace(network, gradient_checkpointing=gradient_checkpointing)
+    network = network.with_options(gradient_checkpointing=gradient_checkpointing)
     checks.before_run(settings, network, originals, Path(run_dir))
+    specification = objective_of(settings)
     with run_directory.opened(Path(run_dir), settings, network, originals, axes) as directory:
         if directory.finished:
             print(f"finished before: {directory.path / runs.PICTURE}")
             return Result.of(*directory.result(), directory.path, settings)
         state = directory.begin()
         originals = mixing.mixed(originals, settings, directory.path, run)
-        with tracking.Watch(directory, settings, state, group, axes, network.mean_pixel) as watch:
+        with tracking.Watch(directory, settings, state, group, axes, network) as watch:
             for number, level in enumerate(config.levels(settings)):
                 if state and state.level > number:
                     continue  # done before an interruption
                 sized = originals.at(level.scale)
-                loss = objective.build(settings, network, sized)
+                loss = objective.build(specification, network, sized)
                 watch.shown = sized.shown
                 state = _at_level(number, state, settings, sized, network, directory)
                 outcome = _minimize(settings, level, loss, state, watch, network)
-                watch.stop_if_interrupted(
-                    sized.shown(space.from_network(outcome.image, network.mean_pixel))
-                )
+                watch.stop_if_interrupted(outcome.image)
             return _finish(outcome, loss, settings, sized, network, directory, watch)
 
 
@@ -67,7 +67,7 @@ def network_of(settings: config.Config) -> Network:
     means = inputs.means(settings)
     rescaling = str(means) if means else chosen.rescale
     file = inputs.weights(settings)
-    return load(
+    loaded = load(
         file,
         chosen.convolution,
         rescaling,
@@ -76,6 +76,33 @@ def network_of(settings: config.Config) -> Network:
         chosen.input_range,
         chosen.transposed,
         chosen.bgr,
+    )
+    return loaded.with_options(ceil_mode=chosen.ceil_mode, border=chosen.border)
+
+
+def objective_of(settings: config.Config) -> Specification:
+    """The objective that the settings describe."""
+    chosen = settings.objective
+    formula = Formula(
+        chosen.content_reduction,
+        STATISTICS[chosen.style_statistic],
+        chosen.gram_divisor,
+        chosen.style_reduction,
+        chosen.activation_shift,
+        chosen.total_variation.form,
+    )
+    return Specification(
+        formula,
+        {each.layer: each.weight for each in chosen.content_layers},
+        {each.layer: each.weight for each in chosen.style_layers},
+        content_weight=chosen.content_weight,
+        style_weight=chosen.style_weight,
+        total_variation_weight=chosen.total_variation.weight,
+        total_variation_counted=chosen.total_variation.counted,
+        pixel_unit=config.pixel_unit(settings),
+        guidance=settings.guidance,
+        blend_targets=settings.styles_blend == "targets",
+        seed=settings.seed,
     )
 
 
@@ -91,14 +118,12 @@ def _at_level(
     enlarged.
     """
     if state is None:
-        return optimize.State(
-            initialize.first_image(settings.init, sized, network.mean_pixel, settings.seed)
-        )
+        return optimize.State(initialize.first_image(settings.init, sized, network, settings.seed))
     if state.level == number:
         return state
     image, _ = state.found
-    enlarged = resizing.resize(space.from_network(image, network.mean_pixel), *sized.shape)
-    state = state.next_level(space.to_network(enlarged, network.mean_pixel))
+    enlarged = resizing.resize(network.rgb(image), *sized.shape)
+    state = state.next_level(network.image(enlarged))
     directory.checkpoint(state)
     return state
 
@@ -118,7 +143,7 @@ def _minimize(
         on_evaluation=watch.on_evaluation,
         on_checkpoint=watch.on_checkpoint,
         interrupted=watch.interrupted,
-        limits=(0 - network.mean_pixel, 255 - network.mean_pixel),
+        limits=network.limits,
         unit=np.array(config.pixel_unit(settings)),
         periodic=settings.network.border == "wrap",
     )
@@ -136,14 +161,14 @@ def _finish(
     """Measure the picture as it is shown and write what the run leaves; its losses are of the
     colors optimized.
     """
-    rgb = space.from_network(outcome.image, network.mean_pixel)
-    written = loss.value_and_grad(space.to_network(np.rint(rgb), network.mean_pixel))[0]
+    rgb = network.rgb(outcome.image)
+    written = loss.value_and_grad(network.image(np.rint(rgb)))[0]
     if sized.recolored:
         directory.write_image(runs.UNCOLORED, rgb)
     shown = sized.shown(rgb)
     saved = images.to_bytes(shown[..., :3]).astype(np.float64)  # measured is what is written
     measured = measures.measure(saved, sized.photograph, sized.styles[0].rgb, network.plain())
-    clipped = {"picture/clipped_share": space.clipped_share(outcome.image, network.mean_pixel)}
+    clipped = {"picture/clipped_share": network.clipped_share(outcome.image)}
     summary = directory.summarize(outcome, shown, written, clipped | measured)
     watch.finish(shown, summary)
     directory.finish(summary)

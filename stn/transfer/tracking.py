@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from stn import config, runs, signals
 from stn.errors import Interrupted
-from stn.network import space
+from stn.network.network import Network
 from stn.optimize import Evaluation, State
 from stn.runs import previews, run_directory, wandb_run
 
@@ -34,12 +34,11 @@ class Watch:
         state: State | None,
         group: str | None,
         axes: Mapping[str, str] | None,
-        mean_pixel: np.ndarray,
+        network: Network,
     ) -> None:
-        self._directory, self._mean_pixel = directory, mean_pixel
-        self.shown: Callable[[np.ndarray], np.ndarray] = lambda rgb: (
-            rgb
-        )  # `rgb` as it is saved: pictures.Sized
+        self._directory, self._network = directory, network
+        # `rgb` as it is saved: pictures.Sized.shown of the level
+        self.shown: Callable[[np.ndarray], np.ndarray] = lambda rgb: rgb
         levels = config.levels(settings)
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings.tracking.progress_every
@@ -73,11 +72,7 @@ class Watch:
 
     def _rgb(self, image: np.ndarray) -> np.ndarray | None:
         """The picture as it is saved, `rgb`; None if it is not finite."""
-        return (
-            self.shown(space.from_network(image, self._mean_pixel))
-            if np.isfinite(image).all()
-            else None
-        )
+        return self.shown(self._network.rgb(image)) if np.isfinite(image).all() else None
 
     def on_checkpoint(self, state: State) -> None:
         """Save a State to go on from, every `tracking.checkpoint_seconds` and where the user or the
@@ -94,11 +89,12 @@ class Watch:
         """The signal that asked for an end, if one did."""
         return self._interrupts.signal.name if self._interrupts.signal else None
 
-    def stop_if_interrupted(self, rgb: np.ndarray) -> None:
-        """After a signal, write the best image so far and raise Interrupted."""
+    def stop_if_interrupted(self, image: np.ndarray) -> None:
+        """After a signal, write the best `image` so far and raise Interrupted."""
         if not self._interrupts.signal:
             return
         self._directory.write_metrics()
+        rgb = self.shown(self._network.rgb(image))
         path = self._directory.write_image(runs.PICTURE, rgb)
         start = self._directory.resumes_at
         again = (

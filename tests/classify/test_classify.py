@@ -19,7 +19,7 @@ from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
 from stn.classify import vgg_head
 from stn.images import resizing
 from stn.layers import CONVS_PER_BLOCK
-from stn.network import space, vgg
+from stn.network import vgg
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "classify.py"
 
@@ -73,9 +73,7 @@ def test_class_probabilities_are_those_of_keras(depth: int, tmp_path: Path) -> N
 
     rgb = resizing.resize(images.read(assets.sample_path("skimage", "coffee.png")), 224, 224)
     expected = model.predict(preprocess(rgb[None].astype(np.float32).copy()), verbose=0)[0]
-    ours = vgg_head.class_probabilities(space.to_network(rgb, network.mean_pixel), network).numpy()[
-        0
-    ]
+    ours = vgg_head.class_probabilities((rgb - network.mean_pixel)[None], network).numpy()[0]
     assert expected.max() > 3 * np.median(expected)
     # float32 logits of some tens differ by about 1e-4 of themselves, which is a relative error of
     # each probability.
@@ -130,10 +128,8 @@ def test_the_command_names_the_classes_and_lists_every_layer(narrow: Path, class
     ]
     assert lines[-3:] == expected
     network = matconvnet.load(narrow)
-    image = space.to_network(
-        resizing.resize(images.read(assets.sample_path("skimage", "coffee.png")), 224, 224),
-        network.mean_pixel,
-    )
+    coffee = images.read(assets.sample_path("skimage", "coffee.png"))
+    image = (resizing.resize(coffee, 224, 224) - network.mean_pixel)[None]
     F = vgg.features(image, network, ["relu3_2"])["relu3_2"].numpy()
     row = next(line for line in lines if line.startswith("relu3_2"))
     assert row.split()[1:6] == ["56", "×", "56", "×", "4"]

@@ -20,7 +20,7 @@ from stn.backend import tf
 from stn.classify import classifier, labeled, vgg_head
 from stn.classify.classifier import ClassLoss
 from stn.loss import losses
-from stn.network import network, space, vgg
+from stn.network import network, vgg
 from stn.objective.objective import Terms
 
 FOLDER = config.CONFIG_DIR.parent / "experiments"
@@ -163,7 +163,7 @@ def test_a_linear_head_says_what_scikit_learn_says(
     weights = synthetic.vgg(channels=4, seed=2)
     X = np.stack(
         [
-            vgg.features(space.to_network(rgb, weights.mean_pixel), weights, ["pool2"])["pool2"]
+            vgg.features((rgb - weights.mean_pixel)[None], weights, ["pool2"])["pool2"]
             .numpy()
             .mean((0, 1, 2))
             for rgb in known.rgb

@@ -24,7 +24,6 @@ from PIL import Image, ImageCms
 from stn import assets, images
 from stn.errors import InputError
 from stn.images import decoding, formats
-from stn.network import space
 
 LONG = os.environ.get("STN_LONG") == "1"
 ORIENTATION, DESCRIPTION = 0x0112, 0x010E  # EXIF tags
@@ -715,21 +714,7 @@ def test_a_written_file_has_the_permissions_of_any_other(tmp_path):
     assert (tmp_path / "out.png").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
-# The network's space, and samples
-
-
-def test_the_networks_space_is_rgb_minus_the_mean_pixel():
-    mean = np.array([123.68, 116.779, 103.939])  # METHODS.md §1
-    image = space.to_network(photo().astype(np.float64), mean)
-    assert image.shape == (1, 21, 34, 3)
-    assert image.dtype == np.float32
-    np.testing.assert_allclose(image[0, 4, 9], photo()[4, 9] - mean, atol=1e-5)
-    np.testing.assert_allclose(space.from_network(image, mean), photo(), atol=2e-5)
-
-
-def test_out_of_the_networks_space_pixels_are_clipped():
-    rgb = space.from_network(np.array([[[[-500.0, 0.0, 500.0]]]]), np.array([100.0, 110.0, 120.0]))
-    np.testing.assert_array_equal(rgb, [[[0, 110, 255]]])
+# Samples
 
 
 def test_samples_lie_inside_scikit_image():

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from stn import assets, config, images
-from stn.assets.pictures import Pictures, Style
+from stn.assets.pictures import Painting, Pictures
 from stn.images import resizing
 
 FILTERS = config.choices("image.filter")
@@ -297,7 +297,7 @@ def pictures(
         np.random.default_rng(height).uniform(0, 255, (height, width, 3))
         for height, width in (content, style)
     ]
-    return Pictures(rgb[0], (Style(rgb[1]),), None, {}, config.Image(**image), style_size)
+    return Pictures(rgb[0], (Painting(rgb[1]),), None, {}, config.Image(**image), style_size)
 
 
 @pytest.mark.parametrize(

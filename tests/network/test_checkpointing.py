@@ -2,41 +2,51 @@
 in less memory.
 """
 
-import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import synthetic
 
 from stn import runs
-from stn.backend import tf
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing, vgg
-from stn.network.network import Network
-from stn.objective import objective
-from stn.objective.graph import Form
-from stn.objective.objective import Scale
+from stn.network.network import Options, of_weights
+from stn.objective import graph, objective
+from stn.objective.specification import Formula, Specification
+from stn.objective.targets import StyleTarget
 from stn.transfer import measures
 
 H, W = 21, 18  # odd at one block or another, so that pooling and the last band meet a border
 LAYERS = ("relu1_1", "conv2_2", "pool2", "relu3_1")
-PAPER = Form(("relu3_1",), LAYERS, "avg", "mean", "nm", "mean", "squared")
+FORMULA = Formula(total_variation="squared")
+
+
+class Case(NamedTuple):
+    formula: Formula = FORMULA
+    options: Options = Options("avg")
+    content_layer: str = "relu3_1"
+    style_layers: tuple[str, ...] = LAYERS
+
+
 CASES = {
-    "maximum pooling, sides rounded down, shifted": dataclasses.replace(
-        PAPER, pooling="max", ceil_mode=False, shift=-0.5
+    "maximum pooling, sides rounded down, shifted": Case(
+        FORMULA._replace(activation_shift=-0.5), Options("max", ceil_mode=False)
     ),
-    "polynomial, beyond the border its own pixels": dataclasses.replace(
-        PAPER, statistics=(STATISTICS["polynomial"],), border="replicate"
+    "polynomial, beyond the border its own pixels": Case(
+        FORMULA._replace(statistic=STATISTICS["polynomial"]), Options("avg", border="replicate")
     ),
-    "covariance, mirrored, content in a large block": dataclasses.replace(
-        PAPER, statistics=(STATISTICS["covariance"],), border="reflect", content_layers=("relu1_2",)
+    "covariance, mirrored, content in a large block": Case(
+        FORMULA._replace(statistic=STATISTICS["covariance"]),
+        Options("avg", border="reflect"),
+        "relu1_2",
     ),
-    "a chain": dataclasses.replace(PAPER, statistics=(STATISTICS["chain"],)),
-    "Gram matrices that go on at the other side, to the end of a large block": dataclasses.replace(
-        PAPER, border="wrap", content_layers=("relu2_1",), style_layers=("relu1_1", "conv2_2")
+    "a chain": Case(FORMULA._replace(statistic=STATISTICS["chain"])),
+    "Gram matrices that go on at the other side, to the end of a large block": Case(
+        FORMULA, Options("avg", border="wrap"), "relu2_1", ("relu1_1", "conv2_2")
     ),
 }
 NETWORK = synthetic.vgg(19, channels=3, last="conv3_1")
@@ -62,27 +72,21 @@ def picture(kind: int, height: int = H, width: int = W) -> np.ndarray:
 
 
 def value_and_grad(
-    form: Form, guide: np.ndarray | None = None
+    case: Case, by_rows: bool, guide: np.ndarray | None = None
 ) -> tuple[objective.Terms, np.ndarray]:
-    kernels = vgg.kernels(NETWORK)
-    scale = Scale(1.0, 1e3, (1.0,), (0.25,) * len(form.style_layers), 1e-3)
-    goal = objective.targets(kernels, form, picture(0), picture(1, 17, 24))
+    network = of_weights(NETWORK, options=case.options._replace(gradient_checkpointing=by_rows))
+    weights = dict.fromkeys(case.style_layers, 0.25)
+    specification = Specification(case.formula, {case.content_layer: 1.0}, weights, 1.0, 1e3, 1e-3)
+    P = graph.content_features(specification, network, picture(0))
+    statistic, T = case.formula.statistic, None
+    [A] = graph.statistics(specification, network, picture(1, 17, 24), [(statistic, None)])
     if guide is not None:
-        shapes = {
-            layer: F.shape[1:3]
-            for layer, F in vgg.features(picture(0), kernels, LAYERS, form.pooling).items()
-        }
-        T = {layer: np.resize(guide, shape).astype(np.float32) for layer, shape in shapes.items()}
-        goal = dataclasses.replace(
-            goal,
-            style=[
-                {
-                    k: each | {"T": tf.constant(T[k] / np.linalg.norm(T[k]))}
-                    for k, each in goal.style[0].items()
-                }
-            ],
-        )
-    return objective.Objective(kernels, form, scale, goal).value_and_grad(picture(2))
+        found = vgg.features(picture(0), network.kernels, LAYERS, case.options.pooling)
+        drawn = {layer: np.resize(guide, F.shape[1:3]) for layer, F in found.items()}
+        T = {layer: each / np.linalg.norm(each) for layer, each in drawn.items()}
+    target = StyleTarget(statistic, A, dict.fromkeys(case.style_layers, 1.0), T)
+    loss = objective.Objective(specification, network, P, [target])
+    return loss.value_and_grad(picture(2))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -91,15 +95,12 @@ def test_value_and_gradient_are_those_of_the_whole_picture(name: str) -> None:
 
 
 def test_guided_matrices_are_those_of_the_whole_picture() -> None:
-    assert_equal(PAPER, np.random.default_rng(0).uniform(0.1, 1, 1000))
+    assert_equal(Case(), np.random.default_rng(0).uniform(0.1, 1, 1000))
 
 
-def assert_equal(form: Form, guide: np.ndarray | None = None) -> None:
+def assert_equal(case: Case, guide: np.ndarray | None = None) -> None:
     (expected, slope), (found, gradient) = (
-        value_and_grad(
-            dataclasses.replace(form, gradient_checkpointing=gradient_checkpointing), guide
-        )
-        for gradient_checkpointing in (False, True)
+        value_and_grad(case, by_rows, guide) for by_rows in (False, True)
     )
     assert found.per_layer == pytest.approx(dict(expected.per_layer), rel=1e-5)
     assert np.linalg.norm(gradient - slope) < 1e-5 * np.linalg.norm(slope)
@@ -108,33 +109,20 @@ def assert_equal(form: Form, guide: np.ndarray | None = None) -> None:
 
 def test_small_blocks_are_computed_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpointing, "BLOCK_BYTES", 2**20)
-    form = dataclasses.replace(PAPER, content_reduction="sum")  # none that was compiled in bands
+    case = Case(FORMULA._replace(content_reduction="sum"))  # none that was compiled by rows
     (expected, slope), (found, gradient) = (
-        value_and_grad(dataclasses.replace(form, gradient_checkpointing=gradient_checkpointing))
-        for gradient_checkpointing in (False, True)
+        value_and_grad(case, by_rows) for by_rows in (False, True)
     )
     assert found == expected
     np.testing.assert_array_equal(gradient, slope)
 
 
 def test_measures_are_those_of_the_whole_picture() -> None:
-    widths = {layer.name: layer.bias.size for layer in NETWORK.layers}
     three = [picture(kind)[0] + 128 for kind in range(3)]
     found = []
     for gradient_checkpointing in (False, True):
-        kernels, mean = vgg.kernels(NETWORK), NETWORK.mean_pixel
-        network = Network(
-            kernels,
-            mean,
-            NETWORK.layer_names,
-            widths,
-            19,
-            "",
-            None,
-            "direct",
-            False,
-            gradient_checkpointing,
-        )
+        options = Options(gradient_checkpointing=gradient_checkpointing)
+        network = of_weights(NETWORK, options=options)
         found.append(measures.measure(*three, network))
     assert found[1] == pytest.approx(found[0], rel=1e-4)
 
@@ -156,24 +144,27 @@ def test_a_run_in_bands_says_so(run, tmp_path) -> None:
 
 
 PEAK = """
-import dataclasses
 import sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 import synthetic
-from stn.network import checkpointing as bands, vgg
-from stn.objective import objective
+from stn.network import checkpointing as bands
+from stn.network.network import Options, of_weights
+from stn.objective import graph, objective
+from stn.objective.specification import Formula, Specification
+from stn.objective.targets import StyleTarget
 from stn.runs import provenance
 bands.BLOCK_BYTES = 2**20
-kernels = vgg.kernels(synthetic.vgg(19, channels=32, last="conv2_1"))
+weights = synthetic.vgg(19, channels=32, last="conv2_1")
 image = np.random.default_rng(0).normal(0, 50, (1, 1000, 300, 3)).astype(np.float32)
 small = image[:, :64, :64]
-form = objective.Form((), ("relu1_1", "relu2_1"), "avg", "mean", "nm", "mean", "none")
-goal = objective.targets(kernels, form, small, small)
+chosen = Specification(Formula(), {}, {"relu1_1": 0.5, "relu2_1": 0.5})
 def peak(image, gradient_checkpointing):
-    chosen = dataclasses.replace(form, gradient_checkpointing=gradient_checkpointing)
-    scale = objective.Scale(0.0, 1.0, (), (0.5, 0.5))
-    objective.Objective(kernels, chosen, scale, goal).value_and_grad(image)
+    options = Options("avg", gradient_checkpointing=gradient_checkpointing)
+    network = of_weights(weights, options=options)
+    [A] = graph.statistics(chosen, network, small, [(chosen.formula.statistic, None)])
+    target = StyleTarget(chosen.formula.statistic, A, {"relu1_1": 1.0, "relu2_1": 1.0})
+    objective.Objective(chosen, network, {}, [target]).value_and_grad(image)
     return provenance.peak_memory_mb()
 print(provenance.peak_memory_mb(), peak(image, True), peak(image, False))
 """

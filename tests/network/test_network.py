@@ -1,5 +1,6 @@
 """The network as a value: what its widths say."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from stn import images
 from stn.assets import matconvnet
 from stn.backend import tf
 from stn.layers import VGG19
-from stn.network import network, rescale, space, vgg
+from stn.network import network, rescale, vgg
 from stn.network.network import Network
 
 WIDTHS = dict(enumerate((64, 128, 256, 512, 512), start=1))  # Simonyan & Zisserman 2015, table 1
@@ -75,8 +76,8 @@ def test_white_is_what_the_network_sees(
     ours = network.load(file, "direct", rescaling, mean_pixel=mean_pixel, input_range=256.0)
     usual = network.load(file, "direct", rescaling, mean_pixel=mean_pixel)
     layers = ["relu1_1", "relu3_1"]
-    image = space.to_network(rgb, ours.mean_pixel)
-    brighter = space.to_network(rgb * 256 / 255, usual.mean_pixel)
+    image = ours.image(rgb)
+    brighter = usual.image(rgb * 256 / 255)
     for layer, F in vgg.features(image, ours.kernels, layers, "avg").items():
         expected = vgg.features(brighter, usual.kernels, layers, "avg")[layer]
         np.testing.assert_allclose(F, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
@@ -120,7 +121,7 @@ def test_transposed_kernels_see_rows_as_columns(inputs: dict[str, Path]) -> None
     """
     file, rgb = inputs["vgg19"], images.read(inputs["content"])
     ours, upright = network.load(file, "direct", transposed=True), network.load(file, "direct")
-    image = space.to_network(rgb, ours.mean_pixel)
+    image = ours.image(rgb)
     layers = ["relu1_1", "relu3_1"]
     found = vgg.features(image, ours.kernels, layers, "max")
     expected = vgg.features(image.swapaxes(1, 2), upright.kernels, layers, "max")
@@ -131,3 +132,28 @@ def test_transposed_kernels_see_rows_as_columns(inputs: dict[str, Path]) -> None
     of_file = matconvnet.load(file).layer("conv1_1").kernel
     assert not np.array_equal(of_file, of_file.swapaxes(0, 1))
     np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file)
+
+
+MEAN = np.array([123.68, 116.779, 103.939])  # METHODS.md §1
+
+
+def test_a_picture_enters_less_the_mean_pixel_and_leaves_as_it_was() -> None:
+    seen = dataclasses.replace(NETWORK, mean_pixel=MEAN)
+    y, x, c = np.mgrid[:21, :34, :3]
+    rgb = 127 + 100 * np.sin(x / 5 + y / 7 * (c + 1))
+    image = seen.image(rgb)
+    assert image.shape == (1, 21, 34, 3) and image.dtype == np.float32
+    np.testing.assert_allclose(image[0, 4, 9], rgb[4, 9] - MEAN, atol=1e-5)
+    np.testing.assert_allclose(seen.rgb(image), rgb, atol=2e-5)
+    black, white = seen.limits
+    np.testing.assert_array_equal(
+        seen.rgb(np.stack([black, white])[None, None]), [[[0] * 3, [255] * 3]]
+    )
+
+
+def test_pixels_outside_the_range_are_clipped_and_counted() -> None:
+    image = np.array([[[[-500.0, 0.0, 500.0]]]])
+    np.testing.assert_array_equal(
+        dataclasses.replace(NETWORK, mean_pixel=MEAN).rgb(image), [[[0, MEAN[1], 255]]]
+    )
+    assert NETWORK.clipped_share(np.array([[[[-0.4, 255.6, 100.0, -0.6]]]])) == 0.5

@@ -16,7 +16,7 @@ from stn.assets import matconvnet
 from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
 from stn.errors import InputError
 from stn.images import resizing
-from stn.network import network, rescale, space, vgg
+from stn.network import network, rescale, vgg
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "mean_activations.py"
 POOLINGS = ("avg", "max")
@@ -66,7 +66,7 @@ def test_means_are_those_over_all_positions_of_all_photographs(
         found = []
         for rgb in photographs:
             small = resizing.resize(rgb, *resizing.target_shape(rgb, rescale.SIZE_PX))
-            F = vgg.features(space.to_network(small, narrow.mean_pixel), narrow, [relu], pooling)[
+            F = vgg.features((small - narrow.mean_pixel)[None], narrow, [relu], pooling)[
                 relu
             ].numpy()
             found.append(F.reshape(-1, F.shape[-1]))
@@ -80,7 +80,7 @@ def test_every_layer_is_the_plain_one_times_a_constant_a_filter(
 ) -> None:
     means = rescale.mean_activations(narrow, photographs, pooling)
     normalized = rescale.rescaled(narrow, means)
-    image = space.to_network(photographs[0], narrow.mean_pixel)
+    image = (photographs[0] - narrow.mean_pixel)[None]
     plain = vgg.features(image, narrow, narrow.layer_names, pooling)
     scaled = vgg.features(image, normalized, narrow.layer_names, pooling)
     factor = np.ones(3)
@@ -257,7 +257,7 @@ def painting(name: str, size_px: int, rescaled: network.Network) -> np.ndarray:
     except InputError as error:
         pytest.skip(str(error))
     shape = resizing.target_shape(rgb, size_px, "area", rounding="up")
-    return space.to_network(resizing.resize(rgb, *shape, "pyramid_reduce"), rescaled.mean_pixel)
+    return rescaled.image(resizing.resize(rgb, *shape, "pyramid_reduce"))
 
 
 @pytest.mark.parametrize("name", ["starry_night_google.jpg", "the_scream.jpg", "kandinsky.jpg"])

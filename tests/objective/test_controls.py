@@ -24,7 +24,7 @@ from stn.images import color, masks, resizing
 from stn.layers import VGG19
 from stn.loss import losses, statistics
 from stn.loss.statistics import STATISTICS
-from stn.network import space, vgg
+from stn.network import vgg
 from stn.objective import graph, objective
 from stn.transfer import initialize
 
@@ -65,7 +65,7 @@ def files(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 def features(
     rgb: np.ndarray, network: Any, settings: config.Config, painting: bool = False
 ) -> dict[str, np.ndarray]:
-    image = space.to_network(rgb, network.mean_pixel)
+    image = network.image(rgb)
     chosen = settings.network
     border = "replicate" if painting and chosen.border == "wrap" else chosen.border
     found = vgg.features(
@@ -81,10 +81,10 @@ def check(settings: config.Config, expected: Any) -> objective.Terms:
     `expected(X, styles, layer, sized)` gives a layer's loss and its gradient with respect to the
     features X."""
     network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
-    loss = objective.build(settings, network, sized)
+    loss = objective.build(transfer.objective_of(settings), network, sized)
     y, x, c = np.mgrid[: sized.shape[0], : sized.shape[1], :3]
     rgb = 128 + 90 * np.sin(x / 5 + y / 7 * (c + 1))
-    image = space.to_network(rgb, network.mean_pixel)
+    image = network.image(rgb)
     X, styles = (
         features(rgb, network, settings),
         [features(s.rgb, network, settings, painting=True) for s in sized.styles],
@@ -93,7 +93,9 @@ def check(settings: config.Config, expected: Any) -> objective.Terms:
         layer: expected(X[layer], [S[layer] for S in styles], layer, sized) for layer in LAYERS
     }
     terms, gradient = loss.value_and_grad(image)
-    plain = objective.build(no_style(settings), network, sized).value_and_grad(image)[1]
+    plain = objective.build(
+        transfer.objective_of(no_style(settings)), network, sized
+    ).value_and_grad(image)[1]
     weights = {each.layer: each.weight for each in settings.objective.style_layers}
     for layer, (value, _) in wanted.items():
         assert terms.per_layer[f"style/{layer}"] == pytest.approx(value, rel=2e-5), layer
@@ -164,9 +166,9 @@ def test_a_painting_under_two_masks_passes_the_network_once(composed, inputs, fi
     """
     found, passed = graph.statistics, []
 
-    def noted(kernels, form, image, asked):
+    def noted(specification, network, image, asked):
         passed.append([(statistic is STATISTICS["gram"], T is not None) for statistic, T in asked])
-        return found(kernels, form, image, asked)
+        return found(specification, network, image, asked)
 
     monkeypatch.setattr(graph, "statistics", noted)
     more = [
@@ -177,7 +179,8 @@ def test_a_painting_under_two_masks_passes_the_network_once(composed, inputs, fi
         f"style.mask='{UP}'", f"style.result_mask='{UP}'", f"more_styles={overrides.text(more)}"
     )
     settings.guidance.global_weight = 0.5
-    objective.build(settings, transfer.network_of(settings), pictures.read(settings).at(1.0))
+    specification, network = transfer.objective_of(settings), transfer.network_of(settings)
+    objective.build(specification, network, pictures.read(settings).at(1.0))
     assert passed == [[(True, False), (True, True), (True, True)], [(True, False)]]
 
 
@@ -217,11 +220,15 @@ def test_a_gaussian_kernel_of_given_width_has_the_papers_value():
 def test_a_chain_compares_neighboring_layers(composed):
     settings = composed(*FORM, "objective.style_statistic=chain")
     network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
-    image = space.to_network(255 - sized.content, network.mean_pixel)
+    image = network.image(255 - sized.content)
     X, P = (features(rgb, network, settings) for rgb in (255 - sized.content, sized.styles[0].rgb))
     value, of_first, of_second = oracle.chain(*(each[layer] for each in (X, P) for layer in LAYERS))
-    terms, gradient = objective.build(settings, network, sized).value_and_grad(image)
-    plain = objective.build(no_style(settings), network, sized).value_and_grad(image)[1]
+    terms, gradient = objective.build(
+        transfer.objective_of(settings), network, sized
+    ).value_and_grad(image)
+    plain = objective.build(
+        transfer.objective_of(no_style(settings)), network, sized
+    ).value_and_grad(image)[1]
     assert terms.per_layer["style/relu1_1"] == 0  # it has no layer before it
     assert terms.per_layer["style/relu2_1"] == pytest.approx(value, rel=2e-5)
     with tf.GradientTape() as tape:
@@ -495,7 +502,9 @@ def test_a_wrapped_network_does_not_see_where_a_texture_begins(composed):
         *FORM,
     )
     network = transfer.network_of(settings)
-    loss = objective.build(settings, network, pictures.read(settings).at(1.0))
+    loss = objective.build(
+        transfer.objective_of(settings), network, pictures.read(settings).at(1.0)
+    )
     x = np.random.default_rng(0).uniform(-90, 90, (1, 16, 24, 3))
     terms, gradient = loss.value_and_grad(x)
     rolled, slope = loss.value_and_grad(np.roll(x, (4, 10), (1, 2)))
@@ -538,7 +547,7 @@ def test_a_mixed_style_has_the_size_that_its_scale_gives(run, files, tmp_path):
     )  # 32 px of 37 × 43, times 0.7
     sized = pictures.Pictures(
         None,
-        (pictures.Style(np.zeros((19, 22, 3)), as_it_is=True),),
+        (pictures.Painting(np.zeros((19, 22, 3)), as_it_is=True),),
         None,
         {},
         config.Image(),
@@ -683,9 +692,13 @@ def test_the_sums_of_the_parts_may_weigh_nothing(composed, files):
     masks = (f"style.mask={UP}", f"more_styles=[{{path: '{files['rings']}', mask: '{DOWN}'}}]")
     settings = composed(*FORM, *masks, "guidance=sums", "guidance.sums_weight=0")
     network = transfer.network_of(settings)
-    loss = objective.build(settings, network, pictures.read(settings).at(1.0))
+    loss = objective.build(
+        transfer.objective_of(settings), network, pictures.read(settings).at(1.0)
+    )
     unguided = composed(*FORM, f"more_styles=[{{path: '{files['rings']}'}}]")
-    plain = objective.build(unguided, network, pictures.read(unguided).at(1.0))
+    plain = objective.build(
+        transfer.objective_of(unguided), network, pictures.read(unguided).at(1.0)
+    )
     x = np.random.default_rng(0).uniform(-90, 90, (1, *pictures.read(settings).shape_at(1.0), 3))
     assert loss.value_and_grad(x)[0].total == pytest.approx(
         plain.value_and_grad(x)[0].total, rel=1e-6

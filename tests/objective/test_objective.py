@@ -6,19 +6,21 @@ import dataclasses
 import gc
 import itertools
 import weakref
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from stn import backend, config
+from stn.assets.pictures import Painting, Sized
 from stn.assets.weights import Layer, Weights
 from stn.loss import losses
 from stn.network import vgg
+from stn.network.network import Options, of_weights
 from stn.objective import objective
-from stn.objective.graph import Form
-from stn.objective.objective import Scale
+from stn.objective.specification import Formula, Specification
 
-H, W = 5, 7  # ceil_mode, so that pooling meets a border
+H, W = 5, 7  # odd, so that pooling meets a border
 
 
 def picture(kind: int, height: int, width: int) -> np.ndarray:
@@ -50,7 +52,33 @@ def network(seed: int = 0) -> Weights:
 
 
 NETWORK = network()
-KERNELS = vgg.kernels(NETWORK)
+
+
+@dataclass(frozen=True)
+class Form:
+    """The named choices of a case, as the oracle and the program take them."""
+
+    content_layers: tuple[str, ...]
+    style_layers: tuple[str, ...]
+    pooling: str
+    content_reduction: str
+    gram_divisor: str
+    style_reduction: str
+    total_variation: str
+    total_variation_counted: bool = True
+    ceil_mode: bool = True
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The numbers of a case; `content` and `style` are the layers' weights."""
+
+    alpha: float
+    beta: float
+    content: tuple[float, ...]
+    style: tuple[float, ...]
+    total_variation: float = 0.0
+    unit: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 # The oracle: plain loops in float64, written from METHODS.md §2 and not from the code under test.
@@ -166,11 +194,28 @@ def differences(function, image: np.ndarray, step: float = 1e-4) -> np.ndarray:
 
 
 def build(
-    form: Form, scale: Scale, content=CONTENT, style=STYLE, kernels=KERNELS
+    form: Form, scale: Scale, content=CONTENT, style=STYLE, weights=NETWORK
 ) -> objective.Objective:
-    return objective.Objective(
-        kernels, form, scale, objective.targets(kernels, form, content, style)
+    formula = Formula(
+        form.content_reduction,
+        gram_divisor=form.gram_divisor,
+        style_reduction=form.style_reduction,
+        total_variation=form.total_variation,
     )
+    specification = Specification(
+        formula,
+        dict(zip(form.content_layers, scale.content, strict=True)),
+        dict(zip(form.style_layers, scale.style, strict=True)),
+        scale.alpha,
+        scale.beta,
+        scale.total_variation,
+        form.total_variation_counted,
+        scale.unit,
+    )
+    network = of_weights(weights, options=Options(form.pooling, form.ceil_mode))
+    painting, shape = Painting(style[0]), content.shape[1:3]
+    sized = Sized(content[0], (painting,), None, shape, config.Color())
+    return objective.build(specification, network, sized)
 
 
 def flat(terms: objective.Terms) -> dict[str, float]:
@@ -319,7 +364,7 @@ def test_one_trace_serves_every_target_weight_and_network_of_the_same_shape(monk
         (Scale(1.0, 0.0, (1.0,), (0.5, 0.5)), CONTENT, STYLE, network(seed=1)),
     ]
     for scale, content, style, weights in sweep:
-        terms, _ = build(form, scale, content, style, vgg.kernels(weights)).value_and_grad(IMAGE)
+        terms, _ = build(form, scale, content, style, weights).value_and_grad(IMAGE)
         assert flat(terms) == pytest.approx(
             oracle(IMAGE, form, scale, content, style, weights), rel=2e-5
         )

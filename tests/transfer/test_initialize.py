@@ -1,15 +1,20 @@
 """First images: noise by its bounds and moments, the others by their definition."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import synthetic
 
 from stn import config
-from stn.assets.pictures import Sized, Style
+from stn.assets.pictures import Painting, Sized
 from stn.config.schema import Color, Init
 from stn.images import resizing
+from stn.network.network import of_weights
 from stn.transfer import initialize
 
 MEAN = np.array([123.68, 116.779, 103.939])  # METHODS.md §1
+NETWORK = dataclasses.replace(of_weights(synthetic.vgg(19)), mean_pixel=MEAN)
 H, W = 6, 10
 
 
@@ -26,11 +31,11 @@ CONTENT, STYLE, FILE = (
 
 
 def pictures(content: np.ndarray, style: np.ndarray, file: np.ndarray | None) -> Sized:
-    return Sized(content, (Style(style),), file, content.shape[:2], Color())
+    return Sized(content, (Painting(style),), file, content.shape[:2], Color())
 
 
 def first_image(init: Init, content=CONTENT, style=STYLE, file=FILE, seed: int = 0) -> np.ndarray:
-    return initialize.first_image(init, pictures(content, style, file), MEAN, seed)
+    return initialize.first_image(init, pictures(content, style, file), NETWORK, seed)
 
 
 @pytest.mark.parametrize("amplitude", [20.0, 127.5])
@@ -110,7 +115,8 @@ def test_a_picture_of_the_right_size_is_not_touched():
 
 def test_noise_ignores_the_pictures_and_the_mean_pixel():
     init = Init("noise", distribution="normal", amplitude=60.0)
-    other = initialize.first_image(init, pictures(255 - CONTENT, STYLE * 0, None), np.zeros(3), 5)
+    elsewhere = dataclasses.replace(NETWORK, mean_pixel=np.zeros(3))
+    other = initialize.first_image(init, pictures(255 - CONTENT, STYLE * 0, None), elsewhere, 5)
     np.testing.assert_array_equal(first_image(init, seed=5), other)
     np.testing.assert_array_equal(other, initialize.noise(H, W, "normal", 60.0, 5))
 

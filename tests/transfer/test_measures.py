@@ -16,7 +16,7 @@ from stn import images
 from stn.assets.weights import Weights
 from stn.images import resizing
 from stn.network import rescale, vgg
-from stn.network.network import Network
+from stn.network.network import Network, of_weights
 from stn.transfer import artifacts, measures, patches
 
 STYLE_LAYERS = [
@@ -44,19 +44,7 @@ def pictures() -> dict[str, np.ndarray]:
 
 def loaded(weights: Weights) -> Network:
     """The random weights as the network that `measure` takes."""
-    widths = {layer.name: layer.bias.size for layer in weights.layers}
-    names, depth = weights.layer_names, weights.depth
-    return Network(
-        vgg.kernels(weights),
-        weights.mean_pixel,
-        names,
-        widths,
-        depth,
-        "",
-        Path(),
-        "direct",
-        changed=False,
-    )
+    return of_weights(weights)
 
 
 def measure(pictures: dict[str, np.ndarray], network: Weights | Network) -> dict[str, float]:

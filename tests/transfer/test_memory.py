@@ -1,6 +1,5 @@
 """What memory a run needs, and what is computed in bands for want of it."""
 
-import dataclasses
 import types
 import warnings
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import synthetic
 from stn import config, errors, files, runs, transfer
 from stn.assets import pictures
 from stn.network import checkpointing, vgg
-from stn.network.network import Network
+from stn.network.network import Network, Options, of_weights
 from stn.runs import run_directory
 from stn.transfer import checks, memory
 
@@ -50,7 +49,7 @@ def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.M
             gradient_checkpointing = checks.recomputes(settings, network, originals, tmp_path)
             checks.before_run(
                 settings,
-                dataclasses.replace(network, gradient_checkpointing=gradient_checkpointing),
+                network.with_options(gradient_checkpointing=gradient_checkpointing),
                 originals,
                 tmp_path,
             )
@@ -145,9 +144,7 @@ def test_a_picture_needs_memory_itself(case) -> None:
 def network() -> Network:
     """One block of two convolutions with 20 filters each."""
     weights = synthetic.vgg(19, channels=20, last="conv1_2")
-    widths = {layer.name: layer.bias.size for layer in weights.layers}
-    names, mean = weights.layer_names, weights.mean_pixel
-    return Network(vgg.kernels(weights), mean, names, widths, 19, "", None, "direct", False, True)
+    return of_weights(weights, options=Options(gradient_checkpointing=True))
 
 
 @pytest.mark.parametrize("height", [7, 8, 15, 16, 31, 33])

@@ -17,11 +17,11 @@ import tensorflow as tf
 
 from stn import assets, config, images, transfer
 from stn.assets import matconvnet, weights
-from stn.assets.pictures import Pictures, Sized, Style
+from stn.assets.pictures import Painting, Pictures, Sized
 from stn.config.schema import Color
 from stn.images import masks, resizing
 from stn.layers import CONVS_PER_BLOCK, VGG19
-from stn.network import rescale, space, vgg
+from stn.network import rescale, vgg
 from stn.objective import objective
 
 GATYS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
@@ -535,8 +535,10 @@ def check(
     content, style, third = of_one_size(name, odd_sides)
     total, gradient = oracle(name, odd_sides, path)
 
-    loss = objective.build(settings, network, sized(content, style, settings))
-    terms, ours = loss.value_and_grad(space.to_network(third, network.mean_pixel))
+    loss = objective.build(
+        transfer.objective_of(settings), network, sized(content, style, settings)
+    )
+    terms, ours = loss.value_and_grad(network.image(third))
 
     assert terms.total == pytest.approx(total, rel=1e-5)
     assert np.linalg.norm(ours) == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
@@ -550,7 +552,7 @@ def sized(content: np.ndarray, style: np.ndarray, settings: config.Config) -> Si
         return None if path is None else masks.resize(drawn(path, ""), *rgb.shape[:2])
 
     styles = tuple(
-        Style(
+        Painting(
             style,
             each.weight,
             mask=mask(each.mask, style),
@@ -571,8 +573,10 @@ def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: d
     for name in ("gatys_printed", "gatys"):
         settings = config.compose(f"objective={name}", f"network.weights={networks[19]}")
         network = transfer.network_of(settings)
-        loss = objective.build(settings, network, sized(content, style, settings))
-        terms[name] = loss.value_and_grad(space.to_network(third, network.mean_pixel))[0]
+        loss = objective.build(
+            transfer.objective_of(settings), network, sized(content, style, settings)
+        )
+        terms[name] = loss.value_and_grad(network.image(third))[0]
     printed, released = terms["gatys_printed"], terms["gatys"]
     F = oracle_features(tf.constant(third[None]), matconvnet.load(networks[19]), "avg", True)
     for layer in GATYS:
@@ -725,7 +729,9 @@ def found_row(settings: config.Config) -> Row:
             np.broadcast_to(0.0, (*shape, 3)) for shape in ((height, width), (1014, 1280))
         )
         photograph = None if settings.content.path is None else content
-        found = Pictures(photograph, (Style(style),), None, {}, settings.image, settings.style.size)
+        found = Pictures(
+            photograph, (Painting(style),), None, {}, settings.image, settings.style.size
+        )
         return found.shape_at(1.0), found.shapes_at(1.0)["style"]
 
     first: tuple[Any, ...] = (init.name,)

@@ -1,0 +1,41 @@
+"""What is minimized, before any picture is known: layers with their weights, and named choices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from stn.config.schema import Guidance
+from stn.loss.statistics import STATISTICS, Statistic
+
+
+class Formula(NamedTuple):
+    """The named choices of an objective. They shape the compiled function; numbers do not."""
+
+    content_reduction: str = "mean"
+    statistic: Statistic = STATISTICS["gram"]
+    gram_divisor: str = "nm"
+    style_reduction: str = "mean"
+    activation_shift: float = 0.0
+    total_variation: str = "none"
+
+
+@dataclass(frozen=True)
+class Specification:
+    """The objective alpha · Σ w_l content_l + beta · Σ w_l style_l + weight · total variation.
+
+    Layers are given with their weights w_l. `content_weight` is alpha and `style_weight` beta."""
+
+    formula: Formula
+    content_layers: Mapping[str, float]
+    style_layers: Mapping[str, float]
+    content_weight: float = 1.0
+    style_weight: float = 1.0
+    total_variation_weight: float = 0.0
+    # False: total variation is in the gradient, but not in the total.
+    total_variation_counted: bool = True
+    # One unit of the source's pixels in 0-255 steps, RGB; total variation is measured in it.
+    pixel_unit: tuple[float, ...] = (1.0, 1.0, 1.0)
+    guidance: Guidance = field(default_factory=Guidance)
+    # Whether several styles have one target, their mean, or a loss each.
+    blend_targets: bool = True
+    seed: int = 0  # of the statistics that draw numbers
