@@ -193,6 +193,22 @@ def gaussian_mmd(X: np.ndarray, P: np.ndarray, gamma: float) -> Loss:
     return _mmd(x, p, kernel), gradient.reshape(X.shape)
 
 
+def sliced_wasserstein(X: np.ndarray, P: np.ndarray, directions: np.ndarray) -> Loss:
+    """The mean over directions d and ranks i of (i-th of X d − i-th of P d)², for as many positions
+    of both (Heitz et al. 2021).
+    """
+    x, p = flat(X), flat(P)
+    count = len(directions) * len(x)
+    value, gradient = 0.0, np.zeros_like(x)
+    for d in directions.astype(np.float64):
+        own = sorted((float(row @ d), k) for k, row in enumerate(x))
+        style = sorted(float(row @ d) for row in p)
+        for (found, k), wanted in zip(own, style, strict=True):
+            value += (found - wanted) ** 2 / count
+            gradient[k] += 2 * (found - wanted) * d / count
+    return value, gradient.reshape(X.shape)
+
+
 def mean_squared_distance(X: np.ndarray, P: np.ndarray) -> float:
     """Of all pairs of a position of X and one of P; 1 over it is the golden γ, and exp(−d²/(2
     mean)) has half of it.

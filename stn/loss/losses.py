@@ -8,6 +8,8 @@ come from the programs named beside them (METHODS.md §2.2)."""
 
 from collections.abc import Callable
 
+import numpy as np
+
 from stn.backend import Tensor, tf
 
 # The content loss of a layer, given Σ(F−P)² and NM.
@@ -114,6 +116,49 @@ def _distances(X: Tensor, Y: Tensor) -> Tensor:
     squares = tf.reduce_sum(tf.square(X), 1)[:, None] + tf.reduce_sum(tf.square(Y), 1)[None]
     # Rounding may leave a square below zero.
     return tf.nn.relu(squares - 2 * tf.matmul(X, Y, transpose_b=True))
+
+
+def sorted_projections(F: Tensor, directions: Tensor) -> Tensor:
+    """The features [M, N] projected on `directions` [D, N], each row sorted: [D, M].
+
+    NumPy sorts, since on a CPU TensorFlow's sort takes many times longer."""
+
+    @tf.custom_gradient
+    def ordered(p: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        def gradient(d_sorted: Tensor) -> Tensor:
+            back = tf.numpy_function(_unsorted, [p, d_sorted], p.dtype, stateful=False)
+            return tf.ensure_shape(back, p.shape)
+
+        sorted_rows = tf.numpy_function(_sorted, [p], p.dtype, stateful=False)
+        return tf.ensure_shape(sorted_rows, p.shape), gradient
+
+    return ordered(tf.matmul(directions, F, transpose_b=True))
+
+
+def _sorted(p: np.ndarray) -> np.ndarray:
+    return np.sort(p, axis=-1)
+
+
+def _unsorted(p: np.ndarray, d_sorted: np.ndarray) -> np.ndarray:
+    back = np.empty_like(d_sorted)
+    np.put_along_axis(back, np.argsort(p, axis=-1, kind="stable"), d_sorted, axis=-1)
+    return back
+
+
+def sliced_wasserstein(G: Tensor, A: Tensor) -> Tensor:
+    """The mean of (G − A)² over directions and ranks of sorted projections [D, M] and [D, M']
+    (Heitz et al. 2021).
+
+    Where M is a multiple of M' each value of A counts several times, as in the authors' program.
+    Otherwise A is linear between the middles of its ranks; ours."""
+    M, given = G.shape[-1], A.shape[-1]
+    if M % given == 0:
+        return tf.reduce_mean(tf.square(G - tf.repeat(A, M // given, axis=-1)))
+    place = np.clip((np.arange(M) + 0.5) * given / M - 0.5, 0, given - 1)
+    low = np.minimum(place.astype(int), given - 2)
+    share = tf.constant(place - low, A.dtype)
+    at = (1 - share) * tf.gather(A, low, axis=-1) + share * tf.gather(A, low + 1, axis=-1)
+    return tf.reduce_mean(tf.square(G - at))
 
 
 def _mean_squared(dy: Tensor, dx: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ position k the weight T_k²; without one every position has 1/M (Gatys et al. 20
 matrices). To add a statistic, write its function and its entry here, an oracle in
 tests/loss/test_statistics.py and a row in docs/controls.md; the tests ask for what is missing."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -166,6 +167,22 @@ def _chained(F: Tensor, context: Context) -> Tensor:
     return tf.matmul(flat_before, flat, transpose_a=True) / tf.cast(height * width, F.dtype)
 
 
+def directions(N: int, context: Context) -> Tensor:
+    """N random directions [N, N] of length one, the same at every evaluation of a run and a layer.
+
+    The authors' PyTorch program draws them anew at every evaluation. Fixed ones leave the loss a
+    function of the image, which L-BFGS needs."""
+    seed = tf.stack([tf.cast(context.seed, tf.int64), zlib.crc32(context.layer.encode())])
+    drawn = tf.random.stateless_normal((N, N), seed, alg="philox")
+    return drawn / tf.norm(drawn, axis=1, keepdims=True)
+
+
+def _projections(F: Tensor, context: Context) -> Tensor:
+    """Sorted projections [N, M] on N directions (Heitz et al. 2021)."""
+    flat = _flat(F)
+    return losses.sorted_projections(flat, tf.cast(directions(F.shape[-1], context), F.dtype))
+
+
 _MATRIX = frozenset({"gram_divisor", "style_reduction"})
 
 # By the names of objective.style_statistic.
@@ -188,6 +205,13 @@ STATISTICS: dict[str, Statistic] = {
         keys=frozenset({"style_reduction", "activation_shift"}),
         no_masks="its layers differ in size",
         layers=2,
+    ),
+    "sliced_wasserstein": Statistic(
+        _projections,
+        distance=losses.sliced_wasserstein,
+        no_masks="it sorts all positions",
+        averages=False,
+        copies=4.0,
     ),
 }
 # What guidance=sums compares next to the statistic chosen: the authors' code of Gatys et al. 2017,
