@@ -156,4 +156,4 @@ def test_pixels_outside_the_range_are_clipped_and_counted() -> None:
     np.testing.assert_array_equal(
         dataclasses.replace(NETWORK, mean_pixel=MEAN).rgb(image), [[[0, MEAN[1], 255]]]
     )
-    assert NETWORK.clipped_share(np.array([[[[-0.4, 255.6, 100.0, -0.6]]]])) == 0.5
+    assert NETWORK.clipped_share(np.array([[[[-0.4, 255.6, -0.6]]]])) == 2 / 3

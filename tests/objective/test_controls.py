@@ -3,7 +3,6 @@ float64 oracles.
 """
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -584,18 +583,6 @@ def test_a_run_with_controls_goes_on_to_the_same_bytes(run, files, tmp_path, nam
     parts = run(tmp_path / "parts", *typed, "optimizer.max_evaluations=5")
     np.testing.assert_array_equal(whole.rgb, parts.rgb)
     assert whole.terms == parts.terms
-
-
-def test_a_run_of_a_version_without_controls_is_given_back(run, tmp_path):
-    first = run(tmp_path / "old")
-    path = tmp_path / "old" / "provenance.json"
-    provenance = json.loads(path.read_text())
-    for key in ("more_styles", "styles_blend", "color", "guidance", "mix", "paint_only"):
-        del provenance["config"][key]
-    for key in ("weight", "scale", "mask", "result_mask", "layers"):
-        del provenance["config"]["style"][key]
-    path.write_text(json.dumps(provenance))
-    assert run(tmp_path / "old").terms == first.terms
 
 
 REFUSED = {
