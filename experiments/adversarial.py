@@ -234,7 +234,7 @@ has what two networks say of the pictures in 8 bits.
 {arguments.size} px; seed {arguments.seed}; {len(run.metrics["evaluation"])} evaluations
 ({run.summary["stop_reason"]})."""
     figure = draw(rgb, noisy, run, arguments.bound)
-    print(frame.write(folder, figure, frame.filled(caption), {"adversarial": run}))
+    print(frame.write(folder, figure, caption, {"adversarial": run}))
     files.write_text(folder / "numbers.csv", table)
     figures.save(curves(run), folder / "probabilities.png")
 

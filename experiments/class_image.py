@@ -26,6 +26,7 @@ WEIGHT, TOTAL_VARIATION, STEP, AMPLITUDE, CLASSES = 10.0, 0.005, 1.0, 1.0, ("284
 # With beta1 = beta2 = 0 Adam's step is rate g / (|g| + epsilon): for an epsilon far above any
 # gradient, STEP g.
 FAR = 1e12
+SCORE = "score"  # the column that raises the class's score: H vanishes once the class is certain
 
 
 def optimizers(evaluations: int) -> dict[str, config.Optimizer]:
@@ -68,7 +69,7 @@ def curves(finished: Mapping[tuple[str, str], runs.Run], total_variation: float)
         )
         for axis, name in zip(axes[0], names, strict=True):
             for (each, column), run in finished.items():
-                if each == name and column != "no V":
+                if each == name and column not in ("no V", SCORE):
                     axis.plot(
                         run.metrics["loss/total"][runs.best_so_far(run.metrics)],
                         label=column,
@@ -112,20 +113,22 @@ def main() -> None:
     for target in asked:
         name = known.classes[target]
         of_lesson = optimizers(arguments.evaluations)
-        for column, optimizer in {"no V": of_lesson["descent"], **of_lesson}.items():
+        columns = {"no V": of_lesson["descent"], **of_lesson, SCORE: of_lesson["spectral"]}
+        for column, optimizer in columns.items():
             total_variation = 0.0 if column == "no V" else arguments.total_variation
+            watched = {"class": target}
+            loss = ClassLoss(known, target, WEIGHT, total_variation, column == SCORE, watched)
             finished[name, column] = search.find(
                 (folder, f"{target}-{column.replace(' ', '_')}"),
                 {
                     **given,
                     "class": name,
                     "total_variation_weight": total_variation,
+                    "of_score": loss.of_score,
                     "optimizer": optimizer,
                 },
                 known.checksums,
-                ClassLoss(
-                    known, target, WEIGHT, total_variation, watched={"class": target}
-                ).value_and_grad,
+                loss.value_and_grad,
                 first,
                 known.network,
             )
@@ -133,14 +136,15 @@ def main() -> None:
 The image that a class looks like: from N(0, 1) around the mean pixel to the least of 10 H +
 {arguments.total_variation:g} V, H the cross-entropy of the softmax against the class, V the total
 variation (AI-For-Beginners, AdversarialCat_TF.ipynb, which has 10 and 0.005). `no V` and `descent`
-are gradient descent with a step of 1 and free pixels; the others keep pixels in 0-255. Over each
-picture: the probability of its class for the picture as it is written, 8 bits.
+are gradient descent with a step of 1 and free pixels; the others keep pixels in 0-255. `score` has
+minus the class's score, which enters the softmax, in place of H (Simonyan, Vedaldi & Zisserman
+2014). Over each picture: the probability of its class for the picture as it is written, 8 bits.
 
 {arguments.network}, {arguments.head}
 head{f" on {arguments.layer}, {arguments.pictures}" if pictures else ""}; {arguments.size} px;
 {arguments.evaluations} evaluations; seed {arguments.seed}."""
     table = {f"{name}-{column}": run for (name, column), run in finished.items()}
-    print(frame.write(folder, draw(finished), frame.filled(caption), table))
+    print(frame.write(folder, draw(finished), caption, table))
     figures.save(curves(finished, arguments.total_variation), folder / "losses.png")
 
 

@@ -142,7 +142,7 @@ layer's features at the first image.
 
 {arguments.network}, max pooling; {arguments.size} px; {arguments.evaluations} evaluations of Adam
 at {LEARNING_RATE:g}; seed {arguments.seed}."""
-    print(frame.write(folder, draw(finished, arguments.layers), frame.filled(caption), finished))
+    print(frame.write(folder, draw(finished, arguments.layers), caption, finished))
 
 
 if __name__ == "__main__":

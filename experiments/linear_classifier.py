@@ -163,9 +163,7 @@ Ecker and Bethge 2015 (arXiv:1505.07376), figure 4: there ImageNet.
 {arguments.network}, max pooling; {len(pictures.labels)} pictures ({arguments.pictures}) of
 {arguments.size} px in {len(pictures.names)} classes; seed {arguments.seed}."""
     confused = confusion_matrix(pictures.labels, said[best])
-    print(
-        frame.write(folder, draw(accuracies, best, confused, pictures.names), frame.filled(caption))
-    )
+    print(frame.write(folder, draw(accuracies, best, confused, pictures.names), caption))
     files.write_text(folder / "numbers.csv", text.getvalue())
 
 

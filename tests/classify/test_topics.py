@@ -136,16 +136,27 @@ def test_the_class_loss_through_the_own_head(paths: dict[str, Path]) -> None:
     assert_gradient(loss.value_and_grad, image)
 
 
+def test_scores_differ_as_the_logarithms_of_probabilities_do(paths: dict[str, Path]) -> None:
+    """The softmax takes a common number from all scores, and no more."""
+    known = classifier.own(paths["headed"])
+    image = rough_image(224)
+    losses = [ClassLoss(known, target, 10.0, 0.0, of_score=True) for target in (1, 3)]
+    one, other = (loss.value_and_grad(image)[0].content for loss in losses)
+    p = vgg_head.class_probabilities(image, synthetic.vgg(channels=4, head=True, seed=0)).numpy()[0]
+    assert one - other == pytest.approx(10 * np.log(p[3] / p[1]), rel=1e-3)
+
+
 @pytest.fixture(scope="module")
 def digits() -> labeled.Labeled:
     return labeled.read("digits", 32, 6, seed=0)
 
 
+@pytest.mark.parametrize("of_score", [False, True])
 def test_the_class_loss_through_a_linear_head(
-    paths: dict[str, Path], digits: labeled.Labeled
+    of_score: bool, paths: dict[str, Path], digits: labeled.Labeled
 ) -> None:
     known = classifier.linear(network.load(paths["trunk"]), "relu2_1", digits)
-    assert_gradient(ClassLoss(known, 3, 1.0, 1e-4).value_and_grad, rough_image(32))
+    assert_gradient(ClassLoss(known, 3, 1.0, 1e-4, of_score).value_and_grad, rough_image(32))
 
 
 @pytest.mark.parametrize("classes", [2, 10])
@@ -281,7 +292,7 @@ def test_class_images_raise_their_class(
         p.name for p in folder.iterdir()
     }
     found = {row["run"].rpartition("-")[2]: row for row in rows(folder / "runs.csv")}
-    assert list(found) == ["no V", "descent", "adam", "lbfgs", "spectral"]
+    assert list(found) == ["no V", "descent", "adam", "lbfgs", "spectral", "score"]
     first = {
         column: rows(folder / row["directory"] / "metrics.csv")[0] for column, row in found.items()
     }
@@ -290,9 +301,10 @@ def test_class_images_raise_their_class(
         "descent",
         "lbfgs",
         "spectral",
+        "score",
     ):  # Adam's steps of a pixel take longer than noise of one
         assert float(found[column]["loss/total"]) < float(first[column]["loss/total"]), column
-    for column in ("no V", "lbfgs", "spectral"):
+    for column in ("no V", "lbfgs", "spectral", "score"):
         p = float(found[column]["picture/probability/class"])
         assert p > float(first[column]["probability/class"]) + 0.01, column
     picture = images.read(folder / found["lbfgs"]["directory"] / "image.png")
