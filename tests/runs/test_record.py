@@ -159,16 +159,6 @@ def test_what_differs_is_named_by_its_key_and_what_changes_no_pixel_is_left_out(
     )
 
 
-def test_what_is_now_automatic_is_what_it_was_by_name() -> None:
-    named, automatic, direct = (
-        {"network": {"convolution": name}} for name in ("winograd", "auto", "direct")
-    )
-    assert (
-        config.differing([named, automatic]) == [] and config.difference(named, automatic) is None
-    )
-    assert config.differing([automatic, direct]) == ["network.convolution"]
-
-
 def test_settings_are_named_by_dotted_keys_and_lists_stay_whole() -> None:
     assert config.flat(SETTINGS) == {
         "name": "a",
