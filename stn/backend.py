@@ -73,17 +73,30 @@ Tensor = Any
 
 
 def use_threads(count: int | None) -> None:
-    """Threads within an operation. TensorFlow fixes them at its first operation; later calls cannot
-    change them.
+    """Threads within an operation; None: as TensorFlow has them, one a core. TensorFlow fixes them
+    at its first operation; later calls cannot change them.
     """
-    if count is not None and tf.config.threading.get_intra_op_parallelism_threads() != count:
+    if count is not None and threads() != count:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(count)
             tf.config.threading.set_inter_op_parallelism_threads(1)
         except RuntimeError:
             warnings.warn(
-                f"threads={count}: TensorFlow is running already and keeps its own", stacklevel=2
+                f"threads={count}: TensorFlow is running already with {threads()} and keeps them",
+                stacklevel=2,
             )
+
+
+def threads() -> int:
+    """The threads within an operation."""
+    own: int = tf.config.threading.get_intra_op_parallelism_threads()
+    return own or _cores()
+
+
+def _cores() -> int:
+    """Those that this process may use, which is what TensorFlow counts."""
+    allowed = getattr(os, "sched_getaffinity", None)  # of Linux
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 # A level of a run takes three: content targets, style targets, value and gradient. So five levels;

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from stn import command_line, config, errors, runs, signals, sweeps
 from stn.assets import inputs
-from stn.runs import previews
+from stn.runs import previews, run_directory
 from stn.sweeps import cells
 
 problems: list[Exception] = []
@@ -76,7 +76,8 @@ def _cell(overrides: DictConfig, run_dir: Path) -> None:
         if not local:
             # for provenance.json, rather than the engine's own command
             sys.argv = ["stylize.py", *given]
-            settings.threads = settings.threads or sweeps.threads()
+            began = run_directory.threads_of(runs.Run(run_dir).provenance)
+            settings.threads = settings.threads or began or sweeps.threads()
         _stylize(settings, run_dir, sweep_dir.name, axes)
     except Exception as error:
         sweeps.fail(error, run_dir, given, axes, local)

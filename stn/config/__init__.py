@@ -23,6 +23,7 @@ from stn.config.dotted import (
     finite,
     flat,
     inert,
+    same_threads,
     short,
     to_dict,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "levels",
     "parse",
     "pixel_unit",
+    "same_threads",
     "short",
     "styles",
     "to_dict",

@@ -11,6 +11,8 @@ from omegaconf import OmegaConf
 from stn.config.schema import Config
 
 # What names a run or shows it, but changes no pixel of its picture.
+# `threads` changes last digits, where the processor's kernels divide sums among threads: runs with
+# other threads are compared as equals, but one is not resumed as the other (`same_threads`).
 INERT_KEYS = ("name", "tracking", "output", "view", "figures", "force", "threads")
 
 
@@ -57,6 +59,11 @@ def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None
     """
     keys = [key for key in differing([now, earlier]) if key != BUDGET or not raised(earlier, now)]
     return f"{keys[0]}: {flat(earlier).get(keys[0])} → {flat(now).get(keys[0])}" if keys else None
+
+
+def same_threads(one: Any, other: Any) -> bool:
+    """Whether two values of `threads` can be one run's; None, which takes what there is, is any."""
+    return one is None or other is None or one == other
 
 
 def short(value: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from stn import config, files, images
+from stn import backend, config, files, images
 from stn.assets import inputs
 from stn.assets.pictures import Pictures
 from stn.errors import InputError, InUse
@@ -263,6 +263,12 @@ class RunDirectory:
 
     def _compare(self, earlier: Mapping[str, Any]) -> None:
         """Raise InputError if the run that is here has other settings or other pictures."""
+        asked, began = self._settings.get("threads"), threads_of(earlier)
+        if not config.same_threads(asked, began):
+            raise InputError(
+                f"{self.path}: holds a run with other threads, which round otherwise (threads:"
+                f" {began} → {asked}); leave threads out, {REMEDY}"
+            )
         for key, now in (("config", self._settings), ("inputs_sha256", self._inputs)):
             found = earlier.get(key)
             difference = config.difference(found if isinstance(found, dict) else {}, now)
@@ -290,6 +296,15 @@ class RunDirectory:
             ) from error
 
 
+def threads_of(earlier: Mapping[str, Any]) -> int | None:
+    """The threads that a run began with, by its provenance; None if it does not say."""
+    for section in ("machine", "config"):
+        found = earlier.get(section)
+        if isinstance(found, dict) and isinstance(found.get("threads"), int):
+            return int(found["threads"])
+    return None
+
+
 @contextlib.contextmanager
 def opened(
     path: Path,
@@ -304,6 +319,7 @@ def opened(
     computed = {
         "convolution": network.convolution,
         "gradient_checkpointing": network.gradient_checkpointing,
+        "threads": backend.threads(),
     }
     directory = RunDirectory(
         path, config.to_dict(settings), checksums, settings.force, computed, axes or {}

@@ -173,7 +173,13 @@ def place(run_dir: Path, sweep_dir: Path, settings: Mapping[str, Any]) -> Path:
 
 def _with(settings: Mapping[str, Any], several: Iterable[runs.Run]) -> runs.Run | None:
     return next(
-        (run for run in several if run.settings and not config.differing([run.settings, settings])),
+        (
+            run
+            for run in several
+            if run.settings
+            and not config.differing([run.settings, settings])
+            and config.same_threads(run.settings.get("threads"), settings.get("threads"))
+        ),
         None,
     )
 

@@ -36,7 +36,8 @@ def run(
     can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written, and where the
     optimizer allows it a state to go on from."""
     wandb_run.check_credentials(settings.tracking.mode)
-    backend.use_threads(settings.threads)
+    earlier = runs.Run(Path(run_dir)).provenance
+    backend.use_threads(settings.threads or run_directory.threads_of(earlier))
     originals, network = pictures.read(settings, arrays), network_of(settings)
     gradient_checkpointing = checks.recomputes(settings, network, originals, Path(run_dir))
     network = network.with_options(gradient_checkpointing=gradient_checkpointing)

@@ -170,27 +170,45 @@ def test_a_larger_budget_takes_no_run_further_that_ended_of_itself(run, tmp_path
     assert "finished before" in capsys.readouterr().out
 
 
-# TensorFlow takes seconds to import, and starts its threads with a run.
-TWO_COUNTS = """
-import os, sys
+# Each call of `run(directory, *overrides)` is a process of its own, since TensorFlow fixes its
+# threads with its first operation.
+IN_PROCESSES = """
+import json, os, sys
 from pathlib import Path
 from stn import config, transfer
 
-for threads in ("1", "2"):
+small, calls = json.loads(sys.argv[1])
+for directory, *overrides in calls:
     if os.fork() == 0:
-        settings = config.compose(*sys.argv[2:], f"threads={threads}")
-        transfer.run(settings, Path(sys.argv[1], threads))
+        transfer.run(config.compose(*small, *overrides), Path(directory))
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
 """
 
 
-def test_another_thread_count_gives_the_same_bytes(small, tmp_path) -> None:
-    overrides = [*small, "image.size_px=47", "optimizer.max_evaluations=12"]
-    subprocess.run(
-        [sys.executable, "-c", TWO_COUNTS, tmp_path, *overrides], check=True, capture_output=True
-    )
-    same(tmp_path / "1", tmp_path / "2")
+def test_a_run_is_resumed_with_the_threads_it_began_with(small, tmp_path) -> None:
+    """On many processors one thread and two add in another order."""
+    kept, short = "tracking.keep_checkpoint=true", "optimizer.max_evaluations=5"
+    overrides = [*small, "image.size_px=47", "optimizer.max_evaluations=12", kept]
+    calls = [
+        ("whole", "threads=1"),
+        ("again", "threads=1"),
+        ("run", "threads=1", short),
+        ("run",),
+    ]
+    given = json.dumps([overrides, [(str(tmp_path / name), *own) for name, *own in calls]])
+    subprocess.run([sys.executable, "-c", IN_PROCESSES, given], check=True, capture_output=True)
+    same(tmp_path / "whole", tmp_path / "again")
+    same(tmp_path / "whole", tmp_path / "run")
+    assert runs.Run(tmp_path / "run").provenance["machine"]["threads"] == 1
+
+
+def test_a_directory_with_other_threads_is_refused(run, tmp_path) -> None:
+    run(tmp_path / "run")
+    own = runs.Run(tmp_path / "run").provenance["machine"]["threads"]
+    run(tmp_path / "run", f"threads={own}")  # finished before
+    with pytest.raises(errors.InputError, match=rf"threads: {own} → {own + 1}"):
+        run(tmp_path / "run", f"threads={own + 1}")
 
 
 def test_a_loss_that_is_not_finite_steps_back_and_goes_on(run, tmp_path, monkeypatch) -> None:
