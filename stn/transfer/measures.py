@@ -93,14 +93,16 @@ def histogram_distance(rgb: np.ndarray, other_rgb: np.ndarray) -> float:
     return float(0.5 * np.abs(_histogram(rgb) - _histogram(other_rgb)).sum())
 
 
-def kept_edges(rgb: np.ndarray, content_rgb: np.ndarray) -> float | None:
+def kept_edges(
+    rgb: np.ndarray, content_rgb: np.ndarray, where: np.ndarray | None = None
+) -> float | None:
     """Σ |p| cos 2(φ − ψ) / Σ |p| over the pixels, p the content's gradient, φ and ψ the directions
     of both; ours.
 
-    Twice the angle, since an edge is as much an edge when light and dark change places. Where the
+    Of the pixels `where` [h, w] is true, or of all. Twice the angle, since an edge is as much an edge when light and dark change places. Where the
     result is flat it adds 0. None for a content without a gradient."""
     f, p = _gradient(rgb), _gradient(content_rgb)
-    strength = np.abs(p)
+    strength = np.abs(p) if where is None else np.abs(p) * where
     if not strength.any():
         return None
     turned = f * p.conj()  # its angle is φ − ψ

@@ -54,6 +54,7 @@ CELLS = {
     "what_matters": 3 * 7 + (15 + 2) * 3 * 3,  # the preset; changes, of which noise has three seeds
     "convolution": 2,
     "pooling": 2,
+    "painters": 5,
     "mean_twice": 2,  # readings of a listing
     "optimizers": 3 * 3 * 4,  # pairs, objectives, optimizers
     "printed_ratio": 2 * 4,  # readings of eq. (1), α/β
@@ -679,3 +680,22 @@ def test_a_seam_is_what_the_sides_that_meet_differ_by() -> None:
     slope = np.broadcast_to(3.0 * np.arange(5)[:, None, None], (5, 4, 3))
     assert seam(slope) == (12, 3, 0, 0)
     assert seam(slope.transpose(1, 0, 2)) == (0, 0, 12, 3)
+
+
+def test_painters_finds_what_is_flat_and_what_is_fine_there() -> None:
+    """A picture half gray and half rough; checkers of ± 10 are fine, a slope is not."""
+    module = types.SimpleNamespace(**runpy.run_path(str(FOLDER / "painters.py")))
+    rough = np.full((80, 120, 3), 100.0)
+    rough[:, 60:] += np.random.default_rng(0).normal(0, 30, (80, 60, 1))
+    where = module.flat(rough)
+    assert where.mean() >= 0.25
+    assert where[:, :50].all() and not where[:, 60:].any()
+
+    rows, columns = np.mgrid[:80, :120]
+    checkers = 10.0 * np.where((rows + columns) % 2, 1, -1)[..., None]
+    detail, share = module.fine(np.full((80, 120, 3), 100.0) + checkers, where)
+    assert detail == pytest.approx(10, rel=0.01) and share == pytest.approx(1, rel=0.02)
+    slope = np.broadcast_to(columns[..., None], (80, 120, 3)).astype(float)
+    detail, share = module.fine(slope, where & (columns > 10))
+    assert detail < 1e-3 and share < 1e-6  # away from the border a Gaussian keeps a slope
+    assert module.fine(np.full((80, 120, 3), 7.0)) == pytest.approx((0, 0))

@@ -116,6 +116,17 @@ def test_edges_count_by_twice_the_angle_they_turned(turned: float, expected: flo
     assert measures.kept_edges(slope(20 + turned), slope(20)) == pytest.approx(expected, abs=0.05)
 
 
+def test_edges_are_counted_where_one_asks() -> None:
+    """The left half keeps its direction, the right is turned by 90°; away from seam and borders."""
+    turned = slope(20)
+    turned[:, 40:] = slope(20 + 90)[:, 40:]
+    left, right = (np.zeros((60, 80), bool) for _ in range(2))
+    left[10:50, 10:30], right[10:50, 50:70] = True, True
+    assert measures.kept_edges(turned, slope(20), left) == pytest.approx(1, abs=0.01)
+    assert measures.kept_edges(turned, slope(20), right) == pytest.approx(-1, abs=0.01)
+    assert measures.kept_edges(turned, slope(20), left | right) == pytest.approx(0, abs=0.01)
+
+
 def test_edges_count_by_their_strength_in_the_content_and_a_flat_result_has_none() -> None:
     assert measures.kept_edges(np.full((60, 80, 3), 90.0), slope(0)) == 0
     assert measures.kept_edges(slope(0), np.full((60, 80, 3), 90.0)) is None
