@@ -110,7 +110,7 @@ EXPERIMENT = frame.Experiment(
     " edges it keeps. Picasso's painting is measured and not shown.",
     ("preset=tf_tutorial_course", "network=vgg19_q8", "content=golden_gate"),
     cells,
-    "image.size_px=160 optimizer.max_evaluations=100",
+    "image.size_px=160 optimizer=spectral_lbfgs optimizer.max_evaluations=40",
     minutes=10,
     quick_minutes=3,
     draw=draw,

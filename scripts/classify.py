@@ -27,8 +27,8 @@ def main() -> None:
     )
     parser.add_argument(
         "--preset",
-        help="statistics as a run of this preset sees the picture: its size, resize filter, pooling,"
-        " mean pixel; default: squeezed to 224 × 224, as for the classes",
+        help="statistics as a run of this preset sees the picture: its size, resize filter,"
+        " pooling, mean pixel; default: squeezed to 224 × 224, as for the classes",
     )
     arguments = parser.parse_args()
 

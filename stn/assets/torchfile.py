@@ -1,11 +1,13 @@
-"""Files that torch.save wrote before PyTorch 1.6, read without PyTorch and without trusting their
-pickles.
+"""Files that torch.save wrote, before PyTorch 1.6 and since, read without PyTorch and without
+trusting their pickles.
 """
 
 import collections
 import io
 import math
 import pickle
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,25 @@ def load(content: bytes) -> dict[str, np.ndarray]:
     except InputError:
         raise
     except Exception as error:  # a damaged pickle raises whatever its bytes lead to
+        raise InputError("is not a whole file of torch.save; fetch it again") from error
+
+
+def load_zip(path: Path) -> dict[str, np.ndarray]:
+    """The same of a file of PyTorch 1.6 and later: a zip archive of one pickle and the storages."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            [index] = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+            folder = index.removesuffix("data.pkl")
+            tensors = _Unpickler(io.BytesIO(archive.read(index))).load()
+            types = {storage[2]: STORAGES[storage[1]] for storage, *_ in tensors.values()}
+            storages = {
+                key: np.frombuffer(archive.read(f"{folder}data/{key}"), kind)
+                for key, kind in types.items()
+            }
+        return _arrays(tensors, storages)
+    except InputError:
+        raise
+    except Exception as error:
         raise InputError("is not a whole file of torch.save; fetch it again") from error
 
 
@@ -69,6 +90,11 @@ def _tensors(content: bytes) -> dict[str, np.ndarray]:
         file.seek(storages[key].nbytes, io.SEEK_CUR)
     if file.tell() != len(content):
         raise ValueError("bytes after the last storage")
+    return _arrays(tensors, storages)
+
+
+def _arrays(tensors: dict[str, Any], storages: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The parts of the storages that the tensors are."""
     found: dict[str, np.ndarray] = {}
     for name, (storage, offset, size, stride) in tensors.items():
         array = storages[storage[2]][offset : offset + math.prod(size)].reshape(size)

@@ -99,8 +99,9 @@ def kept_edges(
     """Σ |p| cos 2(φ − ψ) / Σ |p| over the pixels, p the content's gradient, φ and ψ the directions
     of both; ours.
 
-    Of the pixels `where` [h, w] is true, or of all. Twice the angle, since an edge is as much an edge when light and dark change places. Where the
-    result is flat it adds 0. None for a content without a gradient."""
+    Of the pixels at which `where` [h, w] is true, or of all. Twice the angle, since an edge is as
+    much an edge when light and dark change places. Where the result is flat it adds 0. None for a
+    content without a gradient."""
     f, p = _gradient(rgb), _gradient(content_rgb)
     strength = np.abs(p) if where is None else np.abs(p) * where
     if not strength.any():

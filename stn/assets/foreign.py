@@ -1,0 +1,166 @@
+"""Weights of VGG from other programs' files: PyTorch's `.pth`, Keras' `.h5`; and random ones.
+
+Each becomes what MatConvNet's file holds: kernels [h, w, in, out] that take red first, in 0-255
+less the mean pixel.
+"""
+
+import dataclasses
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from stn import files
+from stn.assets import torchfile, weights
+from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
+from stn.errors import InputError
+from stn.layers import CONVS_PER_BLOCK
+
+# torch.hub names a file by the first eight digits of its SHA-256, and so tells which it is:
+# torchvision's own training, or Oxford's as converted from Caffe by J. Johnson (neural-style-pt).
+TORCH_FILES = {
+    "dcbb9e9d": "torchvision",  # vgg19-dcbb9e9d.pth
+    "397923af": "torchvision",  # vgg16-397923af.pth
+    "d01eb7cb": "caffe",  # vgg19-d01eb7cb.pth
+    "00b39a1b": "caffe",  # vgg16-00b39a1b.pth
+}
+# What the numbers of a file with these kernels see: red first, in (x / 255 − mean) / deviation; or
+# blue first, in 0-255 less the mean pixel.
+CONVENTIONS = ("torchvision", "caffe")
+TORCHVISION_MEAN = np.array([0.485, 0.456, 0.406])
+TORCHVISION_DEVIATION = np.array([0.229, 0.224, 0.225])
+HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def read(path: Path, convention: str | None = None) -> Weights:
+    """The convolutions of a `.pth` or `.h5` file, told by its first bytes; a head is left out.
+
+    `convention`, one of CONVENTIONS, is needed for a `.pth` whose checksum is not known. Raises
+    InputError if the file is missing, damaged, of neither kind, or not a VGG's."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a .pth or .h5 file of VGG's weights")
+    with path.open("rb") as file:
+        start = file.read(len(HDF5))
+    sha256 = files.sha256(path)
+    if start == HDF5:
+        layers, convention = _keras(path), convention or "caffe"
+    else:
+        convention = convention or TORCH_FILES.get(sha256[:8])
+        if convention is None:
+            raise InputError(
+                f"{path}: its checksum {sha256[:8]}… is not known, so neither is what its network"
+                " sees; say --convention torchvision or --convention caffe"
+            )
+        layers = _torch(path)
+    converted = _as_matconvnet(layers, convention)
+    weights.check(path, converted.layers, converted.mean_pixel)
+    return dataclasses.replace(converted, sha256=sha256)
+
+
+def random(depth: int, seed: int) -> Weights:
+    """VGG-16 or VGG-19 with kernels N(0, 2 / (9 · in)) (He et al. 2015, arXiv:1502.01852, eq. 10)
+    and biases of zero.
+    """
+    generator = np.random.default_rng(seed)
+    layers, channels = [], 3
+    for name in _convolutions(depth):
+        filters = 64 * 2 ** min(int(name[4]) - 1, 3)
+        kernel = generator.normal(0, (2 / (9 * channels)) ** 0.5, (3, 3, channels, filters))
+        layers.append(Layer(name, kernel.astype(np.float32), np.zeros(filters, np.float32)))
+        channels = filters
+    return Weights(tuple(layers), np.array(IMAGENET_MEAN, np.float32))
+
+
+def _convolutions(depth: int) -> list[str]:
+    return [
+        f"conv{block}_{i}"
+        for block, count in enumerate(CONVS_PER_BLOCK[depth], start=1)
+        for i in range(1, count + 1)
+    ]
+
+
+def _as_matconvnet(layers: tuple[Layer, ...], convention: str) -> Weights:
+    first, *others = layers
+    kernel = first.kernel
+    if convention == "caffe":
+        mean = np.array(IMAGENET_MEAN)
+        kernel = kernel[:, :, ::-1]  # blue first in the file
+    else:
+        # What beyond the picture is zero is the mean pixel in both, so that no border changes.
+        mean = 255 * TORCHVISION_MEAN
+        kernel = kernel / (255 * TORCHVISION_DEVIATION)[:, None]
+    first = dataclasses.replace(first, kernel=np.ascontiguousarray(kernel, np.float32))
+    return Weights((first, *others), mean.astype(np.float32))
+
+
+def _torch(path: Path) -> tuple[Layer, ...]:
+    """`features.N.weight` [out, in, h, w] and `features.N.bias`, N in the order of the layers."""
+    content = path.read_bytes()
+    try:
+        zipped = zipfile.is_zipfile(path)
+        tensors = torchfile.load_zip(path) if zipped else torchfile.load(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    numbers = sorted(
+        int(name.split(".")[1])
+        for name in tensors
+        if name.startswith("features.")
+        and name.endswith(".weight")
+        and name.split(".")[1].isdecimal()
+    )
+    try:
+        pairs = [(tensors[f"features.{n}.weight"], tensors[f"features.{n}.bias"]) for n in numbers]
+        return _named(path, [(weight.transpose(2, 3, 1, 0), bias) for weight, bias in pairs])
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"{path}: its `features` are not a VGG's, each a weight and a bias"
+        ) from error
+
+
+def _keras(path: Path) -> tuple[Layer, ...]:
+    """The groups `blockB_convI`, each a kernel [h, w, in, out] and a bias, wherever they are."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise InputError(f"{path}: needs h5py to be read: pip install h5py") from error
+    arrays: dict[str, list[np.ndarray]] = {}
+
+    def collect(name: str, item: object) -> None:
+        groups = [part for part in name.split("/") if part.startswith("block")]
+        if isinstance(item, h5py.Dataset) and groups and "_conv" in groups[0]:
+            block, _, number = groups[0].removeprefix("block").partition("_conv")
+            arrays.setdefault(f"conv{block}_{number[:1]}", []).append(np.asarray(item))
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(collect)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path}: a damaged HDF5 file; fetch it again") from error
+    try:
+        pairs = [
+            tuple(sorted(found, key=np.ndim, reverse=True)) for _, found in sorted(arrays.items())
+        ]
+        return _named(path, [(kernel, bias) for kernel, bias in pairs])
+    except ValueError as error:
+        raise InputError(f"{path}: its blocks are not a VGG's, each a kernel and a bias") from error
+
+
+def _named(path: Path, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[Layer, ...]:
+    """Kernels and biases as the layers of the VGG that has so many convolutions."""
+    found = list(pairs)
+    for depth in CONVS_PER_BLOCK:
+        names = _convolutions(depth)
+        if len(names) == len(found):
+            return tuple(
+                Layer(
+                    name,
+                    np.ascontiguousarray(kernel, np.float32),
+                    np.ascontiguousarray(bias, np.float32),
+                )
+                for name, (kernel, bias) in zip(names, found, strict=True)
+            )
+    raise InputError(
+        f"{path}: {len(found)} convolutions, where VGG-16 has 13 and VGG-19 has 16; with batch"
+        " normalization it is another network"
+    )

@@ -1,0 +1,201 @@
+"""Weights of other programs: each file's network has the features that its own program computes.
+
+The files are written by PyTorch, by h5py in Keras' layout, and by hand."""
+
+import io
+import pickle
+import pickletools
+import runpy
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+import tensorflow as tf
+from test_wheels import torch_file
+
+from stn.assets import foreign, matconvnet
+from stn.assets.weights import IMAGENET_MEAN, Weights
+from stn.errors import InputError
+from stn.network import vgg
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "convert_weights.py"
+# torchvision.models.vgg19().features: where its convolutions are; 16 has three in blocks 3 to 5.
+PLACES = {
+    19: (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34),
+    16: (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
+}
+
+
+def state_dict(network: Weights) -> dict[str, np.ndarray]:
+    """`features.N.weight` [out, in, h, w] and `bias`, then a head, in torchvision's order."""
+    found = {}
+    for place, layer in zip(PLACES[network.depth], network.layers, strict=True):
+        kernel = layer.kernel.transpose(3, 2, 0, 1)
+        found[f"features.{place}.weight"] = np.ascontiguousarray(kernel)
+        found[f"features.{place}.bias"] = layer.bias
+    found["classifier.0.weight"] = np.ones((4, 2), np.float32)
+    return found
+
+
+def picture() -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 255, (40, 48, 3))
+
+
+def assert_same_features(found: Weights, original: Weights, seen: np.ndarray) -> None:
+    """Our picture less the mean pixel through `found` is `seen` through the original's kernels."""
+    image = (picture() - found.mean_pixel)[None].astype(np.float32)
+    layers = ["relu1_1", "relu3_2", "conv5_3"]
+    ours = vgg.features(image, found, layers)
+    theirs = vgg.features(seen[None].astype(np.float32), original, layers)
+    for layer in layers:
+        largest = np.abs(theirs[layer]).max()
+        assert largest > 0
+        np.testing.assert_allclose(ours[layer], theirs[layer], atol=1e-4 * largest)
+
+
+@pytest.mark.parametrize("depth", [16, 19])
+def test_torchvisions_weights_see_normalized_pixels(depth: int, tmp_path: Path) -> None:
+    network = synthetic.vgg(depth)
+    path = tmp_path / "vgg.pth"
+    path.write_bytes(torch_file(state_dict(network)))
+    found = foreign.read(path, "torchvision")
+    seen = (picture() / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
+    assert_same_features(found, network, seen)
+    np.testing.assert_allclose(found.mean_pixel, (123.675, 116.28, 103.53), rtol=1e-6)
+
+
+@pytest.mark.parametrize("depth", [16, 19])
+def test_caffes_weights_see_blue_first(depth: int, tmp_path: Path) -> None:
+    network = synthetic.vgg(depth)
+    path = tmp_path / "vgg.pth"
+    path.write_bytes(torch_file(state_dict(network)))
+    seen = picture()[..., ::-1] - IMAGENET_MEAN[::-1]
+    assert_same_features(foreign.read(path, "caffe"), network, seen)
+
+
+def test_a_file_is_known_by_the_first_digits_of_its_checksum(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "vgg.pth"
+    path.write_bytes(torch_file(state_dict(synthetic.vgg(16))))
+    with pytest.raises(InputError, match="--convention torchvision or --convention caffe"):
+        foreign.read(path)
+    known = foreign.read(path, "caffe")
+    monkeypatch.setitem(foreign.TORCH_FILES, known.sha256[:8], "caffe")
+    for ours, theirs in zip(foreign.read(path).layers, known.layers, strict=True):
+        np.testing.assert_array_equal(ours.kernel, theirs.kernel)
+
+
+def test_a_file_of_pytorch_itself_in_both_its_formats(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    network = synthetic.vgg(19)
+    tensors = {name: torch.from_numpy(array) for name, array in state_dict(network).items()}
+    for new in (False, True):
+        path = tmp_path / f"{new}.pth"
+        torch.save(tensors, path, _use_new_zipfile_serialization=new)
+        found = foreign.read(path, "caffe")
+        for ours, theirs in zip(found.layers[1:], network.layers[1:], strict=True):
+            np.testing.assert_array_equal(ours.kernel, theirs.kernel)
+            np.testing.assert_array_equal(ours.bias, theirs.bias)
+
+
+def test_the_newer_format_by_hand(tmp_path: Path) -> None:
+    """A zip archive of the older format's index and of each storage by its key."""
+    network = synthetic.vgg(16)
+    tensors = state_dict(network)
+    file = io.BytesIO(torch_file(tensors))
+    for _ in range(3):  # magic number, protocol, sizes of C types
+        pickle.load(file)
+    rest = file.read()
+    end = next(place for code, _, place in pickletools.genops(rest) if code.name == "STOP")
+    path = tmp_path / "vgg.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", rest[: end + 1])
+        for number, array in enumerate(tensors.values()):
+            archive.writestr(f"archive/data/{number}", array.tobytes())
+    found = foreign.read(path, "caffe")
+    for ours, theirs in zip(found.layers[1:], network.layers[1:], strict=True):
+        np.testing.assert_array_equal(ours.kernel, theirs.kernel)
+        np.testing.assert_array_equal(ours.bias, theirs.bias)
+
+
+def test_keras_weights_see_blue_first(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    network = synthetic.vgg(19)
+    path = tmp_path / "vgg19.h5"
+    with h5py.File(path, "w") as file:
+        for layer in network.layers:
+            name = f"block{layer.name[4]}_conv{layer.name[6]}"
+            group = file.create_group(name)
+            group[f"{name}_W_1:0"], group[f"{name}_b_1:0"] = layer.kernel, layer.bias
+        file.create_group("fc1")["fc1_W_1:0"] = np.ones((3, 4))
+    seen = tf.keras.applications.vgg19.preprocess_input(picture().copy())
+    assert_same_features(foreign.read(path), network, seen)
+
+
+def test_random_weights_are_hes() -> None:
+    network, other = foreign.random(19, 1), foreign.random(19, 2)
+    assert network.depth == 19 and network.layer("conv4_1").kernel.shape == (3, 3, 256, 512)
+    for layer in network.layers:
+        inputs = layer.kernel.shape[2]
+        assert layer.kernel.var() == pytest.approx(2 / (9 * inputs), rel=0.06)
+        assert not layer.bias.any()
+    assert (network.layers[0].kernel != other.layers[0].kernel).all()
+    np.testing.assert_array_equal(network.layers[3].kernel, foreign.random(19, 1).layers[3].kernel)
+
+
+class _Runs:
+    """What a hostile file asks for."""
+
+    def __reduce__(self) -> object:
+        return print, ("ran",)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_file_that_asks_for_more_than_tensors_runs_nothing(
+    zipped: bool, tmp_path: Path, capsys
+) -> None:
+    path = tmp_path / "bad.pth"
+    hostile = pickle.dumps({"features.0.weight": _Runs()})
+    if zipped:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", hostile)
+    else:
+        path.write_bytes(hostile)
+    with pytest.raises(InputError, match=r"bad\.pth.*refused"):
+        foreign.read(path, "caffe")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("spoil", ["missing", "text", "cut", "batch normalization", "other kernel"])
+def test_what_is_no_vgg_is_refused_by_name(spoil: str, tmp_path: Path) -> None:
+    path, tensors = tmp_path / "vgg.pth", state_dict(synthetic.vgg(16))
+    if spoil == "batch normalization":
+        tensors["features.1.weight"] = tensors["features.1.bias"] = np.ones(2, np.float32)
+    if spoil == "other kernel":
+        tensors["features.5.weight"] = np.ones((2, 2, 5, 5), np.float32)
+    content = b"not weights" if spoil == "text" else torch_file(tensors)
+    if spoil != "missing":
+        path.write_bytes(content[:-9] if spoil == "cut" else content)
+    with pytest.raises(InputError, match=r"vgg\.pth"):
+        foreign.read(path, "torchvision")
+
+
+def test_the_script_writes_what_network_weights_takes(tmp_path: Path, monkeypatch, capsys) -> None:
+    source, out = tmp_path / "vgg.pth", tmp_path / "vgg.mat"
+    source.write_bytes(torch_file(state_dict(synthetic.vgg(16))))
+    words = [SCRIPT, source, out, "--convention", "caffe"]
+    monkeypatch.setattr(sys, "argv", [*map(str, words)])
+    runpy.run_path(str(SCRIPT))["main"]()
+    assert f"network.weights={out}" in capsys.readouterr().out
+    read, expected = matconvnet.read(out), foreign.read(source, "caffe")
+    np.testing.assert_array_equal(read.mean_pixel, expected.mean_pixel)
+    for ours, theirs in zip(read.layers, expected.layers, strict=True):
+        np.testing.assert_array_equal(ours.kernel, theirs.kernel)
+        np.testing.assert_array_equal(ours.bias, theirs.bias)
+    again = subprocess.run(
+        [sys.executable, *map(str, words)], capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 2 and again.stderr.count("\n") == 1 and "exists" in again.stderr
