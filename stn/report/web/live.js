@@ -1,6 +1,7 @@
 // Of the page that scripts/report.py --live serves: progress, what waits, and news from the server.
 const SECONDS = 2; // between two questions
-const TIMES = 10; // or so many times what an answer took, so that the runs keep the processor
+const TIMES = 10; // or so many times what an answer took, so that the runs keep the CPU
+const AT_MOST = 10; // but so that a request for previews, which holds 15 seconds, does not lapse
 const duration = seconds => seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 const COMPILING = "waits for its first evaluation, which compiles the network";
 function drawLive() {
@@ -29,7 +30,7 @@ async function follow() {
       if (answer.tag !== tag) show(answer.data); else look();
       tag = answer.tag;
     } else if (answer) tell(answer.text);
-    const rest = Math.max(SECONDS * 1000, TIMES * (Date.now() - start));
+    const rest = Math.min(AT_MOST * 1000, Math.max(SECONDS * 1000, TIMES * (Date.now() - start)));
     await new Promise(wake => { setTimeout(wake, rest); document.addEventListener("visibilitychange", wake, { once: true }); });
   }
 }
