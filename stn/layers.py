@@ -1,4 +1,7 @@
-"""VGG's layers by name, in order."""
+"""VGG's layers as values: name, kind, block and number."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 # Simonyan & Zisserman 2015 (arXiv:1409.1556), table 1, configurations E and D, named as in the
 # papers' figures.
@@ -6,13 +9,43 @@ CONVS_PER_BLOCK = {19: (2, 2, 4, 4, 4), 16: (2, 2, 3, 3, 3)}
 FULLY_CONNECTED = ("fc6", "fc7", "fc8")
 
 
-def _trunk(depth: int) -> tuple[str, ...]:
-    names: list[str] = []
+class Layer(NamedTuple):
+    """A layer of VGG's trunk, such as relu4_2 of kind `relu`, block 4 and number 2; a pooling is
+    the only one of its block and has number 0.
+    """
+
+    name: str
+    kind: str  # conv, relu or pool
+    block: int
+    number: int
+
+    @property
+    def convolution(self) -> str:
+        """The name of the convolution whose output a ReLU takes; of a convolution, its own."""
+        return f"conv{self.block}_{self.number}"
+
+
+def _trunk(depth: int) -> dict[str, Layer]:
+    found: list[Layer] = []
     for block, convs in enumerate(CONVS_PER_BLOCK[depth], start=1):
-        for i in range(1, convs + 1):
-            names += [f"conv{block}_{i}", f"relu{block}_{i}"]
-        names.append(f"pool{block}")
-    return tuple(names)
+        for number in range(1, convs + 1):
+            found += [
+                Layer(f"{kind}{block}_{number}", kind, block, number) for kind in ("conv", "relu")
+            ]
+        found.append(Layer(f"pool{block}", "pool", block, 0))
+    return {layer.name: layer for layer in found}
 
 
-VGG19, VGG16 = _trunk(19), _trunk(16)
+# Every layer by its name: VGG-16's are among VGG-19's.
+LAYERS = _trunk(19)
+VGG19, VGG16 = tuple(LAYERS), tuple(_trunk(16))
+
+
+def trunk_of(network: str) -> tuple[str, ...]:
+    """The layer names of a network by its name in the configuration, such as vgg19_q8."""
+    return VGG16 if network.startswith("vgg16") else VGG19
+
+
+def of_kind(kind: str, names: Iterable[str]) -> list[str]:
+    """Those of the named layers that are of a kind; others, such as a head's, are left out."""
+    return [name for name in names if name in LAYERS and LAYERS[name].kind == kind]

@@ -7,7 +7,7 @@ from typing import Any
 
 from stn.config.schema import Objective
 from stn.errors import InputError
-from stn.layers import VGG16, VGG19
+from stn.layers import VGG19, trunk_of
 
 
 @dataclass
@@ -36,7 +36,7 @@ def replace_names(objective: Objective, network: str) -> None:
 
 
 def _depth(item: Any, network: str) -> int:
-    known = VGG16 if network == "vgg16" else VGG19
+    known = trunk_of(network)
     name = item.get("layer") if isinstance(item, dict) else getattr(item, "layer", item)
     return known.index(name) if name in known else -1
 
@@ -46,7 +46,7 @@ def parse(key: str, items: list[Any], network: str, shares: Sequence[float]) -> 
 
     Raises InputError, which names the key, for what `network` has not or is no weight.
     """
-    known = VGG16 if network == "vgg16" else VGG19
+    known = trunk_of(network)
     layers: list[LayerWeight] = []
     for item, share in zip(items, shares, strict=True):
         if isinstance(item, str):

@@ -18,7 +18,7 @@ from stn import assets, runs
 from stn.errors import InputError
 from stn.experiment import frame
 from stn.images import resizing
-from stn.layers import VGG16, VGG19
+from stn.layers import of_kind, trunk_of
 from stn.study import inference, tables, tradeoff
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def betas(first: int, count: int) -> tuple[float, ...]:
 
 def relus(network: str) -> list[str]:
     """The names of a network's ReLU layers, from relu1_1 on."""
-    layers = VGG16 if network == "vgg16" else VGG19
-    return [layer for layer in layers if layer.startswith("relu")]
+    return of_kind("relu", trunk_of(network))
 
 
 def cells(

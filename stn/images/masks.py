@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from stn.errors import InputError
 from stn.images import color, resizing
+from stn.layers import LAYERS
 
 THRESHOLD = (
     0.5  # the authors' `th`: from it on, a soft mask counts as inside where there is only in or out
@@ -157,7 +158,7 @@ def _resized(
     height, width = mask.shape
     at_size, found = mask, {}
     for name in layer_names:
-        if name.startswith("pool"):
+        if LAYERS[name].kind == "pool":
             height, width = ((side + (ceil_mode)) // 2 for side in (height, width))
             at_size = resize(mask, height, width)
         found[name] = at_size
@@ -174,9 +175,9 @@ def _seen(
     }[which]
     found = {}
     for name in layer_names:
-        if name.startswith("conv"):
+        if LAYERS[name].kind == "conv":
             inside = spread(inside, 3, mode=mode)
-        elif name.startswith("pool"):
+        elif LAYERS[name].kind == "pool":
             height, width = inside.shape
             if (
                 ceil_mode

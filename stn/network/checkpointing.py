@@ -11,6 +11,7 @@ from typing import Any
 
 from stn import backend
 from stn.backend import tf
+from stn.layers import LAYERS, of_kind
 from stn.network import vgg
 
 # A block whose convolutions' outputs take no more is computed as without bands. A band's own rows
@@ -43,7 +44,7 @@ def features(
         return hook(layer, F) if layer in wanted else F
 
     for names in vgg.blocks(kernels, wanted):
-        inner = [name for name in names if not name.startswith("pool")]
+        inner = [name for name in names if LAYERS[name].kind != "pool"]
         bands = of_block(x.shape[1:3], kernels, inner, wraps=border == "wrap")
         if bands is None:
             x = vgg.features(
@@ -77,7 +78,7 @@ def walk(
     x = tf.convert_to_tensor(image, tf.float32)
     for names in vgg.blocks(kernels, layers):
         inner, positions = (
-            [name for name in names if not name.startswith("pool")],
+            [name for name in names if LAYERS[name].kind != "pool"],
             x.shape[1] * x.shape[2],
         )
         bands = of_block(x.shape[1:3], kernels, inner) if gradient_checkpointing else None
@@ -100,7 +101,7 @@ def of_block(
     """The bands of a block [height, width], which goes on at its other side if it `wraps`; None if
     it is not large.
     """
-    channels = [int(kernels[name][1].shape[0]) for name in names if name.startswith("conv")]
+    channels = [int(kernels[name][1].shape[0]) for name in of_kind("conv", names)]
     height, width, margin = *shape, len(channels)
     if 4 * height * width * sum(channels) <= BLOCK_BYTES:
         return None

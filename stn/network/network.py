@@ -10,6 +10,7 @@ import numpy as np
 
 from stn.assets import matconvnet
 from stn.assets.weights import Weights
+from stn.layers import LAYERS, of_kind
 from stn.network import convolution as algorithm
 from stn.network import rescale, vgg
 
@@ -90,17 +91,17 @@ class Network:
         """
         found: list[float] = []
         for name in self.layer_names[: self.layer_names.index(deepest) + 1]:
-            if name.startswith("conv"):
+            if LAYERS[name].kind == "conv":
                 found.append(4 * self.widths[name] * pixels)
-            elif name.startswith("pool"):
+            elif LAYERS[name].kind == "pool":
                 pixels /= 4
         return found
 
     def feature_bytes(self, layer: str, pixels: float) -> float:
         """Bytes of the float32 features at one layer, for an image of that many pixels."""
         before = self.layer_names[: self.layer_names.index(layer) + 1]
-        convolution = next(name for name in reversed(before) if name in self.widths)
-        pools = sum(name.startswith("pool") for name in before)
+        convolution = of_kind("conv", before)[-1]
+        pools = LAYERS[layer].block - (LAYERS[layer].kind != "pool")
         return 4 * self.widths[convolution] * pixels / 4**pools
 
     def gram_parameters(self, layers: Iterable[str], components: int | None = None) -> int:
@@ -112,7 +113,7 @@ class Network:
         total = 0
         for layer in layers:
             before = self.layer_names[: self.layer_names.index(layer) + 1]
-            N = [self.widths[name] for name in before if name.startswith("conv")][-1]
+            N = self.widths[of_kind("conv", before)[-1]]
             N = min(N, components or N)
             total += N * (N + 1) // 2
         return total

@@ -1,21 +1,20 @@
 """The VGG graph, built by hand: a tuple of layer names and a loop."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from stn.assets.weights import Weights
-from stn.backend import tf
-from stn.layers import VGG16, VGG19
+from stn.backend import Tensor, tf
+from stn.layers import LAYERS, VGG16, VGG19
 from stn.network import convolution
 
 # {"conv1_1": (kernel [3, 3, in, out] or [36, in, out], bias [out]), ...}: what a compiled function
 # takes as its input.
-Kernels = Mapping[str, tuple[Any, Any]]
+Kernels = Mapping[str, tuple[Tensor, Tensor]]
 # Where Winograd's algorithm beats the direct sum in both directions (docs/benchmark.md); ours.
 WINOGRAD_CHANNELS = 256
 
 
-def kernels(weights: Weights, method: str = "direct") -> dict[str, tuple[Any, Any]]:
+def kernels(weights: Weights, method: str = "direct") -> dict[str, tuple[Tensor, Tensor]]:
     """The trunk's convolutions as float32 tensors, by layer name.
 
     `method` is how they will be computed: "direct", or "winograd" from WINOGRAD_CHANNELS in and out
@@ -32,21 +31,21 @@ def kernels(weights: Weights, method: str = "direct") -> dict[str, tuple[Any, An
 
 
 def features(
-    image: Any,
+    image: Tensor,
     weights: Weights | Kernels,
     layers: Iterable[str],
     pooling: str = "max",
-    hook: Callable[[str, Any], Any] = lambda name, x: x,
+    hook: Callable[[str, Tensor], Tensor] = lambda name, x: x,
     ceil_mode: bool = True,
     border: str = "zero",
     names: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> dict[str, Tensor]:
     """Features {layer: [1, h, w, N]} of `image` [1, H, W, 3] (RGB, mean-subtracted) at the named
     layers.
 
     `hook(layer, features)` is called at each named layer, and what it returns goes on to the next.
 
-    `conv*_*` is before the rectifier, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"),
+    `conv*_*` is before the ReLU, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"),
     2 × 2 with stride 2 and averages over real pixels only; an odd side n becomes ceil(n / 2), as in
     MatConvNet's and Caffe's imports, or with `ceil_mode=False` floor(n / 2), as in PyTorch and
     Keras. `border` is what convolutions see beyond the picture (`convolution.convolve`); all
@@ -62,15 +61,15 @@ def features(
 
 
 def walk(
-    image: Any,
+    image: Tensor,
     weights: Weights | Kernels,
     layers: Iterable[str],
     pooling: str = "max",
-    hook: Callable[[str, Any], Any] = lambda name, x: x,
+    hook: Callable[[str, Tensor], Tensor] = lambda name, x: x,
     ceil_mode: bool = True,
     border: str = "zero",
     names: Sequence[str] = (),
-) -> Iterator[tuple[str, Any]]:
+) -> Iterator[tuple[str, Tensor]]:
     """Each of the `layers` that these weights reach and its features, one after the other: nothing
     else is kept.
     """
@@ -80,12 +79,13 @@ def walk(
     for name in names or _trunk(convolutions):
         if not wanted:
             return
-        if name.startswith("conv"):
+        kind = LAYERS[name].kind
+        if kind == "conv":
             if name not in convolutions:
                 return
             kernel, bias = convolutions[name]
             x = tf.nn.bias_add(convolution.convolve(x, kernel, border), bias)
-        elif name.startswith("relu"):
+        elif kind == "relu":
             x = tf.nn.relu(x) if name in wanted else _relu(x)
         else:
             x = pool(x, pooling, ceil_mode)
@@ -100,13 +100,13 @@ def blocks(convolutions: Kernels, layers: Iterable[str]) -> list[list[str]]:
     names = list(_trunk(convolutions))
     found: list[list[str]] = [[]]
     for name in names[: max((names.index(layer) + 1 for layer in layers), default=0)]:
-        if found[-1] and found[-1][-1].startswith("pool"):
+        if found[-1] and LAYERS[found[-1][-1]].kind == "pool":
             found.append([])
         found[-1].append(name)
     return found if found[0] else []
 
 
-def pool(x: Any, pooling: str, ceil_mode: bool) -> Any:
+def pool(x: Tensor, pooling: str, ceil_mode: bool) -> Tensor:
     """2 × 2 pooling with stride 2, as `features` describes it."""
     function = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
     return function(x, ksize=2, strides=2, padding="SAME" if ceil_mode else "VALID")
@@ -116,11 +116,11 @@ def _trunk(convolutions: Kernels) -> tuple[str, ...]:
     return VGG19 if any(name.endswith("_4") for name in convolutions) else VGG16
 
 
-def _relu(x: Any) -> Any:
+def _relu(x: Tensor) -> Tensor:
     """The ReLU, whose gradient keeps one byte a number where TensorFlow's keeps four."""
 
     @tf.custom_gradient  # here, so that importing this module does not import TensorFlow
-    def relu(x: Any) -> tuple[Any, Any]:
+    def relu(x: Tensor) -> tuple[Tensor, Tensor]:
         y = tf.nn.relu(x)
         positive = y > 0
         return y, lambda dy: tf.where(positive, dy, 0.0)

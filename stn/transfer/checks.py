@@ -12,6 +12,7 @@ from stn.assets.pictures import Pictures
 from stn.config.schema import Config
 from stn.errors import InputError
 from stn.images import masks
+from stn.layers import of_kind
 from stn.network.network import Network
 from stn.runs.run_directory import CHECKPOINT
 from stn.transfer import memory
@@ -149,7 +150,7 @@ def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest
     level.
     """
     before = network.layer_names[: network.layer_names.index(deepest) + 1]
-    stride = 2 ** sum(name.startswith("pool") for name in before)
+    stride = 2 ** len(of_kind("pool", before))
     coarsest = min([level.scale for level in settings.pyramid.levels], default=1.0)
     needed = (
         2 * stride if settings.network.border == "reflect" else stride

@@ -10,6 +10,7 @@ from stn.assets.pictures import Pictures
 from stn.config import optimizers
 from stn.config.schema import Config
 from stn.errors import InputError
+from stn.layers import LAYERS, of_kind
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing
 from stn.network.network import Network
@@ -133,10 +134,8 @@ def in_bands(
     not summed up band by band."""
     needed, largest = 0.0, 0.0
     names = network.layer_names[: network.layer_names.index(deepest) + 1]
-    for block in dict.fromkeys(
-        name[4] for name in names
-    ):  # conv1_1, relu1_1, pool1: the digit is the block's
-        inner = [name for name in names if name.startswith(f"conv{block}")]
+    for block in dict.fromkeys(LAYERS[name].block for name in names):
+        inner = [name for name in of_kind("conv", names) if LAYERS[name].block == block]
         layers = {name: 4.0 * network.widths[name] * height * width for name in inner}
         of_block = checkpointing.of_block((height, width), network.kernels, inner, wraps)
         if of_block is None:
@@ -144,7 +143,7 @@ def in_bands(
         else:
             largest = max(largest, of_block.longest / height * sum(layers.values()))
             needed += PASSED_FACTOR * layers[inner[-1]] / 4 if f"pool{block}" in names else 0
-            kept = {name.replace("relu", "conv") for name in whole if name[4] == block}
+            kept = {LAYERS[name].convolution for name in whole if LAYERS[name].block == block}
             needed += WHOLE_FACTOR * sum(layers[name] for name in kept & layers.keys())
         height, width = -(-height // 2), -(-width // 2)
     return needed + BAND_FACTOR * largest
