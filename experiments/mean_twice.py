@@ -49,8 +49,8 @@ EXPERIMENT = frame.Experiment(
     " (docs/deviations.md, 25). Initial image .75 · U(−20, 20) + .25 · photograph.",
     ("preset=tf1_walkthrough", "network=vgg19_q8"),
     cells,
-    "",
-    minutes=300,
+    "image.size_px=160 image.side=long optimizer.max_evaluations=120",
+    minutes=6,
     quick_minutes=1,
     draw=draw,
 )

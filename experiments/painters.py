@@ -111,7 +111,7 @@ EXPERIMENT = frame.Experiment(
     ("preset=tf_tutorial_course", "network=vgg19_q8", "content=golden_gate"),
     cells,
     "image.size_px=160 optimizer=spectral_lbfgs optimizer.max_evaluations=40",
-    minutes=10,
+    minutes=8,
     quick_minutes=3,
     draw=draw,
     write=write,

@@ -19,7 +19,7 @@ def minimize(search: Search) -> None:
     """L-BFGS-B (Zhu, Byrd, Lu and Nocedal 1997) in rounds; each starts at the best image and has
     learned nothing yet.
 
-    A round ends after `restart_every` evaluations, or when SciPy's line search gives up, which
+    A round ends `restart_every` evaluations after its start, or when SciPy's line search gives up, which
     float32 losses make it do near a flat place; a round that lowers nothing ends the run."""
     state, settings = search.state, search.settings
     assert isinstance(settings, optimizers.ScipyLBFGS)
@@ -121,7 +121,9 @@ def _round(search: Search, routine: Routine) -> tuple[int, int] | None:
     state, shape, scale = search.state, search.state.image.shape, _scale(search)
     assert isinstance(search.settings, optimizers.ScipyLBFGS)
     memory, every = state.memory, search.settings.restart_every
-    round_end = (state.evaluations // every + 1) * every if every else math.inf
+    # SciPy's fmin_l_bfgs_b(maxfun=20) makes 21 evaluations: the start is not counted.
+    rounds = max(state.evaluations - 1, 0) // every if every else 0
+    round_end = 1 + (rounds + 1) * every if every else math.inf
     total, gradient = np.zeros(()), np.zeros(memory["variables"].size)
     answered: np.ndarray | None = None  # where the last evaluation was
     waiting = memory["task"][0] == WANTS_EVALUATION  # resumed

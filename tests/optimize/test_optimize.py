@@ -268,7 +268,7 @@ def test_a_restart_forgets_the_memory_and_spends_no_evaluation():
     """Each round is SciPy's own from the best image, whose value is known already."""
     _, trace = minimize(rosenbrock, START, ScipyLBFGS(max_evaluations=23, restart_every=9))
     expected: list[np.ndarray] = []
-    for round_end in (9, 18, 23):
+    for round_end in (10, 19, 23):
         start = min(expected, key=lambda image: rosenbrock(image)[0]) if expected else START
         points: list[np.ndarray] = []
 
@@ -281,6 +281,26 @@ def test_a_restart_forgets_the_memory_and_spends_no_evaluation():
         fresh = points[1:] if expected else points
         expected += fresh[: round_end - len(expected)]
     np.testing.assert_array_equal([image for _, image in trace], expected)
+
+
+def test_a_round_has_as_many_evaluations_as_scipys_maxfun_gives():
+    """`fmin_l_bfgs_b(maxfun=20)` makes 21 where its last iteration needs one; so does a round."""
+
+    def value_and_grad(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = rosenbrock(x.reshape(SHAPE))
+        return value, gradient.ravel()
+
+    said = fmin_l_bfgs_b(value_and_grad, START.ravel(), factr=0, pgtol=0, maxfun=20)[2]
+    rounds, whole = (
+        [image for _, image in minimize(rosenbrock, START, settings)[1]]
+        for settings in (
+            ScipyLBFGS(max_evaluations=41, restart_every=20),
+            ScipyLBFGS(max_evaluations=41),
+        )
+    )
+    same = [np.array_equal(a, b) for a, b in zip(rounds, whole, strict=True)]
+    assert said["funcalls"] == 21
+    assert all(same[:21]) and not same[21]
 
 
 def test_lbfgs_reaches_the_minimum_of_a_convex_quadratic():

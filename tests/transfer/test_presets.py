@@ -673,7 +673,7 @@ TABLE = {
         {"relu5_2": 5}, dict(zip(GATYS, (50, 100, 150, 300, 400), strict=True))),
     "vgg16_lbfgs_walkthrough": Row(
         "vgg16", "max floor", (512, 512), (512, 512), (512, 512), "pillow_nearest", ("noise", "uniform", 127.5),
-        ("lbfgs", 10, 20), 10 * 20, False, {"relu2_2": 0.025}, EACH([*JOHNSON, "relu5_3"], 1)),
+        ("lbfgs", 10, 20), 10 * 20 + 1, False, {"relu2_2": 0.025}, EACH([*JOHNSON, "relu5_3"], 1)),
     "gatys2017_color": CONTROL._replace(controls={"color": ("match", "pca")}),
     "gatys2017_luminance": CONTROL._replace(controls={"color": ("luminance", "mean")}),
     "gatys2017_guided": CONTROL._replace(controls={"guidance": (2, "gram", "inside", 3, 0)}),
