@@ -49,8 +49,10 @@ figures: .venv/demo-installed .venv/joblib-installed
 	@for name in $(SIDE); do $(BIN)/python experiments/$$name.py || exit; done
 
 # One installation an extra; a second call finds the stamp and installs nothing.
+# On a terminal pip shows what it downloads.
 .venv/%-installed: setup.cfg | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@echo "installing TensorFlow and the rest into .venv: 2.6 GB, once, some minutes"
+	$(BIN)/python -m pip install $(if $(MAKE_TERMERR),,--quiet) --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
 .venv/bin/python:

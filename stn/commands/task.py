@@ -49,7 +49,7 @@ def run(overrides: DictConfig) -> None:
             if settings.view:
                 previews.start(run_dir)
             _stylize(settings, run_dir)
-            _say_what_next(run_dir)
+            _say_what_next(run_dir, settings)
     except (errors.InputError, errors.Interrupted) as error:
         problems.append(error)  # Hydra would print a line of its own before ours
     finally:
@@ -68,6 +68,8 @@ def _cell(overrides: DictConfig, run_dir: Path) -> None:
     axes = cells.axes(given, hydra_config.job.config.override_dirname.exclude_keys)
     if hydra_config.launcher._target_.endswith("JoblibLauncher"):
         signals.end_with_parent()
+    if local:
+        sweeps.announce(axes, hydra_config.job.num)
     try:
         settings = config.parse(overrides, given)
         if cells.EXPERIMENTS not in axes:  # whose directories are by their checksums the right ones
@@ -103,9 +105,13 @@ def _stylize(
     print(run_dir / runs.PICTURE)
 
 
-def _say_what_next(run_dir: Path) -> None:
+def _say_what_next(run_dir: Path, settings: config.Config) -> None:
     """How to look at the picture; not on stdout, whose last line is its path."""
     viewer = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
+    offline = sorted(run_dir.glob("wandb/offline-run-*"))
+    if settings.tracking.mode == "offline" and offline:
+        sync = shlex.join(["wandb", "sync", *map(str, offline)])
+        print(f"to send it to W&B: {sync}", file=sys.stderr)
     see = shlex.join([viewer, str(run_dir / runs.PICTURE)])
     report = f"{command_line.program('report')} {shlex.quote(str(run_dir))}"
     print(f"to see it: {see}; before, after and curves: {report}", file=sys.stderr)

@@ -4,6 +4,26 @@
 that fails is written down and does not stop the others.
 """
 
-from stn.sweeps.hooks import Begin, check, clear, end, fail, remove_if_empty, threads, under_way
+from stn.sweeps.hooks import (
+    Begin,
+    announce,
+    check,
+    clear,
+    end,
+    fail,
+    remove_if_empty,
+    threads,
+    under_way,
+)
 
-__all__ = ["Begin", "check", "clear", "end", "fail", "remove_if_empty", "threads", "under_way"]
+__all__ = [
+    "Begin",
+    "announce",
+    "check",
+    "clear",
+    "end",
+    "fail",
+    "remove_if_empty",
+    "threads",
+    "under_way",
+]

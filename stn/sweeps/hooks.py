@@ -11,6 +11,7 @@ import math
 import os
 import re
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ from stn.sweeps import cells
 # Of the sweep that this process started: its directory, and its cells if they are known
 # (`cells.planned`).
 under_way: list[tuple[Path, Mapping[str, Sequence[str]] | None]] = []
+began: list[float] = []  # when each of its cells began here, in seconds
+told: set[Path] = set()  # the directories of cells whose failure this process has printed
 passed_on: list[
     signals.PassedOn
 ] = []  # its signals, where its cells run in processes of this machine
@@ -108,9 +111,10 @@ def threads() -> int | None:
 def fail(
     error: Exception, run_dir: Path, overrides: list[str], cell_axes: dict[str, str], local: bool
 ) -> None:
-    """Write down why a cell failed, and say so in one line; the others go on.
+    """Write down why a cell failed; the others go on.
 
-    `local`: in the process that the user started. Ctrl-C and SIGTERM there end the whole sweep, by
+    `local`: in the process that the user started, which says so at once in one line; of others it
+    says so at the end. Ctrl-C and SIGTERM there end the whole sweep, by
     SystemExit."""
     if local and isinstance(error, errors.Interrupted):
         print(
@@ -136,7 +140,25 @@ def fail(
     ):  # else the directory is another process's, which has not failed
         with contextlib.suppress(OSError):  # a full disk
             files.write_text(run_dir / runs.FAILED, json.dumps(record, indent=2) + "\n")
-    print(f"failed: {_called(run_dir.name, cell)}: {reason}", file=sys.stderr)
+    if local:
+        told.add(run_dir)
+        print(f"error: {_called(run_dir.name, cell)}: {reason}", file=sys.stderr)
+
+
+def announce(cell_axes: Mapping[str, str], done: int) -> None:
+    """Say which cell of a sweep begins here after `done` others, and how long the rest takes."""
+    planned = under_way[-1][1] if under_way else None
+    if planned is None or len(planned) < 2:
+        return
+    began.append(time.monotonic())
+    left = ""
+    if done and len(began) == done + 1:
+        seconds = (began[-1] - began[0]) / done * (len(planned) - done)
+        left = (
+            f" (about {seconds / 60:.0f} min left)" if seconds > 90 else f" ({seconds:.0f} s left)"
+        )
+    cell = ",".join(f"{key}={value}" for key, value in cell_axes.items())
+    print(f"[{done + 1}/{len(planned)}] {cell}{left}", file=sys.stderr)
 
 
 def end(error: Exception | None = None) -> None:
@@ -148,6 +170,7 @@ def end(error: Exception | None = None) -> None:
             raise error
         return
     sweep_dir, planned = under_way.pop()
+    began.clear()
     asked = passed_on.pop().close() if passed_on else None
     if asked:
         print(
@@ -156,8 +179,10 @@ def end(error: Exception | None = None) -> None:
         )
         sys.exit(128 + asked)
     missing = _missing(sweep_dir, planned, launched=error is None)
-    for line in missing:
-        print(f"error: {line}", file=sys.stderr)
+    for path, line in missing:
+        if path not in told:
+            print(f"error: {line}", file=sys.stderr)
+    told.clear()
     again = f"{_again(sweep_dir)} runs what is missing"
     if error is not None:
         if isinstance(error, errors.InputError) or type(error).__module__.startswith(
@@ -202,24 +227,24 @@ def _called(name: str, cell: str) -> str:
 
 def _missing(
     sweep_dir: Path, planned: Mapping[str, Sequence[str]] | None, launched: bool
-) -> list[str]:
-    """A line for each cell that is not whole; where the launcher ended early, only for those that
-    were begun.
+) -> list[tuple[Path | None, str]]:
+    """Directory and a line for each cell that is not whole; where the launcher ended early, only
+    for those that were begun.
     """
-    lines = []
+    lines: list[tuple[Path | None, str]] = []
     for name, run in cells.found(sweep_dir, planned).items():
         if run is None:
-            lines += [f"{name} left nothing"] * launched
+            lines += [(None, f"{name} left nothing")] * launched
         elif (
             run.failure
         ):  # a finished run too: what came after its end, such as the copy for output=, failed
-            lines.append(
-                f"{_called(name, run.failure.get('cell', ''))}: {run.failure.get('error', '')}"
-            )
+            why = run.failure.get("error", "")
+            lines.append((run.path, f"{_called(name, run.failure.get('cell', ''))}: {why}"))
             if run.state == "finished":
                 clear(run.path)  # it is said; the run itself is whole
         elif run.state != "finished":
-            lines.append(f"{name} did not finish: its process ended, or is still running")
+            why = "did not finish: its process ended, or is still running"
+            lines.append((run.path, f"{name} {why}"))
     return lines
 
 

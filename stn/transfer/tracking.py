@@ -56,7 +56,8 @@ class Watch:
         self._wandb = wandb_run.WandB(mode, project, directory.path, shown, group)
         done = state.index if state else 0
         self._wandb.catch_up(directory.rows[:done], directory.path)
-        self._progress = Progress(sum(level.max_evaluations for level in levels), done)
+        budget = sum(level.max_evaluations for level in levels)
+        self._progress = Progress(budget, done, len(levels))
 
     def on_evaluation(self, evaluation: Evaluation, image: np.ndarray) -> None:
         """Record and show one evaluation; every `progress_every` also the picture."""
@@ -143,7 +144,8 @@ class Progress:
     lines elsewhere.
     """
 
-    def __init__(self, max_evaluations: int, done: int = 0) -> None:
+    def __init__(self, max_evaluations: int, done: int = 0, levels: int = 1) -> None:
+        self._levels = levels
         self._every = max(1, max_evaluations // PLAIN_LINES)
         self._max_evaluations = max_evaluations
         self._bar = None
@@ -165,14 +167,14 @@ class Progress:
         if terms.total_variation:
             losses += f", total variation {terms.total_variation:.3g}"
         done = evaluation.index + 1
+        at = f"level {evaluation.level + 1}/{self._levels}"
         if self._bar is not None:
-            self._bar.set_postfix_str(losses, refresh=False)
+            shown = f"{at}, {losses}" if self._levels > 1 else losses
+            self._bar.set_postfix_str(shown, refresh=False)
             self._bar.update()
         elif done == 1 or done % self._every == 0:
-            print(
-                f"evaluation {done}/{self._max_evaluations}: {losses} ({evaluation.seconds:.0f} s)",
-                file=sys.stderr,
-            )
+            of = f"{self._max_evaluations}, {at}" if self._levels > 1 else self._max_evaluations
+            print(f"evaluation {done}/{of}: {losses} ({evaluation.seconds:.0f} s)", file=sys.stderr)
 
     def close(self) -> None:
         """Leave the terminal as it was."""

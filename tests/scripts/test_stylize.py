@@ -38,12 +38,14 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_run_prints_where_its_picture_is_and_plain_lines_of_progress(offline: Ended) -> None:
     assert offline.code == 0
     assert offline.out == f"{offline.run_dir / 'image.png'}\n"
-    ignored, *lines, last = offline.err.splitlines()
+    ignored, *lines, sync, last = offline.err.splitlines()
     assert ignored.startswith("warning: WANDB_MODE=online is ignored")
     assert len(lines) == 6
     assert [
         line for line in lines if not re.fullmatch(PLAIN_LINE, line)
     ] == []  # no bar, no chatter of libraries
+    [sent] = offline.run_dir.glob("wandb/offline-run-*")
+    assert sync == f"to send it to W&B: wandb sync {sent}"
     see, report = re.fullmatch(r"to see it: (.*); before, after and curves: (.*)", last).groups()
     assert shlex.split(see)[1:] == [str(offline.run_dir / "image.png")]
     assert shlex.split(report) == ["python", "scripts/report.py", str(offline.run_dir)]

@@ -95,6 +95,7 @@ def test_an_interrupt_ends_the_whole_sweep_and_the_same_command_goes_on(
     command = ("-m", *small, *settings, "seed=0,1", "hydra.sweep.dir=sweep")
     process = start(tmp_path, *command)
     assert process.stderr is not None
+    assert process.stderr.readline() == "[1/2] seed=0\n"
     assert process.stderr.readline().startswith("evaluation 1/")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
