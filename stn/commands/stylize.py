@@ -8,7 +8,7 @@ usage: python scripts/stylize.py PHOTO PAINTING [KEY=VALUE ...]
   network=vgg16                  or vgg19_q8; vgg19 (535 MB) by `python scripts/fetch.py vgg19`
   image.size_px=512              size of the result; time and memory grow with its square
   optimizer.max_evaluations=200  how long to work; the time is in proportion
-  objective.style_weight=1e4     more of the painting (objective.content_weight: of the photograph)
+  strength=2                     twice the preset's style over content: more of the painting
   layers=johnson                 whose layers; or 'objective.style_layers=[relu1_1,relu2_1]'
   init=noise                     the initial image; content, style, noise, blend, file
   optimizer=adam                 or lbfgs, torch_lbfgs, spectral_lbfgs

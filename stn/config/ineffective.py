@@ -61,6 +61,7 @@ NEEDS_ANY: dict[str, tuple[str, Callable[[Any], bool], str]] = {
         for role in ("content", "style")
         for key in ("weight", "reduction")
     },
+    "strength": ("objective.content_layers", bool, "give content layers"),
     "style.layers": ("objective.style_layers", bool, "give style layers"),
     "image.side": ("image.size_px", bool, "give a size"),
 }

@@ -324,6 +324,11 @@ class Config:
     init: Init = group(Init)
     optimizer: Optimizer = group(AnyOptimizer)  # of which `parse` keeps what the one chosen has
     pyramid: Pyramid = group(Pyramid)
+    strength: float = number(
+        1.0,
+        above=0,
+        help="Style over content, times what the preset has: `2` paints more, `0.5` less.",
+    )
     tracking: Tracking = group(Tracking)
     seed: int = number(0, least=0, help="Of the noise.")
     threads: int | None = number(

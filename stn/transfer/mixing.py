@@ -57,6 +57,7 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     inner.paint_only, inner.output, inner.figures, inner.force = None, None, False, False
     inner.init = Init(name="file", path=settings.style.path)
     inner.image.shape = list(pictures.shapes_at(1.0)["style"])
+    inner.strength = 1.0
     objective = inner.objective
     objective.content_layers = []
     objective.style_layers = [LayerWeight(layer, 1 / len(mix.layers)) for layer in mix.layers]

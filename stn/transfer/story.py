@@ -97,7 +97,7 @@ def objective_of(settings: config.Config) -> Specification:
         {each.layer: each.weight for each in chosen.content_layers},
         {each.layer: each.weight for each in chosen.style_layers},
         content_weight=chosen.content_weight,
-        style_weight=chosen.style_weight,
+        style_weight=settings.strength * chosen.style_weight,
         total_variation_weight=chosen.total_variation.weight,
         total_variation_counted=chosen.total_variation.counted,
         pixel_unit=config.pixel_unit(settings),

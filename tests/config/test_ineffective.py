@@ -39,6 +39,7 @@ IDLE = {
         "objective.total_variation.form=squared",
         "objective.total_variation.weight=0",
     ),
+    ("preset=gatys2015_texture", "strength=2"): ("strength=2", "objective.content_layers=[]"),
     ("init.path=a.png",): ("init.path=a.png", "init.name=content"),
     ("init.amplitude=5",): ("init.amplitude=5", "init.name=content"),
     ("init=noise", "init.noise_ratio=0.5"): ("init.noise_ratio=0.5", "init.name=noise"),

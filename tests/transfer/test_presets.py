@@ -813,3 +813,28 @@ def test_every_preset_has_its_oracle_and_every_published_one_its_row() -> None:
     presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
     assert presets <= {*SYSTEMS, *CONTROLS, *RECOLORED}
     assert presets - {"default", "demo"} == set(TABLE)
+
+
+PRESETS = sorted(path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml"))
+
+
+@pytest.mark.filterwarnings("ignore:.*too narrow for", "ignore:strength=2 has no effect")
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_strength_of_two_doubles_style_over_content(
+    name: str, networks: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescale, "PHOTOGRAPHS", PHOTOGRAPHS)
+    depth = 16 if config.compose(f"preset={name}").network.name == "vgg16" else 19
+    content, style, third = pictures(*SMALL)
+    found = []
+    for strength in ((), ("strength=2",)):
+        settings = config.compose(f"preset={name}", f"network.weights={networks[depth]}", *strength)
+        network = transfer.network_of(settings)
+        loss = objective.build(
+            transfer.objective_of(settings), network, sized(content, style, settings)
+        )
+        found.append(loss.value_and_grad(network.image(third))[0])
+    own, doubled = found
+    assert own.style > 0 and doubled.style == pytest.approx(2 * own.style, rel=1e-5)
+    assert doubled.content == pytest.approx(own.content, rel=1e-5)
+    assert doubled.total_variation == pytest.approx(own.total_variation, rel=1e-5)
