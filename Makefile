@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-cluster check figures clean
+.PHONY: demo test notebook test-cluster check figures clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo-installed
@@ -15,6 +15,10 @@ demo: .venv/demo-installed
 
 test: .venv/test-installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Opens the tutorial in a browser.
+notebook: .venv/notebook-installed
+	$(BIN)/python -m notebook docs/tutorial.ipynb
 
 # Starts Ray and SLURM on this machine (Debian's slurm-wlm and munge, as root), disturbs a sweep on each, stops them.
 test-cluster: .venv/test-installed .venv/ray-installed .venv/slurm-installed
