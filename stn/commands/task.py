@@ -63,7 +63,8 @@ def _cell(overrides: DictConfig, run_dir: Path) -> None:
     if signals.waiting():
         return
     hydra_config = HydraConfig.get()
-    given, sweep_dir = list(hydra_config.overrides.task), Path(hydra_config.sweep.dir)
+    given = list(hydra_config.overrides.task)
+    sweep_dir = hydra_config.runtime.cwd / Path(hydra_config.sweep.dir)  # also after a chdir
     local = hydra_config.launcher._target_.endswith("BasicLauncher")
     axes = cells.axes(given, hydra_config.job.config.override_dirname.exclude_keys)
     if hydra_config.launcher._target_.endswith("JoblibLauncher"):

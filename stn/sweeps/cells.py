@@ -2,6 +2,7 @@
 are there.
 """
 
+import collections
 import hashlib
 import itertools
 import json
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import create_config_search_path
@@ -19,11 +21,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 
-from stn import config, runs
+from stn import config, files, runs
 from stn.errors import InputError
 
 LENGTH = 120  # characters of a directory's name: W&B's names have 128, file systems' 255 bytes
 VALUE_LENGTH = 40  # of one value in it
+LARGEST = 2**20  # bytes of a multirun.yaml; ours have 10,000
 EXPERIMENTS = runs.EXPERIMENT  # the group whose choices are an experiment's cells, by their names
 BY_NAME, BY_NUMBER = (
     "stn.cell",
@@ -76,15 +79,23 @@ def tell_fixed(master: DictConfig, loader: ConfigLoader) -> None:
         )
 
 
-def planned(hydra: DictConfig, loader: ConfigLoader | None = None) -> dict[str, list[str]] | None:
+def is_basic(hydra: DictConfig) -> bool:
+    """Whether Hydra's own sweeper runs the cells, which takes every combination of the values."""
+    sweeper = cast(dict[str, Any], OmegaConf.to_container(hydra.sweeper, resolve=False))
+    return str(sweeper["_target_"]).endswith(".BasicSweeper")
+
+
+def planned(
+    hydra: DictConfig, loader: ConfigLoader | None = None, resolve: bool = True
+) -> dict[str, list[str]] | None:
     """The overrides of every cell by the name of its directory, in the order in which they run.
 
     `hydra` is that section of a multirun's configuration. None where another sweeper chooses the
-    cells, or where hydra.sweep.subdir names the directories. Raises InputError if two cells would
-    have one directory."""
-    if not str(hydra.sweeper._target_).endswith(".BasicSweeper"):
+    cells, or where hydra.sweep.subdir names the directories. `resolve` follows interpolations in
+    the sweeper's parameters. Raises InputError if two cells would have one directory."""
+    if not is_basic(hydra):
         return None
-    parsed = _parsed(hydra, loader)
+    parsed = _parsed(hydra, loader, resolve)
     [cells] = BasicSweeper.split_arguments(parsed, None)
     subdir = cast(dict[str, Any], OmegaConf.to_container(hydra.sweep, resolve=False))["subdir"]
     if BY_NAME in subdir:
@@ -105,12 +116,17 @@ def planned(hydra: DictConfig, loader: ConfigLoader | None = None) -> dict[str, 
 def last_command(sweep_dir: Path) -> dict[str, list[str]]:
     """The cells that the last command planned in this directory, as `planned`; none if that cannot
     be known.
-    """
+
+    The file may be anybody's: nothing in it is resolved, such as a variable of the environment, and
+    aliases, of which a few lines make millions of values, are not followed."""
     try:
+        text = files.read_text(sweep_dir / "multirun.yaml", LARGEST)
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            return {}
         loader = ConfigLoaderImpl(
             create_config_search_path(str(config.CONFIG_DIR))
         )  # for glob(...)
-        return planned(OmegaConf.load(sweep_dir / "multirun.yaml").hydra, loader) or {}
+        return planned(OmegaConf.create(text).hydra, loader, resolve=False) or {}
     except Exception:  # no sweep's directory, or a file that is damaged or of another program
         return {}
 
@@ -123,10 +139,14 @@ def found(sweep_dir: Path, cells: Mapping[str, Sequence[str]] | None) -> dict[st
     others = [
         run for directory, run in there.items() if cells is not None and directory not in cells
     ]
-    named = dict.fromkeys(there, ()) if cells is None else cells
+    if cells is None:
+        return dict(there)
+    own = _by_name(there)
     return {
-        directory: there.get(directory) or _elsewhere(others, given)
-        for directory, given in named.items()
+        directory: own[directory][0]
+        if len(own[directory]) == 1
+        else _elsewhere([*own[directory], *others], given)
+        for directory, given in cells.items()
     }
 
 
@@ -159,16 +179,32 @@ def twice(several: Iterable[runs.Run]) -> dict[Path, Path]:
     return repeated
 
 
+def _by_name(there: Mapping[str, runs.Run]) -> Mapping[str, list[runs.Run]]:
+    """The runs that are called so, each also by the name that `place` made longer."""
+    named = collections.defaultdict(list)
+    for directory, run in there.items():
+        for called in {directory, re.sub(r"-[0-9a-f]{6}$", "", directory)}:
+            named[called].append(run)
+    return named
+
+
 def place(run_dir: Path, sweep_dir: Path, settings: Mapping[str, Any]) -> Path:
     """Where the cell with these settings is in the sweep already, by whatever name; else `run_dir`.
 
     Directories were numbered in earlier versions, and are called otherwise once another key varies.
+    Where another cell has `run_dir`, of an earlier sweep with another value of a key that does not
+    vary, it is left alone: this one's name has six letters more.
     """
     others = (
         runs.Run(path.parent) for path in sorted(sweep_dir.absolute().glob(f"*/{runs.PROVENANCE}"))
     )
     run = _with(settings, itertools.chain([runs.Run(run_dir)], others))
-    return run.path if run else run_dir
+    if run:
+        return run.path
+    there = runs.Run(run_dir).settings
+    if there and not settings.get("force") and config.difference(there, settings):
+        return run_dir.with_name(f"{run_dir.name}-{files.digest(config.counted(settings))[:6]}")
+    return run_dir
 
 
 def _with(settings: Mapping[str, Any], several: Iterable[runs.Run]) -> runs.Run | None:
@@ -185,7 +221,7 @@ def _with(settings: Mapping[str, Any], several: Iterable[runs.Run]) -> runs.Run 
 
 
 def _elsewhere(others: Sequence[runs.Run], overrides: Sequence[str]) -> runs.Run | None:
-    if not others:
+    if not others or any("${" in text for text in overrides):  # which is not resolved here
         return None
     try:
         with warnings.catch_warnings():
@@ -195,8 +231,9 @@ def _elsewhere(others: Sequence[runs.Run], overrides: Sequence[str]) -> runs.Run
         return None
 
 
-def _parsed(hydra: DictConfig, loader: ConfigLoader | None) -> list[Override]:
-    words = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
+def _parsed(hydra: DictConfig, loader: ConfigLoader | None, resolve: bool = True) -> list[Override]:
+    sweeper = cast(dict[str, Any], OmegaConf.to_container(hydra.sweeper, resolve=resolve))
+    words = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
     return OverridesParser.create(config_loader=loader).parse_overrides(
         [*words, *as_typed(hydra.overrides.task)]
     )

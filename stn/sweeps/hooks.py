@@ -56,6 +56,11 @@ class Begin(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         loader = GlobalHydra.instance().config_loader()
         try:
+            if not cells.is_basic(config.hydra):
+                raise InputError(
+                    f"hydra.sweeper._target_={config.hydra.sweeper._target_}: only Hydra's own"
+                    " sweeper is supported; leave hydra/sweeper out and list the values"
+                )
             check(cells.as_typed(config.hydra.overrides.task))
             cells.tell_fixed(config, loader)
             planned = cells.planned(config.hydra, loader)
@@ -67,7 +72,7 @@ class Begin(Callback):
         sweep_dir = Path(str(config.hydra.sweep.dir))
         under_way.append((sweep_dir, planned))
         if config.view:
-            previews.start(sweep_dir)
+            previews.start(sweep_dir.absolute())
         if config.hydra.launcher._target_.endswith("JoblibLauncher"):
             passed_on.append(signals.PassedOn())
         for run_dir in _directories(sweep_dir, planned):

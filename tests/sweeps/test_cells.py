@@ -3,6 +3,7 @@ known.
 """
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,45 @@ def test_of_a_numbered_sweep_it_is_known_what_is_missing(tmp_path: Path) -> None
     assert cells.missing(tmp_path) == {"1": ["seed=1"]}
     (tmp_path / "multirun.yaml").write_text("{")
     assert cells.missing(tmp_path) == {}
+
+
+def test_a_cell_whose_name_another_sweeps_cell_has_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    make(tmp_path / "seed=0", "seed=0", "style.scale=1")
+    settings = config.to_dict(config.compose("seed=0", "style.scale=2"))
+    beside = cells.place(tmp_path / "seed=0", tmp_path, settings)
+    assert re.fullmatch(r"seed=0-[0-9a-f]{6}", beside.name) and beside.parent == tmp_path
+    make(tmp_path / beside.name, "seed=0", "style.scale=2")
+    assert cells.place(tmp_path / "seed=0", tmp_path, settings) == beside
+    for scale, path in ((1, tmp_path / "seed=0"), (2, beside)):
+        planned = {"seed=0": ["seed=0", f"style.scale={scale}"]}
+        found = cells.found(tmp_path, planned)["seed=0"]
+        assert found is not None and found.path == path
+    more = config.to_dict(
+        config.compose("seed=0", "style.scale=1", "optimizer.max_evaluations=900")
+    )
+    assert cells.place(tmp_path / "seed=0", tmp_path, more).name == "seed=0"  # which goes on
+    forced = config.to_dict(config.compose("seed=0", "style.scale=3", "force=true"))
+    assert cells.place(tmp_path / "seed=0", tmp_path, forced).name == "seed=0"
+
+
+def test_nothing_that_a_tree_names_is_resolved(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SECRET", "hunter2")
+    typed = {"params": {"seed": "${oc.env:SECRET},1"}}
+    hydra = of_hydra("style.scale=${oc.env:SECRET},2", **typed)
+    (tmp_path / "multirun.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create({"hydra": hydra})))
+    make(tmp_path / "0", "seed=1")
+    assert "hunter2" not in str(cells.missing(tmp_path))
+    assert "hunter2" not in str(cells.last_command(tmp_path))
+
+
+def test_a_multirun_yaml_of_aliases_ends(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 30)]
+    (tmp_path / "multirun.yaml").write_text("\n".join(lines))
+    assert cells.last_command(tmp_path) == {}
+    (tmp_path / "multirun.yaml").unlink()
+    os.mkfifo(tmp_path / "multirun.yaml")
+    assert cells.last_command(tmp_path) == {}
 
 
 def test_what_is_there_twice_is_known(tmp_path: Path) -> None:

@@ -138,6 +138,44 @@ def test_a_value_more_on_an_axis_is_one_cell_more_and_numbered_cells_go_on(
     }
 
 
+def test_a_second_sweep_with_another_fixed_key_leaves_the_first_alone(
+    command, tmp_path: Path
+) -> None:
+    sweep_dir = tmp_path / "sweep"
+    shared = ("-m", "init=noise", "optimizer.max_evaluations=1", f"hydra.sweep.dir={sweep_dir}")
+    assert command(*shared, "seed=0,1").code == 0
+    before = mtimes(sweep_dir)
+    ended = command(*shared, "seed=0,1", "style.scale=0.5")
+    assert ended.code == 0, ended.err
+    after = mtimes(sweep_dir)
+    assert {path: after[path] for path in before} == before
+    assert sorted(path.name[:7] for path in after.keys() - before.keys()) == ["seed=0-", "seed=1-"]
+
+
+def test_finished_cells_count_where_hydra_changes_the_directory(
+    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shared = ("-m", "init=noise", "optimizer.max_evaluations=1", "hydra.job.chdir=true")
+    numbered = "hydra.sweep.subdir=${hydra.job.num}"
+    assert command(*shared, "hydra.sweep.dir=sweep", "seed=0,1", numbered).code == 0
+    before = mtimes(tmp_path / "sweep")
+    assert command(*shared, "hydra.sweep.dir=sweep", "seed=0,1").code == 0
+    assert mtimes(tmp_path / "sweep") == before and len(before) == 2
+
+
+def test_another_sweeper_is_refused_before_the_first_cell(command, tmp_path: Path) -> None:
+    ended = command(
+        "-m",
+        "seed=0,1",
+        "hydra.sweeper._target_=optuna.Sweeper",
+        f"hydra.sweep.dir={tmp_path / 'sweep'}",
+    )
+    assert ended.code == 2
+    assert "error: hydra.sweeper._target_=optuna.Sweeper: only Hydra's own sweeper" in ended.err
+    assert "Traceback" not in ended.err and not mtimes(tmp_path / "sweep")
+
+
 def test_a_failure_after_the_end_is_said_and_the_run_is_finished(
     command, tmp_path: Path, monkeypatch
 ) -> None:
