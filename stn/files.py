@@ -97,6 +97,19 @@ def why_unreadable(path: str | Path) -> str | None:
     return None if os.access(path, os.R_OK) else "may not be read (permission denied)"
 
 
+def read_text(path: Path, most: int) -> str:
+    """The text of a regular file of at most `most` bytes; OSError, or ValueError for another kind
+    of file, a longer one, and what is not UTF-8.
+
+    What has no size is empty: a pipe, or a file of the kernel's, could give text for ever."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("not a regular file")
+    if found.st_size > most:
+        raise ValueError(f"{found.st_size} bytes, more than {most}")
+    return path.read_bytes().decode() if found.st_size else ""
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:

@@ -252,7 +252,7 @@ def _before(run: runs.Run, keep: Keep) -> str | None:
     try:
         path = assets.locate_image(run.settings["content"]["path"])
         if (
-            path.is_file()
+            not files.why_unreadable(path)
             and _sha256(path, path.stat().st_mtime_ns) == run.provenance["inputs_sha256"]["content"]
         ):
             return keep(path)

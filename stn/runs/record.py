@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import functools
+import io
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stn import assets, config, images
+from stn import assets, config, files, images
 from stn.assets import pictures
 from stn.config import dotted
 from stn.errors import InputError
@@ -29,6 +30,10 @@ UNCOLORED = "uncolored.png"  # the result before color= changed it
 FILES = (SUMMARY, METRICS, PICTURE, UNCOLORED)  # what tells of a run that was made
 EXPERIMENT = "cell"  # the axis of an experiment: its cells' names
 FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
+
+
+# Bytes; ours: a run's own have a thousandth of it.
+JSON_MAX, METRICS_MAX = 2**26, 2**30
 
 
 class Run:
@@ -176,7 +181,7 @@ def best_so_far(metrics: Mapping[str, np.ndarray]) -> np.ndarray:
 def read_json(path: Path) -> dict[str, Any]:
     """An object from a JSON file; InputError, which names the file, if it is missing or damaged."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(files.read_text(path, JSON_MAX))
     except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, error) from error
     if not isinstance(value, dict):
@@ -189,8 +194,8 @@ def read_metrics(path: Path) -> dict[str, np.ndarray]:
     `read_json`.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *lines = list(csv.reader(file)) or [[]]
+        text = io.StringIO(files.read_text(path, METRICS_MAX), newline="")
+        header, *lines = list(csv.reader(text)) or [[]]
         if any(len(line) != len(header) for line in lines):
             raise ValueError("a row is shorter or longer than the first")
         columns = np.array(lines, dtype=float).reshape(len(lines), len(header)).T

@@ -3,7 +3,9 @@ differ.
 """
 
 import json
+import os
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +202,25 @@ def test_the_peak_of_memory_is_of_what_came_after_it_was_forgotten() -> None:
 def test_what_cannot_be_written_is_named_as_the_user_named_it(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"nowhere/table\.csv"):
         files.write_text(tmp_path / "nowhere" / "table.csv", "a")
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "summary.json", "provenance.json", "failed.json"])
+def test_a_pipe_in_a_run_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    read: list[object] = []
+    run = runs.Run(tmp_path)
+    look = threading.Thread(
+        target=lambda: read.append((run.metrics, run.summary, run.provenance, run.failure)),
+        daemon=True,
+    )
+    look.start()
+    look.join(20)
+    assert read == [({}, {}, {}, {})]
+
+
+def test_a_record_too_long_to_be_a_runs_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "summary.json").open("wb") as file:
+        file.truncate(2**40)  # a sparse file: it takes no room
+    assert runs.Run(tmp_path).summary == {}
+    with pytest.raises(errors.InputError, match="more than"):
+        runs.read_json(tmp_path / "summary.json")
