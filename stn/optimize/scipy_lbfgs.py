@@ -44,13 +44,16 @@ def _new_round(search: Search) -> dict[str, Any]:
     `variables` are the pixels in units, flat; `before` is the best total when the round began. The
     sizes are those of SciPy's `_minimize_lbfgsb`, for n variables and m pairs."""
     assert isinstance(search.settings, optimizers.ScipyLBFGS)
-    m = search.settings.history
+    # No more pairs than a round can make, and ten at least: the budget may be raised later.
+    settings = search.settings
+    m = min(settings.history, max(10, settings.restart_every or settings.max_evaluations))
     variables = search.clipped(search.state.image).ravel() / _scale(search)
     if bounds := _bounds(search):
         variables = np.clip(variables, *bounds)
     n = variables.size
     return {
         "variables": variables,
+        "pairs": np.array(m),
         "before": search.state.best.terms.total if search.state.best else math.inf,
         "wa": np.zeros(2 * m * n + 5 * n + 11 * m * m + 8 * m),
         "iwa": np.zeros(3 * n, np.int32),
@@ -91,7 +94,7 @@ class Routine:
         self._high: np.ndarray
         self._low, self._high = (np.zeros(n), np.zeros(n)) if bounds is None else bounds
         self._bounded = np.full(n, 2 if bounds else 0, np.int32)  # 2: on both sides
-        self._history = settings.history
+        self._history = int(self._memory["pairs"])
         self._factr, self._gtol = settings.ftol / np.finfo(float).eps, settings.gtol
 
     def step(self, total: np.ndarray, gradient: np.ndarray) -> int:

@@ -66,6 +66,10 @@ class Memory:
                 np.zeros((history, 2, len(s)), np.float32),
                 np.zeros(history),
             )
+        if len(self.pairs) < history:  # gone on with under a larger budget
+            more = history - len(self.pairs)
+            self.pairs = np.pad(self.pairs, ((0, more), (0, 0), (0, 0)))
+            self.curvatures = np.pad(self.curvatures, (0, more))
         place = self.count % history
         self.pairs[place, 0], self.pairs[place, 1], self.curvatures[place] = s, y, curvature
         self.count += 1
@@ -153,7 +157,8 @@ def minimize(search: Search) -> None:
                 first = g * np.float32(-min(1.0, 1 / np.abs(g).sum(dtype=np.float64)))
                 memory = Memory(state.image, g, total, first)
             else:
-                memory.remember(g - memory.gradient, settings.history, spectrum)
+                places = min(settings.history, settings.max_evaluations)  # a pair an evaluation
+                memory.remember(g - memory.gradient, places, spectrum)
                 memory.accepted, memory.gradient, memory.total = state.image, g, total
                 # Without a pair H is one: where the first step is too short for the gradient to
                 # change, all of it.

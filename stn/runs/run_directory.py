@@ -29,6 +29,19 @@ from stn.runs import locks, previews, provenance, record
 Plain = dict[str, Any]  # as JSON holds it
 TERMS = ("total", "content", "style", "total_variation")
 LOCK, CHECKPOINT = locks.LOCK, "checkpoint.npz"
+MADE = (
+    *record.FILES,
+    previews.VIEW,
+    CHECKPOINT,
+    "comparison.png",
+    "losses.png",
+    "progress/[0-9][0-9][0-9][0-9][0-9][0-9]*.png",
+    "wandb/run-*",
+    "wandb/offline-run-*",
+    "wandb/latest-run",
+    "wandb/debug*.log",
+    "wandb/wandb-resume.json",
+)
 REMEDY = "give another hydra.run.dir, or force=true to start it anew"
 
 
@@ -37,7 +50,8 @@ class RunDirectory:
 
     Raises InputError if the directory cannot be written, holds something else, is in use, or was
     made with other settings (`force` then starts it anew). `computed` is what the settings left to
-    the machine, and how it was decided. `axes` is what a sweep varies, with this run's values."""
+    the machine, and how it was decided. `axes` is what a sweep varies, with this run's values.
+    `input_paths` are the files that feed the run, by their keys: `force` never removes one."""
 
     def __init__(
         self,
@@ -47,8 +61,10 @@ class RunDirectory:
         force: bool = False,
         computed: Mapping[str, Any] = {},
         axes: Mapping[str, str] = {},
+        input_paths: Mapping[str, Path] = {},
     ) -> None:
         self.path = path
+        self._input_paths = input_paths
         self.resumes_at = (
             0  # the evaluation that the same command would make next, were this process to end now
         )
@@ -110,6 +126,11 @@ class RunDirectory:
                 dict(zip(columns, values, strict=True))
                 for values in zip(*columns.values(), strict=True)
             ]
+            if len(rows) < state.index:
+                raise InputError(
+                    f"{self.path / record.METRICS}: has {len(rows)} rows, but {CHECKPOINT} was"
+                    f" written after {state.index} evaluations; {REMEDY}"
+                )
             self.rows = rows[: state.index]
             self.resumes_at = len(self.rows)
             described = provenance.continued(earlier.provenance, described, state.index)
@@ -165,8 +186,9 @@ class RunDirectory:
     def checkpoint(self, state: State) -> None:
         """Save the State, after the metrics that lead to it."""
         self.write_metrics()
+        run = json.dumps({"config": self._settings, "inputs_sha256": self._inputs})
         with files.atomic_write(self.path / CHECKPOINT) as partial:
-            np.savez(partial, **state.to_arrays())  # type: ignore[arg-type]  # mypy: one could be allow_pickle
+            np.savez(partial, run=np.array(run), **state.to_arrays())  # type: ignore[arg-type]  # mypy: one could be allow_pickle
         self.resumes_at = state.index
 
     def result(self) -> tuple[np.ndarray, Terms]:
@@ -238,12 +260,21 @@ class RunDirectory:
         if not present:
             return
         if force and not self._goes_on():
-            for name in (*record.FILES, previews.VIEW, CHECKPOINT, "comparison.png", "losses.png"):
-                (self.path / name).unlink(missing_ok=True)
-            for folder in ("progress", "wandb", record.MIXED):
-                shutil.rmtree(self.path / folder, ignore_errors=True)
+            made = list(_made_by_a_run(self.path))
+            self._refuse_inputs_among(made)
+            _remove(self.path, made)
             return
         self._compare(self._read(record.read_json, record.PROVENANCE))
+
+    def _refuse_inputs_among(self, made: list[Path]) -> None:
+        """Raise InputError if starting anew would remove a picture or weights that feed the run."""
+        removed = [path.resolve() for path in made]
+        for key, path in self._input_paths.items():
+            if any(path.resolve().is_relative_to(each) for each in removed):
+                raise InputError(
+                    f"{key}={path}: force=true would remove it with the run in {self.path}; give"
+                    " another hydra.run.dir, or copy the file elsewhere first"
+                )
 
     def _goes_on(self) -> bool:
         """Whether a forced run was interrupted here: the same command goes on, since a requeued job
@@ -269,12 +300,19 @@ class RunDirectory:
                 f"{self.path}: holds a run with other threads, which round otherwise (threads:"
                 f" {began} → {asked}); leave threads out, {REMEDY}"
             )
+        self._compare_settings(earlier)
+
+    def _compare_settings(self, earlier: Mapping[str, Any], path: Path | None = None) -> None:
+        """Raise InputError if what is at `path`, the directory if it is None, is of a run with
+        other settings or pictures.
+        """
         for key, now in (("config", self._settings), ("inputs_sha256", self._inputs)):
             found = earlier.get(key)
             difference = config.difference(found if isinstance(found, dict) else {}, now)
             if difference:
                 raise InputError(
-                    f"{self.path}: holds a run with other settings ({difference}); {REMEDY}"
+                    f"{path or self.path}: {'is of' if path else 'holds'} a run with other settings"
+                    f" ({difference}); {REMEDY}"
                 )
 
     def _read(self, read: Callable[[Path], dict[str, Any]], name: str) -> dict[str, Any]:
@@ -289,11 +327,37 @@ class RunDirectory:
             return None
         try:
             with np.load(path, allow_pickle=False) as saved:
-                return State.from_arrays(dict(saved))
+                arrays = dict(saved)
+            made_by = json.loads(str(arrays.pop("run")))
+            state = State.from_arrays(arrays)
         except Exception as error:  # a damaged archive raises whatever its bytes lead to
             raise InputError(
                 f"{path}: is damaged or of another version of stn; {REMEDY}"
             ) from error
+        self._compare_settings(made_by, path)
+        return state
+
+
+def _made_by_a_run(path: Path) -> Iterator[Path]:
+    """What stn writes into a run directory, of what is there; W&B's runs as folders."""
+    for pattern in MADE:
+        yield from path.glob(pattern)
+    if (path / record.MIXED).is_dir():
+        yield from _made_by_a_run(path / record.MIXED)
+        yield from (path / record.MIXED / name for name in (record.PROVENANCE, record.FAILED))
+
+
+def _remove(path: Path, made: list[Path]) -> None:
+    """Remove what a run made, and its folders where nothing else is in them."""
+    for each in made:
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each, ignore_errors=True)
+        else:
+            each.unlink(missing_ok=True)
+    mixed = path / record.MIXED
+    for folder in (mixed / "progress", mixed / "wandb", mixed, path / "progress", path / "wandb"):
+        with contextlib.suppress(OSError):  # not there, or not empty
+            folder.rmdir()
 
 
 def threads_of(earlier: Mapping[str, Any]) -> int | None:
@@ -316,13 +380,21 @@ def opened(
     """The run directory, held for the time of the block; `axes` as of `RunDirectory`."""
     checksums = {"weights": network.sha256} | pictures.checksums()
     checksums |= {"rescale": files.sha256(means)} if (means := inputs.means(settings)) else {}
+    fed = {key: found for key, found in pictures.paths.items() if key not in pictures.arrays}
+    fed |= {"network.rescale": means} if means else {}
     computed = {
         "convolution": network.convolution,
         "gradient_checkpointing": network.gradient_checkpointing,
         "threads": backend.threads(),
     }
     directory = RunDirectory(
-        path, config.to_dict(settings), checksums, settings.force, computed, axes or {}
+        path,
+        config.to_dict(settings),
+        checksums,
+        settings.force,
+        computed,
+        axes or {},
+        {"network.weights": network.path} | fed,
     )
     try:
         yield directory

@@ -5,6 +5,7 @@ the wrong place.
 import shutil
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from stn import config, images, runs
@@ -57,7 +58,7 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     _check_sizes(settings, network, pictures, network.deepest(layers))
     _note_masks(pictures)
     if settings.output:
-        check_output(Path(settings.output), pictures)
+        check_output(Path(settings.output), pictures, {"network.weights": network.path})
     if runs.Run(run_dir).suffices(config.to_dict(settings)):
         return  # what follows is about the work, and there is none
     _check_memory(settings, network, pictures)
@@ -118,15 +119,16 @@ def check_layers(settings: Config, network: Network) -> list[str]:
     return found
 
 
-def check_output(output: Path, pictures: Pictures) -> None:
+def check_output(output: Path, pictures: Pictures, others: Mapping[str, Path] = {}) -> None:
     """Raise InputError where a copy of the result cannot be written, or would take the place of an
     input.
     """
     if output.suffix.lower() not in images.FORMATS:
         raise InputError(f"output={output}: end the name in one of {', '.join(images.FORMATS)}")
-    for role, path in pictures.paths.items():
+    for role, path in {**pictures.paths, **others}.items():
         if output.exists() and path.exists() and output.samefile(path):
-            raise InputError(f"output={output}: is the {role} picture itself; give another name")
+            what = role if role in others else f"the {role} picture"
+            raise InputError(f"output={output}: is {what} itself; give another name")
     if output.is_dir():
         raise InputError(f"output={output}: is a directory; give the name of a picture in it")
     folder = output.absolute().parent

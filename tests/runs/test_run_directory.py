@@ -294,6 +294,71 @@ def test_force_starts_anew_and_leaves_nothing_of_the_run_before(run, tmp_path: P
         assert (tmp_path / "forced" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
 
 
+@pytest.mark.parametrize("name", ["image.png", "progress/000001.png"])
+def test_force_never_removes_what_feeds_the_run(run, tmp_path: Path, name: str) -> None:
+    run(tmp_path, "tracking.progress_every=1")
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(InputError, match=r"init=.*force=true would remove it"):
+        run(tmp_path, "init=file", f"init.path={tmp_path / name}", "force=true")
+    assert (tmp_path / name).read_bytes() == before
+    assert (tmp_path / "summary.json").is_file()
+
+
+def test_force_removes_only_what_a_run_wrote(run, tmp_path: Path) -> None:
+    run(tmp_path, "tracking.progress_every=1")
+    mine = [tmp_path / "style" / "mine.png", tmp_path / "progress" / "notes.txt"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    run(tmp_path, "seed=1", "force=true")
+    assert [path.read_text() for path in mine] == ["mine", "mine"]
+    assert [path.name for path in (tmp_path / "progress").iterdir()] == ["notes.txt"]
+
+
+KEPT = ("optimizer=adam", "tracking.checkpoint_seconds=0", "tracking.keep_checkpoint=true")
+
+
+def test_a_checkpoint_of_another_run_is_refused(run, tmp_path: Path) -> None:
+    shared = ("init=noise", *KEPT, "optimizer.max_evaluations=4")
+    for seed in (1, 2):
+        run(tmp_path / str(seed), *shared, f"seed={seed}")
+    shutil.copy(tmp_path / "1" / "checkpoint.npz", tmp_path / "2" / "checkpoint.npz")
+    with pytest.raises(InputError, match=r"checkpoint\.npz: is of a run with other .*seed"):
+        run(tmp_path / "2", *shared, "seed=2", "optimizer.max_evaluations=6")
+
+
+def test_metrics_older_than_the_checkpoint_are_refused(run, tmp_path: Path) -> None:
+    shared = (*KEPT, "optimizer.max_evaluations=4")
+    run(tmp_path, *shared)
+    lines = (tmp_path / "metrics.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "metrics.csv").write_text("".join(lines[:3]))
+    with pytest.raises(
+        InputError, match=r"metrics\.csv: has 2 rows, but checkpoint\.npz .* evaluations"
+    ):
+        run(tmp_path, *shared, "optimizer.max_evaluations=6")
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "torch_lbfgs", "spectral_lbfgs"])
+def test_a_memory_of_a_billion_pairs_takes_what_the_budget_can_fill(
+    run, tmp_path: Path, optimizer: str
+) -> None:
+    shared = ("tracking.checkpoint_seconds=0", "tracking.keep_checkpoint=true")
+    huge = (f"optimizer={optimizer}", "optimizer.history=1000000000", *shared)
+    run(tmp_path / "huge", *huge, "optimizer.max_evaluations=4")
+    run(tmp_path / "huge", *huge, "optimizer.max_evaluations=8")
+    usual = (f"optimizer={optimizer}", "optimizer.history=8", *shared)
+    run(tmp_path / "usual", *usual, "optimizer.max_evaluations=4")
+    run(tmp_path / "usual", *usual, "optimizer.max_evaluations=8")
+    rgb = [images.read(tmp_path / name / "image.png") for name in ("huge", "usual")]
+    np.testing.assert_array_equal(*rgb)
+
+
+def test_an_output_over_the_weights_is_refused(run, inputs, tmp_path: Path) -> None:
+    weights = shutil.copy(inputs["vgg19"], tmp_path / "weights.png")
+    with pytest.raises(InputError, match=r"output=.*is network\.weights itself"):
+        run(tmp_path / "run", f"network.weights={weights}", f"output={weights}")
+
+
 @pytest.mark.parametrize(
     "content",
     [
