@@ -88,6 +88,10 @@ def convolve(x: Any, kernel: Any, border: str = "zero") -> Any:
     )
 
 
+# The borders that tf.pad knows by a name of its own. One pixel of SYMMETRIC is the border's own.
+PADDINGS = {"zero": "CONSTANT", "reflect": "REFLECT", "replicate": "SYMMETRIC"}
+
+
 def border_of_painting(border: str) -> str:
     """The border of a picture for a painting, whose last pixels go on where the picture's opposite
     side would.
@@ -104,9 +108,7 @@ def _bordered(x: Any, border: str) -> Any:
             first, last = (tf.gather(x, [place], axis=axis) for place in (0, x.shape[axis] - 1))
             x = tf.concat([last, x, first], axis)
         return x
-    # One pixel of SYMMETRIC is the border's own.
-    mode = {"reflect": "REFLECT", "replicate": "SYMMETRIC"}[border]
-    return tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode)
+    return tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], PADDINGS[border])
 
 
 def _winograd(x: Any, U: Any) -> Any:

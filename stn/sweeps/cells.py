@@ -28,10 +28,9 @@ LENGTH = 120  # characters of a directory's name: W&B's names have 128, file sys
 VALUE_LENGTH = 40  # of one value in it
 LARGEST = 2**20  # bytes of a multirun.yaml; ours have 10,000
 EXPERIMENTS = runs.EXPERIMENT  # the group whose choices are an experiment's cells, by their names
-BY_NAME, BY_NUMBER = (
-    "stn.cell",
-    "hydra.job.num",
-)  # what hydra.sweep.subdir asks for: today, and in earlier versions
+# What hydra.sweep.subdir asks for: names by what varies, as in configs/config.yaml, or numbers, as
+# Hydra has by default.
+BY_NAME, BY_NUMBER = "stn.cell", "hydra.job.num"
 
 
 def name(overrides: Sequence[str], fixed: Iterable[str] = ()) -> str:
@@ -191,7 +190,7 @@ def _by_name(there: Mapping[str, runs.Run]) -> Mapping[str, list[runs.Run]]:
 def place(run_dir: Path, sweep_dir: Path, settings: Mapping[str, Any]) -> Path:
     """Where the cell with these settings is in the sweep already, by whatever name; else `run_dir`.
 
-    Directories were numbered in earlier versions, and are called otherwise once another key varies.
+    Directories are called otherwise once another key varies.
     Where another cell has `run_dir`, of an earlier sweep with another value of a key that does not
     vary, it is left alone: this one's name has six letters more.
     """

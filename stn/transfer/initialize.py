@@ -1,4 +1,6 @@
-"""The first image of a run: content, style, noise, a blend of noise and content, or a file."""
+"""The initial image of a run: content, style, noise, a blend of noise and content, or a file."""
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -6,6 +8,12 @@ from stn.assets.pictures import Sized
 from stn.config.schema import Init
 from stn.images import resizing
 from stn.network.network import Network
+
+# By init.distribution: numbers of a shape, from a generator and an amplitude.
+DISTRIBUTIONS: dict[str, Callable[[np.random.Generator, float, tuple[int, ...]], np.ndarray]] = {
+    "normal": lambda generator, amplitude, shape: generator.normal(0, amplitude, shape),
+    "uniform": lambda generator, amplitude, shape: generator.uniform(-amplitude, amplitude, shape),
+}
 
 
 def noise(height: int, width: int, distribution: str, amplitude: float, seed: int) -> np.ndarray:
@@ -15,40 +23,50 @@ def noise(height: int, width: int, distribution: str, amplitude: float, seed: in
     Amplitudes are in 0-255 steps; each preset's value stands with its source in configs/.
     """
     generator = np.random.default_rng(seed)
-    shape = (1, height, width, 3)
-    if distribution == "uniform":
-        return generator.uniform(-amplitude, amplitude, shape).astype(np.float32)
-    if distribution == "normal":
-        return generator.normal(0, amplitude, shape).astype(np.float32)
-    raise ValueError(f"unknown distribution {distribution!r}")
+    found = DISTRIBUTIONS[distribution](generator, amplitude, (1, height, width, 3))
+    return found.astype(np.float32)
 
 
-def first_image(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
-    """The first image [1, h, w, 3], mean-subtracted, float64, of the result's size; other pictures
-    are resized to it.
+def initial_image(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+    """The initial image [1, h, w, 3], mean-subtracted, float64, of the result's size.
 
-    blend: noise_ratio · noise + (1 − noise_ratio) · content, as neural-style-tf's and the TF1
-    walk-through's."""
-    return _first_image(init, pictures, network, seed).astype(np.float64)
+    A style or a file is resized to it. The rules between keys see to it that a picture is there
+    wherever `init.name` needs one (stn/config/rules.py).
+    """
+    return INITIALIZATIONS[init.name](init, pictures, network, seed).astype(np.float64)
 
 
-def _first_image(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
-    height, width = pictures.shape
-    if init.name == "noise":
-        return noise(height, width, init.distribution, init.amplitude, seed)
-    if init.name == "style":
-        return network.image(resizing.resize(pictures.styles[0].rgb, height, width))
-    if init.name == "file" and pictures.first is not None:
-        return network.image(resizing.resize(pictures.first, height, width))
-    if pictures.content is None:
-        raise ValueError(f"no content for the initial image {init.name!r}")
-    content_image = network.image(pictures.content)
-    if init.name == "content":
-        return content_image
-    if init.name == "blend":
-        ratio = np.float32(init.noise_ratio)
-        return (
-            ratio * noise(height, width, init.distribution, init.amplitude, seed)
-            + (1 - ratio) * content_image
-        )
-    raise ValueError(f"unknown initial image {init.name!r}")
+def _content(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+    assert pictures.content is not None
+    return network.image(pictures.content)
+
+
+def _style(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+    return network.image(resizing.resize(pictures.styles[0].rgb, *pictures.shape))
+
+
+def _noise(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+    return noise(*pictures.shape, init.distribution, init.amplitude, seed)
+
+
+def _blend(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+    """noise_ratio · noise + (1 − noise_ratio) · content, as neural-style-tf's and the TF1
+    walk-through's.
+    """
+    ratio = np.float32(init.noise_ratio)
+    content = _content(init, pictures, network, seed)
+    return ratio * _noise(init, pictures, network, seed) + (1 - ratio) * content
+
+
+def _file(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+    assert pictures.first is not None
+    return network.image(resizing.resize(pictures.first, *pictures.shape))
+
+
+INITIALIZATIONS: dict[str, Callable[[Init, Sized, Network, int], np.ndarray]] = {
+    "content": _content,
+    "style": _style,
+    "noise": _noise,
+    "blend": _blend,
+    "file": _file,
+}

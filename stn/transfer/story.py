@@ -115,15 +115,17 @@ def _at_level(
     network: Network,
     directory: run_directory.RunDirectory,
 ) -> optimize.State:
-    """Where the level starts or goes on: at the first image, or at the best of the level before,
+    """Where the level starts or goes on: at the initial image, or at the best of the level before,
     enlarged.
     """
     if state is None:
-        return optimize.State(initialize.first_image(settings.init, sized, network, settings.seed))
+        return optimize.State(
+            initialize.initial_image(settings.init, sized, network, settings.seed)
+        )
     if state.level == number:
         return state
-    image, _ = state.found
-    enlarged = resizing.resize(network.rgb(image), *sized.shape)
+    found, _ = state.found
+    enlarged = resizing.resize(network.rgb(found), *sized.shape)
     state = state.next_level(network.image(enlarged))
     directory.checkpoint(state)
     return state
