@@ -19,8 +19,8 @@ def minimize(search: Search) -> None:
     """L-BFGS-B (Zhu, Byrd, Lu and Nocedal 1997) in rounds; each starts at the best image and has
     learned nothing yet.
 
-    A round ends `restart_every` evaluations after its start, or when SciPy's line search gives up, which
-    float32 losses make it do near a flat place; a round that lowers nothing ends the run."""
+    A round ends `restart_every` evaluations after its start, or when SciPy's line search gives up,
+    which float32 losses make it do near a flat place; a round that lowers nothing ends the run."""
     state, settings = search.state, search.settings
     assert isinstance(settings, optimizers.ScipyLBFGS)
     while True:
