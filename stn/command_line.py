@@ -125,6 +125,11 @@ def run_command(main: Callable[[], object]) -> None:
 
     Hydra prints its own tracebacks and exits with 1 unless HYDRA_FULL_ERROR is set, so it is set
     here for Hydra, and the user's own setting of it decides whether the traceback is shown."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        print("error: the working directory was removed; change to another one", file=sys.stderr)
+        sys.exit(2)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"

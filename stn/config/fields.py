@@ -92,7 +92,12 @@ def bounds(limits: Mapping[str, Any]) -> str:
     return " and ".join(found) or "a finite number"
 
 
-def check_color(key: str, color: list[float]) -> None:
-    """Raise InputError unless the value is one positive number a color channel."""
-    if len(color) != 3 or not all(math.isfinite(value) and value > 0 for value in color):
-        raise InputError(f"{key}={color}: must be three numbers above 0, one a color channel")
+def check_color(key: str, color: list[float], zero: bool = False) -> None:
+    """Raise InputError unless the value is one number a color channel, above zero or, with `zero`,
+    at least.
+    """
+    if len(color) != 3 or not all(
+        math.isfinite(value) and (value > 0 or (zero and value == 0)) for value in color
+    ):
+        least = "of at least 0" if zero else "above 0"
+        raise InputError(f"{key}={color}: must be three numbers {least}, one a color channel")

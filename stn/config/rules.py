@@ -77,7 +77,7 @@ def _check_lists(config: Config) -> None:
         raise InputError(f"image.shape={shape}: must be [height, width], both above 0")
     fields.check_color("image.pixel_unit", config.image.pixel_unit)
     if config.network.mean_pixel is not None:
-        fields.check_color("network.mean_pixel", config.network.mean_pixel)
+        fields.check_color("network.mean_pixel", config.network.mean_pixel, zero=True)
 
 
 def _check_styles(found: dict[str, Style], style_layers: list[str]) -> None:

@@ -82,11 +82,11 @@ class RunDirectory:
             )  # seconds: `files.held` has it for an instant
             path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
-        except filelock.Timeout as error:
+        except filelock.Timeout:
             raise InUse(
                 f"{path}: another process is running in it; wait for it or give another"
                 " hydra.run.dir"
-            ) from error
+            ) from None
         except OSError as error:
             if not self.finished or force:  # a finished one need not be written
                 raise InputError(

@@ -326,6 +326,7 @@ def test_the_order_of_arguments_does_not_matter() -> None:
         ("seed=null", ["seed=null: must have a value"]),
         ("init=file", ["init.path", "init.path=FILE"]),
         ("image.pixel_unit=[1,1]", ["image.pixel_unit=[1.0, 1.0]", "three numbers"]),
+        ("network.mean_pixel=[-1,0,0]", ["network.mean_pixel=[-1.0, 0.0, 0.0]", "at least 0"]),
         ("network.mean_pixel=[1,1]", ["network.mean_pixel=[1.0, 1.0]", "three numbers"]),
         ("image.filter=lanczos", ["image.filter=lanczos", "skimage", "area", "pillow_bicubic"]),
         ("network.ceil_mode=round", ["ceil_mode", "round"]),
@@ -533,3 +534,7 @@ def test_several_composed_together_are_those_composed_alone() -> None:
     ):
         with pytest.raises(errors.InputError):
             config.compose_each([(wrong,)])
+
+
+def test_a_network_that_takes_pictures_as_they_are_has_a_mean_of_zero() -> None:
+    assert config.compose("network.mean_pixel=[0,0,0]").network.mean_pixel == [0, 0, 0]

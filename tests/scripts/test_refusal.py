@@ -4,6 +4,8 @@ nothing left.
 
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -237,3 +239,14 @@ def test_the_traceback_is_there_for_who_asks(command, monkeypatch: pytest.Monkey
         and "Traceback" in ended.err
         and ended.err.splitlines()[-1].startswith("error: ")
     )
+
+
+def test_a_working_directory_that_was_removed_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    script = Path(__file__).parents[2] / "scripts" / "report.py"
+    command = f"rmdir {tmp_path / 'gone'} && {sys.executable} {script} somewhere"
+    ended = subprocess.run(
+        command, shell=True, cwd=tmp_path / "gone", capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == "error: the working directory was removed; change to another one\n"
