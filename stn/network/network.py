@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from stn.assets import matconvnet
 from stn.assets.weights import Weights
+from stn.errors import InputError
 from stn.layers import LAYERS, of_kind
 from stn.network import convolution as algorithm
 from stn.network import rescale, vgg
@@ -142,7 +144,12 @@ def load(
     rows and columns exchanged, as anishathalye/neural-style loads them (vgg.py, net_preloaded;
     METHODS, §1), after the rescaling, whose means are those of upright kernels. With `bgr` the
     network's first channel is blue and its third red; `mean_pixel` stays RGB. Raises InputError
-    if a file is missing, damaged, or not a VGG's."""
+    if a file is missing, damaged, or not a VGG's, or if eager execution is off."""
+    if not tf.executing_eagerly():
+        raise InputError(
+            "TensorFlow's eager execution is off (tf.compat.v1.disable_eager_execution), and cannot"
+            " be turned on again; start Python anew without it"
+        )
     of_file, method = matconvnet.load(path), algorithm.chosen(convolution)
     loaded = of_file
     if rescaling == "default":

@@ -1,6 +1,8 @@
 """The network as a value: what its widths say."""
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +159,15 @@ def test_pixels_outside_the_range_are_clipped_and_counted() -> None:
         dataclasses.replace(NETWORK, mean_pixel=MEAN).rgb(image), [[[0, MEAN[1], 255]]]
     )
     assert NETWORK.clipped_share(np.array([[[[-0.4, 255.6, -0.6]]]])) == 2 / 3
+
+
+def test_without_eager_execution_a_network_is_refused_in_one_line() -> None:
+    program = (
+        "import tensorflow as tf; tf.compat.v1.disable_eager_execution()\n"
+        "from pathlib import Path; from stn.network import network\n"
+        "network.load(Path('none.mat'))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "InputError: TensorFlow's eager execution is off" in ended.stderr
