@@ -31,7 +31,7 @@ ELSEWHERE = {
 def stylize(
     content: Any,
     style: Any,
-    preset: str = "gatys_released",
+    preset: str = "default",
     *,
     directory: str | Path | None = None,
     **settings: Any,

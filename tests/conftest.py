@@ -26,6 +26,7 @@ from stn.assets import matconvnet
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 # Few layers and few pixels, so that a run takes a second; whatever a test names after them wins.
 SMALL = (
+    *("objective=gatys", "optimizer=lbfgs", "network.border=zero"),
     "image.size_px=32",
     "objective.content_layers=[relu3_1]",
     "objective.style_layers=[relu1_1,relu2_1]",

@@ -169,7 +169,11 @@ def test_what_a_preset_says_of_an_optimizer_that_is_not_its_own_counts_if_that_o
 def test_keys_of_another_optimizer_are_no_difference_between_runs() -> None:
     adam, ours, longer = (
         config.to_dict(config.compose(*typed))
-        for typed in (["optimizer=adam"], ["optimizer=lbfgs"], ["optimizer.history=3"])
+        for typed in (
+            ["optimizer=adam"],
+            ["optimizer=lbfgs"],
+            ["optimizer=lbfgs", "optimizer.history=3"],
+        )
     )
     assert config.differing([adam, ours]) == ["optimizer.name"]
     assert config.differing([adam, ours, longer]) == ["optimizer.name", "optimizer.history"]

@@ -13,7 +13,7 @@ SILENT = [
     ("preset=neural_style",),  # lists Adam's learning rate beside L-BFGS
     ("optimizer=adam", "optimizer.learning_rate=5", "optimizer.decay_rate=0.5"),
     ("optimizer=adam", "optimizer.restart_every=null", "optimizer.ftol=0"),  # what is off
-    ("optimizer.history=5", "optimizer.restart_every=50"),
+    ("optimizer=lbfgs", "optimizer.history=5", "optimizer.restart_every=50"),
     ("init=noise", "init.amplitude=5"),
     ("init=blend", "init.noise_ratio=0.5", "init.distribution=normal"),
     ("init=file", "init.path=a.png"),
@@ -28,14 +28,14 @@ SILENT = [
 ]
 # What is typed, and the two keys that the line names.
 IDLE = {
-    ("objective.total_variation.weight=10",): (
+    ("objective=gatys", "objective.total_variation.weight=10"): (
         "objective.total_variation.weight=10",
         "objective.total_variation.form=none",
     ),
     ("objective.total_variation.form=none", "objective.total_variation.weight=10"): (
         *("objective.total_variation.weight=10", "objective.total_variation.form=none"),
     ),
-    ("objective.total_variation.form=squared",): (
+    ("objective=gatys", "objective.total_variation.form=squared"): (
         "objective.total_variation.form=squared",
         "objective.total_variation.weight=0",
     ),
@@ -44,7 +44,9 @@ IDLE = {
     ("init.amplitude=5",): ("init.amplitude=5", "init.name=content"),
     ("init=noise", "init.noise_ratio=0.5"): ("init.noise_ratio=0.5", "init.name=noise"),
     ("optimizer=adam", "optimizer.history=10"): ("optimizer.history=10", "optimizer.name=adam"),
-    ("optimizer.learning_rate=1",): ("optimizer.learning_rate=1", "optimizer.name=lbfgs"),
+    ("optimizer.learning_rate=1",): (
+        *("optimizer.learning_rate=1", "optimizer.name=spectral_lbfgs"),
+    ),
     ("optimizer=spectral_lbfgs", "optimizer.restart_every=9"): (
         *("optimizer.restart_every=9", "optimizer.name=spectral_lbfgs"),
     ),
@@ -119,7 +121,7 @@ def test_the_command_warns_and_runs(stylize) -> None:
         (
             "optimizer.name",
             "Adam",
-            "optimizer.name=Adam: must be one of lbfgs",
+            "optimizer.name=Adam: must be one of spectral_lbfgs",
         ),
         ("optimizer.max_evaluations", 0, "optimizer.max_evaluations=0"),
         ("optimizer.max_evaluations", "many", "many"),

@@ -207,6 +207,7 @@ class System(NamedTuple):
     white: float = 255.0  # what pixels in [0, 1] are multiplied with before that
     transposed: bool = False  # rows and columns of the kernels exchanged
     more: Callable[[str, Any, Any], tuple[Any, ...]] = lambda layer, F, S: ()
+    reflect: bool = False  # at the border, in place of zeros
 
 
 # METHODS.md §2.2, row by row.
@@ -281,7 +282,13 @@ SYSTEMS = {
         ),  # blue's from red, red's from blue: a quirk of the notebook
         more=pixels,
     ),
-    "default": RELEASED._replace(pooling="avg", ceil_mode=True),
+    "default": RELEASED._replace(
+        pooling="avg",
+        ceil_mode=True,
+        style_weights=[2000 / 5000] * 5,  # by eye, for faces
+        total_variation=lambda x: 20 * mean_squared(x),
+        reflect=True,
+    ),
     "demo": RELEASED._replace(
         pooling="avg", ceil_mode=True, style_weights=[700 / 5000] * 5
     ),  # by eye, for a cat
@@ -289,7 +296,7 @@ SYSTEMS = {
     "johnson2016 objective.style_reduction=sum": PERCEPTUAL._replace(style=johnson_style),
     # Gatys et al. 2016, eqs. 1, 4, 5 and 7 with α/β = 1e-3, on the network of `default`.
     "default objective=gatys_printed": System(
-        "relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", True
+        *("relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", True), reflect=True
     ),
 }
 # METHODS.md §2.5.
@@ -381,10 +388,10 @@ def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def oracle_features(
-    image: Any, net: weights.Weights, pooling: str, ceil_mode: bool
+    image: Any, net: weights.Weights, pooling: str, ceil_mode: bool, reflect: bool = False
 ) -> dict[str, Any]:
     """Every conv and relu layer in float64; 2 × 2 pooling that leaves what lies beyond the border
-    out.
+    out. A convolution sees zeros there, or the picture mirrored at its outermost pixels.
     """
     found, x, block = {}, image, 1
     for layer in net.layers:
@@ -398,7 +405,9 @@ def oracle_features(
                 "SAME",
             )
             found[f"pool{block - 1}"] = x
-        x = tf.nn.conv2d(x, layer.kernel.astype(np.float64), 1, "SAME") + layer.bias.astype(
+        around = [[0, 0], [1, 1], [1, 1], [0, 0]]
+        x = tf.pad(x, around, "REFLECT" if reflect else "CONSTANT")
+        x = tf.nn.conv2d(x, layer.kernel.astype(np.float64), 1, "VALID") + layer.bias.astype(
             np.float64
         )
         found[layer.name] = x
@@ -460,7 +469,7 @@ def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
             system.transposed
         ):  # what such a network sees is the picture with rows and columns exchanged
             image = tf.transpose(image, (0, 2, 1, 3))
-        plain = oracle_features(image, net, system.pooling, system.ceil_mode)
+        plain = oracle_features(image, net, system.pooling, system.ceil_mode, system.reflect)
         # With rectifiers and no normalization, the rescaled network's features are the plain ones
         # times a constant.
         return (
