@@ -183,7 +183,9 @@ class Setting:
         """The best image so far after each of the MARKS."""
         settings = config.compose(*overrides, f"optimizer.max_evaluations={evaluations}")
         state = optimize.State(
-            initialize.first_image(self.settings.init, self.sized, self.network, self.settings.seed)
+            initialize.initial_image(
+                self.settings.init, self.sized, self.network, self.settings.seed
+            )
         )
         found: list[tuple[int, np.ndarray]] = []
 

@@ -41,7 +41,8 @@ def main() -> None:
     from stn.commands import task, words  # with Hydra, which takes a second
     from stn.config import overrides
 
-    sys.argv[1:] = overrides.quoted(words.understood(sys.argv[1:]))
+    if not {"--shell-completion", "-sc"} & set(sys.argv[1:]):  # `query=bash` is no key
+        sys.argv[1:] = overrides.quoted(words.understood(sys.argv[1:]))
     task.main()
 
 

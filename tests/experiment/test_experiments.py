@@ -309,7 +309,7 @@ def test_the_files_that_feed_a_run_are_named_by_their_keys(small, inputs, tmp_pa
     idle = config.compose(*small, "network.rescale=null", "init=content", "init.path=nowhere.png")
     assert stn_inputs.every(idle) == fed  # init.path counts where the run starts from it
     means = tmp_path / "means.npz"
-    means.touch()
+    means.write_bytes(b"means")
     more = (
         "init=file",
         f"init.path={inputs['style']}",
@@ -328,7 +328,9 @@ def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
     missing = [f"{key}=nowhere.png" for key in ("content.path", "network.rescale")]
     with pytest.raises(errors.InputError) as refused:
         frame.run(experiment, [*small, *missing], tmp_path)
-    assert str(refused.value) == "; ".join(f"{each}: no such file" for each in missing)
+    assert str(refused.value) == "\n".join(
+        f"{each}: no such file in {Path.cwd()}" for each in missing
+    )
     two = dataclasses.replace(
         experiment,
         cells=lambda base: [frame.Cell((name,), (f"style.path={name}",)) for name in ("a", "b")],

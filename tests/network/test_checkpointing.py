@@ -166,7 +166,9 @@ def peak(image, gradient_checkpointing):
     target = StyleTarget(chosen.formula.statistic, A, {"relu1_1": 1.0, "relu2_1": 1.0})
     objective.Objective(chosen, network, {}, [target]).value_and_grad(image)
     return provenance.peak_memory_mb()
-print(provenance.peak_memory_mb(), peak(image, True), peak(image, False))
+peak(small, False)  # TensorFlow is loaded, and has run
+before = provenance.peak_memory_mb()
+print(before, peak(image, True), peak(image, False))
 """
 
 

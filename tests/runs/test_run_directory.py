@@ -97,7 +97,6 @@ def test_the_run_directory_holds_these_files_and_nothing_lies_elsewhere(made: Ma
         "metrics.csv",
         "summary.json",
         "provenance.json",
-        "checkpoint.npz",
         "progress",
     } | pictures
     assert listing(made.path) == files  # no lock, nothing hidden or half-written
@@ -584,7 +583,8 @@ def test_a_first_loss_that_is_not_finite_is_an_error_and_no_end(command, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("period", "says", "first"), [(3, "goes on from evaluation 3", 4), (100, "starts over", 1)]
+    ("period", "says", "first"),
+    [(period, "goes on from evaluation 4", 5) for period in (3, 100)],
 )
 def test_a_forced_run_that_was_interrupted_goes_on_with_the_same_command(
     run, tmp_path: Path, period: int, says: str, first: int
@@ -598,7 +598,7 @@ def test_a_forced_run_that_was_interrupted_goes_on_with_the_same_command(
     ):
         run(tmp_path / "run", *again, "force=true")
     made: list[int] = []
-    with at_evaluation(1, lambda: made.append(1)), at_evaluation(4, lambda: made.append(4)):
+    with at_evaluation(1, lambda: made.append(1)), at_evaluation(5, lambda: made.append(5)):
         run(tmp_path / "run", *again, "force=true")
     assert made[0] == first
     assert (tmp_path / "run" / "image.png").read_bytes() == (

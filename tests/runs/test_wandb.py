@@ -351,7 +351,8 @@ def ended_well(ended: Ended, evaluations: int) -> None:
     assert ended.code == 0
     assert ended.out.endswith("run/image.png\n")
     shown = ("evaluation ", "the picture's own loss is ", "to see it: ")
-    [warning] = (line for line in ended.err.splitlines() if not line.startswith(shown))
+    lines = [line for line in ended.err.splitlines() if not line.startswith(shown)]
+    [warning] = (line for line in lines if line.startswith("warning: "))
     assert warning.startswith("warning: W&B could not ")
     assert local_files(ended.run_dir) == LOCAL_FILES
     assert (

@@ -236,7 +236,7 @@ except SystemExit as end:
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert done.stderr == "None set()\n"
+    assert done.stderr == "0 set()\n"
     lines = done.stdout.splitlines()
     assert (
         len(lines) <= 24 and max(map(len, lines)) <= 120
@@ -272,8 +272,8 @@ def test_the_tab_key_completes_keys_and_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "code", "period", "again"),
     [
-        (signal.SIGINT, 130, 100, "starts over"),
-        (signal.SIGTERM, 143, 2, "goes on from evaluation 2"),
+        (signal.SIGINT, 130, 100, "goes on from evaluation 3"),
+        (signal.SIGTERM, 143, 2, "goes on from evaluation 3"),
     ],
 )
 def test_a_signal_ends_a_run_with_its_best_image(
