@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from stn.assets import matconvnet
 from stn.assets.weights import Weights
+from stn.backend import tf
 from stn.errors import InputError
 from stn.layers import LAYERS, of_kind
 from stn.network import convolution as algorithm

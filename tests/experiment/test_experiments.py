@@ -336,7 +336,7 @@ def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
         cells=lambda base: [frame.Cell((name,), (f"style.path={name}",)) for name in ("a", "b")],
     )
     with pytest.raises(
-        errors.InputError, match=r"style\.path=a: no such .*; style\.path=b: no such"
+        errors.InputError, match=r"(?s)style\.path=a: no such .*style\.path=b: no such"
     ):
         frame.run(two, small, tmp_path)
     for word in (
