@@ -130,7 +130,7 @@ def test_two_pages_watch_a_sweep_over_a_server_that_is_killed(
     browser: Browser, tmp_path: Path
 ) -> None:
     make_run(tmp_path / "0", 90.0, "seed=0")
-    make_run(tmp_path / "1", None, "seed=1", rows=50)
+    make_run(tmp_path / "1", None, "seed=1", "optimizer.max_evaluations=500", rows=50)
     going_on(tmp_path / "1")
     (tmp_path / "2").mkdir()
     (tmp_path / "2" / runs.FAILED).write_text(

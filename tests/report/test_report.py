@@ -65,7 +65,7 @@ def test_runs_are_listed_in_natural_order_with_their_state(page: dict[str, Any])
     assert [run["name"] for run in page["runs"]] == [str(i) for i in range(14)]
     states = {run["name"]: (run["state"], run["reason"]) for run in page["runs"]}
     assert all(states[str(i)] == ("finished", "") for i in (*range(11), 13))
-    assert states["11"] == ("unfinished", "3 of 500 evaluations")
+    assert states["11"] == ("unfinished", "3 of 75 evaluations")
     assert states["12"][0] == "failed" and HOSTILE in states["12"][1]
 
 
@@ -209,7 +209,7 @@ def test_what_is_left_of_damaged_runs_is_listed(tree: Path) -> None:
         listed[0]["results"]["loss/total"] == 100.0 and listed[0]["curve"]["loss/total"][0] == 100.0
     )
     assert listed[2]["curve"] == {} and listed[2]["after"]
-    assert listed[11]["reason"] == "0 of 500 evaluations"
+    assert listed[11]["reason"] == "0 of 75 evaluations"
     assert listed[12]["state"] == "unfinished"
 
 
