@@ -2,7 +2,7 @@
 
 Three pairs of pictures times three objectives: the best total so far over evaluations. A table says
 after how many evaluations ours, alone and after coarse levels, has the loss of the pictures that
-the others end with (docs/time_to_quality.md)."""
+the others end with. scripts/compare_optimizers.py has more pictures and judges them too."""
 
 from __future__ import annotations
 

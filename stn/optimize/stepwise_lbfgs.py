@@ -17,7 +17,7 @@ GROWTH, GROWS_FOR = (
     2.0,
     10,
 )  # no step is more than twice as long as the one before, until there are so many pairs
-# Half the steps go 1.4 times as far as they should, late in a run more (docs/time_to_quality.md). A
+# Half the steps go 1.4 times as far as they should, late in a run more. A
 # parabola along the last step has its least at a factor of it between these; this power of it is
 # kept.
 SHORTEST_IDEAL, LONGEST_IDEAL, LEARNED = 0.25, 2.0, 0.3
