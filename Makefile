@@ -38,8 +38,8 @@ SIZE ?= 192
 EVALUATIONS ?= 50
 AT_ONCE ?= hydra/launcher=joblib_local hydra.launcher.n_jobs=2
 FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=$(EVALUATIONS) tracking=off
-# These have hundreds of cells, or an optimizer a cell; their full setting (docs/ablations.md) is their own.
-COMPARED := gatys_vs_johnson what_matters optimizers gallery
+# These have hundreds of cells, or a preset a cell; their full setting (docs/ablations.md) is their own.
+COMPARED := gatys_vs_johnson what_matters gallery
 COMPARISONS ?= image.size_px=96 optimizer.max_evaluations=30 tracking=off
 # Side topics minimize something else and have arguments of their own, at their default sizes.
 SIDE := class_image adversarial filter_image linear_classifier

@@ -56,7 +56,6 @@ CELLS = {
     "pooling": 2,
     "painters": 5,
     "mean_twice": 2,  # readings of a listing
-    "optimizers": 3 * 3 * 4,  # pairs, objectives, optimizers
     "printed_ratio": 2 * 4,  # readings of eq. (1), α/β
     "authors_curve": 2,  # the programs that printed their losses
     "edges": 3,  # without total variation, with the tutorial's, with a hundred times it
@@ -616,65 +615,6 @@ def test_an_experiment_takes_no_options(option: str, monkeypatch, capsys) -> Non
     assert typed(monkeypatch, option, "image.size_px=64") == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {option}: ") and "sweeps for itself" in line
-
-
-def test_evaluations_of_a_coarse_level_count_by_their_pixels_and_its_losses_not_at_all() -> None:
-    course = runpy.run_path(str(FOLDER / "optimizers.py"))["course"]
-    levels = [{"scale": 0.5, "max_evaluations": 2}]
-    run = types.SimpleNamespace(
-        metrics={
-            "loss/total": np.array([1.0, 2.0, 9.0, 5.0, 7.0]),
-            "level": np.array([0.0, 0.0, 1.0, 1.0, 1.0]),
-        },
-        settings={"pyramid": {"levels": levels}, "optimizer": {"max_evaluations": 3}},
-    )
-    spent, best = course(run)
-    assert spent.tolist() == [1.5, 2.5, 3.5] and best.tolist() == [9.0, 5.0, 5.0]
-    run.settings["pyramid"]["levels"], run.metrics = [], {"loss/total": np.array([3.0, 4.0])}
-    spent, best = course(run)
-    assert spent.tolist() == [1.0, 2.0] and best.tolist() == [3.0, 3.0]
-
-
-def test_the_optimizers_table_says_when_ours_are_as_low_and_when_they_never_are(
-    tmp_path: Path,
-) -> None:
-    named = runpy.run_path(str(FOLDER / "optimizers.py"))
-    totals = {
-        "SciPy-10": [9, 6, 5, 4],
-        "Torch-100": [9, 5, 2, 1],
-        "spectral": [9, 5, 3, 3],
-        "spectral-coarse": [8, 5, 4, 2],
-    }
-
-    def made(name: str) -> types.SimpleNamespace:
-        curve = np.array(totals[name], float)
-        return types.SimpleNamespace(
-            metrics={"loss/total": curve, "evaluation": curve},
-            settings={"pyramid": {"levels": []}, "optimizer": {"max_evaluations": 4}},
-            summary={"loss/total": curve[-1], "picture/loss/total": curve[-1] + 1},
-        )
-
-    finished = {}
-    for cell in named["cells"](config.compose()):
-        finished[cell.key] = made(cell.key[-1])
-    named["write"](tmp_path, finished)
-    lines = [
-        [word.strip() for word in line.split("|")[1:-1]] for line in (tmp_path / "table.md").open()
-    ]
-    assert lines[0][5:] == [
-        f"{name} as its {goal}" for goal in ("total", "picture") for name in named["OURS"]
-    ]
-    assert lines[2][2:] == ["SciPy-10", "4", "5", "3", "3", "2", "2"]
-    assert lines[3][2:] == ["Torch-100", "1", "2", "not reached", "not reached", "not reached", "4"]
-    assert lines[-2][0].startswith("median") and lines[-2][2:] == [
-        "Torch-100",
-        "",
-        "",
-        "inf",
-        "inf",
-        "inf",
-        "1.00",
-    ]
 
 
 def test_a_seam_is_what_the_sides_that_meet_differ_by() -> None:
