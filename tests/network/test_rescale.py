@@ -147,8 +147,8 @@ def test_default_means_are_computed_once_and_kept_in_the_cache(
 
 
 def test_shipped_means_are_what_the_photographs_give(vgg19_q8: Path) -> None:
-    """To 1e-3 of a layer's mean: decoders of other versions round some pixels by a level, which
-    moved the means by up to 7e-4 of it.
+    """To 1e-4: processors sum in other orders, which moves the last digits alone. A changed way of
+    reading one photograph moves a filter of conv5_4 by 3e-3 of its layer's mean.
     """
     made = json.loads(rescale.SHIPPED.with_suffix(".json").read_text())
     assert files.sha256(rescale.SHIPPED) == made["sha256"]
@@ -160,7 +160,7 @@ def test_shipped_means_are_what_the_photographs_give(vgg19_q8: Path) -> None:
     expected = rescale.mean_activations(weights, map(images.read, paths.values()), "avg")
     assert found.keys() == expected.keys()
     for layer, mean in expected.items():
-        np.testing.assert_allclose(found[layer], mean, rtol=1e-3, atol=1e-3 * mean.mean())
+        np.testing.assert_allclose(found[layer], mean, rtol=1e-4, atol=1e-4 * mean.mean())
 
 
 def test_known_weights_need_no_photographs(vgg19_q8: Path, tmp_path, monkeypatch) -> None:
