@@ -73,7 +73,9 @@ def _cell(overrides: DictConfig, run_dir: Path) -> None:
         sweeps.announce(axes, hydra_config.job.num)
     try:
         settings = config.parse(overrides, given)
-        if cells.EXPERIMENTS not in axes:  # whose directories are by their checksums the right ones
+        # Directories of experiments are by their checksums the right ones. A run that matches a
+        # measure has other settings than what was typed.
+        if cells.EXPERIMENTS not in axes and settings.match.measure is None:
             run_dir = cells.place(run_dir, sweep_dir, config.to_dict(settings))
             sweeps.clear(run_dir)
         if not local:

@@ -21,8 +21,8 @@ def key(default: Any, *, help: str, values: str = "", unit: str = "", **limits: 
 
 
 def one_of(default: Any, *choices: str, help: str) -> Any:
-    """A field with a few named choices."""
-    return key(default, help=help, choices=choices)
+    """A field with a few named choices, and None if that is its default."""
+    return key(default, help=help, choices=choices, none=(None,) if default is None else ())
 
 
 def number(
@@ -74,7 +74,7 @@ def check_values(config: Any, prefix: str = "") -> None:
 
 def check_value(key: str, value: Any, limits: Mapping[str, Any]) -> None:
     """Raise InputError, which names the key, for a value that its field does not allow."""
-    if "choices" in limits and value not in limits["choices"]:
+    if "choices" in limits and value not in (*limits["choices"], *limits["none"]):
         question = did_you_mean(nearest(str(value), limits["choices"]))
         known = ", ".join(limits["choices"])
         raise InputError(f"{key}={value}: {question}must be one of {known}")

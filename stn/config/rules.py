@@ -2,7 +2,7 @@
 
 from stn.config import fields, layer_lists, more_styles
 from stn.config.more_styles import guided, styles
-from stn.config.schema import Config, Mix, Objective, Style
+from stn.config.schema import Config, Match, Mix, Objective, Style
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
 
@@ -18,6 +18,7 @@ def check(config: Config) -> None:
         _check_styles(styles(config), [layer.layer for layer in config.objective.style_layers])
     _check_statistic(config.objective, guided(config))
     _check_mix(config.mix, config.network.name)
+    _check_match(config)
     if config.content.path is None:
         _check_without_content(config)
     if config.init.name == "file" and not config.init.path:
@@ -65,6 +66,29 @@ def _check_mix(mix: Mix, network: str) -> None:
     if not layer_lists.parse("mix.layers", list(mix.layers), network, [1.0] * len(mix.layers)):
         raise InputError(
             "mix.layers=[]: nothing to take from mix.fine; list layers such as [relu1_1,relu2_1]"
+        )
+
+
+def _check_match(config: Config) -> None:
+    """Raise InputError for a measure without a value, and for a key that no search can change."""
+    match = config.match
+    if match.measure is None:
+        return
+    if match.value is None:
+        raise InputError(f"match.measure={match.measure}: needs match.value=NUMBER")
+    if config.content.path is None and match.measure not in Match.OF_STYLE:
+        raise InputError(
+            f"match.measure={match.measure}: needs a photograph, and content.path is null; match"
+            f" one of {', '.join(Match.OF_STYLE)}"
+        )
+    key = match.key or Match.KEY
+    known = {name: value for name, value, _ in fields.fields(config)}
+    value = known.get(key)
+    if not isinstance(value, float) or not value > 0:
+        shown = "no such key" if key not in known else f"{key}={value}"
+        raise InputError(
+            f"match.key={key}: must be a key with a number above 0, such as {Match.KEY}; there is"
+            f" {shown}"
         )
 
 

@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
@@ -261,6 +261,26 @@ class Init:
 
 
 @dataclass
+class Match:
+    """One key is changed until one measure has a value, so that runs compare there."""
+
+    KEY: ClassVar[str] = "objective.style_weight"
+    OF_STYLE: ClassVar = ("style", "gram", "patches_to_style", "histogram_to_style")
+    measure: str | None = one_of(
+        None,
+        *("content", "features", "ssim_to_content", "edges_to_content", "histogram_to_content"),
+        *OF_STYLE,
+        help="The measure that the result is to have; `null`: none.",
+    )
+    value: float | None = number(None, help="What it is to be, within 1 %.")
+    key: str | None = key(
+        None,
+        values="a key with a number above 0",
+        help="What is changed until it is; `null`: `objective.style_weight`.",
+    )
+
+
+@dataclass
 class Level:
     """A coarse level of a pyramid; the next starts from its enlarged result."""
 
@@ -329,6 +349,7 @@ class Config:
         above=0,
         help="Style over content, times what the preset has: `2` paints more, `0.5` less.",
     )
+    match: Match = group(Match)
     tracking: Tracking = group(Tracking)
     seed: int = number(0, least=0, help="Of the noise.")
     threads: int | None = number(

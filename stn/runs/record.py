@@ -29,6 +29,7 @@ MIXED = "style"  # the run that made the style picture of two paintings, in the 
 UNCOLORED = "uncolored.png"  # the result before color= changed it
 FILES = (SUMMARY, METRICS, PICTURE, UNCOLORED)  # what tells of a run that was made
 EXPERIMENT = "cell"  # the axis of an experiment: its cells' names
+TRIALS = "match_trials"  # runs on the way to a measure's value, in the directory of the run
 FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
 
 
@@ -143,12 +144,12 @@ class Run:
 
 
 def below(folder: Path) -> list[Run]:
-    """Every run in `folder` and below, in natural order, but for what W&B keeps and what mixed
-    another run's style.
+    """Every run in `folder` and below, in natural order, but for what W&B keeps, what mixed
+    another run's style, and trials.
     """
     paths = set()
     for path, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name != "wandb"]
+        folders[:] = [name for name in folders if name not in ("wandb", TRIALS)]
         if PROVENANCE in names or FAILED in names:  # a cell refused at once leaves only the second
             paths.add(Path(path).relative_to(folder))
     outer = [path for path in paths if not (path.name == MIXED and path.parent in paths)]

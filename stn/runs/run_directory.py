@@ -248,7 +248,7 @@ class RunDirectory:
             (self.path / CHECKPOINT).unlink(missing_ok=True)
 
     def _check_contents(self, force: bool) -> None:
-        present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra"}
+        present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra", record.TRIALS}
         present = {name for name in present if not name.startswith(".partial-")}
         if present and record.PROVENANCE not in present:
             raise InputError(

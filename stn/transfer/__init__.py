@@ -1,8 +1,10 @@
 """One run from its settings to its picture: `run` tells the story, step by step.
 
 The other files are its steps: the checks before, the initial image, progress, measures, result.
+`matching` makes trials first, where a measure is to have a value.
 """
 
-from stn.transfer.story import network_of, objective_of, run
+from stn.transfer.matching import run
+from stn.transfer.story import network_of, objective_of
 
 __all__ = ["network_of", "objective_of", "run"]

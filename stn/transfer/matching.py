@@ -1,0 +1,139 @@
+"""Equal content: one key is changed until one measure has a value, so that runs compare there.
+
+A larger style weight lowers the distance to the painting and raises the one to the photograph.
+Choices are compared where one of the two is the same: `match.measure=features match.value=0.6`."""
+
+import copy
+import itertools
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stn import config, runs
+from stn.assets.pictures import Picture
+from stn.config.schema import Match
+from stn.errors import InputError
+from stn.transfer import story
+from stn.transfer.result import Result
+
+# All ours. A trial within this of the value will do: seeds and rounding move measures by as much.
+TOLERANCE = 0.01
+MOST_TRIALS = 6
+FIRST_FACTOR = 4.0  # the second trial, where nothing says how steep the measure is
+LARGEST_FACTOR = 100.0  # between a trial and the next
+LEAST_SHARE = 0.2  # of the way between two trials far apart: halved, where the secant goes less
+Trial = tuple[float, float]  # a value of the key, and the measure of its picture
+
+
+def hit(trial: Trial, target: float) -> bool:
+    """Whether the trial's measure is the target, within TOLERANCE of it."""
+    return abs(trial[1] - target) <= TOLERANCE * abs(target)
+
+
+def following(
+    trials: Sequence[Trial], target: float, start: float, slope: float | None = None
+) -> float:
+    """The value to try next: the secant over the logarithm of the key, kept between trials on
+    either side of the target where there are two.
+
+    `start` is the first. `slope`, the measure's rise a factor of e, is used until there are two
+    trials; without one the second goes FIRST_FACTOR up where the measure is too low, else down."""
+    if not trials:
+        return start
+    known = sorted((math.log(value), measure - target) for value, measure in trials)
+    far = math.log(LARGEST_FACTOR)
+    if len(known) == 1:
+        [(x, off)] = known
+        step = -off / slope if slope else math.copysign(math.log(FIRST_FACTOR), -off)
+        return math.exp(x + max(-far, min(far, step)))
+    across = [pair for pair in itertools.pairwise(known) if (pair[0][1] < 0) != (pair[1][1] < 0)]
+    if across:
+        (low, below), (high, above) = min(across, key=lambda pair: sum(abs(y) for _, y in pair))
+        guess = low - below * (high - low) / (above - below)
+        share = (guess - low) / (high - low)
+        if not LEAST_SHARE < share < 1 - LEAST_SHARE and high - low > math.log(FIRST_FACTOR):
+            guess = (low + high) / 2  # one of the two is far off, where the measure hardly changes
+        return math.exp(guess)
+    (x, off), (other, its) = sorted(known, key=lambda each: abs(each[1]))[:2]
+    step = off * (other - x) / (off - its) if its != off else far
+    return math.exp(x + max(-far, min(far, step)))
+
+
+def slope_of(trials: Sequence[Trial]) -> float | None:
+    """The measure's rise a factor of e, by the two trials that are farthest apart; None where there
+    is one.
+    """
+    known = sorted((math.log(value), measure) for value, measure in trials)
+    if len(known) < 2 or known[-1][0] == known[0][0]:
+        return None
+    return (known[-1][1] - known[0][1]) / (known[-1][0] - known[0][0])
+
+
+def not_reached(key: str, measure: str, target: float, trials: Sequence[Trial]) -> InputError:
+    """The line for a search that ended without a hit."""
+    low, high = min(trials), max(trials)
+    return InputError(
+        f"match.value={target:g}: {MOST_TRIALS} runs with {key} from {low[0]:.3g} to"
+        f" {high[0]:.3g} have a {measure} of {min(y for _, y in trials):.3g} to"
+        f" {max(y for _, y in trials):.3g}, none within {TOLERANCE:.0%}; give a value between, or"
+        f" another {key} to begin with"
+    )
+
+
+def run(
+    settings: config.Config,
+    run_dir: Path | str,
+    group: str | None = None,
+    axes: Mapping[str, str] | None = None,
+    arrays: Mapping[str, Picture] | None = None,
+) -> Result:
+    """`story.run`; with `match.measure` trials come first, in a folder of the run's directory, and
+    the run has the value that they found.
+
+    A trial that is there already is not run again. Raises InputError if no trial hits."""
+    match = settings.match
+    if match.measure is None:
+        return story.run(settings, run_dir, group, axes, arrays)
+    assert match.value is not None
+    key = match.key or Match.KEY
+    start, trials = float(config.flat(config.to_dict(settings))[key]), list[Trial]()
+    while not (trials and hit(trials[-1], match.value)):
+        if len(trials) == MOST_TRIALS:
+            raise not_reached(key, match.measure, match.value, trials)
+        value = float(f"{following(trials, match.value, start):.6g}")
+        trial = _with(settings, key, value)
+        trial.output, trial.tracking.mode, trial.tracking.progress_every = None, "off", 0
+        folder = Path(run_dir) / runs.TRIALS / f"{value:g}"
+        made = story.run(trial, folder, arrays=arrays)
+        trials.append((value, _measured(made.summary, match.measure)))
+    return story.run(_with(settings, key, trials[-1][0]), run_dir, group, axes, arrays)
+
+
+def typical_slope(several: Sequence[Sequence[Trial]]) -> float | None:
+    """The median of `slope_of` over searches; None without one."""
+    found = [slope for trials in several if (slope := slope_of(trials))]
+    return statistics.median(found) if found else None
+
+
+def _with(settings: config.Config, key: str, value: float) -> config.Config:
+    """The settings of a plain run that has this value."""
+    changed = copy.deepcopy(settings)
+    changed.match = Match()
+    *groups, name = key.split(".")
+    place: Any = changed
+    for each in groups:
+        place = getattr(place, each)
+    setattr(place, name, value)
+    return changed
+
+
+def _measured(summary: Mapping[str, Any], measure: str) -> float:
+    found = summary.get(f"measures/{measure}")
+    if found is None:
+        raise InputError(
+            f"match.measure={measure}: this run has none; its pictures are too small, or it has no"
+            " photograph"
+        )
+    return float(found)
