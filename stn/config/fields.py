@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from stn.errors import InputError
@@ -20,9 +21,14 @@ def key(default: Any, *, help: str, values: str = "", unit: str = "", **limits: 
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def one_of(default: Any, *choices: str, help: str) -> Any:
-    """A field with a few named choices, and None if that is its default."""
-    return key(default, help=help, choices=choices, none=(None,) if default is None else ())
+def one_of(
+    default: Any, *choices: str, help: str, refused: Mapping[str, str] = MappingProxyType({})
+) -> Any:
+    """A field with a few named choices, and None if that is its default; `refused` says why others
+    that one could expect are none.
+    """
+    none = (None,) if default is None else ()
+    return key(default, help=help, choices=choices, none=none, refused=refused)
 
 
 def number(
@@ -77,7 +83,9 @@ def check_value(key: str, value: Any, limits: Mapping[str, Any]) -> None:
     if "choices" in limits and value not in (*limits["choices"], *limits["none"]):
         question = did_you_mean(nearest(str(value), limits["choices"]))
         known = ", ".join(limits["choices"])
-        raise InputError(f"{key}={value}: {question}must be one of {known}")
+        reason = limits.get("refused", {}).get(value)
+        why = f"{reason}; " if reason else question
+        raise InputError(f"{key}={value}: {why}must be one of {known}")
     if "least" not in limits or value is None:
         return
     inside = limits["least"] <= value <= limits["most"]

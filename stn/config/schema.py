@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
+from stn import devices
 from stn.config.fields import group, key, number, one_of
 from stn.config.optimizers import AnyOptimizer, Optimizer
 from stn.images import color, resizing
@@ -30,6 +31,12 @@ class Network:
         "auto",
         *("auto", "winograd", "direct"),
         help="How wide layers are computed; `auto`: `winograd` on a CPU, `direct` on a GPU.",
+    )
+    precision: str = one_of(
+        "float32",
+        *devices.PRECISIONS,
+        refused=devices.REFUSED,
+        help="How a GPU multiplies; `tf32` is faster and keeps 10 bits of each factor's mantissa.",
     )
     rescale: str | None = key(
         None,

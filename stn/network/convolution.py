@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stn import backend
+from stn import backend, devices
 from stn.backend import tf
 
 # Fractions p/q, a point beside its negative reciprocal after Barabasz, Anderson, Soodhalter and
@@ -61,7 +61,7 @@ def chosen(method: str) -> str:
     """
     if method != "auto":
         return method
-    return "direct" if tf.config.list_physical_devices("GPU") else "winograd"
+    return "direct" if devices.gpus() else "winograd"
 
 
 def transform_kernel(kernel: np.ndarray) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from stn import backend, config, files, images
+from stn import backend, config, devices, files, images
 from stn.assets import inputs
 from stn.assets.pictures import Pictures
 from stn.errors import InputError, InUse
@@ -386,6 +386,7 @@ def opened(
         "convolution": network.convolution,
         "gradient_checkpointing": network.gradient_checkpointing,
         "threads": backend.threads(),
+        **devices.describe(),
     }
     directory = RunDirectory(
         path,

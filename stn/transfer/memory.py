@@ -1,12 +1,12 @@
 """What memory a run needs, in bands and without, beside what is free."""
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-import psutil
-
-from stn import config
+from stn import config, devices
 from stn.assets.pictures import Pictures
+from stn.backend import tf
 from stn.config import optimizers
 from stn.config.schema import Config
 from stn.errors import InputError
@@ -27,6 +27,8 @@ PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
 # The targets' forward pass keeps nothing: measured on VGG-19 at 1024 × 1024 and 1600 × 1600 pixels,
 # 2.8 to 2.9 times the bytes of the largest output.
 FORWARD_FACTOR = 3.3
+# Where memory ran out in spite of the estimate, so much of the pixels is tried next; ours.
+SMALLER = 0.5
 # A pixel of a picture itself: float64 as it was resized and without its mean, float32 in the
 # network.
 PICTURE_BYTES = 3 * (8 + 8 + 4)
@@ -46,7 +48,7 @@ class Need:
 
     def fits(self) -> bool:
         """Whether so much is free."""
-        return bool(KERNEL_BYTES + self.bytes <= psutil.virtual_memory().available)
+        return bool(KERNEL_BYTES + self.bytes <= devices.free_bytes())
 
     def check(self, why: str, remedy: str) -> None:
         """Raise InputError if so much is not free; it says `why` it is needed, and a `remedy`
@@ -54,15 +56,35 @@ class Need:
         """
         if self.fits():
             return
-        available = psutil.virtual_memory().available
-        fits = int(
-            max(self.height, self.width) * (max(0.0, available - KERNEL_BYTES) / self.bytes) ** 0.5
-        )
+        available = devices.free_bytes()
+        fits = self.long_side(max(0.0, available - KERNEL_BYTES) / self.bytes)
         raise InputError(
             f"{self.key}: {self.width} × {self.height} pixels need about"
             f" {(KERNEL_BYTES + self.bytes) / 1e9:.1f} GB of memory{why} and {available / 1e9:.1f}"
             f" GB are free; a long side of {fits} px would fit{self.how}{remedy}"
         )
+
+    def long_side(self, share: float) -> int:
+        """That of the picture with so large a share of its pixels."""
+        return int(max(self.height, self.width) * share**0.5)
+
+
+@contextlib.contextmanager
+def told_when_exhausted(settings: Config, network: Network, pictures: Pictures) -> Iterator[None]:
+    """InputError, one line with a smaller size, where memory runs out though the estimate fit."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+            raise
+        by_rows = network.gradient_checkpointing
+        need = max(needs(settings, network, pictures, by_rows), key=lambda need: need.bytes)
+        raise InputError(
+            f"{need.key}: memory ran out with {need.width} × {need.height} pixels, which were to"
+            f" need {(KERNEL_BYTES + need.bytes) / 1e9:.1f} GB; try a long side of"
+            f" {need.long_side(SMALLER)} px{need.how}"
+            + ("" if by_rows else ", or network.gradient_checkpointing=true")
+        ) from None
 
 
 def pair_bytes(settings: Config) -> int:

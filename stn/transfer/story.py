@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stn import backend, config, images, optimize, runs
+from stn import backend, config, devices, images, optimize, runs
 from stn.assets import inputs, pictures
 from stn.images import resizing
 from stn.loss.statistics import STATISTICS
@@ -16,7 +16,7 @@ from stn.network.network import Network, load
 from stn.objective import objective
 from stn.objective.specification import Formula, Specification
 from stn.runs import run_directory, wandb_run
-from stn.transfer import checks, initialize, measures, mixing, tracking
+from stn.transfer import checks, initialize, measures, memory, mixing, tracking
 from stn.transfer.result import Result
 
 
@@ -38,12 +38,16 @@ def run(
     wandb_run.check_credentials(settings.tracking.mode)
     earlier = runs.Run(Path(run_dir)).provenance
     backend.use_threads(settings.threads or run_directory.threads_of(earlier))
+    devices.use_precision(settings.network.precision)
     originals, network = pictures.read(settings, arrays), network_of(settings)
     gradient_checkpointing = checks.recomputes(settings, network, originals, Path(run_dir))
     network = network.with_options(gradient_checkpointing=gradient_checkpointing)
     checks.before_run(settings, network, originals, Path(run_dir))
     specification = objective_of(settings)
-    with run_directory.opened(Path(run_dir), settings, network, originals, axes) as directory:
+    with (
+        memory.told_when_exhausted(settings, network, originals),
+        run_directory.opened(Path(run_dir), settings, network, originals, axes) as directory,
+    ):
         if directory.finished:
             print(f"finished before: {directory.path / runs.PICTURE}")
             return Result.of(*directory.result(), directory.path, settings)

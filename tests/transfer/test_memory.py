@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import synthetic
 
-from stn import config, errors, files, runs, transfer
+from stn import config, errors, files, optimize, runs, transfer
 from stn.assets import pictures
+from stn.backend import tf
 from stn.network import checkpointing, vgg
 from stn.network.network import Network, Options, of_weights
 from stn.runs import run_directory
@@ -42,9 +44,7 @@ def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.M
         return max(each.bytes for each in needs(gradient_checkpointing))
 
     def decided(free: float) -> bool | str:
-        monkeypatch.setattr(
-            memory.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free)
-        )
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free))
         try:
             gradient_checkpointing = checks.recomputes(settings, network, originals, tmp_path)
             checks.before_run(
@@ -121,6 +121,23 @@ def test_what_starts_anew_is_computed_as_the_memory_is_now(case) -> None:
     assert silently(case, whole) is True
     (case.run_dir / run_directory.CHECKPOINT).unlink()
     assert silently(case, whole) is False
+
+
+@pytest.mark.parametrize(
+    "setting, remedy", [("null", ", or network.gradient_checkpointing=true"), ("true", "")]
+)
+def test_memory_that_runs_out_in_spite_of_the_estimate_is_one_line(
+    setting, remedy, run, tmp_path, monkeypatch
+) -> None:
+    def exhausted(*_: Any, **__: Any) -> Any:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(optimize, "minimize", exhausted)
+    with pytest.raises(errors.InputError) as told:
+        run(tmp_path / "run", f"network.gradient_checkpointing={setting}")
+    line = str(told.value)
+    assert line.startswith("image.size_px=32: memory ran out with 32 × 28 pixels"), line
+    assert line.endswith(f"try a long side of 22 px{remedy}") and "\n" not in line, line
 
 
 def test_guided_sums_keep_every_layer_whole(case) -> None:
