@@ -18,7 +18,7 @@ test: .venv/test-installed
 
 # Opens the tutorial in a browser.
 notebook: .venv/notebook-installed
-	$(BIN)/python -m notebook docs/tutorial.ipynb
+	$(BIN)/python -m notebook docs/start/tutorial.ipynb
 
 # Starts Ray and SLURM on this machine (Debian's slurm-wlm and munge, as root), disturbs a sweep on each, stops them.
 test-cluster: .venv/test-installed .venv/ray-installed .venv/slurm-installed
@@ -32,13 +32,13 @@ check: .venv/test-installed
 	$(BIN)/python -m pytest -q --durations=0 tests/test_documents.py -k link
 
 # Every figure, small (authors_curve has the size of what it is compared with), two runs at a time, or one with AT_ONCE=.
-# Larger: SIZE=384 EVALUATIONS=150; the committed ones have a command each in docs/figures.md. A second call computes
+# Larger: SIZE=384 EVALUATIONS=150; the committed ones have a command each in docs/reproduce/figures.md. A second call computes
 # nothing. Anything else by FIGURES="image.size_px=512 network=vgg19" make figures.
 SIZE ?= 192
 EVALUATIONS ?= 50
 AT_ONCE ?= hydra/launcher=joblib_local hydra.launcher.n_jobs=2
 FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=$(EVALUATIONS) tracking=off
-# These have hundreds of cells, or a preset a cell; their full setting (docs/ablations.md) is their own.
+# These have hundreds of cells, or a preset a cell; their full setting (docs/experiments/ablations.md) is their own.
 COMPARED := gatys_vs_johnson what_matters gallery
 COMPARISONS ?= image.size_px=96 optimizer.max_evaluations=30 tracking=off
 # Side topics minimize something else and have arguments of their own, at their default sizes.

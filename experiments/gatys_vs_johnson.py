@@ -2,7 +2,7 @@
 
 Six choices of layers under one loss, one network and one budget, each with seven α/β on three pairs
 of pictures; from noise three seeds as well. A choice is a trade-off curve, style measure against
-content measure, and not a point (docs/measures.md)."""
+content measure, and not a point (docs/reference/measures.md)."""
 
 from __future__ import annotations
 

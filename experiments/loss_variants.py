@@ -1,7 +1,7 @@
 """What is compared of the painting: ours. python experiments/loss_variants.py
 
-The forms are those of docs/controls.md, "Other losses"; the style weights are ours, for about the
-same content measure."""
+The forms are those of docs/how-to/controls.md, "Other losses"; the style weights are ours, for
+about the same content measure."""
 
 from pathlib import Path
 

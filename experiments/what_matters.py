@@ -1,8 +1,8 @@
 """One thing changed at a time from gatys_released: ours. python experiments/what_matters.py
 
 Each change is a sweep of three α/β on three pairs of pictures, the preset itself of seven. They are
-compared at equal content (docs/measures.md). The 39 cells that experiments/gatys_vs_johnson.py has
-too are not computed twice."""
+compared at equal content (docs/reference/measures.md). The 39 cells that
+experiments/gatys_vs_johnson.py has too are not computed twice."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def main() -> None:
         default=3,
         help="whole processes with one evaluation; 0: none is timed",
     )
-    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--out", type=Path, default=Path("docs/science"))
     arguments = parser.parse_args()
     if any(program.startswith("torch") for program in arguments.programs):
         try:

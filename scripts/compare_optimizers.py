@@ -5,7 +5,7 @@ saturated, six paintings, three objectives, from the photograph and from noise: 
 evaluations, the loss of the written picture, its patch distance, structural similarity, checkers
 and isolated pixels. Rows go to OUT/measures.csv; a row that stands there is not computed again.
 OUT/table.md says when each optimizer first has the loss and the patch distance of the reference's
-last picture. What is read from it stands in docs/time_to_quality.md."""
+last picture. What is read from it stands in docs/science/time_to_quality.md."""
 
 import argparse
 import csv

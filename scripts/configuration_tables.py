@@ -1,4 +1,4 @@
-"""Write the tables of docs/configuration.md from the schema, stn/config/schema.py.
+"""Write the tables of docs/reference/configuration.md from the schema, stn/config/schema.py.
 
 usage: python scripts/configuration_tables.py [--check]
 
@@ -23,12 +23,14 @@ from stn.config import fields
 from stn.config.schema import Config
 from stn.errors import InputError
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "configuration.md"
 TABLE = re.compile(r"(<!-- keys: (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the tables of docs/configuration.md.")
+    parser = argparse.ArgumentParser(
+        description="Write the tables of docs/reference/configuration.md."
+    )
     parser.add_argument("--check", action="store_true", help="only say whether they are right")
     arguments = parser.parse_args()
     page = PAGE.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Execute docs/tutorial.ipynb and keep its outputs: python scripts/tutorial.py.
+"""Execute docs/start/tutorial.ipynb and keep its outputs: python scripts/tutorial.py.
 
 Needs pip install -e '.[notebook]'; `make notebook` opens it instead.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from stn import command_line, errors, files
 
-NOTEBOOK = Path(__file__).resolve().parent.parent / "docs" / "tutorial.ipynb"
+NOTEBOOK = Path(__file__).resolve().parent.parent / "docs" / "start" / "tutorial.ipynb"
 
 
 def execute(folder: Path, sizes: str | None = None) -> Any:

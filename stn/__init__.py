@@ -1,7 +1,7 @@
 """stn: neural style transfer by optimizing one image, reproduced from the papers and their
 programs.
 
-`stn.stylize(content, style)` is a run from Python (docs/api.md).
+`stn.stylize(content, style)` is a run from Python (docs/how-to/python.md).
 """
 
 import importlib

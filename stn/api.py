@@ -86,7 +86,8 @@ def measure(
     network: str | Path = "vgg19_q8",
     size: int | tuple[int, int] | None = None,
 ) -> dict[str, float]:
-    """Our measures of any program's picture, and the numbers that papers print (docs/measures.md).
+    """Our measures of any program's picture, and numbers that papers print
+    (docs/reference/measures.md).
 
     `content`, `style`, `result`: files, arrays or Pillow images, as `stylize` takes them;
     `content=None`: none. `network`: vgg19_q8, vgg19, vgg16 or a .mat file. `size`: the result's

@@ -28,11 +28,15 @@ from stn.config.overrides import quoted
 from stn.experiment import frame
 
 ROOT = config.CONFIG_DIR.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TYPED = "python (?:scripts|experiments)/|make |pip install |wandb "
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(rf"`((?:{TYPED})[^`]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -64,7 +68,7 @@ def words_of(command: str) -> list[str]:
 COMMANDS = sorted({command for page in PAGES for command in commands(page)})
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_stand_where_this_file_finds_them(page: Path) -> None:
     """In blocks that open with ```sh, not in other blocks and not indented."""
     text = page.read_text()
@@ -211,9 +215,7 @@ def test_every_command_is_one(
         pytest.fail(f"no rule here for {program}: {command}")
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem
-)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name_of)
 def test_pythons_blocks_run(page: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compose = config.compose
     monkeypatch.setattr(config, "compose", lambda *given: compose(*given, *SMALL))
@@ -223,7 +225,7 @@ def test_pythons_blocks_run(page: Path, here: Path, monkeypatch: pytest.MonkeyPa
         assert names["result"].rgb.ndim == 3
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_leads_to_a_file(page: Path) -> None:
     targets = [
         target.partition("#")[0] for target in LINK.findall(page.read_text()) if "://" not in target
@@ -275,8 +277,10 @@ def test_the_tutorial_runs_and_has_the_outputs_of_its_cells(
 
 
 def test_the_reference_has_every_key_and_the_systems_every_preset() -> None:
-    reference = (ROOT / "docs" / "configuration.md").read_text()
+    reference = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     assert [key for key in known.keys() if f"`{key}`" not in reference] == []  # noqa: SIM118
-    systems = (ROOT / "docs" / "systems.md").read_text()  # the README has six of them, as a start
+    systems = (
+        ROOT / "docs" / "presets" / "index.md"
+    ).read_text()  # the README has six of them, as a start
     presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
     assert {name for name in presets if f"`{name}`" not in systems} == set()

@@ -13,7 +13,7 @@ from stn.experiment import frame
 from stn.network import network
 
 # The defaults: side of the pictures in pixels, pictures of a class, and the layer below the linear
-# head (docs/side_topics.md).
+# head (docs/experiments/side_topics.md).
 SIDE, COUNT, LAYER = 96, 50, "pool4"
 
 

@@ -6,7 +6,7 @@ python scripts/measure.py --pairs pairs.csv                   columns content,st
 python scripts/measure.py RUN [RUN ...]                       runs of ours, as their summary.json
 
 Prints a table. --out writes every digit as .csv, or the table as .md or .tex.
-What each number means, and what it must not be used for: docs/measures.md.
+What each number means, and what it must not be used for: docs/reference/measures.md.
 """
 
 import argparse

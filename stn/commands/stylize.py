@@ -16,8 +16,8 @@ usage: python scripts/stylize.py PHOTO PAINTING [KEY=VALUE ...]
   view=true                      watch it in a browser while it goes
   hydra.run.dir=outputs/mine     where the run goes; typed again, it resumes (-m: hydra.sweep.dir=)
 
-All keys: docs/configuration.md. Presets: docs/systems.md. Sweeps, clusters: docs/sweeps.md.
-Python: docs/api.md.
+All keys: docs/reference/configuration.md. Presets: docs/presets/index.md.
+Sweeps, clusters: docs/how-to/sweeps.md. Python: docs/how-to/python.md.
 What a command would run, without running it: add --cfg job. Hydra's own options: --hydra-help.
 Tab completes keys and values after:
   eval "$(python scripts/stylize.py --shell-completion install=bash)"

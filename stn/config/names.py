@@ -34,7 +34,7 @@ RENAMED = {
 }
 # Words of a command with which there may be groups and choices that only Hydra finds.
 ELSEWHERE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn")
-WHERE = {"preset": "docs/systems.md"}  # that all choices of a group are told about
+WHERE = {"preset": "docs/presets/index.md"}  # that all choices of a group are told about
 
 
 def check(words: Sequence[str]) -> None:
@@ -133,7 +133,8 @@ def _instead(key: str, value: Any, dot: str = ".") -> str:
         [each.replace(".", dot) for each in near or _like(name, anywhere)]
     )
     known = ", ".join(each.rpartition(".")[2] for each in beside)
-    return f"; {question}known{f' in {group}' if group else ''} are {known} (docs/configuration.md)"
+    place = f" in {group}" if group else ""
+    return f"; {question}known{place} are {known} (docs/reference/configuration.md)"
 
 
 def _begun(name: str, several: Collection[str]) -> list[str]:

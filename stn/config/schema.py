@@ -1,6 +1,6 @@
 """The typed configuration: every key with its default, what it may be, its unit and what it means.
 
-`stn/config/fields.py` reads this; the tables of docs/configuration.md are made from it.
+`stn/config/fields.py` reads this; the tables of docs/reference/configuration.md are made from it.
 """
 
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measure:
-    """A key of `measures/…` (docs/measures.md) and its name in figures.
+    """A key of `measures/…` (docs/reference/measures.md) and its name in figures.
 
     Two values are compared by their quotient if `factor`, and else by their difference."""
 

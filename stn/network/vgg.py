@@ -10,7 +10,7 @@ from stn.network import convolution
 # {"conv1_1": (kernel [3, 3, in, out] or [36, in, out], bias [out]), ...}: what a compiled function
 # takes as its input.
 Kernels = Mapping[str, tuple[Tensor, Tensor]]
-# Where Winograd's algorithm beats the direct sum in both directions (docs/benchmark.md); ours.
+# Where Winograd's algorithm beats the direct sum both ways (docs/science/benchmark.md); ours.
 WINOGRAD_CHANNELS = 256
 
 

@@ -23,7 +23,7 @@ def penalty(
 
     Within the limits it is 0, and at them its first three derivatives are 0 as well: a pixel at 0
     or 255 is as free as any. Pixels that cannot move there make their neighbors compensate, by
-    checkers (docs/time_to_quality.md)."""
+    checkers (docs/science/time_to_quality.md)."""
     low, high = limits
     width = WIDTH * (high - low)
     beyond = (image - np.clip(image, low, high)) / width  # signed, in widths

@@ -10,7 +10,7 @@ SIDE = 7  # pixels of a patch, with three colors 147 numbers (section 5)
 COARSEST = 16  # pixels of the short side at the last level of the pyramid, at least (section 5)
 # Section 5 takes 2^21 patches a level of two sets and 512 directions. Two pictures have fewer;
 # these cost about one evaluation at 256 px, and other ones move the distance by 1 to 6 %, most at
-# small sizes (docs/measures.md).
+# small sizes (docs/reference/measures.md).
 PATCHES, DIRECTIONS, SEED = 4096, 128, 0
 TAPS = (
     np.array([1, 4, 6, 4, 1]) / 16
@@ -69,8 +69,8 @@ def _descriptors(level: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, 
     reference's patches.
 
     Section 5 normalizes too, its program each set by itself. So taken, the halves of The Starry
-    Night are as far from each other as it is from The Scream (docs/measures.md): what is left has
-    neither the painting's colors nor how strong its strokes are."""
+    Night are as far from each other as it is from The Scream (docs/reference/measures.md): what is
+    left has neither the painting's colors nor how strong its strokes are."""
     windows = [
         np.lib.stride_tricks.sliding_window_view(each, (SIDE, SIDE), (0, 1))
         for each in (level, reference)

@@ -1,7 +1,7 @@
 """The numbers that other papers print, each as its own program computes it.
 
 They are for tables that hold a picture of ours beside theirs. For a comparison of your own,
-`measures` is the better yardstick: docs/measures.md says why.
+`measures` is the better yardstick: docs/reference/measures.md says why.
 """
 
 from typing import Any

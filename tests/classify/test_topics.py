@@ -417,7 +417,7 @@ def test_the_command_of_filter_images(
 
 
 def test_grams_of_the_real_network_know_digits_better_than_pixels(vgg19_q8: Path) -> None:
-    """On 150 digits by 0.03 at least; docs/side_topics.md has 500."""
+    """On 150 digits by 0.03 at least; docs/experiments/side_topics.md has 500."""
     names = names_in("linear_classifier")
     pictures = labeled.read("digits", 48, 15, seed=0)
     described = names["described"](network.load(vgg19_q8), pictures, ["pool3"])

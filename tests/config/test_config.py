@@ -427,7 +427,11 @@ def test_the_known_names_are_keys_and_groups_and_the_page_that_explains_them(
     complaint: Callable[..., str],
 ) -> None:
     line = complaint("zzz=1")
-    listed = line.partition("known are ")[2].replace(" (docs/configuration.md)\n", "").split(", ")
+    listed = (
+        line.partition("known are ")[2]
+        .replace(" (docs/reference/configuration.md)\n", "")
+        .split(", ")
+    )
     groups = {path.parent.name for path in FILES} - {"configs"}
     assert set(listed) == groups | {key.partition(".")[0] for key in flat(config.compose())}
     assert len(listed) == len(set(listed)) and {"preset", "layers", "seed"} <= set(listed)

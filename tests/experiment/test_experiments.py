@@ -573,7 +573,7 @@ def test_help_loads_nothing_that_takes_seconds(name: str) -> None:
 
 def test_the_command_of_every_committed_figure_stands_in_the_documents() -> None:
     """So that what --help says of a figure is what the page says that was typed."""
-    pages = "".join(page.read_text() for page in FOLDER.parent.glob("docs/*.md"))
+    pages = "".join(page.read_text() for page in FOLDER.parent.glob("docs/**/*.md"))
     for name in FILES:
         assert f"python experiments/{name}.py {load(name).committed}".strip() in pages
 

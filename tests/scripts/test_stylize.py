@@ -242,7 +242,8 @@ except SystemExit as end:
         len(lines) <= 24 and max(map(len, lines)) <= 120
     )  # a terminal's, and the project's, lines and columns
     assert (
-        "usage: python scripts/stylize.py" in done.stdout and "docs/configuration.md" in done.stdout
+        "usage: python scripts/stylize.py" in done.stdout
+        and "docs/reference/configuration.md" in done.stdout
     )
     assert listing(tmp_path) == set()
 
@@ -258,7 +259,8 @@ def test_what_help_tells_to_type_can_be_typed() -> None:
         512,
     )
     assert all(
-        (config.CONFIG_DIR.parent / name).is_file() for name in re.findall(r"docs/\w+\.md", page)
+        (config.CONFIG_DIR.parent / name).is_file()
+        for name in re.findall(r"docs/[\w/-]+\.md", page)
     )
 
 

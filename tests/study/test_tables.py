@@ -369,8 +369,8 @@ def test_every_measure_has_a_direction(made_measures: set[str]) -> None:
 
 @pytest.fixture
 def made_measures() -> set[str]:
-    """The keys of the measures that docs/measures.md lists."""
-    text = (config.CONFIG_DIR.parent / "docs" / "measures.md").read_text()
+    """The keys of the measures that docs/reference/measures.md lists."""
+    text = (config.CONFIG_DIR.parent / "docs" / "reference" / "measures.md").read_text()
     return set(re.findall(r"^\| `(measures/\w+)", text, re.MULTILINE))
 
 

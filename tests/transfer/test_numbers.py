@@ -1,4 +1,4 @@
-"""Losses that others printed, by their own settings on the real network (docs/numbers.md)."""
+"""Losses that others printed, by their settings on the real network (docs/science/numbers.md)."""
 
 import csv
 from pathlib import Path
