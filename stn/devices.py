@@ -5,7 +5,11 @@ No GPU was there to run on: what is said of one is read from TensorFlow's docume
 
 import contextlib
 import importlib.metadata
+import itertools
+import os
+import platform
 import re
+import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from typing import Any
 import psutil
 
 from stn.backend import tf
+from stn.errors import InputError
 
 # How products of float32 numbers are made. TF32 keeps 10 bits of each factor's mantissa; it is what
 # TensorFlow does by itself on a GPU since NVIDIA's Ampere.
@@ -30,6 +35,34 @@ def gpus() -> list[Any]:
     """The GPUs that TensorFlow sees; a run computes on the first."""
     found: list[Any] = tf.config.list_physical_devices("GPU")
     return found
+
+
+def visible() -> list[str]:
+    """The GPUs that a program started here may see, by the names that CUDA has for them.
+
+    Without TensorFlow, which keeps what it saw when it was loaded."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        names = [name.strip() for name in given.split(",")]
+        return list(itertools.takewhile(lambda name: name not in ("", "-1"), names))  # CUDA's rule
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=30, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return re.findall(r"^GPU (\d+):", listed.stdout, re.MULTILINE)
+
+
+def check(count: int) -> None:
+    """Raise InputError where a run was to have `count` GPUs and TensorFlow sees fewer."""
+    if len(gpus()) < count:
+        given = os.environ.get("CUDA_VISIBLE_DEVICES")
+        seen = "" if given is None else f" (CUDA_VISIBLE_DEVICES={given})"
+        raise InputError(
+            f"gpus_per_cell={count}: TensorFlow sees no GPU on {platform.node()}{seen}; let the"
+            " launcher give one, pip install '.[gpu]', or leave gpus_per_cell out"
+        )
 
 
 def use_precision(precision: str) -> None:

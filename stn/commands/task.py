@@ -69,6 +69,7 @@ def _cell(overrides: DictConfig, run_dir: Path) -> None:
     axes = cells.axes(given, hydra_config.job.config.override_dirname.exclude_keys)
     if hydra_config.launcher._target_.endswith("JoblibLauncher"):
         signals.end_with_parent()
+        sweeps.take_gpu()
     if local:
         sweeps.announce(axes, hydra_config.job.num)
     try:

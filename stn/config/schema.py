@@ -362,6 +362,9 @@ class Config:
     threads: int | None = number(
         None, above=0, help="Of TensorFlow within an operation; `null`: one a core."
     )
+    gpus_per_cell: int = number(
+        0, least=0, most=1, help="GPUs that SLURM or Ray gives each cell, which must then see one."
+    )
     output: str | None = key(
         None, values="a file", help="A copy of the result: PNG, JPEG, WebP or TIFF by its name."
     )

@@ -12,6 +12,7 @@ from stn.sweeps.hooks import (
     end,
     fail,
     remove_if_empty,
+    take_gpu,
     threads,
     under_way,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "end",
     "fail",
     "remove_if_empty",
+    "take_gpu",
     "threads",
     "under_way",
 ]

@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import json
 import math
+import multiprocessing
 import os
 import re
 import sys
@@ -24,10 +25,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from stn import command_line, config, errors, files, runs, signals
+from stn import command_line, config, devices, errors, files, runs, signals
 from stn.assets import inputs
 from stn.errors import InputError
 from stn.runs import previews
@@ -111,6 +112,24 @@ def threads() -> int | None:
         if os.environ.get(name, "").isdigit():
             return int(os.environ[name]) or None
     return None
+
+
+def take_gpu() -> None:
+    """Leave this worker of joblib's one of the GPUs that it sees, so that neighbors take others.
+
+    A worker keeps its GPU for all its cells."""
+    found = devices.visible()
+    number = re.search(r"\d+$", multiprocessing.current_process().name)  # LokyProcess-3
+    if found and number:
+        os.environ["CUDA_VISIBLE_DEVICES"] = found[(int(number[0]) - 1) % len(found)]
+
+
+def gres(gpus: int) -> str | None:
+    """What SLURM calls so many GPUs; none are not asked for, since not every cluster knows them."""
+    return f"gpu:{gpus}" if gpus else None
+
+
+OmegaConf.register_new_resolver("stn.gres", gres, replace=True)
 
 
 def fail(

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from stn import config, images, runs
+from stn import config, devices, images, runs
 from stn.assets.pictures import Pictures
 from stn.config.schema import Config
 from stn.errors import InputError
@@ -54,6 +54,7 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     """Raise InputError, which says what to change, for a run of this network that cannot come to
     its end.
     """
+    devices.check(settings.gpus_per_cell)
     layers = check_layers(settings, network)
     _check_sizes(settings, network, pictures, network.deepest(layers))
     _note_masks(pictures)

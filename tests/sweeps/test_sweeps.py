@@ -23,9 +23,10 @@ import psutil
 import pytest
 import wandb_file
 from conftest import listing, metrics, start
-from hydra import initialize_config_dir
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
-from stn import config, errors, images, runs, sweeps
+from stn import config, devices, errors, images, runs, sweeps
 from stn.report import wandb_table
 from stn.runs import run_directory
 from stn.sweeps import hooks
@@ -327,6 +328,62 @@ def test_joblib_divides_the_cores(tmp_path: Path) -> None:
         joblib.delayed(sweeps.threads)() for _ in range(2)
     )
     assert counts == [max(1, joblib.cpu_count() // 2)] * 2
+
+
+def gpu_of_a_cell(number: int, folder: Path) -> tuple[int, str | None]:
+    """In a worker of joblib's, twice, as of two cells one after the other."""
+    sweeps.take_gpu()
+    (folder / str(number)).touch()
+    until = time.monotonic() + 60
+    while len(list(folder.iterdir())) < 2 and time.monotonic() < until:
+        time.sleep(0.01)  # the other worker takes the other cell
+    sweeps.take_gpu()
+    return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def test_workers_of_joblib_share_the_gpus(tmp_path, monkeypatch) -> None:
+    joblib = pytest.importorskip("joblib", reason="needs pip install -e '.[joblib]'")
+    end_of_joblibs_processes()  # which have the environment of another test
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    found = joblib.Parallel(n_jobs=2, backend="loky")(
+        joblib.delayed(gpu_of_a_cell)(number, tmp_path) for number in range(2)
+    )
+    end_of_joblibs_processes()
+    assert len(dict(found)) == 2 and {name for _, name in found} == {"4", "7"}
+
+
+def test_the_gpus_are_counted_without_tensorflow(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert devices.visible() == []
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA A100'\necho 'GPU 1: NVIDIA A100'\n")
+    program.chmod(0o755)
+    assert devices.visible() == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8f,3,-1,5")
+    assert devices.visible() == ["GPU-8f", "3"]
+
+
+def test_a_cell_that_should_see_a_gpu_and_sees_none_says_so(run, tmp_path) -> None:
+    with pytest.raises(errors.InputError, match=r"^gpus_per_cell=1: TensorFlow sees no GPU on"):
+        run(tmp_path / "run", "gpus_per_cell=1")
+
+
+@pytest.mark.parametrize(
+    "launcher, plugin, key",
+    [
+        ("slurm", "hydra_submitit_launcher", "gres"),
+        ("ray_cluster", "hydra_ray_launcher", "ray.remote.num_gpus"),
+    ],
+)
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_a_cluster_is_asked_for_the_gpus_of_a_cell(launcher, plugin, key, gpus) -> None:
+    pytest.importorskip(f"hydra_plugins.{plugin}", reason="needs the launcher's extra")
+    with initialize_config_dir(str(config.CONFIG_DIR), version_base="1.3"):
+        words = [f"hydra/launcher={launcher}", f"gpus_per_cell={gpus}"]
+        composed = compose("config", words, return_hydra_config=True)
+    asked = OmegaConf.select(composed, f"hydra.launcher.{key}")
+    assert asked == ({0: None, 1: "gpu:1"}[gpus] if key == "gres" else gpus)
 
 
 def test_an_unforeseen_error_of_a_launcher_is_one_line(tmp_path: Path, monkeypatch, capsys) -> None:
