@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test notebook test-cluster check figures clean
+.PHONY: demo test study notebook test-cluster check figures clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo-installed
@@ -51,6 +51,14 @@ figures: .venv/demo-installed .venv/joblib-installed
 	@for name in $(PLAIN); do $(BIN)/python experiments/$$name.py $(FIGURES) $(AT_ONCE) || exit; done
 	@for name in $(COMPARED); do $(BIN)/python experiments/$$name.py $(COMPARISONS) $(AT_ONCE) || exit; done
 	@for name in $(SIDE); do $(BIN)/python experiments/$$name.py || exit; done
+
+# Gatys' layers or Johnson's (docs/experiments/protocol.md): goes on where it was stopped, and writes results/ as it goes.
+# Another network or size: STUDY="--network vgg16 --size 96" make study.
+STUDY ?=
+study: .venv/demo-installed
+	$(BIN)/python scripts/fetch.py vgg19_q8
+	$(BIN)/python scripts/fetch.py images
+	$(BIN)/python scripts/study.py $(STUDY)
 
 # One installation an extra; a second call finds the stamp and installs nothing.
 # On a terminal pip shows what it downloads.

@@ -1,0 +1,56 @@
+"""Gatys' layers against Johnson's: the study of docs/experiments/protocol.md.
+
+usage: python scripts/study.py [--network NAME] [--size PX] [--evaluations N] [--results FILE]
+
+Computes what the results file lacks, a row a trial, and says how long the rest will take. It may be
+stopped at any time: the same command goes on from there."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from stn import backend, command_line
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZE, EVALUATIONS = 64, 30  # docs/experiments/protocol.md says why
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--network", default="vgg19_q8", help="or vgg16, vgg19")
+    parser.add_argument("--size", type=command_line.whole, default=SIZE, help="the long side")
+    parser.add_argument("--evaluations", type=command_line.whole, default=EVALUATIONS)
+    parser.add_argument("--results", type=Path, help="default: results/study_NETWORK_SIZE.csv")
+    parser.add_argument("--threads", type=command_line.whole, default=1)
+    arguments = parser.parse_args()
+    backend.use_threads(arguments.threads)
+    from stn.experiment import crossing  # TensorFlow takes seconds to import
+    from stn.transfer import matching
+
+    chosen = arguments.network, arguments.size, arguments.evaluations
+    path = arguments.results or ROOT / "results" / f"study_{chosen[0]}_{chosen[1]}.csv"
+    marks = crossing.marks_of(*chosen)
+    earlier = crossing.read(path)
+    crossing.check(path, earlier, marks)
+    cells, began = list(crossing.cells()), time.monotonic()
+    left = sum(not crossing.done(crossing.trials_of(earlier, cell)) for cell in cells)
+    print(f"{path}: {len(cells) - left} of {len(cells)} cells are there", file=sys.stderr)
+    ended = 0
+    for row in crossing.run(path, crossing.Bench(*chosen), marks):
+        ended += bool(row["matched"] or row["trial"] == matching.MOST_TRIALS)
+        if ended:
+            rest = (left - ended) * (time.monotonic() - began) / ended / 60
+            print(
+                f"[{ended}/{left}] {row['photograph']}, {row['painting']}, {row['choice']}:"
+                f" {row['features']:.3f} at {row['style_weight']:.3g} ({rest:.0f} min left)",
+                file=sys.stderr,
+                flush=True,
+            )
+    print(path)
+
+
+if __name__ == "__main__":
+    command_line.run_command(main)
