@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test study notebook test-cluster check figures clean
+.PHONY: demo test study notebook test-cluster check figures results clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo-installed
@@ -29,6 +29,7 @@ check: .venv/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/configuration_tables.py --check
+	$(BIN)/python scripts/results.py render --check
 	$(BIN)/python -m pytest -q --durations=0 tests/test_documents.py -k link
 
 # Every figure, small (authors_curve has the size of what it is compared with), two runs at a time, or one with AT_ONCE=.
@@ -59,6 +60,13 @@ study: .venv/demo-installed
 	$(BIN)/python scripts/fetch.py vgg19_q8
 	$(BIN)/python scripts/fetch.py images
 	$(BIN)/python scripts/study.py $(STUDY)
+
+# Rows of results/: every preset and the gallery's six pairs at 256 px, the five small runs of the tests; then the tables.
+results: .venv/demo-installed .venv/joblib-installed
+	$(BIN)/python experiments/gallery.py image.size_px=256 optimizer.max_evaluations=100 tracking=off $(AT_ONCE)
+	$(BIN)/python scripts/results.py collect outputs/experiments/gallery results/presets.csv
+	$(BIN)/python scripts/results.py small
+	$(BIN)/python scripts/results.py render
 
 # One installation an extra; a second call finds the stamp and installs nothing.
 # On a terminal pip shows what it downloads.

@@ -1,0 +1,129 @@
+"""Numbers of the documents as rows of results/*.csv, and their tables.
+
+python scripts/results.py collect FOLDER FILE   finished runs below FOLDER become rows of FILE
+python scripts/results.py small                 the five small runs again, into results/small.csv
+python scripts/results.py drift                 the same five, held against results/small.csv: 1 %
+python scripts/results.py render [--check]      the tables of README.md and docs/ from results/
+
+Between `<!-- results: FILE COLUMN … -->` and `<!-- end -->` stands a table of results/FILE.csv.
+"""
+
+import argparse
+import functools
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import stn
+from stn import command_line, files, runs
+from stn.errors import InputError
+from stn.study import results
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results"
+SMALL = RESULTS / "small.csv"
+TABLE = re.compile(r"(<!-- results: (\S+) (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+MAY_DRIFT = 0.01  # of a loss or a measure, between machines
+# What reads most of the program in five runs: presets of other losses, networks and optimizers.
+# One thread, and few evaluations: chaos has not yet made of a last digit another picture.
+PRESETS = {
+    "default": "vgg19_q8",
+    "gatys_released": "vgg19_q8",
+    "gatys2016": "vgg19_q8",
+    "johnson2016": "vgg16",
+    "d2l": "vgg19_q8",
+}
+PICTURES = ("skimage:coffee.png", "sklearn:flower.jpg")  # what packages ship
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_subparsers(dest="what", required=True, metavar="collect|small|drift|render")
+    collect = what.add_parser("collect", help="finished runs become rows")
+    collect.add_argument("folder", type=Path)
+    collect.add_argument("file", type=Path)
+    what.add_parser("small", help="the five small runs again")
+    what.add_parser("drift", help="the five small runs held against their rows")
+    render = what.add_parser("render", help="tables of the documents")
+    render.add_argument("--check", action="store_true", help="only say whether they are right")
+    arguments = parser.parse_args()
+    if arguments.what == "collect":
+        found = [run for run in runs.below(arguments.folder) if run.state == "finished"]
+        if not found:
+            raise InputError(f"{arguments.folder}: no finished run is in it")
+        results.add(arguments.file, found)
+        print(f"{arguments.file}: {len(results.read(arguments.file))} rows")
+    elif arguments.what == "small":
+        with tempfile.TemporaryDirectory() as folder:
+            results.add(SMALL, small(Path(folder)))
+        print(SMALL)
+    elif arguments.what == "drift":
+        check_drift()
+    else:
+        render_pages(arguments.check)
+
+
+def small(folder: Path) -> Iterator[runs.Run]:
+    """The five small runs, made now."""
+    content, style = PICTURES
+    for preset, network in PRESETS.items():
+        stn.stylize(
+            content,
+            style,
+            preset,
+            network=network,
+            directory=folder / preset,
+            image__size_px=48,
+            optimizer__max_evaluations=5,
+            threads=1,
+        )
+        yield runs.Run(folder / preset)
+
+
+def check_drift() -> None:
+    """Say how far each small run is from its row; InputError if one is further than MAY_DRIFT."""
+    recorded = results.read(SMALL)
+    with tempfile.TemporaryDirectory() as folder:
+        for run in small(Path(folder)):
+            row = results.of_run(run)
+            there = [other for other in recorded if results.same(row, other)]
+            if not there:
+                raise InputError(f"{SMALL.name}: {row['preset']} is not in it; run `make results`")
+            far = results.drift(row, there[0])
+            print(f"{row['preset']}: {far:.2e}")
+            if far > MAY_DRIFT:
+                raise InputError(
+                    f"{row['preset']}: {100 * far:.2g} % from {SMALL.name}, where 1 % is allowed"
+                )
+
+
+def render_pages(check: bool) -> None:
+    """Write the tables of every page, or with `check` say which page's are not of the results."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        text = page.read_text(encoding="utf-8")
+        written = TABLE.sub(_table, text)
+        if written == text:
+            continue
+        if check:
+            sys.exit(
+                f"{page.relative_to(ROOT)} is not what results/ says: run"
+                f" python scripts/{Path(__file__).name} render"
+            )
+        files.write_text(page, written)
+
+
+@functools.cache
+def _rows(name: str) -> list[results.Row]:
+    return results.read(RESULTS / f"{name}.csv")
+
+
+def _table(found: re.Match[str]) -> str:
+    return f"{found[1]}{results.table(_rows(found[2]), found[3].split())}{found[4]}"
+
+
+if __name__ == "__main__":
+    command_line.run_command(main)
