@@ -28,7 +28,10 @@ from stn.config.overrides import quoted
 from stn.experiment import frame
 
 ROOT = config.CONFIG_DIR.parent
-PAGES = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "ARTIFACT")), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "ARTIFACT")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 TYPED = "python (?:scripts|experiments)/|make |pip install |wandb "
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(rf"`((?:{TYPED})[^`]+)`")
