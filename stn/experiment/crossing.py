@@ -31,6 +31,7 @@ from stn.errors import InputError
 from stn.experiment import ablations
 from stn.objective import graph, objective, targets
 from stn.runs import provenance
+from stn.study.crossed import Contrast
 from stn.transfer import initialize, matching, measures, story
 
 if TYPE_CHECKING:
@@ -120,14 +121,32 @@ COLUMNS = (
     *MEASURES,
     *("total", "seconds", "commit", "tensorflow", "processor"),
 )
+CONTRASTS = (
+    *(
+        Contrast(name, BASELINE, CHOICES[name].label, primary=True)
+        for name in (
+            *("johnson", "johnson_content", "johnson_style", "johnson_released"),
+            "all_relus",
+        )
+    ),
+    Contrast("relu1_1", BASELINE, "positive control: content relu1_1"),
+    Contrast("seed", BASELINE, "negative control: another seed"),
+    Contrast("random_johnson", "random_gatys", "Johnson, both with random weights"),
+)
+# The first is the primary outcome.
+OUTCOMES = (
+    *("patches_to_style", "gram", "histogram_to_style", "style"),
+    *("ssim_to_content", "edges_to_content", "histogram_to_content"),
+    *("checkerboard", "isolated_pixels"),
+)
 Row = dict[str, Any]
 
 
-def cells(stages: Sequence[tuple[Sequence[str], int]] = STAGES) -> Iterator[tuple[str, str, str]]:
-    """(photograph, painting, choice) of every cell once, in the order in which they are computed."""
+def cells() -> Iterator[tuple[str, str, str]]:
+    """(photograph, painting, choice) of every cell once, as they are computed."""
     every = (
         (photograph, painting, choice)
-        for choices, photographs in stages
+        for choices, photographs in STAGES
         for photograph in list(PHOTOGRAPHS)[:photographs]
         for painting in PAINTINGS
         for choice in choices
@@ -231,13 +250,16 @@ def _cell(row: Row) -> tuple[str, str, str]:
 class Bench:
     """One network, size and budget, on which choices are tried; what they share is made once."""
 
-    def __init__(self, network: str, size_px: int, evaluations: int) -> None:
+    def __init__(
+        self, network: str, size_px: int, evaluations: int, overrides: Sequence[str] = ()
+    ) -> None:
         self.network = network
         self.base = (
             *BASE,
             f"network={network}",
             f"image.size_px={size_px}",
             f"optimizer.max_evaluations={evaluations}",
+            *overrides,
         )
         plain = config.compose(*self.base)
         inputs.prepare([(plain, list(self.base))])

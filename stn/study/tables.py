@@ -254,17 +254,15 @@ def of_effects(
         ["result", axis, f"change from {baseline}", "95 % interval", "pairs", "p", "adjusted p"]
     ]
     for (column, value, _, factor), effect in zip(found, primary + others, strict=True):
-        change = _change(effect.mean, factor)
+        shown = change(effect.mean, factor)
         known = effect.p == effect.p
-        interval = (
-            f"{_change(effect.low, factor)} … {_change(effect.high, factor)}" if known else ""
-        )
+        interval = f"{change(effect.low, factor)} … {change(effect.high, factor)}" if known else ""
         p, adjusted = (f"{each:.3f}" if known else "" for each in (effect.p, effect.adjusted))
         rows.append(
             [
                 titled(column),
                 grouping.written(value),
-                Bold(change) if effect.found else change,
+                Bold(shown) if effect.found else shown,
                 interval,
                 str(effect.pairs),
                 p,
@@ -275,8 +273,8 @@ def of_effects(
     return rows, [EFFECTS.format(heading(columns[0])), *([inference.FEW] if few else [])]
 
 
-def _change(value: float, factor: bool) -> str:
-    """A change in percent, or as a difference."""
+def change(value: float, factor: bool) -> str:
+    """A change of the logarithm in percent, or a difference, as a table shows it."""
     percent = 100 * math.expm1(value)
     return (f"{percent:+.1f} %" if factor else f"{value:+.3g}").replace("-", "−")
 

@@ -1,0 +1,112 @@
+"""The study's runs: a cell is a plain run, and what was stopped goes on."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from stn import transfer
+from stn.errors import InputError
+from stn.experiment import crossing
+from stn.transfer import matching
+
+CELL = ("astronaut", "strokes", "johnson")
+
+
+@pytest.fixture(scope="module")
+def bench(inputs):
+    return crossing.Bench("vgg19", 32, 5, (f"network.weights={inputs['vgg19']}",))
+
+
+@pytest.fixture
+def two_cells(monkeypatch):
+    """A study of Gatys and Johnson on one pair, at a value that small runs reach at once."""
+    monkeypatch.setattr(crossing, "PHOTOGRAPHS", {"astronaut": crossing.PHOTOGRAPHS["astronaut"]})
+    monkeypatch.setattr(crossing, "PAINTINGS", {"strokes": crossing.PAINTINGS["strokes"]})
+    monkeypatch.setattr(crossing, "STAGES", ((("gatys", "johnson"), 1),))
+    monkeypatch.setattr(matching, "MOST_TRIALS", 2)
+
+
+def test_a_cell_is_the_run_that_the_command_makes(bench, composed, tmp_path, inputs):
+    rgb, found = bench.made(*CELL, 3.0)
+    settings = composed(
+        *(word for word in bench.base if not word.startswith(("content=", "style="))),
+        f"content.path={crossing.PHOTOGRAPHS['astronaut']}",
+        f"style.path={crossing.PAINTINGS['strokes']}",
+        "objective.content_layers=[relu2_2]",
+        f"objective.style_layers=[{crossing.JOHNSON}]",
+        "objective.style_weight=3",
+        "seed=0",
+    )
+    plain = transfer.run(settings, tmp_path / "run")
+    np.testing.assert_array_equal(rgb, plain.pixels)
+    for name in crossing.MEASURES:
+        assert found[name] == pytest.approx(plain.summary[f"measures/{name}"], rel=1e-6)
+    assert found["total"] == plain.summary["loss/total"]
+
+
+def test_random_weights_are_others_and_judged_by_the_trained_network(bench):
+    network = bench._network("random_johnson")
+    assert network.layer_names == bench.trained.layer_names
+    first = np.asarray(network.kernels["conv1_2"][0])
+    assert not np.allclose(first, np.asarray(bench.trained.kernels["conv1_2"][0]))
+    rgb, found = bench.made("astronaut", "strokes", "random_johnson", 1.0)
+    from stn.transfer import measures
+
+    photograph, painting = bench.inputs_of("astronaut", "strokes")
+    again = measures.measure(rgb, photograph, painting, bench.trained.plain())
+    assert found["gram"] == pytest.approx(again["measures/gram"])
+
+
+def test_a_study_that_was_stopped_goes_on_from_its_table(bench, two_cells, tmp_path):
+    whole, stopped = tmp_path / "whole.csv", tmp_path / "stopped.csv"
+    marks = crossing.marks_of("vgg19", 32, 5)
+    every = list(crossing.run(whole, bench, marks))
+    assert {row["choice"] for row in every} == {"gatys", "johnson"}
+    for row in crossing.run(stopped, bench, marks):
+        break  # killed after its first trial, in the middle of the next line
+    with stopped.open("a") as file:
+        file.write("vgg19,32,5,astro")
+    rest = list(crossing.run(stopped, bench, marks))
+    assert len(rest) == len(every) - 1
+    kept = [crossing.read(path) for path in (whole, stopped)]
+    for one, other in zip(*kept, strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    with whole.open() as file:
+        assert tuple(next(csv.reader(file))) == crossing.COLUMNS
+    before = whole.read_bytes()
+    assert not list(crossing.run(whole, bench, marks)) and whole.read_bytes() == before
+
+
+def test_a_table_of_other_settings_is_refused(tmp_path):
+    marks = crossing.marks_of("vgg19", 32, 5)
+    with pytest.raises(InputError, match="size_px=64"):
+        crossing.check(tmp_path / "x.csv", [{**marks, "size_px": 64.0}], marks)
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="other columns"):
+        crossing.read(tmp_path / "x.csv")
+
+
+def test_a_search_begins_where_other_pairs_ended():
+    def row(photograph, choice, weight):
+        return {
+            "photograph": photograph,
+            "painting": "strokes",
+            "choice": choice,
+            "style_weight": weight,
+            "features": 0.6,
+            "matched": 1.0,
+        }
+
+    rows = [row("a", "gatys", 2.0), row("a", "johnson", 1.0), row("b", "gatys", 6.0)]
+    assert crossing.start_of(rows, ("b", "strokes", "johnson")) == pytest.approx(3.0)
+    assert crossing.start_of(rows[:2], ("b", "strokes", "gatys")) == pytest.approx(2.0)
+    assert crossing.start_of([], CELL) == crossing.CHOICES["johnson"].start
+
+
+def test_the_study_is_that_of_its_protocol():
+    cells = list(crossing.cells())
+    assert len(cells) == len(set(cells)) == 516 and len(crossing.PHOTOGRAPHS) == 10
+    assert cells.index(("coins", "strokes", "johnson")) == 119  # the last of stage 1
+    for contrast in crossing.CONTRASTS:
+        assert {contrast.choice, contrast.baseline} <= crossing.CHOICES.keys()
