@@ -185,7 +185,7 @@ def test_keys_of_another_optimizer_are_no_difference_between_runs() -> None:
     [
         ("preset=johnson2016", "optimizer=adam", "optimizer.beta1=0.5"),
         ("preset=neural_style", "optimizer.name=adam"),
-        ("preset=tf_tutorial", "optimizer=lbfgs", "optimizer.restart_every=null"),
+        ("preset=tf_tutorial", "optimizer=lbfgs", "optimizer.restart_every=50"),
         ("preset=gatys2016",),
     ],
     ids=" ".join,

@@ -646,7 +646,7 @@ CONTROL = Row(  # NeuralImageSynthesis, all its notebooks of controls
 # fmt: off
 TABLE = {
     "gatys2015": Row(
-        "vgg19 rescaled", "avg ceil", *AREA, "pyramid_reduce", ("noise", "normal", 1.0), ("lbfgs", 20, 100), 2000,
+        "vgg19 rescaled", "avg ceil", *AREA, "pyramid_reduce", ("noise", "normal", 1.0), ("lbfgs", 20, None), 2000,
         False, {"relu4_2": 1e6}, EACH(GATYS, 2e8)),
     "gatys2016": Row(
         "vgg19 rescaled", "avg ceil", *AREA, "pyramid_reduce", ("noise", "normal", 1.0), ("torch_lbfgs", 100), 2000,
@@ -664,7 +664,7 @@ TABLE = {
         "vgg19", "max floor", *LONG, "pillow_bilinear", ("noise", "normal", 1e-3), ("torch_lbfgs", 100), 1000, False,
         {"relu4_2": 5}, EACH(GATYS, 100)),
     "neural_style_tf": Row(
-        "vgg19", "avg ceil", (384, 512), (384, 512), (300, 400), "area", CONTENT, ("lbfgs", 10, 100), 1000, False,
+        "vgg19", "avg ceil", (384, 512), (384, 512), (300, 400), "area", CONTENT, ("lbfgs", 10, None), 1000, False,
         {"conv4_2": 5}, EACH(GATYS, 1e4 * 0.2 / 5)),
     "neural_style_anish": Row(  # the style as wide as the content: 1014 · 1024 / 1280 = 811.2
         "vgg19", "max ceil", (768, 1024), (811, 1024), (300, 400), "pillow_bicubic", ("noise", "normal", 0.256),
@@ -693,7 +693,7 @@ TABLE = {
         controls={"color": ("match", "pca"), "mix": (["relu1_1", "relu2_1"], 1e3, 500)}),
     "gatys2015_texture": Row(  # 256 / √(1280 · 1014) = 0.22471
         "vgg19 rescaled", "avg ceil", (227, 287), (227, 287), (227, 287), "bilinear", ("noise", "normal", 1.0),
-        ("lbfgs", 20, 100), 2000, True, {}, EACH(POOLS, 1e9), {"color": ("histogram",)}),
+        ("lbfgs", 20, None), 2000, True, {}, EACH(POOLS, 1e9), {"color": ("histogram",)}),
     "novak2016": Row(
         "vgg19", "avg ceil", (384, 512), (406, 512), (384, 512), "skimage", CONTENT, ("torch_lbfgs", 100), 500, False,
         {"relu4_2": 1}, {layer: 0.1 * 2.0 ** (15 - d) / (2**16 - 1) for d, layer in enumerate(RELUS)},
