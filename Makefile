@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test study notebook test-cluster check figures results clean
+.PHONY: demo test study notebook test-cluster test-gpu check figures results clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo-installed
@@ -23,6 +23,12 @@ notebook: .venv/notebook-installed
 # Starts Ray and SLURM on this machine (Debian's slurm-wlm and munge, as root), disturbs a sweep on each, stops them.
 test-cluster: .venv/test-installed .venv/ray-installed .venv/slurm-installed
 	$(BIN)/python -m pytest -rs tests/cluster/sweep_on_ray.py tests/cluster/sweep_on_slurm.py
+
+# Where there is an NVIDIA GPU, at most eight minutes: docs/how-to/gpu.md. The table goes into results/.
+test-gpu: .venv/gpu-installed
+	$(BIN)/python scripts/fetch.py vgg19_q8
+	$(BIN)/python scripts/fetch.py images
+	$(BIN)/python scripts/check_gpu.py
 
 check: .venv/test-installed
 	$(BIN)/ruff check .

@@ -62,7 +62,7 @@ class _Lazy:
                 # Same settings, same machine, same bytes: no kernel may add in an order that
                 # depends on timing.
                 module.config.experimental.enable_op_determinism()
-                # On by default where a GPU has it (docs/runs.md); `use_precision` allows it.
+                # On by default where a GPU has it; `devices.use_precision` allows it.
                 module.config.experimental.enable_tensor_float_32_execution(False)
                 # Else TensorFlow takes a GPU's whole memory at once, also from its other programs.
                 for gpu in module.config.list_physical_devices("GPU"):

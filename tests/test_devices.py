@@ -126,7 +126,7 @@ def of_gatys(image, targets, kernels, cast):
 
 
 def test_tf32_moves_the_loss_a_thousandth_and_the_gradient_some_percent(vgg19_q8: Path) -> None:
-    """The size that docs/runs.md gives, emulated: every factor of every product rounded."""
+    """The size that docs/reference/outputs.md gives, emulated: every factor is rounded."""
     net = network.load(vgg19_q8)
     y, x = np.mgrid[:64, :64]
     disc = np.where(np.hypot(x - 40, y - 26) < 16, 220.0, 60.0)
