@@ -63,7 +63,7 @@ def test_a_study_that_was_stopped_goes_on_from_its_table(bench, two_cells, tmp_p
     marks = crossing.marks_of("vgg19", 32, 5)
     every = list(crossing.run(whole, bench, marks))
     assert {row["choice"] for row in every} == {"gatys", "johnson"}
-    for row in crossing.run(stopped, bench, marks):
+    for _ in crossing.run(stopped, bench, marks):
         break  # killed after its first trial, in the middle of the next line
     with stopped.open("a") as file:
         file.write("vgg19,32,5,astro")
