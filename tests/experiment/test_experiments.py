@@ -37,8 +37,9 @@ SIDE = {
     "adversarial",
     "class_image",
     "filter_image",
+    "human_ratings",
     "linear_classifier",
-}  # other objectives: tests/classify/test_topics.py
+}  # nothing is stylized, or by another objective: tests/classify and test_human_ratings.py
 FILES = sorted({path.stem for path in FOLDER.glob("*.py")} - SIDE)
 # METHODS.md §3: pictures that are optimized in each figure.
 CELLS = {
