@@ -284,6 +284,8 @@ def test_a_directory_holds_the_run_and_is_read_the_second_time(
     assert again.summary == first.summary and again.terms == first.terms
     with pytest.raises(stn.InputError, match="other settings"):
         stn.stylize(**given | {"content": array[::-1]}, directory="mine")
+    with pytest.raises(stn.InputError, match="other settings"):  # the same bytes in another shape
+        stn.stylize(**given | {"content": array.reshape(array.shape[1], -1, 3)}, directory="mine")
 
 
 def test_a_stopped_call_leaves_nothing_or_what_a_directory_keeps(

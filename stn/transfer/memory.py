@@ -26,7 +26,8 @@ KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.45
 # (docs/science/speed.md): at most 0.75 and 0.9 times the sum.
 PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
 # The targets' forward pass keeps nothing: measured on VGG-19 at 1024 × 1024 and 1600 × 1600 pixels,
-# 2.8 to 2.9 times the bytes of the largest output.
+# 2.8 to 2.9 times the bytes of the largest output. TensorFlow keeps that memory and hardly uses it
+# for the gradient: of a run at 768 × 576 the peak was 0.83 of the sum of both, in bands 0.71.
 FORWARD_FACTOR = 3.3
 # Where memory ran out in spite of the estimate, so much of the pixels is tried next; ours.
 SMALLER = 0.5
@@ -100,7 +101,7 @@ def pair_bytes(settings: Config) -> int:
 def needs(
     settings: Config, network: Network, pictures: Pictures, gradient_checkpointing: bool
 ) -> list[Need]:
-    """What the result needs, and what each painting."""
+    """What the result needs, the largest picture's targets among it, and what each painting."""
     chosen, wraps = settings.objective, settings.network.border == "wrap"
     content, style = (
         [layer.layer for layer in layers] for layers in (chosen.content_layers, chosen.style_layers)
@@ -121,22 +122,26 @@ def needs(
         network.feature_bytes(layer, height * width) for layer in style
     )
     images = (PICTURE_BYTES + pair_bytes(settings)) * height * width
-    found = [Need(size_key(settings), features + images, height, width)]
-    for key, shape in pictures.shapes_at(1.0).items() if style else ():
+    paintings: list[Need] = []
+    of_targets = 0.0
+    for key, shape in pictures.shapes_at(1.0).items():
+        layers = content if key == "content" else style
+        if not layers:
+            continue
+        deepest, pixels = network.deepest(layers), shape[0] * shape[1]
+        forward = FORWARD_FACTOR * max(network.activation_bytes(deepest, pixels))
+        if gradient_checkpointing:
+            forward = min(forward, in_bands(network, deepest, whole.intersection(layers), *shape))
         if key != "content":
-            deepest = network.deepest(style)
-            features = FORWARD_FACTOR * max(network.activation_bytes(deepest, shape[0] * shape[1]))
-            if gradient_checkpointing:
-                features = min(
-                    features, in_bands(network, deepest, whole.intersection(style), *shape)
-                )
-            features += statistic.copies * sum(
-                network.feature_bytes(layer, shape[0] * shape[1]) for layer in style
+            forward += statistic.copies * sum(
+                network.feature_bytes(layer, pixels) for layer in style
             )
             what = f"{key}.path={pictures.paths[key]}"
-            features += PICTURE_BYTES * shape[0] * shape[1]
-            found.append(Need(what, features, *shape, f" by image.size_px or {key}.scale"))
-    return found
+            how = f" by image.size_px or {key}.scale"
+            paintings.append(Need(what, forward + PICTURE_BYTES * pixels, *shape, how))
+        of_targets = max(of_targets, forward)
+    result = Need(size_key(settings), features + of_targets + images, height, width)
+    return [*paintings, result]  # a painting too large by itself is named first
 
 
 def size_key(settings: Config) -> str:

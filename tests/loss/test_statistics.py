@@ -134,6 +134,20 @@ def test_a_guide_weighs_positions_where_masks_are_taken(name: str) -> None:
 
 
 @every
+def test_a_guide_counts_a_position_as_often_as_its_square_says(name: str) -> None:
+    """T² of 0, 1, 2 or 3 shares is the statistic of features that stand there so many times."""
+    statistic = STATISTICS[name]
+    if statistic.no_masks:
+        return
+    counts = np.arange(48) % 4
+    T = np.sqrt(counts / counts.sum()).reshape(6, 8)
+    repeated = np.repeat(oracle.flat(X), counts, axis=0)
+    guided = statistic.of(tf.constant(X[None]), Context("m", guide=T))
+    plain = statistic.of(tf.constant(repeated[None, None]), Context("m"))
+    np.testing.assert_allclose(guided, plain, rtol=1e-10, atol=1e-14)
+
+
+@every
 def test_rows_add_up_where_its_entry_says_so(name: str) -> None:
     statistic = STATISTICS[name]
     if not statistic.sums_over_rows:

@@ -132,6 +132,8 @@ def test_transposed_kernels_see_rows_as_columns(inputs: dict[str, Path]) -> None
             found[layer], np.swapaxes(expected[layer], 1, 2), rtol=1e-4, atol=1e-4
         )
     of_file = matconvnet.load(file).layer("conv1_1").kernel
+    options = network.Options("avg", False, "reflect", True)  # none as by default
+    assert ours.with_options(**options._asdict()).plain().options == options
     assert not np.array_equal(of_file, of_file.swapaxes(0, 1))
     np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import synthetic
 
 from stn import assets, files, images
 from stn.assets import matconvnet
@@ -122,6 +123,26 @@ def test_a_weak_filter_is_divided_by_a_fifth_of_its_layers_mean() -> None:
         (found,) = rescale.rescaled(one, {"conv1_1": np.array(means)}).layers
         np.testing.assert_allclose(found.bias, np.array([4, 3, 2, 1]) * scale, rtol=1e-6)
         np.testing.assert_allclose(found.kernel, kernel * np.array(scale), rtol=1e-6)
+
+
+def test_networks_photographs_and_poolings_do_not_share_means(
+    narrow, tmp_path, monkeypatch
+) -> None:
+    """Files of one name: what was kept of the first is not taken for the others."""
+    monkeypatch.setenv("STN_CACHE", str(tmp_path))
+    path, wide = tmp_path / "small.mat", synthetic.vgg(19, channels=8, last="conv2_1")
+    of_file = {}
+    for weights, photographs, pooling in (
+        (narrow, ("skimage:coffee.png",), "avg"),
+        (wide, ("skimage:coffee.png",), "avg"),
+        (narrow, ("skimage:coffee.png",), "max"),
+        (narrow, ("skimage:rocket.jpg",), "avg"),
+    ):
+        matconvnet.write(path, weights)
+        monkeypatch.setattr(rescale, "PHOTOGRAPHS", photographs)
+        found = rescale.default_means(matconvnet.load(path), path, pooling)["conv2_1"]
+        of_file[found.tobytes()] = pooling
+    assert len(of_file) == 4
 
 
 def test_default_means_are_computed_once_and_kept_in_the_cache(

@@ -185,6 +185,23 @@ def test_what_was_never_moved_or_never_curved_gets_a_number_within_bounds():
         )
 
 
+@pytest.mark.parametrize(("ratio", "of_band", "of_place"), [(1e12, 100, 10), (4, 2, 2)])
+def test_a_band_weighs_at_most_a_hundred_times_as_much_and_a_place_ten(
+    ratio: float, of_band: float, of_place: float
+) -> None:
+    """Where s² is so many times y² in every band, or at every place, and the other way around."""
+    spectrum = Spectrum(HEIGHT, WIDTH)
+    q, count = RNG.normal(size=N).astype(np.float32), spectrum.energy(np.ones(N)).size
+    for inverse in (False, True):
+        bands, places = (np.ones(shape) for shape in ((2, count), (2, HEIGHT, WIDTH)))
+        bands[int(inverse)], places[int(inverse)] = ratio, ratio
+        factors = np.array([of_band, of_place]) ** (-1.0 if inverse else 1.0)
+        only_bands = spectrum.scaled(q, 1.0, bands, None)
+        only_places = spectrum.scaled(q, 1.0, np.ones((2, count)), places)
+        for found, factor in zip((only_bands, only_places), factors, strict=True):
+            np.testing.assert_allclose(found, factor * q, rtol=1e-4, atol=1e-4 * factor)
+
+
 @pytest.mark.parametrize("factor", [0.1, 0.5, 1.0, 1.8, 5.0])
 def test_damping_follows_how_far_steps_go_beyond_the_least_of_a_parabola(factor):
     """Along a step that is `factor` times as long as it should be, on x² / 2."""
@@ -344,3 +361,28 @@ def test_a_step_that_raises_the_loss_by_a_tenth_is_taken_back_and_a_quarter_of_i
     raised = next(n for n in range(1, len(totals)) if totals[n] > 1.1 * totals[n - 1])
     before, over, after = seen[raised - 1 : raised + 2]
     assert after - before == pytest.approx((over - before) / 4, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(100.0, 109.9), (100.0, 110.1), (-100.0, -90.1), (-100.0, -89.9)]
+)
+@pytest.mark.parametrize(
+    ("name", "bounds"), [("spectral_lbfgs", False), ("torch_lbfgs", True), ("torch_lbfgs", False)]
+)
+def test_what_counts_as_a_rise_by_a_tenth_and_who_takes_a_step_back(
+    name: str, bounds: bool, first: float, second: float
+) -> None:
+    """Torch's own L-BFGS takes none back; ours does where pixels have limits."""
+    totals = iter((first, second, first))
+    image, gradient = np.zeros((1, HEIGHT, WIDTH, 3)), RNG.normal(size=(1, HEIGHT, WIDTH, 3))
+    settings = optimizers.OPTIMIZERS[name].settings(max_evaluations=3, history=20, bounds=bounds)
+    found = []
+    optimize.minimize(
+        lambda image: (Terms(next(totals), 0.0, 0.0, 0.0, {}), gradient),
+        optimize.State(image),
+        settings,
+        lambda evaluation, image: found.append(evaluation.iteration),
+        limits=(LOW, HIGH),
+    )
+    rises = second - first > 0.1 * abs(first)
+    assert found == [0, 1, 1 if rises and (bounds or name == "spectral_lbfgs") else 2]

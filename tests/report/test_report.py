@@ -2,6 +2,7 @@
 sorts it from file://.
 """
 
+import io
 import itertools
 import json
 import re
@@ -11,13 +12,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import Browser
 from made_runs import CHROMIUM, drawn, make_run, page_of, settings_of, table
+from PIL import Image
 
 from stn import config, errors, runs
 from stn.config import overrides as commands
-from stn.report import document
+from stn.report import document, pictures
 from stn.study import tables
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -137,6 +140,13 @@ def test_large_pictures_are_made_smaller(tree: Path) -> None:
     )
     assert small.keys() == large.keys()
     assert all(len(small[key]) < len(large[key]) for key in small)
+
+
+@pytest.mark.parametrize(("height", "width"), [(30, 60), (60, 30), (8, 5)])
+def test_no_side_of_a_picture_is_above_max_px(height: int, width: int) -> None:
+    data = pictures.jpeg(np.full((height, width, 3), 90.0), 10)
+    shrinks = max(1.0, max(height, width) / 10)
+    assert Image.open(io.BytesIO(data)).size == (width / shrinks, height / shrinks)
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,10 @@ from conftest import at_evaluation, listing, metrics
 from PIL import Image
 
 from stn import config, images, runs
+from stn.assets import matconvnet
 from stn.command_line import one_line
 from stn.errors import InputError, Interrupted
+from stn.network import rescale
 from stn.runs import locks, provenance, run_directory
 from stn.transfer import measures
 
@@ -171,6 +173,42 @@ def test_the_provenance(made: Made, inputs) -> None:
     assert found["command"][0] == Path(sys.argv[0]).name
     assert found["machine"]["cores"] == os.cpu_count() and found["machine"]["memory_mb"] > 100
     assert datetime.fromisoformat(found["started"]).tzinfo is not None
+
+
+def test_a_file_of_means_feeds_the_run_and_another_one_is_another_run(
+    run, inputs, tmp_path: Path
+) -> None:
+    weights, means = matconvnet.load(inputs["vgg19"]), tmp_path / "means.npz"
+    ones = {layer.name: np.ones(layer.bias.size) for layer in weights.layers}
+    rescale.write_means(means, ones)
+    overrides = (f"network.rescale={means}", "optimizer.max_evaluations=1")
+    run(tmp_path / "run", *overrides)
+    found = json.loads((tmp_path / "run" / "provenance.json").read_text())["inputs_sha256"]
+    assert found["rescale"] == hashlib.sha256(means.read_bytes()).hexdigest()
+    rescale.write_means(means, ones | {"conv1_1": 2 * ones["conv1_1"]})
+    with pytest.raises(InputError, match="other settings"):
+        run(tmp_path / "run", *overrides)
+
+
+def test_a_step_of_the_optimizer_is_in_the_units_of_what_the_network_sees(
+    run, inputs, tmp_path: Path
+) -> None:
+    """Adam's first step is its rate for every pixel, here half a unit of a network that sees 51
+    for white: 2.5 · unit levels of 255.
+    """
+    unit = (2.0, 4.0, 6.0)
+    run(
+        tmp_path / "run",
+        *("optimizer=adam", "optimizer.learning_rate=0.5", "optimizer.max_evaluations=2"),
+        *("optimizer.epsilon=1e-30", "optimizer.bounds=false", "network.input_range=51"),
+        *(f"image.pixel_unit={list(unit)}", "tracking.progress_every=1", "image.size_px=null"),
+    )
+    before = images.read(inputs["content"])
+    after = images.read(tmp_path / "run" / "progress" / "000001.png")
+    inside = ((before > 20) & (before < 235)).all(axis=-1)
+    moved = np.abs(after - before)[inside]
+    assert len(moved) > 50
+    np.testing.assert_allclose(moved, np.broadcast_to(2.5 * np.array(unit), moved.shape), atol=1)
 
 
 def test_the_commit_is_the_checkouts_and_says_whether_files_differ_from_it(made: Made) -> None:

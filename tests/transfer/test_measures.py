@@ -180,6 +180,15 @@ def test_the_sliced_distance_on_a_line_is_scipys_and_of_a_shift_its_closed_form(
     assert patches.sliced_wasserstein(x, x + shift) == pytest.approx(5 * 2 / np.pi, rel=0.1)
 
 
+@pytest.mark.parametrize(("side", "levels"), [(16, 1), (31, 1), (32, 2), (63, 2), (64, 3)])
+def test_patches_have_levels_down_to_sixteen_pixels(side: int, levels: int) -> None:
+    """Two pictures of one color differ at the coarsest level alone, by the same at any size."""
+    flat = np.full((side, side + 9, 3), 90.0)
+    smallest = np.full((16, 16, 3), 90.0)
+    whole = patches.distance(smallest + 7, smallest)
+    assert patches.distance(flat + 7, flat) == pytest.approx(whole / levels, rel=1e-9)
+
+
 def test_patches_are_measured_in_deviations_of_the_painting(pictures) -> None:
     style = resizing.resize(pictures["style"], 70, 64)
     assert patches.distance(style, style) == 0

@@ -1,5 +1,8 @@
 """What memory a run needs, and what is computed in bands for want of it."""
 
+import os
+import subprocess
+import sys
 import types
 import warnings
 from collections.abc import Callable
@@ -155,6 +158,53 @@ def test_a_picture_needs_memory_itself(case) -> None:
     without.
     """
     assert all(each.bytes > 2 * 8 * 3 * each.height * each.width for each in case.needs(True))
+
+
+MEASURED = """
+import numpy as np, psutil, synthetic
+from stn import backend, config
+from stn.assets import pictures
+from stn.network.network import of_weights
+from stn.objective import objective
+from stn.runs import provenance
+from stn.transfer import memory, story
+
+backend.use_threads(1)  # otherwise what runs at a time is left to chance
+arrays = {key: np.ones((3, 4, 3), np.uint8) for key in ("content", "style")}
+network = of_weights(synthetic.vgg(19, channels=64, last="conv2_1"))
+
+def share(size):
+    settings = config.compose(
+        "objective=gatys", "optimizer=adam", "network.border=zero", f"image.size_px={size}",
+        "objective.content_layers=[relu2_1]", "objective.style_layers=[relu1_1,relu1_2]",
+    )
+    originals = pictures.read(settings, {key: (rgb, None) for key, rgb in arrays.items()})
+    need = max(each.bytes for each in memory.needs(settings, network, originals, False))
+    sized = originals.at(1.0)
+    provenance.forget_peak_memory()
+    before = psutil.Process().memory_info().rss
+    loss = objective.build(story.objective_of(settings), network, sized)
+    loss.value_and_grad(network.image(sized.photograph))
+    return (provenance.peak_memory_mb() * 2**20 - before) / need
+
+share(64)  # what TensorFlow takes once
+print(share(640))
+"""
+
+
+def test_targets_value_and_gradient_take_what_was_estimated_but_not_much_less() -> None:
+    """The peak of a process of its own, over what it had: of two layers of VGG's width."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", MEASURED],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert 0.6 < float(ended.stdout.split()[-1]) < 1
 
 
 @pytest.fixture
