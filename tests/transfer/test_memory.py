@@ -204,7 +204,7 @@ def test_targets_value_and_gradient_take_what_was_estimated_but_not_much_less() 
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert 0.6 < float(ended.stdout.split()[-1]) < 1
+    assert 0.7 < float(ended.stdout.split()[-1]) < 0.9  # 0.81, whatever else runs
 
 
 @pytest.fixture
