@@ -1,6 +1,8 @@
 """Gatys' layers against Johnson's: the study of docs/experiments/protocol.md.
 
 usage: python scripts/study.py [--network NAME] [--size PX] [--evaluations N] [--results FILE]
+       python scripts/study.py --page            the page's tables and figures, from the results
+       python scripts/study.py --manipulations   what each measure says of spoiled pictures
 
 Computes what the results file lacks, a row a trial, and says how long the rest will take. It may be
 stopped at any time: the same command goes on from there."""
@@ -13,6 +15,7 @@ from pathlib import Path
 from stn import backend, command_line
 
 ROOT = Path(__file__).resolve().parents[1]
+FIGURES = ROOT / "docs" / "figures"
 SIZE, EVALUATIONS = 64, 30  # docs/experiments/protocol.md says why
 
 
@@ -25,9 +28,12 @@ def main() -> None:
     parser.add_argument("--evaluations", type=command_line.whole, default=EVALUATIONS)
     parser.add_argument("--results", type=Path, help="default: results/study_NETWORK_SIZE.csv")
     parser.add_argument("--threads", type=command_line.whole, default=1)
+    parser.add_argument("--page", action="store_true", help="write the tables of ablations.md")
+    parser.add_argument("--manipulations", action="store_true", help="write manipulations.csv")
     arguments = parser.parse_args()
     backend.use_threads(arguments.threads)
-    from stn.experiment import crossing  # TensorFlow takes seconds to import
+    # TensorFlow takes seconds to import
+    from stn.experiment import crossing, manipulations, study_page
     from stn.transfer import matching
 
     chosen = arguments.network, arguments.size, arguments.evaluations
@@ -35,6 +41,15 @@ def main() -> None:
     marks = crossing.marks_of(*chosen)
     earlier = crossing.read(path)
     crossing.check(path, earlier, marks)
+    if arguments.page:
+        study_page.write(path, study_page.PAGE, FIGURES, crossing.Bench(*chosen))
+        print(study_page.PAGE)
+        return
+    if arguments.manipulations:
+        several = [row for row in earlier if row["photograph"] in list(crossing.PHOTOGRAPHS)[:3]]
+        manipulations.write(path.parent / "manipulations.csv", crossing.Bench(*chosen), several)
+        print(path.parent / "manipulations.csv")
+        return
     cells, began = list(crossing.cells()), time.monotonic()
     left = sum(not crossing.done(crossing.trials_of(earlier, cell)) for cell in cells)
     print(f"{path}: {len(cells) - left} of {len(cells)} cells are there", file=sys.stderr)

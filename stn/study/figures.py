@@ -260,5 +260,8 @@ def save(figure: Figure, *paths: Path) -> None:
     """
     for path in paths:
         with files.atomic_write(path) as partial:
+            if path.suffix == ".jpg":  # which holds no date
+                figure.savefig(partial, dpi=200, pil_kwargs={"quality": 90})
+                continue
             dated = {"CreationDate": None} if path.suffix == ".pdf" else {}
             figure.savefig(partial, dpi=300, metadata=dated)

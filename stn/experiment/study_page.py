@@ -1,0 +1,136 @@
+"""The study's tables and figures, made from its results file: nothing on the page is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stn import config
+from stn.errors import InputError
+from stn.experiment import crossing
+from stn.study import crossed, figures, tables
+from stn.study.crossed import Finding
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAGE = config.CONFIG_DIR.parent / "docs" / "experiments" / "ablations.md"
+# The begin and the end of what the page has from here, by name.
+PART = "<!-- study: {} -->\n"
+END = "<!-- end -->"
+DRAWN = ("patches_to_style", "gram", "histogram_to_style")
+# Not in the public domain everywhere, so never among the example pictures.
+NOT_SHOWN = ("femme_nue_assise",)
+ENOUGH = 0.7  # rank correlation from which two measures are one witness; ours
+
+
+def findings(rows: Sequence[crossing.Row]) -> list[Finding]:
+    """Every effect of the study that its rows allow."""
+    return crossed.findings(rows, crossing.CONTRASTS, crossing.OUTCOMES, list(crossing.PAINTINGS))
+
+
+def parts(rows: Sequence[crossing.Row]) -> dict[str, str]:
+    """The tables of the page as Markdown, by name."""
+    found = findings(rows)
+    primary = [each for each in found if each.outcome == crossing.OUTCOMES[0]]
+    return {
+        "primary": tables.markdown(*crossed.table(primary)),
+        "all": tables.markdown(*crossed.table(found)),
+        "choices": tables.markdown(of_choices(rows)),
+        "correlations": tables.markdown(of_correlations(rows)),
+    }
+
+
+def of_choices(rows: Sequence[crossing.Row]) -> list[list[str]]:
+    """A row a choice: cells at equal content, cells that none reached, trials a cell, the median
+    style weight, and the mean of the primary outcome.
+    """
+    found = [["choice", "cells", "not reached", "trials a cell", "median β", crossing.OUTCOMES[0]]]
+    for name, choice in crossing.CHOICES.items():
+        own = [row for row in rows if row["choice"] == name]
+        cells = {(row["photograph"], row["painting"], name) for row in own}
+        ended = [cell for cell in cells if crossing.done(crossing.trials_of(own, cell))]
+        hits = [row for row in own if row["matched"]]
+        if hits:
+            found.append(
+                [
+                    choice.label,
+                    str(len(hits)),
+                    str(len(ended) - len(hits)),
+                    f"{len(own) / len(cells):.1f}",
+                    f"{np.median([row['style_weight'] for row in hits]):.3g}",
+                    f"{np.mean([row[crossing.OUTCOMES[0]] for row in hits]):.3f}",
+                ]
+            )
+    return found
+
+
+def of_correlations(rows: Sequence[crossing.Row]) -> list[list[str]]:
+    """Rank correlations of the changes of every two outcomes; bold from ENOUGH on."""
+    r = crossed.correlations(rows, crossing.CONTRASTS, crossing.OUTCOMES)
+    found = [["", *(name.replace("_", " ") for name in crossing.OUTCOMES)]]
+    for i, name in enumerate(crossing.OUTCOMES):
+        cells = ["" if np.isnan(value) else f"{value:.2f}" for value in r[i, :i]]
+        marked = [
+            tables.Bold(cell) if abs(r[i, j]) >= ENOUGH else cell for j, cell in enumerate(cells)
+        ]
+        found.append([name.replace("_", " "), *marked, *([""] * (len(r) - i))])
+    return found
+
+
+def with_parts(page: str, rows: Sequence[crossing.Row]) -> str:
+    """The page with its tables written anew; InputError if it has no place for one."""
+    for name, text in parts(rows).items():
+        before, begin, rest = page.partition(PART.format(name))
+        _, end, after = rest.partition(END)
+        if not begin or not end:
+            raise InputError(f"the page has no {PART.format(name).strip()} … {END}")
+        page = f"{before}{begin}\n{text}\n{end}{after}"
+    return page
+
+
+def figure(rows: Sequence[crossing.Row]) -> Figure:
+    """The effects on three distances from the painting, a row a contrast."""
+    return crossed.draw(findings(rows), DRAWN)
+
+
+def examples(rows: Sequence[crossing.Row], bench: crossing.Bench) -> Figure:
+    """Photograph, painting and the pictures of all choices there are, for the pair with the median
+    primary effect of Johnson's layers and the two with the extreme ones.
+    """
+    contrast = crossing.CONTRASTS[0]
+    every, _ = crossed.changes(rows, contrast, crossing.OUTCOMES[0])
+    shown = {pair: value for pair, value in every.items() if pair[1] not in NOT_SHOWN}
+    lines: list[list[figures.Panel | None]] = []
+    for name, pair in crossed.examples(shown).items():
+        photograph, painting = bench.inputs_of(*pair)
+        label = f"{name}: {tables.change(shown[pair], factor=True)}"
+        panels: list[figures.Panel | None] = [
+            figures.Panel(photograph, "photograph", label=label),
+            figures.Panel(painting, "painting"),
+        ]
+        for choice in (contrast.baseline, contrast.choice):
+            [row] = [
+                row
+                for row in rows
+                if (row["photograph"], row["painting"]) == pair
+                and row["choice"] == choice
+                and row["matched"]
+            ]
+            rgb, found = bench.made(*pair, choice, row["style_weight"])
+            title = crossing.CHOICES[choice].label
+            panels.append(figures.Panel(rgb, f"{title}: {found[crossing.OUTCOMES[0]]:.2f}"))
+        lines.append(panels)
+    return figures.panels(lines)
+
+
+def write(path: Path, page: Path, folder: Path, bench: crossing.Bench) -> None:
+    """Write the page's tables, and study.jpg and study_examples.jpg into `folder`."""
+    rows = crossing.read(path)
+    text = with_parts(page.read_text(encoding="utf-8"), rows)
+    figures.save(figure(rows), folder / "study.jpg")
+    figures.save(examples(rows, bench), folder / "study_examples.jpg")
+    page.write_text(text, encoding="utf-8")

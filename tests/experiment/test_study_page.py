@@ -1,0 +1,78 @@
+"""The study's page: tables from rows, and pictures chosen by rule."""
+
+import numpy as np
+import pytest
+
+from stn.errors import InputError
+from stn.experiment import crossing, study_page
+from stn.study import crossed
+
+PAGE = "".join(
+    f"before\n<!-- study: {name} -->\nold\n<!-- end -->\nafter\n"
+    for name in ("primary", "all", "choices", "correlations")
+)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """A study in which Johnson's pictures are 30 % nearer and nothing else differs by more than
+    chance; one cell was not reached.
+    """
+    rng = np.random.default_rng(4)
+    found = []
+    for photograph, painting, choice in list(crossing.cells())[:264]:
+        values = rng.uniform(0.5, 0.55, len(crossing.MEASURES))
+        row = dict(zip(crossing.MEASURES, values, strict=True))
+        row["patches_to_style"] *= 0.7 if choice == "johnson" else 1
+        names = dict(zip(crossing.KEYS, (photograph, painting, choice), strict=True))
+        found.append({**names, **row, "matched": 1.0, "style_weight": 2.0, "features": 0.6})
+    found[-1] |= {"matched": 0.0, "features": 0.3}
+    return found
+
+
+def test_the_tables_say_what_the_rows_hold(rows):
+    page = study_page.with_parts(PAGE, rows)
+    assert page.count("before") == page.count("after") == 4 and "\nold\n" not in page
+    [line] = [line for line in page.splitlines() if line.startswith("| Johnson | patches")][:1]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    ratio = np.mean(
+        [
+            np.log(ours["patches_to_style"] / theirs["patches_to_style"])
+            for ours, theirs in zip(rows[1:120:2], rows[0:120:2], strict=True)
+        ]
+    )
+    assert cells[2] == f"**{100 * np.expm1(ratio):+.1f} %**".replace("-", "−") and cells[4] == "60"
+    assert study_page.with_parts(page, rows) == page
+    with pytest.raises(InputError, match="study: all"):
+        study_page.with_parts(PAGE.replace("study: all", "x"), rows)
+
+
+def test_what_was_not_reached_is_counted(rows):
+    table = {row[0]: row for row in study_page.of_choices(rows)}
+    assert table["Johnson"][1:3] == ["60", "0"]
+    assert table["Johnson, random weights"][1] == "17"
+
+
+def test_a_witness_is_named_once(rows):
+    again = [{**row, "style": row["gram"] * 2} for row in rows]
+    table = study_page.of_correlations(again)
+    [style] = [row for row in table if row[0] == "style"]
+    assert style[2] == "1.00" and style[3] != "1.00"
+
+
+def test_examples_are_never_of_what_may_not_be_shown(rows, monkeypatch):
+    asked = []
+
+    class Bench:
+        def inputs_of(self, photograph, painting):
+            asked.append(painting)
+            return np.zeros((8, 8, 3)), np.zeros((8, 8, 3))
+
+        def made(self, photograph, painting, choice, style_weight):
+            return np.zeros((8, 8, 3)), {"patches_to_style": 0.5}
+
+    every, _ = crossed.changes(rows, crossing.CONTRASTS[0], "patches_to_style")
+    least = min(every, key=every.get)
+    monkeypatch.setattr(study_page, "NOT_SHOWN", (least[1],))
+    assert len(study_page.examples(rows, Bench()).axes) == 12
+    assert len(asked) == 3 and least[1] not in asked
