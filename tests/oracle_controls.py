@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import scipy.linalg
 
 Loss = tuple[float, np.ndarray]
 
@@ -26,6 +27,12 @@ X, P, Q = (
     _wave(np.sin, 0.37, 6, 8, 4),
     _wave(np.cos, 0.21, 6, 8, 4),
     _wave(np.cos, 0.13, 6, 8, 4, start=1.0),
+)
+# X and P have rank 2; these have full rank.
+K = np.arange(192.0)
+X2, P2 = (
+    np.sin(0.37 * K + 0.003 * K**2).reshape(6, 8, 4),
+    np.cos(0.21 * K + 0.002 * K**2).reshape(6, 8, 4),
 )
 Y, Z = _wave(np.sin, 0.29, 3, 4, 3), _wave(np.cos, 0.17, 3, 4, 3)
 ROW, COLUMN = np.mgrid[:6, :8]
@@ -207,6 +214,50 @@ def sliced_wasserstein(X: np.ndarray, P: np.ndarray, directions: np.ndarray) -> 
             value += (found - wanted) ** 2 / count
             gradient[k] += 2 * (found - wanted) * d / count
     return value, gradient.reshape(X.shape)
+
+
+def wasserstein2(X: np.ndarray, P: np.ndarray, steps: int | None = None) -> Loss:
+    """(|μ − μ'|² + tr(K + K' − 2 (K'^½ K K'^½)^½)) / N with 1e-4 on the diagonal of both K, and its
+    gradient (2 / NM) [(μ − μ') + (x − μ)(I − T)].
+
+    T is K'^½ (K'^½ K K'^½)^-½ K'^½ with exact roots. With `steps` the roots are those after so many
+    steps of Newton and Schulz's, and the inverse root is what as many steps give for Lyapunov's
+    equation R Q + Q R = 2 I, as crowsonkb/style-transfer-pytorch computes both."""
+    F, S = flat(X), flat(P)
+    M, N = F.shape
+    one = np.eye(N)
+    mean, other = F.mean(0), S.mean(0)
+    K, A = (np.cov(each, rowvar=False, bias=True) + 1e-4 * one for each in (F, S))
+    if steps is None:
+        root = scipy.linalg.sqrtm(A).real
+        outer = scipy.linalg.sqrtm(root @ K @ root).real
+        slope = np.linalg.inv(outer)
+    else:
+        root = _stepped_root(A, steps)
+        outer = _stepped_root(root @ K @ root, steps)
+        slope = 2 * _stepped_lyapunov(outer, one, steps)
+    T = root @ slope @ root
+    bures = np.trace(K + A - 2 * outer)
+    gradient = 2 / (N * M) * ((mean - other) + (F - mean) @ (one - (T + T.T) / 2))
+    return (squared(mean - other) + bures) / N, gradient.reshape(X.shape)
+
+
+def _stepped_root(A: np.ndarray, steps: int) -> np.ndarray:
+    size, one = np.linalg.norm(A), np.eye(len(A))
+    Y, Z = A / size, one
+    for _ in range(steps):
+        Y, Z = Y @ (3 * one - Z @ Y) / 2, (3 * one - Z @ Y) @ Z / 2
+    return Y * np.sqrt(size)
+
+
+def _stepped_lyapunov(R: np.ndarray, C: np.ndarray, steps: int) -> np.ndarray:
+    """X of Rᵀ X + X R = C."""
+    size, one = np.linalg.norm(R), np.eye(len(R))
+    R, Q = R / size, C / size
+    for _ in range(steps):
+        E = 3 * one - R @ R
+        Q, R = (Q @ E - R.T @ (R.T @ Q - Q @ R)) / 2, R @ E / 2
+    return Q / 2
 
 
 def mean_squared_distance(X: np.ndarray, P: np.ndarray) -> float:

@@ -249,7 +249,10 @@ def style_shape(
         across = result()[1] * times
         down = across * rgb.shape[0] / rgb.shape[1]
         return resizing.whole(down, image.rounding), resizing.whole(across, image.rounding)
-    return _scaled(shape_of(rgb, image, times), scale)
+    shape = _scaled(shape_of(rgb, image, times), scale)
+    if size == "own_at_most" and max(shape) > max(rgb.shape[:2]):
+        return rgb.shape[0], rgb.shape[1]
+    return shape
 
 
 def _checksum(picture: Picture) -> str:

@@ -30,6 +30,19 @@ class Optimizer:
 
 
 @dataclass
+class Stepwise(Optimizer):
+    """What an optimizer without a line search is told: each evaluation is at an image of its own
+    right, so that another than the best may be the result.
+    """
+
+    result: str = one_of(
+        "best",
+        *("best", "last", "average"),
+        help="Which image comes out: that of the lowest loss, the last, or a mean of the late ones.",
+    )
+
+
+@dataclass
 class LBFGS(Optimizer):
     """What every L-BFGS is told."""
 
@@ -52,21 +65,21 @@ class ScipyLBFGS(LBFGS):
 
 
 @dataclass
-class TorchLBFGS(LBFGS):
+class TorchLBFGS(LBFGS, Stepwise):
     """L-BFGS without a line search, as torch.optim.LBFGS."""
 
     name: str = one_of("torch_lbfgs", "torch_lbfgs", help=NAME)
 
 
 @dataclass
-class SpectralLBFGS(LBFGS):
+class SpectralLBFGS(LBFGS, Stepwise):
     """L-BFGS without a line search, with a step length for each band of frequencies."""
 
     name: str = one_of("spectral_lbfgs", "spectral_lbfgs", help=NAME)
 
 
 @dataclass
-class Adam(Optimizer):
+class Adam(Stepwise):
     """Adam."""
 
     name: str = one_of("adam", "adam", help=NAME)
@@ -90,13 +103,15 @@ class Choice:
     # Of a number in a pair of images that it remembers for each evaluation: two of float64 in
     # SciPy's memory, two of float32 in ours. Adam remembers none.
     pair_bytes: int
+    # Whether what it has learned can be resized for the next level of a pyramid.
+    resizes: bool = False
 
 
 OPTIMIZERS = {
     "lbfgs": Choice(ScipyLBFGS, pair_bytes=16),
     "torch_lbfgs": Choice(TorchLBFGS, pair_bytes=8),
     "spectral_lbfgs": Choice(SpectralLBFGS, pair_bytes=8),
-    "adam": Choice(Adam, pair_bytes=0),
+    "adam": Choice(Adam, pair_bytes=0, resizes=True),
 }
 
 

@@ -2,6 +2,7 @@
 
 from stn.config import fields, layer_lists, more_styles
 from stn.config.more_styles import guided, styles
+from stn.config.optimizers import OPTIMIZERS
 from stn.config.schema import Config, Match, Mix, Objective, Style
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
@@ -96,6 +97,11 @@ def _check_lists(config: Config) -> None:
     """Raise InputError for lists of numbers, or of levels, that are not what they have to be."""
     for level in config.pyramid.levels:
         fields.check_values(level, "pyramid.levels.")
+    if config.pyramid.keep_optimizer and not OPTIMIZERS[config.optimizer.name].resizes:
+        raise InputError(
+            f"pyramid.keep_optimizer=true: what {config.optimizer.name} learned is of one size; take"
+            " optimizer=adam, or leave it out"
+        )
     shape = config.image.shape
     if shape is not None and (len(shape) != 2 or min(shape) < 1):
         raise InputError(f"image.shape={shape}: must be [height, width], both above 0")
@@ -139,7 +145,7 @@ def _check_without_content(config: Config) -> None:
         f"color={config.color.name}": config.color.name in ("match", "luminance", "swap"),
         "paint_only": config.paint_only is not None,
         f"style.size={config.style.size}": (
-            config.style.size != "own" and config.image.shape is None
+            config.style.size.startswith("content") and config.image.shape is None
         ),
     }
     for key, does in needs.items():

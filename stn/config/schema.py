@@ -60,10 +60,13 @@ class Network:
         above=0,
         help="What the network sees of white, before the mean pixel is subtracted.",
     )
+    feature_scale: float = number(
+        1.0, above=0, help="Multiplies the features of every layer: a loss of another training's."
+    )
     border: str = one_of(
         "zero",
-        *("zero", "reflect", "replicate", "wrap"),
-        help="What a convolution sees beyond the picture.",
+        *("zero", "reflect", "replicate", "replicate_first", "wrap"),
+        help="What a convolution sees beyond the picture; `replicate_first`: of the first alone.",
     )
     gradient_checkpointing: bool | None = key(
         None,
@@ -139,8 +142,8 @@ class Style:
     path: str = key(MISSING, values="a picture", help="The painting.")
     size: str = one_of(
         "own",
-        *("own", "content", "content_width"),
-        help="By the content's size rule, stretched to the content's size, or to its width.",
+        *("own", "own_at_most", "content", "content_width"),
+        help="By the content's size rule (and never enlarged), the content's size, or its width.",
     )
     weight: float = number(
         1.0, least=0, help="Its share of the style; divided by the sum over all styles."
@@ -301,6 +304,9 @@ class Pyramid:
         [],
         values="`{scale, max_evaluations}` each",
         help="Coarse levels before the full size, each with a budget of its own.",
+    )
+    keep_optimizer: bool = key(
+        False, help="A level starts with what Adam learned at the level before, enlarged."
     )
 
 

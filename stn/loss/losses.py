@@ -161,32 +161,152 @@ def sliced_wasserstein(G: Tensor, A: Tensor) -> Tensor:
     return tf.reduce_mean(tf.square(G - at))
 
 
-def _mean_squared(dy: Tensor, dx: Tensor) -> Tensor:
-    return tf.reduce_mean(tf.square(dy)) + tf.reduce_mean(tf.square(dx))
+# Added to the diagonal of both covariances: crowsonkb/style-transfer-pytorch, StyleLossW2.
+COVARIANCE_EPSILON = 1e-4
 
 
-def _power(dy: Tensor, dx: Tensor) -> Tensor:
+def wasserstein2(
+    G: Tensor, A: Tensor, roots: Callable[[Tensor, Tensor], Tensor] | None = None
+) -> Tensor:
+    """The squared Wasserstein distance of two normal distributions, over N:
+    (|μ − μ'|² + tr(K + K' − 2 (K'^½ K K'^½)^½)) / N.
+
+    G and A are the mean second moments [N + 1, N + 1] of features with a channel of ones, which hold
+    covariance K and mean μ. `roots` gives the trace of the last term from K' and K; None is
+    `trace_of_root`."""
+    (mean, K), (other_mean, other_K) = _normal(G), _normal(A)
+    roots = roots or trace_of_root
+    bures = tf.linalg.trace(K) + tf.linalg.trace(other_K) - 2 * roots(other_K, K)
+    squares = tf.reduce_sum(tf.square(mean - other_mean))
+    return (squares + bures) / tf.cast(mean.shape[0], G.dtype)
+
+
+def _normal(G: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean [N] and the covariance [N, N] that are in second moments."""
+    mean, second = G[:-1, -1], G[:-1, :-1]
+    diagonal = COVARIANCE_EPSILON * tf.eye(mean.shape[0], dtype=G.dtype)
+    return mean, second - mean[:, None] * mean[None] + diagonal
+
+
+def trace_of_root(A: Tensor, K: Tensor) -> Tensor:
+    """tr (A^½ K A^½)^½ of covariances that have COVARIANCE_EPSILON on their diagonal, exactly.
+
+    With A = L Lᵀ the eigenvalues of Lᵀ K L are those below the outer root. In float64, since they
+    range over twelve decades."""
+    L = tf.linalg.cholesky(tf.cast(A, tf.float64))
+    B = tf.matmul(L, tf.matmul(tf.cast(K, tf.float64), L), transpose_a=True)
+
+    @tf.custom_gradient
+    def trace(B: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        found, slope = tf.numpy_function(
+            _trace_of_root, [B], (tf.float64, tf.float64), stateful=False
+        )
+        return tf.ensure_shape(found, ()), lambda d: d * tf.ensure_shape(slope, B.shape)
+
+    return tf.cast(trace(B), A.dtype)
+
+
+def _trace_of_root(B: np.ndarray) -> tuple[np.float64, np.ndarray]:
+    """tr B^½ of a symmetric B, and its gradient, ½ B^-½."""
+    values, vectors = np.linalg.eigh(B)
+    # None is less but by rounding: both covariances have their epsilon.
+    roots = np.sqrt(np.maximum(values, COVARIANCE_EPSILON**2))
+    return roots.sum(), (vectors / (2 * roots)) @ vectors.T
+
+
+# crowsonkb/style-transfer-pytorch, sqrtm_ns_lyap's num_iters
+NEWTON_SCHULZ_STEPS = 12
+
+
+def trace_of_stepped_root(A: Tensor, K: Tensor) -> Tensor:
+    """tr (A^½ K A^½)^½ with the roots of `newton_schulz_root`, as crowsonkb/style-transfer-pytorch
+    computes it.
+    """
+    root = newton_schulz_root(A)
+    return tf.linalg.trace(newton_schulz_root(tf.matmul(root, tf.matmul(K, root))))
+
+
+def newton_schulz_root(A: Tensor) -> Tensor:
+    """The square root of a matrix [N, N] with eigenvalues above zero, by NEWTON_SCHULZ_STEPS steps.
+
+    They start from A / |A| (Frobenius) and do not converge where eigenvalues are far smaller than
+    the largest. The gradient solves Lyapunov's equation by as many steps (Lin and Maji 2017,
+    arXiv:1707.06772)."""
+
+    @tf.custom_gradient
+    def root(A: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        three = 3 * tf.eye(A.shape[0], dtype=A.dtype)
+        size = tf.norm(A)
+        Y, Z = A / size, three / 3
+        for _ in range(NEWTON_SCHULZ_STEPS):
+            half = (three - tf.matmul(Z, Y)) / 2
+            Y, Z = tf.matmul(Y, half), tf.matmul(half, Z)
+        found = Y * tf.sqrt(size)
+
+        def gradient(d: Tensor) -> Tensor:
+            size = tf.norm(found)
+            X, Q = found / size, d / size
+            for _ in range(NEWTON_SCHULZ_STEPS):
+                rest = three - tf.matmul(X, X)
+                turned = tf.matmul(X, Q, transpose_a=True) - tf.matmul(Q, X)
+                Q = (tf.matmul(Q, rest) - tf.matmul(X, turned, transpose_a=True)) / 2
+                X = tf.matmul(X, rest) / 2
+            return Q / 2
+
+        return found, gradient
+
+    return root(A)
+
+
+def _differences(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Δy and Δx between neighbors down and across."""
+    return image[:, 1:] - image[:, :-1], image[:, :, 1:] - image[:, :, :-1]
+
+
+def _over_both(of: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The sum of a number of Δy and of Δx."""
+
+    def both(image: Tensor) -> Tensor:
+        dy, dx = _differences(image)
+        return of(dy) + of(dx)
+
+    return both
+
+
+def _power(image: Tensor) -> Tensor:
+    dy, dx = _differences(image)
     return tf.reduce_sum((tf.square(dy[:, :, :-1]) + tf.square(dx[:, :-1])) ** 1.25)
 
 
-# Total variation, given the differences Δy and Δx of neighbors down and across.
-TOTAL_VARIATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "none": lambda dy, dx: tf.zeros((), dy.dtype),
+def _nine_point(image: Tensor) -> Tensor:
+    """⅔ (Σ Δy² + Σ Δx²) / HW + ⅙ Σ (both diagonals' Δ²) / (H+1)(W+1), over the channels, with the
+    rim's pixels once more around the picture.
+    """
+    padded = tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+    down, up = padded[:, 1:, 1:] - padded[:, :-1, :-1], padded[:, 1:, :-1] - padded[:, :-1, 1:]
+    straight = _over_both(lambda d: tf.reduce_sum(tf.square(d)))(image)
+    diagonal = tf.reduce_mean(tf.square(down)) + tf.reduce_mean(tf.square(up))
+    return 2 / 3 * straight / tf.cast(tf.size(image), image.dtype) + diagonal / 6
+
+
+# Total variation of an image, from the differences Δy and Δx of neighbors down and across.
+TOTAL_VARIATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "none": lambda image: tf.zeros((), image.dtype),
     # Σ|Δ|: neural-style-pt, neural-style-tf, TensorFlow's tutorial
-    "absolute": lambda dy, dx: tf.reduce_sum(tf.abs(dy)) + tf.reduce_sum(tf.abs(dx)),
+    "absolute": _over_both(lambda d: tf.reduce_sum(tf.abs(d))),
     # Σ(Δx²+Δy²): Johnson et al. 2016
-    "squared": lambda dy, dx: tf.reduce_sum(tf.square(dy)) + tf.reduce_sum(tf.square(dx)),
+    "squared": _over_both(lambda d: tf.reduce_sum(tf.square(d))),
     # ½ (mean |Δy| + mean |Δx|): Dive into Deep Learning
-    "mean_absolute": lambda dy, dx: 0.5 * (tf.reduce_mean(tf.abs(dy)) + tf.reduce_mean(tf.abs(dx))),
+    "mean_absolute": lambda image: 0.5 * _over_both(lambda d: tf.reduce_mean(tf.abs(d)))(image),
     # mean Δy² + mean Δx²: anishathalye's neural-style, the tutorial's course variant
-    "mean_squared": _mean_squared,
+    "mean_squared": _over_both(lambda d: tf.reduce_mean(tf.square(d))),
     # Σ(Δx²+Δy²)^1.25 over the common window (H−1) × (W−1): Keras' example
     "power": _power,
+    # crowsonkb/style-transfer-pytorch, TVLoss
+    "nine_point": _nine_point,
 }
 
 
 def total_variation(image: Tensor, form: str) -> Tensor:
     """Total variation of `image` [1, H, W, 3], in one of the forms of TOTAL_VARIATIONS."""
-    dy = image[:, 1:] - image[:, :-1]
-    dx = image[:, :, 1:] - image[:, :, :-1]
-    return TOTAL_VARIATIONS[form](dy, dx)
+    return TOTAL_VARIATIONS[form](image)

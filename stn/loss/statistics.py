@@ -6,6 +6,7 @@ matrices). To add a statistic, write its function and its entry here, an oracle 
 tests/loss/test_statistics.py and a row in docs/how-to/controls.md; the tests ask for what is
 missing."""
 
+import functools
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ class Statistic:
 
     compute: Compute | None = None
     gram_features: Compute | None = None
+    # What that matrix is divided by, where it is not objective.gram_divisor that says so.
+    divided_by: str = ""
     # The loss of a layer from the statistics of the image and of the style. Without one it is
     # `losses.style`, in the form that objective.style_reduction names.
     distance: Callable[[Tensor, Tensor], Tensor] | None = None
@@ -51,7 +54,8 @@ class Statistic:
     keys: frozenset[str] = frozenset()
     # Why it takes no masks, as the error says after "since"; empty if it takes them.
     no_masks: str = ""
-    # Whether the mean of two styles' statistics is a target that has the gradient of both.
+    # Whether the mean of two styles' statistics is a target. Of a sum of squares it has the gradient
+    # of both.
     averages: bool = True
     # Whether what it gives for some rows and for the others adds up to that of the whole picture.
     sums_over_rows: bool = False
@@ -66,7 +70,12 @@ class Statistic:
             assert self.compute is not None
             return self.compute(F, context)
         X = self.gram_features(F, context)
-        return losses.gram(X, context.gram_divisor, guided=context.guide is not None)
+        guided = context.guide is not None
+        return losses.gram(X, self.divisor(context.gram_divisor), guided=guided)
+
+    def divisor(self, chosen: str) -> str:
+        """What its matrix is divided by, where `chosen` is objective.gram_divisor."""
+        return self.divided_by or chosen
 
     def loss(self, G: Tensor, A: Tensor, reduction: str, positions: Tensor) -> Tensor:
         """The style loss of a layer; `reduction` and `positions` as `losses.style` takes them."""
@@ -193,6 +202,18 @@ STATISTICS: dict[str, Statistic] = {
     ),
     "covariance": Statistic(gram_features=_centered, keys=_MATRIX),
     "polynomial": Statistic(gram_features=_with_ones, keys=_MATRIX, sums_over_rows=True),
+    "wasserstein2": Statistic(
+        gram_features=_with_ones,
+        divided_by="m",
+        distance=losses.wasserstein2,
+        sums_over_rows=True,
+    ),
+    "wasserstein2_newton": Statistic(
+        gram_features=_with_ones,
+        divided_by="m",
+        distance=functools.partial(losses.wasserstein2, roots=losses.trace_of_stepped_root),
+        sums_over_rows=True,
+    ),
     "mean": Statistic(_means, distance=losses.sum_of_squares),
     "mean_std": Statistic(_means_and_deviations, distance=losses.mean_over_channels),
     "gaussian": Statistic(

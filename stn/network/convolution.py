@@ -92,6 +92,15 @@ def convolve(x: Any, kernel: Any, border: str = "zero") -> Any:
 PADDINGS = {"zero": "CONSTANT", "reflect": "REFLECT", "replicate": "SYMMETRIC"}
 
 
+def border_at(layer: str, border: str) -> str:
+    """The border that a convolution sees; `replicate_first` is one of the first convolution alone
+    (crowsonkb/style-transfer-pytorch).
+    """
+    if border != "replicate_first":
+        return border
+    return "replicate" if layer == "conv1_1" else "zero"
+
+
 def border_of_painting(border: str) -> str:
     """The border of a picture for a painting, whose last pixels go on where the picture's opposite
     side would.

@@ -134,6 +134,7 @@ def load(
     input_range: float = 255.0,
     transposed: bool = False,
     bgr: bool = False,
+    feature_scale: float = 1.0,
 ) -> Network:
     """The network in a MatConvNet file, its convolutions to be computed as `convolution` says
     (`vgg.kernels`).
@@ -143,8 +144,9 @@ def load(
     mean pixel take the factor, so that images keep their 0-255. With `transposed` each kernel has
     rows and columns exchanged, as anishathalye/neural-style loads them (vgg.py, net_preloaded;
     METHODS, §1), after the rescaling, whose means are those of upright kernels. With `bgr` the
-    network's first channel is blue and its third red; `mean_pixel` stays RGB. Raises InputError
-    if a file is missing, damaged, or not a VGG's, or if eager execution is off."""
+    network's first channel is blue and its third red; `mean_pixel` stays RGB. The features of every
+    layer are multiplied by `feature_scale`: by it the first kernel and all biases are, and rectifiers
+    and poolings pass such a factor on. Raises InputError if a file is missing, damaged, or not a VGG's, or if eager execution is off."""
     if not tf.executing_eagerly():
         raise InputError(
             "TensorFlow's eager execution is off (tf.compat.v1.disable_eager_execution), and cannot"
@@ -174,6 +176,13 @@ def load(
         first = dataclasses.replace(first, kernel=first.kernel * np.float32(input_range / 255))
         mean = (loaded.mean_pixel * (255 / input_range)).astype(np.float32)
         loaded = dataclasses.replace(loaded, layers=(first, *others), mean_pixel=mean)
+    if feature_scale != 1:
+        factor = np.float32(feature_scale)
+        first, *others = (
+            dataclasses.replace(each, bias=each.bias * factor) for each in loaded.layers
+        )
+        first = dataclasses.replace(first, kernel=first.kernel * factor)
+        loaded = dataclasses.replace(loaded, layers=(first, *others))
     made = of_weights(loaded, method, Options(pooling))
     return dataclasses.replace(made, path=path, changed=loaded is not of_file)
 

@@ -48,8 +48,8 @@ def features(
     `conv*_*` is before the ReLU, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"),
     2 × 2 with stride 2 and averages over real pixels only; an odd side n becomes ceil(n / 2), as in
     MatConvNet's and Caffe's imports, or with `ceil_mode=False` floor(n / 2), as in PyTorch and
-    Keras. `border` is what convolutions see beyond the picture (`convolution.convolve`); all
-    published systems here have zeros. Computes nothing above the deepest layer asked for. With
+    Keras. `border` is what convolutions see beyond the picture (`convolution.convolve`,
+    `border_at`); most published systems have zeros. Computes nothing above the deepest layer asked for. With
     `names`, layers that follow each other, `image` is what reaches the first of them. Raises
     KeyError for a layer that these weights do not reach."""
     wanted = set(layers)
@@ -84,7 +84,8 @@ def walk(
             if name not in convolutions:
                 return
             kernel, bias = convolutions[name]
-            x = tf.nn.bias_add(convolution.convolve(x, kernel, border), bias)
+            around = convolution.border_at(name, border)
+            x = tf.nn.bias_add(convolution.convolve(x, kernel, around), bias)
         elif kind == "relu":
             x = tf.nn.relu(x) if name in wanted else _relu(x)
         else:

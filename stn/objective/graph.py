@@ -188,10 +188,12 @@ def _gram_of_rows(
     _, rows, width, _ = F.shape
     guided, M = T is not None, height * width
 
+    divisor = statistic.divisor(formula.gram_divisor)
+
     @tf.custom_gradient
     def gram(X: Tensor) -> tuple[Tensor, Any]:
-        G = losses.gram(X, formula.gram_divisor, guided, M)
-        return G, lambda dG: losses.gram_gradient(X, dG, formula.gram_divisor, guided, M)
+        G = losses.gram(X, divisor, guided, M)
+        return G, lambda dG: losses.gram_gradient(X, dG, divisor, guided, M)
 
     T = tf.slice(T, (first, 0), (rows, width)) if guided else None
     context = Context(formula.gram_divisor, formula.activation_shift, T)
@@ -333,7 +335,8 @@ class Layer(NamedTuple):
         with tf.GradientTape() as tape:
             tape.watch(F)
             X = statistic.gram_features(F, self._context(goal, before))
-        dX = losses.gram_gradient(X, dG, self.formula.gram_divisor, guided=goal.T is not None)
+        divisor = statistic.divisor(self.formula.gram_divisor)
+        dX = losses.gram_gradient(X, dG, divisor, guided=goal.T is not None)
         return [dX if X is F else tape.gradient(X, F, dX)]
 
 

@@ -25,6 +25,9 @@ MINIMIZERS = {
     "adam": adam.minimize,
 }
 
+# Of those that `resizes` in stn/config/optimizers.py: what they have learned, for another size.
+RESIZED = {"adam": adam.resized}
+
 
 def minimize(
     value_and_grad: ValueAndGrad,
@@ -42,7 +45,8 @@ def minimize(
     Exactly `settings.max_evaluations` evaluations are made at this level, the first at the image it
     starts from, unless the run converges, stalls, is interrupted or falls by less than
     `settings.tolerance`; each is reported to `on_evaluation`. After each `on_checkpoint` gets the
-    State, from which alone the run could be resumed. With
+    State, from which alone the run could be resumed. What comes back is the best image, or what
+    `settings.result` asks for. With
     `settings.bounds` the image that is given back lies between the two `limits` [3], black and
     white as the network takes them: 0 and 255 less its mean pixel. `torch_lbfgs` and
     `spectral_lbfgs` go a little beyond them on their way (`limits.penalty`).

@@ -1,11 +1,14 @@
 """Adam: `optimizer.name=adam`."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from stn.config import optimizers
+from stn.images import resizing
 from stn.optimize.search import Search
 
 
@@ -46,3 +49,15 @@ def minimize(search: Search) -> None:
         state.iterations += 1
         state.memory = vars(moments)  # not a copy: saving is rare
         search.on_checkpoint(state)
+
+
+def resized(memory: Mapping[str, Any], height: int, width: int) -> dict[str, Any]:
+    """What Adam has learned, for pictures of another size: m bicubic, v bilinear, which leaves it
+    above zero, and the number of steps (crowsonkb/style-transfer-pytorch, scale_adam).
+    """
+    sizes = {"m": "skimage", "v": "bilinear"}
+    found = {
+        name: resizing.FILTERS[method](memory[name][0], height, width)[None]
+        for name, method in sizes.items()
+    }
+    return {**memory, **found}

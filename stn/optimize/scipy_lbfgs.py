@@ -29,7 +29,7 @@ def minimize(search: Search) -> None:
             state.memory = _new_round(search)
         before = float(state.memory["before"])
         ended = _round(search, Routine(search))
-        state.image, best = state.found
+        state.image, best = state.found  # no mean: there is a line search
         state.memory = {}
         if ended and ended[0] == CONVERGED and (ended[1] == FLAT or settings.ftol > 0):
             raise Stop(f"converged ({WHY.get(ended[1], 'by its own test')})")

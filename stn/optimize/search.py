@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stn.config.optimizers import Optimizer
+from stn.config.optimizers import Optimizer, Stepwise
 from stn.objective.objective import Terms
 from stn.optimize import limits
 from stn.optimize.state import Evaluation, State
@@ -49,6 +49,8 @@ class Search:
     def __post_init__(self) -> None:
         self.last: Evaluation | None = None
         self._began = time.perf_counter() - self.state.seconds
+        # Which image comes out. A line search ends at its best.
+        self._result = self.settings.result if isinstance(self.settings, Stepwise) else "best"
 
     def check(self) -> None:
         """Raise Stop if the budget is spent, the user wants an end, or the loss hardly falls any
@@ -60,19 +62,19 @@ class Search:
         if self.state.evaluations >= self.settings.max_evaluations:
             raise Stop("max_evaluations")
         bests, tolerance = self.state.bests, self.settings.tolerance
-        if (
-            bests is not None
-            and len(bests) > LOOKS_BACK
-            and bests[0] - bests[-1] < tolerance * abs(bests[0])
-        ):
+        if bests is not None and len(bests) > LOOKS_BACK:
+            # Of the best a fall is a fall; of the newest, which rise in between, that of the mean.
+            some = 1 if self._result == "best" else LOOKS_BACK // 2
+            before, now = bests[:some].mean(), bests[-some:].mean()
+        if bests is not None and len(bests) > LOOKS_BACK and before - now < tolerance * abs(before):
             raise Stop(
                 f"tolerance: over {LOOKS_BACK} evaluations the loss fell by less than {tolerance:g}"
                 " of itself"
             )
 
     def evaluate(self, image: np.ndarray, penalized: bool = False) -> tuple[float, np.ndarray]:
-        """Total and gradient at `image` [1, h, w, 3]; the best so far is kept in the state. Raises
-        Stop, NotFinite.
+        """Total and gradient at `image` [1, h, w, 3]; what is to come out is kept in the state.
+        Raises Stop, NotFinite.
 
         `penalized`: both with `limits.penalty`, by which the best is chosen then; what is reported
         is the loss alone.
@@ -91,13 +93,15 @@ class Search:
         state.evaluations += 1
         self.last = evaluation
         finite = math.isfinite(terms.total) and bool(np.isfinite(gradient).all())
-        if finite and total < state.lowest:
+        if finite and (total < state.lowest or self._result != "best"):
             state.lowest, state.best, state.best_image, state.best_gradient = (
                 total,
                 evaluation,
                 image.copy(),
                 gradient.copy(),
             )
+        if finite and self._result == "average":
+            state.count_in(image)
         if self.settings.tolerance and state.best is not None:
             bests = np.empty(0) if state.bests is None else state.bests
             state.bests = np.append(bests, state.best.terms.total)[-LOOKS_BACK - 1 :]

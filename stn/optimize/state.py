@@ -12,6 +12,9 @@ import numpy as np
 
 from stn.objective.objective import Terms
 
+# Of a mean over the images of a level: crowsonkb/style-transfer-pytorch, --avg-decay.
+DECAY = 0.99
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -44,7 +47,7 @@ class State:
     level: int = 0
     recoveries: int = 0
     seconds: float = 0.0
-    best: Evaluation | None = None
+    best: Evaluation | None = None  # or the newest, where the result is not to be the best
     lowest: float = math.inf  # total of the best, with the penalty where there is one
     strength: float | None = None  # of the penalty at this level
     best_image: np.ndarray | None = None
@@ -52,7 +55,17 @@ class State:
     bests: np.ndarray | None = (
         None  # totals of the best after each of the last evaluations, where a tolerance asks
     )
+    average: np.ndarray | None = None  # Σ of the images, weighed, where their mean is asked for
+    uncounted: float = 1.0  # what is left to one of their weights
     memory: dict[str, Any] = field(default_factory=dict)
+
+    def count_in(self, image: np.ndarray) -> None:
+        """Take an image into the mean, in which one of n steps ago weighs DECAY^n as much as the
+        newest.
+        """
+        before = np.zeros_like(image) if self.average is None else self.average
+        self.average = DECAY * before + (1 - DECAY) * image
+        self.uncounted *= DECAY
 
     @property
     def index(self) -> int:
@@ -61,17 +74,21 @@ class State:
 
     @property
     def found(self) -> tuple[np.ndarray, Evaluation]:
-        """The best image so far and its evaluation; RuntimeError if nothing was evaluated."""
+        """The image that would come out now, and its evaluation, or where it is a mean the newest;
+        RuntimeError if nothing was evaluated.
+        """
         if self.best_image is None or self.best is None:
             raise RuntimeError("nothing was evaluated")
-        return self.best_image, self.best
+        mean = None if self.average is None else self.average / (1 - self.uncounted)
+        return self.best_image if mean is None else mean, self.best
 
-    def next_level(self, image: np.ndarray) -> "State":
+    def next_level(self, image: np.ndarray, memory: Mapping[str, Any] | None = None) -> "State":
         """The State at the start of the next level of a pyramid, from this level's enlarged
-        result.
+        result; `memory` is what the optimizer is to remember there.
         """
         return State(
             image.astype(np.float64),
+            memory=dict(memory or {}),
             evaluations_before=self.index,
             iterations=self.iterations,
             level=self.level + 1,
@@ -108,7 +125,9 @@ class State:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The best image seen [1, h, w, 3], its evaluation, how much work it took and why it ended."""
+    """The image that came out [1, h, w, 3], its evaluation, or where it is a mean the last, how much
+    work it took and why it ended.
+    """
 
     image: np.ndarray
     best: Evaluation

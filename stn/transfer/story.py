@@ -81,6 +81,7 @@ def network_of(settings: config.Config) -> Network:
         chosen.input_range,
         chosen.transposed,
         chosen.bgr,
+        chosen.feature_scale,
     )
     return loaded.with_options(ceil_mode=chosen.ceil_mode, border=chosen.border)
 
@@ -119,7 +120,7 @@ def _at_level(
     network: Network,
     directory: run_directory.RunDirectory,
 ) -> optimize.State:
-    """Where the level starts or goes on: at the initial image, or at the best of the level before,
+    """Where the level starts or goes on: at the initial image, or at the result of the level before,
     enlarged.
     """
     if state is None:
@@ -130,7 +131,10 @@ def _at_level(
         return state
     found, _ = state.found
     enlarged = resizing.resize(network.rgb(found), *sized.shape)
-    state = state.next_level(network.image(enlarged))
+    memory = {}
+    if settings.pyramid.keep_optimizer:
+        memory = optimize.RESIZED[settings.optimizer.name](state.memory, *sized.shape)
+    state = state.next_level(network.image(enlarged), memory)
     directory.checkpoint(state)
     return state
 

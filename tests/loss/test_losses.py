@@ -54,6 +54,17 @@ def power(image: np.ndarray) -> float:
     return total
 
 
+def nine_point(image: np.ndarray) -> float:
+    """Squares between neighbors, each with four; the rim's pixels again beyond it."""
+    _, h, w, _ = image.shape
+    around = image[:, np.clip(np.arange(-1, h + 1), 0, h - 1)]
+    around = around[:, :, np.clip(np.arange(-1, w + 1), 0, w - 1)]
+    straight = sum(d**2 for d in pairs(image, 1, 0) + pairs(image, 0, 1)) / image.size
+    flipped = around[:, :, ::-1]
+    diagonal = sum(mean([d**2 for d in pairs(each, 1, 1)]) for each in (around, flipped))
+    return 2 / 3 * straight + diagonal / 6
+
+
 def mean(values: list[float]) -> float:
     return math.fsum(values) / len(values)
 
@@ -85,6 +96,7 @@ TOTAL_VARIATION = {
         (mean([abs(d) for d in pairs(x, 1, 0)]) + mean([abs(d) for d in pairs(x, 0, 1)])) / 2
     ),
     "power": power,
+    "nine_point": nine_point,
 }
 
 
@@ -237,3 +249,15 @@ def test_losses_keep_the_precision_they_are_given():
             *(losses.total_variation(features, form) for form in TOTAL_VARIATION),
         ]
         assert {value.dtype for value in values} == {dtype}
+
+
+def test_nine_points_have_the_authors_value() -> None:
+    """crowsonkb/style-transfer-pytorch (e7e2c71), TVLoss in float64: value, first gradient, Σ|g|."""
+    image = tf.constant(0.5 + 0.4 * np.sin(0.5 * np.arange(105)).reshape(1, 5, 7, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        value = losses.total_variation(image, "nine_point")
+    gradient = tape.gradient(value, image).numpy()
+    found = float(value), gradient[0, 0, 0, 0], np.abs(gradient).sum()
+    expected = 0.2648634320994491, -0.0003196652181923, 1.7140994766119397
+    assert found == pytest.approx(expected, rel=1e-11)

@@ -22,6 +22,8 @@ ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
     "gram": (oracle.gram, "sum_over_4n2"),
     "covariance": (oracle.covariance, "sum_over_4n2"),
     "polynomial": (oracle.polynomial_mmd, "sum"),
+    "wasserstein2": (oracle.wasserstein2, ""),
+    "wasserstein2_newton": (lambda X, P: oracle.wasserstein2(X, P, steps=12), ""),
     "mean": (oracle.linear_mmd, ""),
     "mean_std": (oracle.mean_std, ""),
     "gaussian": (lambda X, P: oracle.gaussian_mmd(X, P, GAMMA), ""),
@@ -77,8 +79,10 @@ def test_loss_and_gradient_are_the_oracles(name: str) -> None:
     loss, reduction = ORACLES[name]
     value, gradient = with_gradient(STATISTICS[name], *pair(name), reduction)
     expected, slope = loss(*pair(name))
-    assert value == pytest.approx(expected, rel=1e-11)
-    np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-14)
+    # X and P have rank 2: roots of 1e-8 are known to fewer digits.
+    few = "wasserstein2" in name
+    assert value == pytest.approx(expected, rel=1e-9 if few else 1e-11)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-10 if few else 1e-14)
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -111,7 +115,7 @@ def test_the_keys_that_count_next_to_it_are_those_that_change_it(name: str, key:
 
 @every
 def test_it_is_zero_at_its_own_style_and_positive_elsewhere(name: str) -> None:
-    if STATISTICS[name].layers == 1:
+    if STATISTICS[name].layers == 1 and name != "wasserstein2_newton":  # its roots are too small
         value, gradient = with_gradient(STATISTICS[name], X, X)
         assert value == pytest.approx(0, abs=1e-15)
         np.testing.assert_allclose(gradient, 0, atol=1e-12)
@@ -155,7 +159,11 @@ def test_rows_add_up_where_its_entry_says_so(name: str) -> None:
     assert statistic.gram_features is not None
     whole = statistic.of(tf.constant(X[None]), Context("nm"))
     parts = [
-        losses.gram(statistic.gram_features(tf.constant(rows[None]), Context()), "nm", positions=48)
+        losses.gram(
+            statistic.gram_features(tf.constant(rows[None]), Context()),
+            statistic.divisor("nm"),
+            positions=48,
+        )
         for rows in (X[:4], X[4:])
     ]
     np.testing.assert_allclose(parts[0] + parts[1], whole, rtol=1e-12, atol=1e-15)
@@ -180,7 +188,8 @@ def test_the_mean_of_two_styles_has_the_gradient_of_both(name: str) -> None:
             value = losses_of(statistic.of(features, contexts))
         slopes.append(tape.gradient(value, features).numpy())
     same = np.allclose(*slopes, rtol=1e-9, atol=1e-14)
-    assert same or not statistic.averages
+    # The mean of two normal distributions' moments is one's, which is no mean of distances.
+    assert same or not statistic.averages or "wasserstein2" in name
 
 
 def test_guided_means_are_their_formula() -> None:
@@ -237,3 +246,50 @@ def test_directions_depend_on_seed_and_layer_and_on_nothing_else() -> None:
     np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other_seed).max() > 0.1 and np.abs(first - other_layer).max() > 0.1
+
+
+# Loss, gradient at [0, 0, 0] and the sum of its absolute values: of 12 steps by
+# crowsonkb/style-transfer-pytorch (e7e2c71) in float64, of exact roots by a script.
+WASSERSTEIN = {
+    ("wasserstein2", "X, P"): (0.015883405097825945, -0.002666038974764, 0.2014822051247),
+    ("wasserstein2_newton", "X, P"): (
+        *(0.01598307041777293, -0.002666051686236, 0.20148441726874578),
+    ),
+    ("wasserstein2", "X2, P2"): (0.0676010459383007, -0.002363867296892, 0.448511150705797),
+    ("wasserstein2_newton", "X2, P2"): (
+        *(0.06859310514884705, -0.002415727514856, 0.44988017444966),
+    ),
+    ("wasserstein2_newton", "X, .3P + .7Q"): (
+        *(0.02814683452591362, -0.00317916227114525, 0.2688930161554918),
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "what"), WASSERSTEIN)
+def test_wasserstein_has_the_authors_values(name: str, what: str) -> None:
+    F = tf.constant((oracle.X2 if what == "X2, P2" else X)[None])
+    styles = {
+        "X, P": [(1.0, P)],
+        "X2, P2": [(1.0, oracle.P2)],
+        "X, .3P + .7Q": [(0.3, P), (0.7, Q)],  # means and raw second moments blended
+    }[what]
+    statistic = STATISTICS[name]
+    A = sum(w * statistic.of(tf.constant(S[None]), Context()).numpy() for w, S in styles)
+    with tf.GradientTape() as tape:
+        tape.watch(F)
+        value = statistic.loss(statistic.of(F, Context()), tf.constant(A), "", 48)
+    gradient = tape.gradient(value, F).numpy()
+    found = float(value), gradient[0, 0, 0, 0], np.abs(gradient).sum()
+    assert found == pytest.approx(WASSERSTEIN[name, what], rel=1e-10)
+
+
+def test_wasserstein_of_numbers_that_do_not_vary_is_finite() -> None:
+    """A constant picture has no variance: the gradient divides by nothing smaller than epsilon."""
+    flat = tf.ones((1, 6, 8, 4))
+    for name in ("wasserstein2", "wasserstein2_newton"):
+        with tf.GradientTape() as tape:
+            tape.watch(flat)
+            G = STATISTICS[name].of(flat, Context())
+            A = STATISTICS[name].of(tf.constant(P[None], tf.float32), Context())
+            value = STATISTICS[name].loss(G, A, "", 48)
+        assert np.isfinite(value) and np.isfinite(tape.gradient(value, flat)).all()

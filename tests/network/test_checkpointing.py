@@ -39,6 +39,10 @@ CASES = {
     "polynomial, beyond the border its own pixels": Case(
         FORMULA._replace(statistic=STATISTICS["polynomial"]), Options("avg", border="replicate")
     ),
+    "Wasserstein, beyond the border of the first convolution its own pixels": Case(
+        FORMULA._replace(statistic=STATISTICS["wasserstein2"]),
+        Options("max", border="replicate_first"),
+    ),
     "covariance, mirrored, content in a large block": Case(
         FORMULA._replace(statistic=STATISTICS["covariance"]),
         Options("avg", border="reflect"),

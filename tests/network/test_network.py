@@ -138,6 +138,34 @@ def test_transposed_kernels_see_rows_as_columns(inputs: dict[str, Path]) -> None
     np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file)
 
 
+def test_features_of_every_layer_are_multiplied_by_one_factor(inputs: dict[str, Path]) -> None:
+    file, rgb = inputs["vgg19"], images.read(inputs["content"])
+    ours, usual = network.load(file, "direct", feature_scale=0.01), network.load(file, "direct")
+    image = ours.image(rgb)
+    layers = ["conv1_1", "relu2_1", "pool2", "relu3_1"]
+    found = vgg.features(image, ours.kernels, layers, "max")
+    for layer, F in vgg.features(image, usual.kernels, layers, "max").items():
+        np.testing.assert_allclose(100 * found[layer], F, rtol=1e-4, atol=1e-5 * np.abs(F).max())
+    of_file = matconvnet.load(file).layer("conv1_1").kernel
+    np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file)
+
+
+def test_the_border_of_the_first_convolution_alone(inputs: dict[str, Path]) -> None:
+    """The picture is continued by its own pixels; what reaches the second convolution, by zeros."""
+    usual = network.load(inputs["vgg19"], "direct")
+    image = usual.image(images.read(inputs["content"]))
+    found, zero, own = (
+        vgg.features(image, usual.kernels, ["relu1_1", "relu1_2"], "max", border=border)
+        for border in ("replicate_first", "zero", "replicate")
+    )
+    np.testing.assert_array_equal(found["relu1_1"], own["relu1_1"])
+    kernel, bias = usual.kernels["conv1_2"]
+    second = tf.nn.relu(tf.nn.conv2d(own["relu1_1"], kernel, 1, "SAME") + bias)
+    np.testing.assert_allclose(found["relu1_2"], second, rtol=1e-5, atol=1e-4)
+    assert np.abs(found["relu1_1"] - zero["relu1_1"]).max() > 1
+    assert np.abs(found["relu1_2"] - own["relu1_2"]).max() > 1
+
+
 MEAN = np.array([123.68, 116.779, 103.939])  # METHODS.md §1
 
 

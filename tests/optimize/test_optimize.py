@@ -854,3 +854,78 @@ def test_every_optimizer_has_a_function_and_settings_of_its_own() -> None:
         assert (choice.pair_bytes > 0) == issubclass(choice.settings, optimizers.LBFGS)
     with pytest.raises(TypeError, match="history"):
         Adam(history=5)  # type: ignore[call-arg]
+
+
+# The image that comes out
+
+
+STEPWISE = pytest.mark.parametrize(
+    "settings", [TORCH, SPECTRAL, ADAM], ids=lambda settings: settings.name
+)
+
+
+@STEPWISE
+def test_the_last_image_or_the_mean_comes_out_where_it_is_asked_for(settings):
+    settings = dataclasses.replace(settings, max_evaluations=12)
+    if settings.name == "adam":
+        settings = dataclasses.replace(settings, learning_rate=1e3)  # so that the last is not best
+    _, trace = minimize(rosenbrock, START, settings)
+    last, mean = (
+        minimize(rosenbrock, START, dataclasses.replace(settings, result=result))[0]
+        for result in ("last", "average")
+    )
+    for outcome in (last, mean):
+        assert outcome.best == dataclasses.replace(trace[-1][0], seconds=outcome.best.seconds)
+    assert last.image.tobytes() == trace[-1][1].tobytes()
+    weights = 0.99 ** np.arange(len(trace))[::-1]
+    expected = sum(w * image for w, (_, image) in zip(weights, trace, strict=True)) / weights.sum()
+    np.testing.assert_allclose(mean.image, expected, rtol=1e-11)
+
+
+def test_the_mean_has_its_authors_values() -> None:
+    """crowsonkb/style-transfer-pytorch (e7e2c71), EMA of 1, 2, 3, 4 with a decay of .99."""
+    state, found = State(START), []
+    state.best, state.best_image = Evaluation(0, 0, Terms(0.0, 0.0, 0.0, 0.0, {}), 0.0), START
+    for number in (1.0, 2.0, 3.0, 4.0):
+        state.count_in(np.full((1, 1, 1, 3), number))
+        found.append(state.found[0].flat[0])
+    expected = 1, 1.5025125628140696, 2.006700111107366, 2.5125625602889445
+    assert found == pytest.approx(expected, rel=1e-14)
+
+
+@STEPWISE
+@pytest.mark.parametrize("result", ["last", "average"])
+def test_a_run_resumed_has_the_same_last_image_and_mean(settings, result):
+    settings = dataclasses.replace(settings, result=result)
+    states: list[State] = []
+    whole, _ = minimize(
+        rosenbrock, START, settings, on_checkpoint=lambda state: states.append(saved_and_read(state))
+    )
+    for begun in states[::5]:
+        resumed, _ = minimize(rosenbrock, copy.deepcopy(begun), settings)
+        assert resumed.image.tobytes() == whole.image.tobytes()
+        assert resumed.best.index == whole.best.index
+        assert resumed.best.terms == whole.best.terms
+
+
+def test_early_stopping_of_the_last_image_asks_the_mean_of_the_losses() -> None:
+    """Of losses that fall by a hundredth an evaluation, and are a tenth too high at every other."""
+    falling = (0.99**n * (1 + 0.1 * (n % 2)) for n in itertools.count())
+    flat = (1 + 0.1 * (n % 2) for n in itertools.count())
+    settings = dataclasses.replace(ADAM, max_evaluations=120, tolerance=0.2, result="last")
+    for losses, evaluations in ((falling, 120), (flat, 51)):
+        function = lambda image, losses=losses: (next(losses), np.ones(SHAPE))  # noqa: E731
+        assert minimize(function, START, settings)[0].evaluations == evaluations
+
+
+def test_what_adam_learned_is_enlarged_and_its_steps_go_on() -> None:
+    small, _ = np.mgrid[0:4, 0:5]
+    memory = {"m": np.dstack([small] * 3)[None] - 1.5, "v": np.ones(SHAPE) * 7.0, "steps": 9}
+    found = optimize.RESIZED["adam"](memory, 8, 10)
+    assert found["m"].shape == found["v"].shape == (1, 8, 10, 3) and found["steps"] == 9
+    np.testing.assert_allclose(found["v"], 7.0)
+    # A slope stays one: row r of 8 lies at (r + ½) / 2 − ½ of 4, away from the border.
+    np.testing.assert_allclose(found["m"][0, 3:5, 4, 0], [-0.25, 0.25], atol=0.01)
+    assert {name for name, each in optimizers.OPTIMIZERS.items() if each.resizes} == {
+        *optimize.RESIZED
+    }

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import oracle_controls
 import pytest
 import tensorflow as tf
 
@@ -143,6 +144,17 @@ def chain_of(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
     return () if before == layer else (F[before], S[before])
 
 
+def w2_style(F: Any, S: Any, steps: int | None = None) -> Any:
+    """Of normal distributions, from NumPy: a loss and its gradient."""
+
+    @tf.custom_gradient
+    def loss(F: Any) -> Any:
+        value, gradient = oracle_controls.wasserstein2(F[0].numpy(), S[0].numpy(), steps)
+        return tf.constant(value, tf.float64), lambda d: d * gradient[None]
+
+    return loss(F)
+
+
 def linear_mmd(F: Any, S: Any, count: float) -> Any:
     """½ |Σ_k F_k − Σ_k S_k|² / M, and over the pixels."""
     return squares(*(tf.reduce_sum(X, (0, 1, 2)) for X in (F, S))) / (2 * size(F)[1]) / count
@@ -170,6 +182,17 @@ def mean_squared(x: Any) -> Any:
 
 def half_mean_absolute(x: Any) -> Any:
     return sum(tf.reduce_mean(tf.abs(d)) for d in differences(x)) / 2
+
+
+def nine_point(x: Any) -> Any:
+    """⅔ of the mean squares to the right and below, ⅙ of those along the diagonals; the rim goes on
+    for a pixel.
+    """
+    x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+    inner = x[:, 1:-1, 1:-1]
+    straight = mse(x[:, 2:, 1:-1], inner) + mse(x[:, 1:-1, 2:], inner)
+    diagonal = mse(x[:, 1:, 1:], x[:, :-1, :-1]) + mse(x[:, 1:, :-1], x[:, :-1, 1:])
+    return 2 / 3 * straight + diagonal / 6
 
 
 def power(x: Any) -> Any:
@@ -207,7 +230,9 @@ class System(NamedTuple):
     white: float = 255.0  # what pixels in [0, 1] are multiplied with before that
     transposed: bool = False  # rows and columns of the kernels exchanged
     more: Callable[[str, Any, Any], tuple[Any, ...]] = lambda layer, F, S: ()
-    reflect: bool = False  # at the border, in place of zeros
+    border: str = "CONSTANT"  # what a convolution sees beyond the picture: zeros
+    first_border: str = ""  # the first convolution, if something else
+    feature_scale: float = 1.0
 
 
 # METHODS.md §2.2, row by row.
@@ -287,7 +312,7 @@ SYSTEMS = {
         ceil_mode=True,
         style_weights=[2000 / 5000] * 5,  # by eye, for faces
         total_variation=lambda x: 20 * mean_squared(x),
-        reflect=True,
+        border="REFLECT",
     ),
     "demo": RELEASED._replace(
         pooling="avg", ceil_mode=True, style_weights=[700 / 5000] * 5
@@ -296,7 +321,7 @@ SYSTEMS = {
     "johnson2016 objective.style_reduction=sum": PERCEPTUAL._replace(style=johnson_style),
     # Gatys et al. 2016, eqs. 1, 4, 5 and 7 with α/β = 1e-3, on the network of `default`.
     "default objective=gatys_printed": System(
-        *("relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", True), reflect=True
+        *("relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", True), border="REFLECT"
     ),
 }
 # METHODS.md §2.5.
@@ -336,7 +361,19 @@ CONTROLS = {
         white=256.0,
     ),
 }
-SYSTEMS_AND_CONTROLS = SYSTEMS | CONTROLS
+LATER = {  # METHODS.md §2.6
+    "crowson_w2": System(
+        *("relu4_2", lambda F, P: 0.015 * mse(F, P), GATYS, functools.partial(w2_style, steps=12)),
+        *([w / 341 for w in (256, 64, 16, 4, 1)], "max", False),
+        total_variation=lambda x: 2 * nine_point(x / 255),
+        first_border="SYMMETRIC",
+        feature_scale=0.01735,
+    ),
+}
+LATER["crowson_w2 objective.style_statistic=wasserstein2"] = LATER["crowson_w2"]._replace(
+    style=w2_style
+)
+SYSTEMS_AND_CONTROLS = SYSTEMS | CONTROLS | LATER
 # These minimize what gatys_released does, of pictures that are recolored or mixed before.
 RECOLORED = ("gatys2017_color", "gatys2017_luminance", "gatys2017_scale")
 FORCED_TO_CONTENT = (
@@ -388,10 +425,15 @@ def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def oracle_features(
-    image: Any, net: weights.Weights, pooling: str, ceil_mode: bool, reflect: bool = False
+    image: Any,
+    net: weights.Weights,
+    pooling: str,
+    ceil_mode: bool,
+    border: str = "CONSTANT",
+    first_border: str = "",
 ) -> dict[str, Any]:
     """Every conv and relu layer in float64; 2 × 2 pooling that leaves what lies beyond the border
-    out. A convolution sees zeros there, or the picture mirrored at its outermost pixels.
+    out. A convolution sees there what tf.pad calls `border`, zeros if nothing else.
     """
     found, x, block = {}, image, 1
     for layer in net.layers:
@@ -406,7 +448,7 @@ def oracle_features(
             )
             found[f"pool{block - 1}"] = x
         around = [[0, 0], [1, 1], [1, 1], [0, 0]]
-        x = tf.pad(x, around, "REFLECT" if reflect else "CONSTANT")
+        x = tf.pad(x, around, (first_border if layer.name == "conv1_1" else "") or border)
         x = tf.nn.conv2d(x, layer.kernel.astype(np.float64), 1, "VALID") + layer.bias.astype(
             np.float64
         )
@@ -469,7 +511,10 @@ def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
             system.transposed
         ):  # what such a network sees is the picture with rows and columns exchanged
             image = tf.transpose(image, (0, 2, 1, 3))
-        plain = oracle_features(image, net, system.pooling, system.ceil_mode, system.reflect)
+        plain = oracle_features(
+            image, net, system.pooling, system.ceil_mode, system.border, system.first_border
+        )
+        plain = {layer: system.feature_scale * F for layer, F in plain.items()}
         # With rectifiers and no normalization, the rescaled network's features are the plain ones
         # times a constant.
         return (
@@ -507,7 +552,7 @@ def test_loss_and_gradient_are_those_of_the_source(
 
 
 @pytest.mark.filterwarnings("ignore:.*too narrow for")  # so small are the pictures
-@pytest.mark.parametrize("name", CONTROLS)
+@pytest.mark.parametrize("name", CONTROLS | LATER)
 def test_loss_and_gradient_of_controls_are_those_of_the_source(
     name: str, networks: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -703,6 +748,12 @@ TABLE = {
         ("torch_lbfgs", 100), 1000, False, {"relu4_2": 8},
         {layer: 5e3 / N / 4**k for k, (layer, N) in enumerate(WIDTHS.items())},
         {"statistic": ("mean", 0)}),
+    "crowson_w2": Row(  # gen_scales(128, 512): round(512 / √2^i) while that is 128 or more
+        "vgg19", "max floor", (384, 512), (406, 512), (384, 512), "pillow_bicubic", CONTENT,
+        ("adam", 0.02, 0.9, 0.99, 1e-8), 500, True, {"relu4_2": 0.015},
+        dict(zip(GATYS, (256 / 341, 64 / 341, 16 / 341, 4 / 341, 1 / 341), strict=True)),
+        {"statistic": ("wasserstein2_newton", 0), "border": "replicate_first", "result": "average",
+         "levels": ("kept", {128: 1000, 181: 500, 256: 500, 362: 500})}),
 }
 # fmt: on
 
@@ -758,7 +809,7 @@ def found_row(settings: config.Config) -> Row:
             optimizer.epsilon,
         )
         steps += (optimizer.decay_rate, optimizer.decay_every) if optimizer.decay_rate != 1 else ()
-    assert network.rescale in (None, "default") and not settings.pyramid.levels
+    assert network.rescale in (None, "default")
     return Row(
         network.name + (" rescaled" if network.rescale else ""),
         f"{network.pooling} {'ceil' if network.ceil_mode else 'floor'}",
@@ -778,11 +829,12 @@ def found_row(settings: config.Config) -> Row:
 def found_controls(settings: config.Config) -> dict[str, Any]:
     """The controls that are on, each with the numbers that count for it."""
     found: dict[str, Any] = {}
-    color, guidance, mix, chosen = (
+    color, guidance, mix, chosen, pyramid = (
         settings.color,
         settings.guidance,
         settings.mix,
         settings.objective,
+        settings.pyramid,
     )
     if color.name != "none":
         counts = {
@@ -810,17 +862,24 @@ def found_controls(settings: config.Config) -> dict[str, Any]:
         found["mix"] = (mix.layers, mix.weight, mix.max_evaluations)
     if chosen.style_statistic != "gram":
         found["statistic"] = (chosen.style_statistic, chosen.activation_shift)
-    assert (
-        settings.network.border == "zero"
-        and settings.styles_blend == "targets"
-        and not settings.paint_only
-    )
+    if settings.network.border != "zero":
+        found["border"] = settings.network.border
+    if (result := getattr(settings.optimizer, "result", "best")) != "best":
+        found["result"] = result
+    if pyramid.levels:
+        assert settings.image.size_px
+        sizes = {
+            round(each.scale * settings.image.size_px): each.max_evaluations
+            for each in pyramid.levels
+        }
+        found["levels"] = ("kept" if pyramid.keep_optimizer else "anew", sizes)
+    assert settings.styles_blend == "targets" and not settings.paint_only
     return found
 
 
 def test_every_preset_has_its_oracle_and_every_published_one_its_row() -> None:
     presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
-    assert presets <= {*SYSTEMS, *CONTROLS, *RECOLORED}
+    assert presets <= {*SYSTEMS_AND_CONTROLS, *RECOLORED}
     assert presets - {"default", "demo"} == set(TABLE)
 
 

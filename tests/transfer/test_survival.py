@@ -39,6 +39,13 @@ OPTIMIZERS = {
         "optimizer.max_evaluations=20",
         "tracking.checkpoint_seconds=0.01",
     ),
+    "kept over levels": (
+        "optimizer=adam",
+        "optimizer.result=average",
+        "pyramid={levels: [{scale: 0.5, max_evaluations: 12}], keep_optimizer: true}",
+        "optimizer.max_evaluations=20",
+        "tracking.checkpoint_seconds=0",
+    ),
 }
 
 
