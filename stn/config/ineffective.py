@@ -63,7 +63,6 @@ NEEDS_ANY: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     },
     "strength": ("objective.content_layers", bool, "give content layers"),
     "style.layers": ("objective.style_layers", bool, "give style layers"),
-    "pyramid.keep_optimizer": ("pyramid.levels", bool, "give levels"),
     "image.side": ("image.size_px", bool, "give a size"),
     **{f"match.{key}": ("match.measure", bool, "give match.measure") for key in ("value", "key")},
 }

@@ -93,6 +93,9 @@ class Adam(Stepwise):
         1.0, above=0, help="Adam's rate is multiplied by it every `optimizer.decay_every` steps."
     )
     decay_every: int = number(1, above=0, unit="steps", help="See `optimizer.decay_rate`.")
+    keep_over_levels: bool = key(
+        False, help="A level of a pyramid starts with what Adam learned at the one before, enlarged."
+    )
 
 
 @dataclass(frozen=True)
@@ -103,15 +106,12 @@ class Choice:
     # Of a number in a pair of images that it remembers for each evaluation: two of float64 in
     # SciPy's memory, two of float32 in ours. Adam remembers none.
     pair_bytes: int
-    # Whether what it has learned can be resized for the next level of a pyramid.
-    resizes: bool = False
-
 
 OPTIMIZERS = {
     "lbfgs": Choice(ScipyLBFGS, pair_bytes=16),
     "torch_lbfgs": Choice(TorchLBFGS, pair_bytes=8),
     "spectral_lbfgs": Choice(SpectralLBFGS, pair_bytes=8),
-    "adam": Choice(Adam, pair_bytes=0, resizes=True),
+    "adam": Choice(Adam, pair_bytes=0),
 }
 
 

@@ -2,7 +2,6 @@
 
 from stn.config import fields, layer_lists, more_styles
 from stn.config.more_styles import guided, styles
-from stn.config.optimizers import OPTIMIZERS
 from stn.config.schema import Config, Match, Mix, Objective, Style
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
@@ -97,11 +96,6 @@ def _check_lists(config: Config) -> None:
     """Raise InputError for lists of numbers, or of levels, that are not what they have to be."""
     for level in config.pyramid.levels:
         fields.check_values(level, "pyramid.levels.")
-    if config.pyramid.keep_optimizer and not OPTIMIZERS[config.optimizer.name].resizes:
-        raise InputError(
-            f"pyramid.keep_optimizer=true: what {config.optimizer.name} learned is of one size; take"
-            " optimizer=adam, or leave it out"
-        )
     shape = config.image.shape
     if shape is not None and (len(shape) != 2 or min(shape) < 1):
         raise InputError(f"image.shape={shape}: must be [height, width], both above 0")

@@ -305,9 +305,6 @@ class Pyramid:
         values="`{scale, max_evaluations}` each",
         help="Coarse levels before the full size, each with a budget of its own.",
     )
-    keep_optimizer: bool = key(
-        False, help="A level starts with what Adam learned at the level before, enlarged."
-    )
 
 
 @dataclass

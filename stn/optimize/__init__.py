@@ -3,16 +3,18 @@ one `minimize`.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from stn.config import optimizers
 from stn.config.optimizers import Optimizer
 from stn.errors import InputError
 from stn.optimize import adam, scipy_lbfgs, stepwise_lbfgs
 from stn.optimize.search import NotFinite, Search, Stop, ValueAndGrad
 from stn.optimize.state import Evaluation, Outcome, State
 
-__all__ = ["Evaluation", "Outcome", "State", "minimize"]
+__all__ = ["Evaluation", "Outcome", "State", "carried", "minimize"]
 
 # Steps back to the best image after a loss that is not finite, before a run gives up. Ours.
 MAX_RECOVERIES = 3
@@ -25,8 +27,13 @@ MINIMIZERS = {
     "adam": adam.minimize,
 }
 
-# Of those that `resizes` in stn/config/optimizers.py: what they have learned, for another size.
-RESIZED = {"adam": adam.resized}
+
+def carried(settings: Optimizer, state: State, height: int, width: int) -> dict[str, Any]:
+    """What the optimizer is to remember at the next level of a pyramid, of that size: what Adam
+    learned, if it is told to keep it, else nothing.
+    """
+    keeps = isinstance(settings, optimizers.Adam) and settings.keep_over_levels
+    return adam.resized(state.memory, height, width) if keeps and state.memory else {}
 
 
 def minimize(

@@ -131,9 +131,7 @@ def _at_level(
         return state
     found, _ = state.found
     enlarged = resizing.resize(network.rgb(found), *sized.shape)
-    memory = {}
-    if settings.pyramid.keep_optimizer:
-        memory = optimize.RESIZED[settings.optimizer.name](state.memory, *sized.shape)
+    memory = optimize.carried(settings.optimizer, state, *sized.shape)
     state = state.next_level(network.image(enlarged), memory)
     directory.checkpoint(state)
     return state

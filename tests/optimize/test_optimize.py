@@ -921,11 +921,11 @@ def test_early_stopping_of_the_last_image_asks_the_mean_of_the_losses() -> None:
 def test_what_adam_learned_is_enlarged_and_its_steps_go_on() -> None:
     small, _ = np.mgrid[0:4, 0:5]
     memory = {"m": np.dstack([small] * 3)[None] - 1.5, "v": np.ones(SHAPE) * 7.0, "steps": 9}
-    found = optimize.RESIZED["adam"](memory, 8, 10)
+    state, keeping = State(START, memory=memory), dataclasses.replace(ADAM, keep_over_levels=True)
+    found = optimize.carried(keeping, state, 8, 10)
+    assert optimize.carried(ADAM, state, 8, 10) == optimize.carried(TORCH, state, 8, 10) == {}
+    assert state.next_level(START, found).memory == found
     assert found["m"].shape == found["v"].shape == (1, 8, 10, 3) and found["steps"] == 9
     np.testing.assert_allclose(found["v"], 7.0)
     # A slope stays one: row r of 8 lies at (r + ½) / 2 − ½ of 4, away from the border.
     np.testing.assert_allclose(found["m"][0, 3:5, 4, 0], [-0.25, 0.25], atol=0.01)
-    assert {name for name, each in optimizers.OPTIMIZERS.items() if each.resizes} == {
-        *optimize.RESIZED
-    }

@@ -872,7 +872,7 @@ def found_controls(settings: config.Config) -> dict[str, Any]:
             round(each.scale * settings.image.size_px): each.max_evaluations
             for each in pyramid.levels
         }
-        found["levels"] = ("kept" if pyramid.keep_optimizer else "anew", sizes)
+        found["levels"] = ("kept" if settings.optimizer.keep_over_levels else "anew", sizes)
     assert settings.styles_blend == "targets" and not settings.paint_only
     return found
 

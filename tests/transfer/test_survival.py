@@ -42,7 +42,8 @@ OPTIMIZERS = {
     "kept over levels": (
         "optimizer=adam",
         "optimizer.result=average",
-        "pyramid={levels: [{scale: 0.5, max_evaluations: 12}], keep_optimizer: true}",
+        "optimizer.keep_over_levels=true",
+        "pyramid.levels=[{scale: 0.5, max_evaluations: 12}]",
         "optimizer.max_evaluations=20",
         "tracking.checkpoint_seconds=0",
     ),
