@@ -38,7 +38,7 @@ class Stepwise(Optimizer):
     result: str = one_of(
         "best",
         *("best", "last", "average"),
-        help="Which image comes out: that of the lowest loss, the last, or a mean of the late ones.",
+        help="Which image comes out: of the lowest loss, the last, or a mean of the late ones.",
     )
 
 
@@ -94,7 +94,8 @@ class Adam(Stepwise):
     )
     decay_every: int = number(1, above=0, unit="steps", help="See `optimizer.decay_rate`.")
     keep_over_levels: bool = key(
-        False, help="A level of a pyramid starts with what Adam learned at the one before, enlarged."
+        False,
+        help="A level of a pyramid starts with what Adam learned at the one before, enlarged.",
     )
 
 
@@ -106,6 +107,7 @@ class Choice:
     # Of a number in a pair of images that it remembers for each evaluation: two of float64 in
     # SciPy's memory, two of float32 in ours. Adam remembers none.
     pair_bytes: int
+
 
 OPTIMIZERS = {
     "lbfgs": Choice(ScipyLBFGS, pair_bytes=16),

@@ -171,8 +171,8 @@ def wasserstein2(
     """The squared Wasserstein distance of two normal distributions, over N:
     (|μ − μ'|² + tr(K + K' − 2 (K'^½ K K'^½)^½)) / N.
 
-    G and A are the mean second moments [N + 1, N + 1] of features with a channel of ones, which hold
-    covariance K and mean μ. `roots` gives the trace of the last term from K' and K; None is
+    G and A are the mean second moments [N + 1, N + 1] of features with a channel of ones, which
+    hold covariance K and mean μ. `roots` gives the trace of the last term from K' and K; None is
     `trace_of_root`."""
     (mean, K), (other_mean, other_K) = _normal(G), _normal(A)
     roots = roots or trace_of_root

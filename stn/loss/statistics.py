@@ -54,8 +54,8 @@ class Statistic:
     keys: frozenset[str] = frozenset()
     # Why it takes no masks, as the error says after "since"; empty if it takes them.
     no_masks: str = ""
-    # Whether the mean of two styles' statistics is a target. Of a sum of squares it has the gradient
-    # of both.
+    # Whether the mean of two styles' statistics is a target. Of a sum of squares it has the
+    # gradient of both.
     averages: bool = True
     # Whether what it gives for some rows and for the others adds up to that of the whole picture.
     sums_over_rows: bool = False

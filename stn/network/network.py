@@ -144,9 +144,10 @@ def load(
     mean pixel take the factor, so that images keep their 0-255. With `transposed` each kernel has
     rows and columns exchanged, as anishathalye/neural-style loads them (vgg.py, net_preloaded;
     METHODS, §1), after the rescaling, whose means are those of upright kernels. With `bgr` the
-    network's first channel is blue and its third red; `mean_pixel` stays RGB. The features of every
-    layer are multiplied by `feature_scale`: by it the first kernel and all biases are, and rectifiers
-    and poolings pass such a factor on. Raises InputError if a file is missing, damaged, or not a VGG's, or if eager execution is off."""
+    network's first channel is blue and its third red; `mean_pixel` stays RGB. The features of
+    every layer are multiplied by `feature_scale`: by it the first kernel and all biases are, and
+    rectifiers and poolings pass such a factor on. Raises InputError if a file is missing, damaged,
+    or not a VGG's, or if eager execution is off."""
     if not tf.executing_eagerly():
         raise InputError(
             "TensorFlow's eager execution is off (tf.compat.v1.disable_eager_execution), and cannot"

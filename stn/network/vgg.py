@@ -49,9 +49,9 @@ def features(
     2 × 2 with stride 2 and averages over real pixels only; an odd side n becomes ceil(n / 2), as in
     MatConvNet's and Caffe's imports, or with `ceil_mode=False` floor(n / 2), as in PyTorch and
     Keras. `border` is what convolutions see beyond the picture (`convolution.convolve`,
-    `border_at`); most published systems have zeros. Computes nothing above the deepest layer asked for. With
-    `names`, layers that follow each other, `image` is what reaches the first of them. Raises
-    KeyError for a layer that these weights do not reach."""
+    `border_at`); most published systems have zeros. Computes nothing above the deepest layer asked
+    for. With `names`, layers that follow each other, `image` is what reaches the first of them.
+    Raises KeyError for a layer that these weights do not reach."""
     wanted = set(layers)
     found = dict(walk(image, weights, wanted, pooling, hook, ceil_mode, border, names))
     missing = wanted - found.keys()

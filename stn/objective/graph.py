@@ -266,14 +266,11 @@ class Layer(NamedTuple):
     positions: Tensor
     seed: Tensor
 
-    def losses(self, F: Tensor, found: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """The content and the style loss, from the features F and the statistics found of them."""
-        C = (
-            tf.zeros(())
-            if self.P is None
-            else losses.content(F, self.P, self.formula.content_reduction)
-        )
-        return C, self.style_loss(found)
+    def content_loss(self, F: Tensor) -> Tensor:
+        """The content loss of features F; 0 without a target."""
+        if self.P is None:
+            return tf.zeros(())
+        return losses.content(F, self.P, self.formula.content_reduction)
 
     def style_loss(self, found: Sequence[Tensor]) -> Tensor:
         """Σ share · loss of the statistics `found`."""
@@ -292,19 +289,20 @@ class Layer(NamedTuple):
         @tf.custom_gradient
         def noted(F: Tensor, *before: Tensor) -> tuple[Any, Any]:
             found = [goal.statistic.of(F, self._context(goal, before)) for goal in self.goals]
+            with tf.GradientTape() as of_style:
+                of_style.watch(found)
+                E = self.style_loss(found)
 
             def gradient(dF: Tensor, dC: Tensor, dE: Tensor) -> Any:
                 # Left alone TensorFlow computes these products, as large as F, in the forward pass
                 # and keeps all.
                 with tf.control_dependencies([dF]):
                     late = tf.identity(F)
-                with tf.GradientTape() as tape:
-                    tape.watch((late, *found))
-                    values = self.losses(late, found)
-                to_F, *slopes = tape.gradient(
-                    values, (late, *found), (dC, dE), tf.UnconnectedGradients.NONE
-                )
-                parts = [dF] if to_F is None else [dF, to_F]
+                with tf.GradientTape() as of_content:
+                    of_content.watch(late)
+                    C = self.content_loss(late)
+                parts = [dF] if self.P is None else [dF, of_content.gradient(C, late, dC)]
+                slopes = of_style.gradient(E, found, dE)
                 to_before = [tf.zeros_like(x) for x in before]
                 for goal, dG in zip(self.goals, slopes, strict=True):
                     part, *rest = self._gradient(goal, late, before, dG)
@@ -312,7 +310,7 @@ class Layer(NamedTuple):
                     to_before = rest or to_before
                 return (tf.add_n(parts), *to_before) if before else tf.add_n(parts)
 
-            return (F, *self.losses(F, found)), gradient
+            return (F, self.content_loss(F), E), gradient
 
         return noted(F, *before)
 

@@ -125,8 +125,8 @@ class State:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The image that came out [1, h, w, 3], its evaluation, or where it is a mean the last, how much
-    work it took and why it ended.
+    """The image that came out [1, h, w, 3], its evaluation, or where it is a mean the last, how
+    much work it took and why it ended.
     """
 
     image: np.ndarray

@@ -120,8 +120,8 @@ def _at_level(
     network: Network,
     directory: run_directory.RunDirectory,
 ) -> optimize.State:
-    """Where the level starts or goes on: at the initial image, or at the result of the level before,
-    enlarged.
+    """Where the level starts or goes on: at the initial image, or at the result of the level
+    before, enlarged.
     """
     if state is None:
         return optimize.State(

@@ -252,7 +252,7 @@ def test_losses_keep_the_precision_they_are_given():
 
 
 def test_nine_points_have_the_authors_value() -> None:
-    """crowsonkb/style-transfer-pytorch (e7e2c71), TVLoss in float64: value, first gradient, Σ|g|."""
+    """crowsonkb/style-transfer-pytorch (e7e2c71), TVLoss: value, first gradient, Σ|g|."""
     image = tf.constant(0.5 + 0.4 * np.sin(0.5 * np.arange(105)).reshape(1, 5, 7, 3))
     with tf.GradientTape() as tape:
         tape.watch(image)

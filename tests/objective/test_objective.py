@@ -149,6 +149,7 @@ def style_loss(F: np.ndarray, S: np.ndarray, form: Form, positions: int) -> floa
 
 def total_variation_loss(image: np.ndarray, form: str) -> float:
     dy, dx = np.diff(image, axis=1), np.diff(image, axis=2)
+    rim = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
     if form == "power":
         return np.sum((dy[:, :, :-1] ** 2 + dx[:, :-1] ** 2) ** 1.25)
     return {
@@ -157,6 +158,9 @@ def total_variation_loss(image: np.ndarray, form: str) -> float:
         "squared": (dy**2).sum() + (dx**2).sum(),
         "mean_squared": (dy**2).mean() + (dx**2).mean(),
         "mean_absolute": (np.abs(dy).mean() + np.abs(dx).mean()) / 2,
+        "nine_point": 2 / 3 * ((dy**2).sum() + (dx**2).sum()) / image.size
+        + (np.mean((rim[:, 1:, 1:] - rim[:, :-1, :-1]) ** 2) / 6)
+        + (np.mean((rim[:, 1:, :-1] - rim[:, :-1, 1:]) ** 2) / 6),
     }[form]
 
 
@@ -265,6 +269,10 @@ CASES = {
     "normalized pixels": (  # ImageNet's deviations, as Dive into Deep Learning's pixels have
         Form(("relu1_1",), ("relu2_1",), "max", "half_sum", "one", "mean", "mean_absolute"),
         Scale(1.0, 1e-6, (2.0,), (0.5,), 1e3, (58.395, 57.12, 57.375)),
+    ),
+    "eight neighbors": (
+        Form(("relu2_1",), ("relu1_1",), "max", "mean", "nm", "mean", "nine_point"),
+        Scale(1.0, 1.0, (1.0,), (1.0,), 2.0, (255.0, 255.0, 255.0)),
     ),
     "content only": (dataclasses.replace(PAPER, style_layers=()), Scale(2.0, 1e3, (1.0,), ())),
     "style only": (dataclasses.replace(PAPER, content_layers=()), Scale(2.0, 1e-3, (), (0.2, 0.8))),

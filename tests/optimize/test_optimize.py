@@ -899,7 +899,10 @@ def test_a_run_resumed_has_the_same_last_image_and_mean(settings, result):
     settings = dataclasses.replace(settings, result=result)
     states: list[State] = []
     whole, _ = minimize(
-        rosenbrock, START, settings, on_checkpoint=lambda state: states.append(saved_and_read(state))
+        rosenbrock,
+        START,
+        settings,
+        on_checkpoint=lambda state: states.append(saved_and_read(state)),
     )
     for begun in states[::5]:
         resumed, _ = minimize(rosenbrock, copy.deepcopy(begun), settings)

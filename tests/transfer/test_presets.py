@@ -321,7 +321,8 @@ SYSTEMS = {
     "johnson2016 objective.style_reduction=sum": PERCEPTUAL._replace(style=johnson_style),
     # Gatys et al. 2016, eqs. 1, 4, 5 and 7 with α/β = 1e-3, on the network of `default`.
     "default objective=gatys_printed": System(
-        *("relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", True), border="REFLECT"
+        *("relu4_2", paper_content, GATYS, gatys_style, [1e3 / 5] * 5, "avg", True),
+        border="REFLECT",
     ),
 }
 # METHODS.md §2.5.
