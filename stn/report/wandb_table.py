@@ -47,7 +47,7 @@ def log(sweep_dir: Path) -> None:
         raise InputError(
             "WANDB_MODE and WANDB_DISABLED say that nothing goes to W&B; --wandb needs it"
         )
-    wandb_run.check_credentials(mode)
+    wandb_run.check(mode, tracking["project"], sweep_dir)
     try:
         _log(
             sweep_dir,

@@ -4,6 +4,7 @@ goes on.
 
 import contextlib
 import functools
+import hashlib
 import logging
 import netrc
 import os
@@ -43,6 +44,9 @@ FINISH_SECONDS = (
 )
 FLUSH_SECONDS = 1.0  # as metrics.csv: what a kill costs the offline file until the run goes on
 LAUNCH, ASKS_LAUNCH = "wandb.sdk.launch", "_detect_and_apply_job_inputs"  # W&B's names, of its 0.31
+# What W&B refuses, as its 0.31 has it (wandb_settings.py, `validate_project`, `validate_run_tags`).
+# Of groups and names its server alone knows the limit, 128 as for projects.
+LONGEST_NAME, LONGEST_TAG, NOT_IN_PROJECTS = 128, 64, "/\\#?%:"
 FORMER_SERVER = "https://api.wandb.ai"  # whose keys W&B takes for its server of today too
 
 
@@ -143,8 +147,13 @@ def start(
     logging.getLogger("wandb").setLevel(logging.CRITICAL)
     if group is not None:
         _forget_names_of_one_run()
-    name = os.environ.get("WANDB_NAME") or name
-    tagged = [*tags, *filter(None, os.environ.get("WANDB_TAGS", "").split(","))]
+    name = shortened(os.environ.get("WANDB_NAME") or name, LONGEST_NAME)
+    group = group and shortened(group, LONGEST_NAME)
+    tagged = [
+        shortened(tag, LONGEST_TAG)
+        for tag in (*tags, *os.environ.get("WANDB_TAGS", "").split(","))
+        if tag
+    ]
     import wandb
 
     _spare_launch()
@@ -224,6 +233,42 @@ def turned_down(mode: str) -> str:
             stacklevel=2,
         )
     return min(asked, mode, key=MODES.index)
+
+
+def check(mode: str, project: str, folder: Path) -> None:
+    """Raise InputError for what W&B would refuse, so that no run is computed whose record is
+    lost: a project or a directory with such a name, and `tracking=online` without a key."""
+    if turned_down(mode) == "off":
+        return
+    found = "".join(sign for sign in NOT_IN_PROJECTS if sign in project)
+    if found:
+        raise InputError(
+            f"tracking.project={project}: W&B's projects have no {' '.join(found)} in their names;"
+            " an entity goes into WANDB_ENTITY"
+        )
+    if not 0 < len(project) <= LONGEST_NAME:
+        raise InputError(
+            f"tracking.project={project}: W&B's projects have names of 1 to {LONGEST_NAME}"
+            " characters"
+        )
+    for what, text in (("tracking.project", project), ("the directory", str(folder.absolute()))):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            shown = text.encode(errors="backslashreplace").decode()
+            raise InputError(
+                f"{what} {shown}: its name is not UTF-8, which W&B needs; give another, or"
+                " tracking=off"
+            ) from None
+    check_credentials(mode)
+
+
+def shortened(text: str, length: int) -> str:
+    """`text`, where it is too long its beginning and six letters that tell it from others."""
+    if len(text) <= length:
+        return text
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
+    return f"{text[: length - 7]}-{digest}"
 
 
 def check_credentials(mode: str) -> None:

@@ -35,7 +35,7 @@ def run(
     pictures in place of files, as `pictures.read` takes them. Raises InputError for what the user
     can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written, and where the
     optimizer allows it a state to go on from."""
-    wandb_run.check_credentials(settings.tracking.mode)
+    wandb_run.check(settings.tracking.mode, settings.tracking.project, Path(run_dir))
     earlier = runs.Run(Path(run_dir)).provenance
     backend.use_threads(settings.threads or run_directory.threads_of(earlier))
     devices.use_precision(settings.network.precision)

@@ -397,3 +397,48 @@ def test_online_needs_a_key_that_wandb_would_find(
     else:
         with pytest.raises(InputError, match="wandb login"):
             wandb_run.check_credentials("online")
+
+
+@pytest.mark.parametrize(
+    ("project", "said"),
+    [
+        ("lab/stn", "tracking.project=lab/stn: .* WANDB_ENTITY"),
+        ("a:b?c", "no [?] : in"),
+        ("x" * 129, "1 to 128 characters"),
+        ("", "1 to 128 characters"),
+    ],
+)
+def test_a_project_that_wandb_would_refuse_is_refused_before_the_run(
+    run, project: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=said):
+        run(tmp_path / "run", "tracking=offline", f"tracking.project='{project}'")
+    assert listing(tmp_path) == set()
+
+
+def test_a_directory_that_is_not_utf8_is_refused_where_wandb_is_to_name_it(
+    run, tmp_path: Path
+) -> None:
+    folder = tmp_path / os.fsdecode(b"ren\xe9")
+    with pytest.raises(InputError, match=r"ren.udce9: its name is not UTF-8.*tracking=off"):
+        run(folder, "tracking=offline")
+    assert not folder.exists()
+    run(folder, "tracking=off")
+    assert (folder / "image.png").is_file()
+
+
+def test_what_is_too_long_for_wandb_is_shortened_and_stays_distinct(tmp_path: Path) -> None:
+    names = ["n" * 150 + end for end in ("1", "2")]
+    folders = [tmp_path / end / name for end, name in zip("12", names, strict=True)]
+    for folder, name in zip(folders, names, strict=True):
+        folder.mkdir(parents=True)
+        run = wandb_run.WandB("offline", "stn", folder, {"name": name}, f"group {name}")
+        run.finish({})
+    found = [wandb_file.of_kind(folder, "run")[0] for folder in folders]
+    for kept, longest in (
+        ([each.display_name for each in found], 128),
+        ([each.run_group for each in found], 128),
+        ([each.tags[0] for each in found], 64),
+    ):
+        assert len(set(kept)) == 2 and [len(text) for text in kept] == [longest, longest]
+    assert found[0].display_name.startswith("n" * 121)
