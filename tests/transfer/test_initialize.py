@@ -137,4 +137,5 @@ def test_blend_is_noise_and_content_by_the_ratio(ratio):
 def test_every_allowed_value_has_its_entry():
     assert set(config.choices("init.name")) == initialize.INITIALIZATIONS.keys()
     assert set(config.choices("init.distribution")) == initialize.DISTRIBUTIONS.keys()
-    assert set(config.choices("network.border")) == {*convolution.PADDINGS, "wrap"}
+    borders = {*convolution.PADDINGS, "replicate_first", "wrap"}
+    assert set(config.choices("network.border")) == borders
