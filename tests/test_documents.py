@@ -98,6 +98,8 @@ def check_hydras(overrides: list[Override]) -> None:
     for override in overrides:
         if override.key_or_group == "hydra/launcher":
             assert (config.CONFIG_DIR / "hydra" / "launcher" / f"{override.value()}.yaml").is_file()
+        elif override.key_or_group == "hydra/sweeper":
+            assert override.value() == "optuna"
         elif override.key_or_group.startswith("hydra"):
             assert override.key_or_group.startswith(
                 ("hydra.run.dir", "hydra.sweep.dir", "hydra.launcher.")
@@ -111,7 +113,9 @@ def check_stylize(words: list[str]) -> None:
     assert bool(sweeping) == ("-m" in words)
     plain = [line for line in own if line not in {override.input_line for override in sweeping}]
     axes = [
-        [f"{each.key_or_group}={value}" for value in each.sweep_string_iterator()]
+        [f"{each.key_or_group}={each.value().start}"]  # of an interval any value will do
+        if each.is_interval_sweep()
+        else [f"{each.key_or_group}={value}" for value in each.sweep_string_iterator()]
         for each in sweeping
     ]
     # Each value once, which is fewer than all combinations.

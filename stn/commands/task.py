@@ -36,32 +36,36 @@ def main() -> None:
             raise problems[0]
 
 
-def run(overrides: DictConfig) -> None:
-    """Hydra's task: one run where it was asked for one, else a cell."""
+def run(overrides: DictConfig) -> float | None:
+    """Hydra's task: one run where it was asked for one, else a cell. Gives what `sweep.metric` names,
+    for a sweeper that seeks.
+    """
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     sweeps.clear(run_dir)
     try:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            _cell(overrides, run_dir)
-        else:
-            settings = config.parse(overrides, HydraConfig.get().overrides.task)
-            inputs.prepare([(settings, HydraConfig.get().overrides.task)])
-            if settings.view:
-                previews.start(run_dir)
-            _stylize(settings, run_dir)
-            _say_what_next(run_dir, settings)
+            return _cell(overrides, run_dir)
+        settings = config.parse(overrides, HydraConfig.get().overrides.task)
+        inputs.prepare([(settings, HydraConfig.get().overrides.task)])
+        if settings.view:
+            previews.start(run_dir)
+        metric = _stylize(settings, run_dir)
+        _say_what_next(run_dir, settings)
+        return metric
     except (errors.InputError, errors.Interrupted) as error:
         problems.append(error)  # Hydra would print a line of its own before ours
     finally:
         sweeps.remove_if_empty(run_dir)
+    return None
 
 
-def _cell(overrides: DictConfig, run_dir: Path) -> None:
+def _cell(overrides: DictConfig, run_dir: Path) -> float | None:
     """One run of a sweep, in this process or in one that a launcher started, perhaps on another
     machine.
-    """
+
+    Gives its metric; None if it failed, which Optuna notes as a trial that failed."""
     if signals.waiting():
-        return
+        return None
     hydra_config = HydraConfig.get()
     given = list(hydra_config.overrides.task)
     sweep_dir = hydra_config.runtime.cwd / Path(hydra_config.sweep.dir)  # also after a chdir
@@ -84,9 +88,10 @@ def _cell(overrides: DictConfig, run_dir: Path) -> None:
             sys.argv = ["stylize.py", *given]
             began = run_directory.threads_of(runs.Run(run_dir).provenance)
             settings.threads = settings.threads or began or sweeps.threads()
-        _stylize(settings, run_dir, sweep_dir.name, axes)
+        return _stylize(settings, run_dir, sweep_dir.name, axes)
     except Exception as error:
         sweeps.fail(error, run_dir, given, axes, local)
+        return None
 
 
 def _stylize(
@@ -94,7 +99,7 @@ def _stylize(
     run_dir: Path,
     group: str | None = None,
     axes: dict[str, str] | None = None,
-) -> None:
+) -> float:
     from stn import transfer  # after the checks: TensorFlow takes seconds to import
 
     result = transfer.run(settings, run_dir, group, axes)
@@ -107,6 +112,7 @@ def _stylize(
     if settings.output:
         result.save(settings.output)
     print(run_dir / runs.PICTURE)
+    return sweeps.metric_of(result.summary, settings.sweep.metric)
 
 
 def _say_what_next(run_dir: Path, settings: config.Config) -> None:

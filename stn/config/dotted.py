@@ -13,7 +13,17 @@ from stn.config.schema import Config
 # What names a run or shows it, but changes no pixel of its picture.
 # `threads` changes last digits, where the processor's kernels divide sums among threads: runs with
 # other threads are compared as equals, but one is not resumed as the other (`same_threads`).
-INERT_KEYS = ("name", "tracking", "output", "view", "figures", "force", "threads", "gpus_per_cell")
+INERT_KEYS = (
+    "name",
+    "sweep",
+    "tracking",
+    "output",
+    "view",
+    "figures",
+    "force",
+    "threads",
+    "gpus_per_cell",
+)
 
 
 def to_dict(config: Config) -> dict[str, Any]:

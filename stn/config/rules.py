@@ -2,7 +2,7 @@
 
 from stn.config import fields, layer_lists, more_styles
 from stn.config.more_styles import guided, styles
-from stn.config.schema import Config, Match, Mix, Objective, Style
+from stn.config.schema import Config, Match, Mix, Objective, Style, Sweep
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
 
@@ -19,6 +19,7 @@ def check(config: Config) -> None:
     _check_statistic(config.objective, guided(config))
     _check_mix(config.mix, config.network.name)
     _check_match(config)
+    _check_metric(config.sweep.metric)
     if config.content.path is None:
         _check_without_content(config)
     if config.init.name == "file" and not config.init.path:
@@ -89,6 +90,17 @@ def _check_match(config: Config) -> None:
         raise InputError(
             f"match.key={key}: must be a key with a number above 0, such as {Match.KEY}; there is"
             f" {shown}"
+        )
+
+
+def _check_metric(metric: str) -> None:
+    """Raise InputError for a metric that no run could have, before any run is made."""
+    known = (*Match.OF_CONTENT, *Match.OF_STYLE, *Sweep.OTHERS)
+    if metric not in known and not metric.startswith(Sweep.BEGINNINGS):
+        question = fields.did_you_mean(fields.nearest(metric, known))
+        raise InputError(
+            f"sweep.metric={metric}: {question}must be one of {', '.join(known)}, or begin with"
+            f" {', '.join(Sweep.BEGINNINGS)}, as the keys of summary.json do"
         )
 
 

@@ -275,10 +275,13 @@ class Match:
     """One key is changed until one measure has a value, so that runs compare there."""
 
     KEY: ClassVar[str] = "objective.style_weight"
+    OF_CONTENT: ClassVar = (
+        *("content", "features", "ssim_to_content", "edges_to_content", "histogram_to_content"),
+    )
     OF_STYLE: ClassVar = ("style", "gram", "patches_to_style", "histogram_to_style")
     measure: str | None = one_of(
         None,
-        *("content", "features", "ssim_to_content", "edges_to_content", "histogram_to_content"),
+        *OF_CONTENT,
         *OF_STYLE,
         help="The measure that the result is to have; `null`: none.",
     )
@@ -326,6 +329,18 @@ class Tracking:
 
 
 @dataclass
+class Sweep:
+    # What a summary has beside measures of one picture, and how its other keys begin.
+    OTHERS: ClassVar = ("checkerboard", "isolated_pixels", "seconds", "peak_memory_mb")
+    BEGINNINGS: ClassVar = ("picture/", "loss/", "measures/")
+    metric: str = key(
+        "picture/loss/total",
+        values="a key of `summary.json`, or a measure",
+        help="What a run returns to a sweeper that seeks, such as `hydra/sweeper=optuna`.",
+    )
+
+
+@dataclass
 class Config:
     name: str = key("custom", values="text", help="The preset's name.")
     network: Network = group(Network)
@@ -360,6 +375,7 @@ class Config:
         help="Style over content, times what the preset has: `2` paints more, `0.5` less.",
     )
     match: Match = group(Match)
+    sweep: Sweep = group(Sweep)
     tracking: Tracking = group(Tracking)
     seed: int = number(0, least=0, help="Of the noise.")
     threads: int | None = number(

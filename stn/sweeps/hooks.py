@@ -30,6 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stn import command_line, config, devices, errors, files, runs, signals
 from stn.assets import inputs
+from stn.config import fields
 from stn.errors import InputError
 from stn.runs import previews
 from stn.sweeps import cells
@@ -44,6 +45,7 @@ passed_on: list[
 ] = []  # its signals, where its cells run in processes of this machine
 
 
+SWEEPERS = ("BasicSweeper", "OptunaSweeper")  # the second chooses values by what runs return
 HERE = ("BasicLauncher", "JoblibLauncher")  # whose cells read the files of this machine
 # The groups and keys that name files; of cells that differ in others alone one is looked at.
 FILES = ("preset", "content", "style", "more_styles", "network", "init", "mix", "paint_only")
@@ -57,10 +59,11 @@ class Begin(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         loader = GlobalHydra.instance().config_loader()
         try:
-            if not cells.is_basic(config.hydra):
+            if not config.hydra.sweeper._target_.endswith(SWEEPERS):
                 raise InputError(
                     f"hydra.sweeper._target_={config.hydra.sweeper._target_}: only Hydra's own"
-                    " sweeper is supported; leave hydra/sweeper out and list the values"
+                    " sweeper and Optuna's are supported; leave hydra/sweeper out and list the"
+                    " values, or take hydra/sweeper=optuna"
                 )
             check(cells.as_typed(config.hydra.overrides.task))
             cells.tell_fixed(config, loader)
@@ -130,6 +133,20 @@ def gres(gpus: int) -> str | None:
 
 
 OmegaConf.register_new_resolver("stn.gres", gres, replace=True)
+
+
+def metric_of(summary: Mapping[str, Any], name: str) -> float:
+    """The number of a finished run that `sweep.metric` names: a key of its summary, or of a measure
+    the last part; NaN where it is none. InputError if the run has no such key.
+    """
+    found = summary.get(name, summary.get(f"measures/{name}"))
+    if found is None:
+        near = fields.nearest(name, [*summary, *(key.rpartition("/")[2] for key in summary)])
+        raise InputError(
+            f"sweep.metric={name}: {fields.did_you_mean(near)}this run's summary.json has no such"
+            " key; a measure such as patches_to_style, or picture/loss/total"
+        )
+    return float(found) if isinstance(found, int | float) else math.nan
 
 
 def fail(
@@ -285,7 +302,10 @@ def check(overrides: Sequence[str]) -> None:
     loader = GlobalHydra.instance().config_loader()
     parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
     swept = {
-        each.key_or_group: list(each.sweep_string_iterator())
+        # Of an interval the sweeper chooses the values, one a cell.
+        each.key_or_group: ["interval"] * 2
+        if each.is_interval_sweep()
+        else list(each.sweep_string_iterator())
         for each in parsed
         if each.is_sweep_override()
     }

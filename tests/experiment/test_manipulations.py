@@ -7,6 +7,7 @@ import pytest
 
 from stn import config
 from stn.experiment import crossing, manipulations
+from stn.study import tables
 
 ROOT = config.CONFIG_DIR.parent
 RESULTS = ROOT / "results" / "manipulations.csv"
@@ -44,3 +45,9 @@ def test_manipulations_are_what_they_are_called():
     assert set(np.unique(checkers)) == {-12, 12} and (checkers[0, 1:] == -checkers[0, :-1]).all()
     assert found["blurred"].std() < 0.5 * rgb.std()
     np.testing.assert_array_equal(found["the photograph"], np.rint(photograph))
+
+
+def test_the_page_has_the_table_of_the_results():
+    page = PAGE.read_text(encoding="utf-8")
+    shown = page.split("<!-- manipulations -->")[1].split("<!-- end -->")[0]
+    assert shown.strip() == tables.markdown(manipulations.table(RESULTS)).strip()
