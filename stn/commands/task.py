@@ -37,9 +37,9 @@ def main() -> None:
 
 
 def run(overrides: DictConfig) -> float | None:
-    """Hydra's task: one run where it was asked for one, else a cell. Gives what `sweep.metric` names,
-    for a sweeper that seeks.
-    """
+    """Hydra's task: one run where it was asked for one, else a cell.
+
+    Gives the number that `sweep.metric` names, for a sweeper that seeks."""
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     sweeps.clear(run_dir)
     try:
