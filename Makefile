@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test study notebook test-cluster test-gpu check figures results clean
+.PHONY: demo test study notebook test-cluster test-gpu check docs figures results clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo-installed
@@ -30,12 +30,19 @@ test-gpu: .venv/gpu-installed
 	$(BIN)/python scripts/fetch.py images
 	$(BIN)/python scripts/check_gpu.py
 
-check: .venv/test-installed
+# The site, in build/site.
+docs: .venv/docs-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "the site: build/site/index.html; mkdocs serve shows it while you write"
+
+check: .venv/test-installed docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/configuration_tables.py --check
 	$(BIN)/python scripts/results.py render --check
+	$(BIN)/python scripts/preset_pages.py --check
+	$(BIN)/python scripts/sentences.py
 	$(BIN)/python -m pytest -q --durations=0 tests/test_documents.py -k link
 
 # Every figure, small (authors_curve has the size of what it is compared with), two runs at a time, or one with AT_ONCE=.
@@ -87,4 +94,4 @@ results: .venv/demo-installed .venv/joblib-installed
 	$(PYTHON) -m venv .venv
 
 clean:
-	rm -rf .venv outputs multirun *.egg-info
+	rm -rf .venv build outputs multirun *.egg-info

@@ -1,9 +1,9 @@
 """Measure speed and memory beside PyTorch on this machine: python scripts/benchmark.py (pip install
 -e '.[bench]').
 
-Writes benchmark.md, benchmark.png and benchmark.json into --out. Every program is a process of its
-own that keeps its objective ready, and they evaluate in turns, so that what else the machine does
-falls on all alike."""
+Writes into benchmark.md, benchmark.png and benchmark.json of --out. Every program is a process of
+its own that keeps its objective ready, and they evaluate in turns, so that what else the machine
+does falls on all alike."""
 
 import argparse
 import json
@@ -80,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = measure(arguments, Path(folder))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "benchmark.md").write_text(benchmark_report.text(found))
+    benchmark_report.write(found, arguments.out / "benchmark.md")
     benchmark_report.plot(found, arguments.out / "benchmark.png")
     for runs in found["sizes"].values():
         for run in runs.values():

@@ -1,4 +1,4 @@
-"""What the benchmark writes, from what it measured: benchmark.md and benchmark.png."""
+"""What the benchmark writes, from what it measured: tables for benchmark.md, and benchmark.png."""
 
 import statistics
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from benchmark_worker import LAST
 from stn.layers import CONVS_PER_BLOCK
 
 PROGRAMS = {
-    "ours": "stn, Winograd (`auto` on processors)",
+    "ours": "stn, Winograd (`auto` on CPUs)",
     "ours_direct": "stn, `network.convolution=direct`",
     "ours_recompute": "stn, `network.gradient_checkpointing=true`",
     "torch_nchw": "PyTorch, NCHW (as neural-style-pt)",
@@ -22,27 +22,25 @@ CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}  # Simonyan & Zisserman 2015,
 
 
 def text(found: dict[str, Any]) -> str:
-    """benchmark.md."""
+    """The tables of benchmark.md."""
     measured = found["sizes"]
     flops = max(
         (run.get("matmul_flops", 0.0) for runs in measured.values() for run in runs.values()),
         default=0.0,
     )
     lines = [
-        "# Benchmark",
-        "",
         f"`{found['command']}` on {found['cores']} cores of {found['processor']}.",
         (
             "Value and gradient of the objective of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1)"
             f" on {found['network']},"
         ),
         (
-            "float32. All programs of a size evaluated in turns in one run. Seconds are the median,"
-            " then"
+            "float32. All programs of a size are evaluated in turns in one run. Seconds are the"
+            " median, then the least"
         ),
         (
-            "the least and the most; memory is the peak of the process, libraries included. Against"
-            " products: operations"
+            "and the most. Memory is the peak of the process, libraries included. Against products:"
+            " operations"
         ),
         (
             f"of direct convolutions over {flops / 1e9:.0f} GFLOP/s, PyTorch's best product of 2048"
@@ -80,7 +78,7 @@ def text(found: dict[str, Any]) -> str:
         "",
         (
             "Agreement with the first program of each size, in value and in gradient (relative"
-            " norm; where a rectifier's"
+            " norm; where a ReLU's"
         ),
         "input is so near zero that rounding decides, gradients part):",
         "",
@@ -106,7 +104,7 @@ def text(found: dict[str, Any]) -> str:
         beside = s["a_run_s"] - s["evaluations_s"]
         lines.append(
             f"| a run of a sweep of {s['runs']} cells (64 px, narrow network, 10 evaluations)"
-            f" beside its evaluations | {beside:.2f} | |"
+            f" without its evaluations | {beside:.2f} | |"
         )
     if s := found.get("start_s"):
         (alone, image), (alone_wall, image_wall) = (
@@ -130,6 +128,14 @@ def text(found: dict[str, Any]) -> str:
             f"{len(s['image'])} in turns).",
         ]
     return "\n".join(lines) + "\n\n![seconds a megapixel and memory by size](benchmark.png)\n"
+
+
+def write(found: dict[str, Any], path: Path) -> None:
+    """The tables into a page, in place of those between its marks if it has any."""
+    begin, end = "<!-- benchmark -->\n", "<!-- end -->\n"
+    page = path.read_text(encoding="utf-8") if path.is_file() else f"# Benchmark\n\n{begin}{end}"
+    before, _, rest = page.partition(begin)
+    path.write_text(f"{before}{begin}{text(found)}{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def agreement(runs: dict[str, Any]) -> Iterator[str]:

@@ -25,7 +25,7 @@ PRECISIONS = ("float32", "tf32")
 # Why others are none. 21,058: conv3_4 of vgg19_q8, max pooling, at skimage:coffee.png, 512 px.
 REFUSED = {
     "float16": "activations reach 21,058, and their squares pass its largest number, 65,504",
-    "bfloat16": "its gradients are 5 % off (docs/science/speed.md)",
+    "bfloat16": "its gradients are 5 % off (docs/notes/tried.md)",
 }
 DRIVER = Path("/proc/driver/nvidia/version")
 CUDNN = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")  # what `tensorflow[and-cuda]` installs

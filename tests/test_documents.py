@@ -28,9 +28,14 @@ from stn.config.overrides import quoted
 from stn.experiment import frame
 
 ROOT = config.CONFIG_DIR.parent
+GENERATED = "<!-- written by "  # by a script, which holds them to their sources in make check
 PAGES = [
-    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "ARTIFACT")),
-    *sorted((ROOT / "docs").rglob("*.md")),
+    page
+    for page in (
+        *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "ARTIFACT")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+    )
+    if not page.read_text().startswith(GENERATED)
 ]
 TYPED = "python (?:scripts|experiments)/|make |pip install |wandb "
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -183,7 +188,8 @@ def check_python(
         check_stylize(given)
     elif words[0].startswith("experiments/") and "EXPERIMENT" in runpy.run_path(str(script)):
         check_experiment(script, given)
-    elif words[0] == "scripts/report.py" and "--live" not in given:  # which would serve for ever
+    # A live page would serve for ever; effects take a sweep, which tests/study makes.
+    elif words[0] == "scripts/report.py" and not {"--live", "--effects"} & set(given):
         compared = len(given) > 1 and not given[1].startswith("-")
         for run_dir in given[:2] if compared else [f"{given[0]}/0"]:
             run(here / run_dir)
@@ -239,6 +245,30 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     ]
     missing = [target for target in targets if target and not (page.parent / target).is_file()]
     assert not missing
+
+
+# The ten tasks of docs/contributing/ten_tasks.md: a page that README links, or README itself, and
+# what is typed there.
+TASKS = {
+    "install": ("README.md", "make demo"),
+    "own picture": ("README.md", "python scripts/stylize.py photo.jpg painting.jpg"),
+    "sweep": ("docs/how-to/sweeps.md", "python scripts/stylize.py -m"),
+    "compare": ("docs/how-to/compare_layers.md", "layers=gatys,johnson"),
+    "figure": ("docs/reproduce/index.md", "python experiments/"),
+    "resume": ("docs/how-to/resume.md", "--resume"),
+    "large picture": ("docs/how-to/large_pictures.md", "image.size_px=2048"),
+    "mask": ("docs/how-to/controls.md", "result_mask="),
+    "measure": ("docs/how-to/measure.md", "python scripts/measure.py"),
+    "cite": ("README.md", "@software{stn,"),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_of_ten_tasks_is_at_most_one_link_from_the_readme(task: str) -> None:
+    page, typed = TASKS[task]
+    readme = (ROOT / "README.md").read_text()
+    assert page == "README.md" or page in LINK.findall(readme)
+    assert typed in (ROOT / page).read_text()
 
 
 def outputs(notebook: Any) -> list[list[str]]:

@@ -17,13 +17,13 @@ from stn.network.network import Network
 
 # Measured on VGG-19: the kernels take 0.25 GB. Value and gradient of 1536 × 2048 pixels with max
 # pooling take 6155 MB at the peak, of which 1.1 to 1.4 GB are there before
-# (docs/science/speed.md): 1.30 to 1.38 times the 3.65 GB of the convolutions' outputs, 1.37 to 1.45
-# times if a MB is 2^20 bytes.
+# (docs/how-to/large_pictures.md): 1.30 to 1.38 times the 3.65 GB of the convolutions' outputs, 1.37
+# to 1.45 times if a MB is 2^20 bytes.
 KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.45
 # With network.gradient_checkpointing, of a large block: what leaves it, its gradient and a copy
 # where bands are joined; four times what a band's convolutions give; of a layer that has to be
 # whole its features, their gradient and the target. Measured at 2048 × 1536 and 4096 × 3072
-# (docs/science/speed.md): at most 0.75 and 0.9 times the sum.
+# (docs/how-to/large_pictures.md): at most 0.75 and 0.9 times the sum.
 PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
 # The targets' forward pass keeps nothing: measured on VGG-19 at 1024 × 1024 and 1600 × 1600 pixels,
 # 2.8 to 2.9 times the bytes of the largest output. TensorFlow keeps that memory and hardly uses it

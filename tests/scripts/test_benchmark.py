@@ -50,7 +50,7 @@ def test_both_convolutions_are_measured_and_agree(tmp_path: Path) -> None:
         }
     assert abs(runs["ours"]["value"] / runs["ours_direct"]["value"] - 1) < 1e-5
     table = (tmp_path / "new" / "benchmark.md").read_text()
-    assert "| 32 × 48 | stn, Winograd (`auto` on processors) |" in table
+    assert "| 32 × 48 | stn, Winograd (`auto` on CPUs) |" in table
     assert (tmp_path / "new" / "benchmark.png").stat().st_size > 1000
 
 

@@ -1,0 +1,195 @@
+"""Write a page for each preset, docs/presets/NAME.md: python scripts/preset_pages.py [--check].
+
+A page puts together what is said of a preset elsewhere: configs/preset/NAME.yaml with its comments,
+the tables of docs/presets/index.md and gallery.md, and docs/presets/deviations.md.
+--check: write nothing; exit with 1 if a page is not what would be written.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from stn import command_line, config
+from stn.errors import InputError
+from stn.images import resizing
+
+FOLDER = config.CONFIG_DIR.parent / "docs" / "presets"
+PICTURES = FOLDER.parent / "figures" / "presets"
+PRESETS = sorted((config.CONFIG_DIR / "preset").glob("*.yaml"))
+PHOTOGRAPH = np.zeros((768, 1024, 3))  # Neckarfront's shape, which most presets paint
+MEASURED = "512 × 384 on two cores of an AMD EPYC with AVX-512"
+START_S = 10  # imports, targets and measures; docs/presets/gallery.md, of the default
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether they are right")
+    check, wrong = parser.parse_args().check, []
+    for path in PRESETS:
+        page, text = FOLDER / f"{path.stem}.md", page_of(path)
+        if not check:
+            page.write_text(text, encoding="utf-8")
+        elif not page.is_file() or page.read_text(encoding="utf-8") != text:
+            wrong.append(page.name)
+    if wrong:
+        sys.exit(f"docs/presets: {', '.join(wrong)}: run python scripts/{Path(__file__).name}")
+
+
+def page_of(path: Path) -> str:
+    name, settings = path.stem, config.compose(f"preset={path.stem}")
+    system, row = system_of(name)
+    seen = table("gallery.md").get(name)
+    exact = ["network=vgg19_q8"] if settings.network.name == "vgg19" else []
+    command = " ".join(["python scripts/stylize.py", f"preset={name}", *exact])
+    parts = [
+        "<!-- written by scripts/preset_pages.py -->",
+        f"# `{name}`: {system}",
+        *picture(name, seen),
+        f"```sh\n{command}\n```",
+        *(["Without `network=vgg19_q8` it takes the exact VGG-19 file, 535 MB."] if exact else []),
+        f"About {minutes(settings)} at its own size and budget, reckoned from {MEASURED}.",
+        "## The source",
+        *source(path, row),
+        "## What differs",
+        *deviations(row),
+        "## Settings",
+        "Every number of the preset, and where it comes from.",
+        "\n".join(["| setting | value | source |", "|---|---|---|", *settings_of(path)]),
+    ]
+    if seen and any(seen[key] not in ("–", "") for key in ("feature distance", "printed")):
+        parts[parts.index("## Settings") : parts.index("## Settings")] = numbers(seen)
+    return "\n\n".join(parts) + "\n"
+
+
+def table(page: str) -> dict[str, dict[str, str]]:
+    """The rows of a page's table by the presets that they name, each by its columns."""
+    found: dict[str, dict[str, str]] = {}
+    head: list[str] = []
+    for line in (FOLDER / page).read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if not cells:
+            head = []
+        elif not head:
+            head = [cell.partition(" by its")[0] for cell in cells]
+        elif "preset" in head:
+            row = dict(zip(head, cells, strict=True))
+            found |= dict.fromkeys(re.findall(r"`(\w+)`", row["preset"]), row)
+    return found
+
+
+def system_of(name: str) -> tuple[str, dict[str, str]]:
+    """What a preset is called, and its row of docs/presets/index.md."""
+    try:
+        row = table("index.md")[name]
+    except KeyError:
+        raise InputError(f"docs/presets/index.md: no row has the preset {name}") from None
+    return ("ours" if row["system"] == "—" else row["system"]), row
+
+
+def picture(name: str, seen: dict[str, str] | None) -> Iterator[str]:
+    if seen:
+        yield f"{seen['typical'][0].upper()}{seen['typical'][1:]}."
+    if (PICTURES / f"{name}.jpg").is_file():
+        yield f"![Painted with preset={name}](../figures/presets/{name}.jpg)"
+        budget = f"384 px and {seen['evaluations']} evaluations" if seen else "its own budget"
+        yield f"Neckarfront and The Starry Night, {budget}; see the [gallery](gallery.md)."
+
+
+def minutes(settings: config.Config) -> str:
+    """How long a run takes by the benchmark's seconds a megapixel, all levels together."""
+    sizes = json.loads((FOLDER.parent / "science" / "benchmark.json").read_text())["sizes"]
+    pixel_s = statistics.median(sizes["384x512"]["ours"]["seconds"]) / (384 * 512)
+    image = settings.image
+    rule = (image.size_px, image.side, image.aspect, image.rounding)
+    levels = [(1.0, settings.optimizer.max_evaluations)]
+    levels += [(level.scale, level.max_evaluations) for level in settings.pyramid.levels]
+    if settings.mix.fine:
+        levels.append((1.0, settings.mix.max_evaluations))
+    seconds = START_S + sum(
+        np.prod(resizing.target_shape(PHOTOGRAPH, *rule, scale)) * pixel_s * count
+        for scale, count in levels
+    )
+    whole = max(1, round(seconds / 60))
+    return "a minute" if whole == 1 else f"{whole} minutes"
+
+
+def source(path: Path, row: dict[str, str]) -> Iterator[str]:
+    """The preset's own first lines, and what is identical."""
+    comments = [line for line in path.read_text(encoding="utf-8").splitlines() if line[:1] == "#"]
+    said = " ".join(line.removeprefix("#").strip() for line in comments[2:])
+    yield linked(said if said.endswith(".") else f"{said}.")
+    if row["source"]:
+        yield "\n".join(
+            f"| {' | '.join(cells)} |"
+            for cells in (
+                ("read from", "identical here"),
+                ("---", "---"),
+                (linked(row["source"]), row["identical"]),
+            )
+        )
+
+
+def linked(text: str) -> str:
+    text = text.replace("METHODS.md", "METHODS").replace("deviations.md", "deviations")
+    text = re.sub(r"\bMETHODS\b", "[METHODS](../METHODS.md)", text)
+    return re.sub(r"\barXiv:(\d{4}\.\d{5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
+
+
+def deviations(row: dict[str, str]) -> Iterator[str]:
+    """The numbered paragraphs that hold for a preset."""
+    text = (FOLDER / "deviations.md").read_text(encoding="utf-8")
+    every = dict(re.findall(r"^(\d+)\. (.*?)(?=^\d+\. |\Z)", text, re.MULTILINE | re.DOTALL))
+    for number in re.findall(r"\d+", row["deviations"]):
+        paragraph = " ".join(every[number].split())
+        yield f"**[{number}](deviations.md).** {paragraph}"
+    yield (
+        "[Deviations 3 and 14](deviations.md) hold for every preset: budgets count evaluations,"
+        " and wide layers are computed by Winograd's algorithm."
+    )
+
+
+def numbers(seen: dict[str, str]) -> Iterator[str]:
+    yield "## Numbers"
+    columns = ["evaluations", "seconds", "feature distance", "Gram distance", "printed"]
+    titles = [*columns[:-1], "printed by the source, and ours"]
+    yield "\n".join(
+        f"| {' | '.join(cells)} |"
+        for cells in (titles, ["---"] * len(titles), [seen[key] for key in columns])
+    )
+    yield (
+        "Distances are [measures](../reference/measures.md) of the picture above, at every ReLU."
+        " [Losses that programs printed](../science/numbers.md) has the full comparison."
+    )
+
+
+def settings_of(path: Path) -> Iterator[str]:
+    """A row a setting; a comment stands for all that its line sets, or opens."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+
+    def rows(node: Any, prefix: str, said: str) -> Iterator[str]:
+        for key, value in node.value:
+            line = lines[key.start_mark.line]
+            about = line.partition(" # ")[2] or said
+            full = f"{prefix}{key.value}"
+            if isinstance(value, yaml.MappingNode):
+                yield from rows(value, f"{full}.", about)
+            elif full != "name":
+                shown = text[value.start_mark.index : value.end_mark.index].strip()
+                shown = re.sub(r"\s+#.*$", "", shown, flags=re.MULTILINE)
+                cells = (f"`{full}`", f"`{' '.join(shown.split())}`", linked(about))
+                yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+    yield from rows(yaml.compose(text), "", "")
+
+
+if __name__ == "__main__":
+    command_line.run_command(main)
