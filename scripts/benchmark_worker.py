@@ -79,6 +79,7 @@ def pictures(
 
 def ours(program: str, network: weights.Weights, height: int, width: int) -> Any:
     from stn import optimize
+    from stn.network import convolution
     from stn.network.network import Options, of_weights
     from stn.objective import graph, objective
     from stn.objective.specification import Formula, Specification
@@ -87,7 +88,8 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
     content, style, image = pictures(height, width, network.mean_pixel)
 
     options = Options("avg", gradient_checkpointing=program == "ours_recompute")
-    ready = of_weights(network, "direct" if program == "ours_direct" else "winograd", options)
+    method = "direct" if program == "ours_direct" else "winograd"
+    ready = of_weights(network, method, options, convolution.operation(512))
     formula = Formula("half_sum", gram_divisor="m", style_reduction="sum_over_4n2")
     share = 1 / len(STYLE_LAYERS)
     chosen = Specification(

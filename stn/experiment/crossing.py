@@ -354,7 +354,7 @@ def untrained(path: Path, like: Network) -> Network:
         for layer in of_file.layers
     )
     return network.of_weights(
-        dataclasses.replace(of_file, layers=layers), like.convolution, like.options
+        dataclasses.replace(of_file, layers=layers), like.convolution, like.options, like.operation
     )
 
 

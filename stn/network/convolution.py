@@ -4,14 +4,26 @@ Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, 
 kernel g, 4 × 4 outputs are Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A of the tile d of 6 × 6 inputs; over the
 channels ⊙ is 36 matrix products. The gradient with respect to the image is the same algorithm with
 the kernel flipped. Flipping a kernel turns its value at a point x into that at 1/x, so one
-transformed kernel serves both passes: the backward pass takes each point's reciprocal."""
+transformed kernel serves both passes: the backward pass takes each point's reciprocal.
 
-from typing import Any
+A direct convolution is also the gradient of one with the kernel turned. So Conv2DBackpropInput,
+TensorFlow's operation for the backward pass, can make both. Without AVX-512 oneDNN's Conv2D takes
+up to four times as long (docs/science/benchmark.md)."""
+
+import contextlib
+import functools
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from stn import backend, devices
-from stn.backend import tf
+from stn import backend, devices, files
+from stn.backend import Tensor, tf
 
 # Fractions p/q, a point beside its negative reciprocal after Barabasz, Anderson, Soodhalter and
 # Gregg, "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural
@@ -64,6 +76,82 @@ def chosen(method: str) -> str:
     return "direct" if devices.gpus() else "winograd"
 
 
+class Turned(NamedTuple):
+    """A kernel [3, 3, in, out] for a direct convolution by Conv2DBackpropInput, which turns it."""
+
+    kernel: Tensor
+
+
+# What makes the forward pass of direct convolutions. The backward pass is the second's in any case.
+OPERATIONS: dict[str, Callable[[Tensor], Any]] = {
+    "conv2d": lambda kernel: kernel,
+    "conv2d_backprop_input": Turned,
+}
+# So many times as long Conv2D has to take before it is avoided; ours. Measured: 1.0 with AVX-512,
+# where both give the same bytes, and 4 with oneDNN held to AVX2.
+SLOWER = 2.0
+MEASURED = "convolutions.json"  # in the cache: an operation by processor and versions
+
+
+def operation(channels: int) -> str:
+    """The key of OPERATIONS that suits this processor, for a network with so many channels.
+
+    It is measured once, which takes a third of a second, and kept in the cache. On a GPU, and in
+    networks too narrow to matter, it is `conv2d`."""
+    return "conv2d" if channels < 64 or devices.gpus() else of_this_machine()
+
+
+@functools.cache
+def of_this_machine() -> str:
+    """What was measured here, by this process or an earlier one, or is measured now."""
+    place, machine = files.cache_dir() / MEASURED, _machine()
+    try:
+        known = json.loads(place.read_text())
+        if known[machine] in OPERATIONS:
+            return str(known[machine])
+    except (OSError, ValueError, KeyError, TypeError):
+        known = None
+    found = _measured()
+    with contextlib.suppress(OSError):  # no place to keep it: each process measures
+        place.parent.mkdir(parents=True, exist_ok=True)
+        files.write_json(place, {**(known if isinstance(known, dict) else {}), machine: found})
+    return found
+
+
+def _measured() -> str:
+    """By processor time, which other work on the machine changes least, in a layer as conv2_2."""
+    x, kernel = tf.zeros((1, 48, 64, 128)), tf.zeros((3, 3, 128, 128))
+
+    def seconds(kernel: Any) -> float:
+        return _seconds(tf.function(lambda: convolve(x, kernel), autograph=False))
+
+    slow = seconds(kernel) > SLOWER * seconds(Turned(kernel))
+    return "conv2d_backprop_input" if slow else "conv2d"
+
+
+def _seconds(action: Callable[[], Any]) -> float:
+    """The least of five, after one that compiles."""
+    action()
+    found = []
+    for _ in range(5):
+        began = time.process_time()
+        action()
+        found.append(time.process_time() - began)
+    return min(found)
+
+
+def _machine() -> str:
+    """The processor, what it can, and what decides which of it is used."""
+    about, said = Path("/proc/cpuinfo"), {}
+    if about.is_file():
+        lines = [line.partition(":") for line in about.read_text().splitlines()]
+        said = {key.strip(): value.strip() for key, _, value in lines}
+    names = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+    chosen = [said.get("flags"), *(os.environ.get(name) for name in names)]
+    processor = said.get("model name") or platform.processor() or platform.machine()
+    return f"{processor}, TensorFlow {tf.version.VERSION}, {files.digest(chosen)[:8]}"
+
+
 def transform_kernel(kernel: np.ndarray) -> Any:
     """G g Gᵀ [36, in, out] of a kernel g [3, 3, in, out], float32."""
     G = _powers(_POINTS, _TAPS)
@@ -81,11 +169,27 @@ def convolve(x: Any, kernel: Any, border: str = "zero") -> Any:
     (replicate), or the pixel at the opposite side (wrap)."""
     if border != "zero":
         return convolve(_bordered(x, border), kernel)[:, 1:-1, 1:-1]
+    if isinstance(kernel, Turned):
+        return _turned(x, kernel.kernel)
     return (
         _winograd(x, kernel)
         if len(kernel.shape) == 3
         else tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
     )
+
+
+def _turned(x: Tensor, kernel: Tensor) -> Tensor:
+    """The direct convolution, and its gradient with respect to `x`, by Conv2DBackpropInput."""
+    turned = tf.transpose(tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))  # [3, 3, out, in]
+
+    def of(x: Tensor, kernel: Tensor) -> Tensor:
+        return tf.nn.conv2d_transpose(x, kernel, (*x.shape[:3], kernel.shape[2]), 1, "SAME")
+
+    @tf.custom_gradient
+    def differentiable(x: Tensor) -> tuple[Tensor, Any]:
+        return of(x, turned), lambda dy: of(dy, kernel)
+
+    return differentiable(x)
 
 
 # The borders that tf.pad knows by a name of its own. One pixel of SYMMETRIC is the border's own.

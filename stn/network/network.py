@@ -49,6 +49,7 @@ class Network:
     convolution: str  # winograd or direct
     changed: bool  # not as its file has it
     options: Options = AS_DEFAULT
+    operation: str = "conv2d"  # what makes direct convolutions (`convolution.OPERATIONS`)
 
     @property
     def limits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +86,8 @@ class Network:
         """
         if not self.changed:
             return self
-        return dataclasses.replace(load(self.path, self.convolution), options=self.options)
+        plain = load(self.path, self.convolution, operation=self.operation)
+        return dataclasses.replace(plain, options=self.options)
 
     def activation_bytes(self, deepest: str, pixels: float) -> list[float]:
         """Bytes of each convolution's float32 output up to the layer `deepest`, for an image of
@@ -135,6 +137,7 @@ def load(
     transposed: bool = False,
     bgr: bool = False,
     feature_scale: float = 1.0,
+    operation: str | None = None,
 ) -> Network:
     """The network in a MatConvNet file, its convolutions to be computed as `convolution` says
     (`vgg.kernels`).
@@ -146,8 +149,9 @@ def load(
     METHODS, §1), after the rescaling, whose means are those of upright kernels. With `bgr` the
     network's first channel is blue and its third red; `mean_pixel` stays RGB. The features of
     every layer are multiplied by `feature_scale`: by it the first kernel and all biases are, and
-    rectifiers and poolings pass such a factor on. Raises InputError if a file is missing, damaged,
-    or not a VGG's, or if eager execution is off."""
+    rectifiers and poolings pass such a factor on. `operation` makes direct convolutions, None: what
+    suits the machine. Raises InputError if a file is missing, damaged, or not a VGG's, or if eager
+    execution is off."""
     if not tf.executing_eagerly():
         raise InputError(
             "TensorFlow's eager execution is off (tf.compat.v1.disable_eager_execution), and cannot"
@@ -184,15 +188,22 @@ def load(
         )
         first = dataclasses.replace(first, kernel=first.kernel * factor)
         loaded = dataclasses.replace(loaded, layers=(first, *others))
-    made = of_weights(loaded, method, Options(pooling))
+    if operation is None:
+        operation = algorithm.operation(max(layer.bias.size for layer in loaded.layers))
+    made = of_weights(loaded, method, Options(pooling), operation)
     return dataclasses.replace(made, path=path, changed=loaded is not of_file)
 
 
-def of_weights(weights: Weights, method: str = "direct", options: Options = AS_DEFAULT) -> Network:
+def of_weights(
+    weights: Weights,
+    method: str = "direct",
+    options: Options = AS_DEFAULT,
+    operation: str = "conv2d",
+) -> Network:
     """A network of weights that are in memory already."""
     widths = {layer.name: layer.bias.size for layer in weights.layers}
     return Network(
-        vgg.kernels(weights, method),
+        vgg.kernels(weights, method, operation),
         weights.mean_pixel,
         weights.layer_names,
         widths,
@@ -202,4 +213,5 @@ def of_weights(weights: Weights, method: str = "direct", options: Options = AS_D
         method,
         changed=False,
         options=options,
+        operation=operation,
     )

@@ -7,24 +7,31 @@ from stn.backend import Tensor, tf
 from stn.layers import LAYERS, VGG16, VGG19
 from stn.network import convolution
 
-# {"conv1_1": (kernel [3, 3, in, out] or [36, in, out], bias [out]), ...}: what a compiled function
-# takes as its input.
+# {"conv1_1": (kernel of `convolution.convolve`, bias [out]), ...}: what a compiled function takes
+# as its input.
 Kernels = Mapping[str, tuple[Tensor, Tensor]]
 # Where Winograd's algorithm beats the direct sum both ways (docs/science/benchmark.md); ours.
+# Half as many where Conv2D is avoided: direct sums are slower there.
 WINOGRAD_CHANNELS = 256
 
 
-def kernels(weights: Weights, method: str = "direct") -> dict[str, tuple[Tensor, Tensor]]:
+def kernels(
+    weights: Weights, method: str = "direct", operation: str = "conv2d"
+) -> dict[str, tuple[Tensor, Tensor]]:
     """The trunk's convolutions as float32 tensors, by layer name.
 
     `method` is how they will be computed: "direct", or "winograd" from WINOGRAD_CHANNELS in and out
-    on."""
+    on. `operation` is what makes direct ones (`convolution.OPERATIONS`)."""
+    direct = convolution.OPERATIONS[operation]
+    least = WINOGRAD_CHANNELS if operation == "conv2d" else WINOGRAD_CHANNELS // 2
     found = {}
     for layer in weights.layers:
         if layer.name.startswith("conv"):
-            fast = method == "winograd" and min(layer.kernel.shape[2:]) >= WINOGRAD_CHANNELS
+            fast = method == "winograd" and min(layer.kernel.shape[2:]) >= least
             kernel = (
-                convolution.transform_kernel(layer.kernel) if fast else tf.constant(layer.kernel)
+                convolution.transform_kernel(layer.kernel)
+                if fast
+                else direct(tf.constant(layer.kernel))
             )
             found[layer.name] = kernel, tf.constant(layer.bias)
     return found

@@ -21,6 +21,7 @@ from stn import backend, config, devices, files, images
 from stn.assets import inputs
 from stn.assets.pictures import Pictures
 from stn.errors import InputError, InUse
+from stn.network.convolution import OPERATIONS
 from stn.network.network import Network
 from stn.objective.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
@@ -369,6 +370,13 @@ def threads_of(earlier: Mapping[str, Any]) -> int | None:
     return None
 
 
+def operation_of(earlier: Mapping[str, Any]) -> str | None:
+    """What made the direct convolutions of a run, by its provenance; None if it does not say."""
+    machine = earlier.get("machine")
+    found = machine.get("direct_convolution") if isinstance(machine, dict) else None
+    return found if found in OPERATIONS else None
+
+
 @contextlib.contextmanager
 def opened(
     path: Path,
@@ -384,6 +392,7 @@ def opened(
     fed |= {"network.rescale": means} if means else {}
     computed = {
         "convolution": network.convolution,
+        "direct_convolution": network.operation,
         "gradient_checkpointing": network.gradient_checkpointing,
         "threads": backend.threads(),
         **devices.describe(),

@@ -39,7 +39,8 @@ def run(
     earlier = runs.Run(Path(run_dir)).provenance
     backend.use_threads(settings.threads or run_directory.threads_of(earlier))
     devices.use_precision(settings.network.precision)
-    originals, network = pictures.read(settings, arrays), network_of(settings)
+    originals = pictures.read(settings, arrays)
+    network = network_of(settings, run_directory.operation_of(earlier))
     gradient_checkpointing = checks.recomputes(settings, network, originals, Path(run_dir))
     network = network.with_options(gradient_checkpointing=gradient_checkpointing)
     checks.before_run(settings, network, originals, Path(run_dir))
@@ -66,8 +67,8 @@ def run(
             return _finish(outcome, loss, settings, sized, network, directory, watch)
 
 
-def network_of(settings: config.Config) -> Network:
-    """The network that the settings name."""
+def network_of(settings: config.Config, operation: str | None = None) -> Network:
+    """The network that the settings name; `operation` as `network.load` takes it."""
     chosen = settings.network
     means = inputs.means(settings)
     rescaling = str(means) if means else chosen.rescale
@@ -82,6 +83,7 @@ def network_of(settings: config.Config) -> Network:
         chosen.transposed,
         chosen.bgr,
         chosen.feature_scale,
+        operation,
     )
     return loaded.with_options(ceil_mode=chosen.ceil_mode, border=chosen.border)
 

@@ -2,6 +2,9 @@
 and block sizes.
 """
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,11 +14,11 @@ from stn.network import convolution
 RNG = np.random.default_rng(0)
 
 
-def value_and_gradient(x: np.ndarray, kernel, upstream: np.ndarray, dtype):
+def value_and_gradient(x: np.ndarray, kernel, upstream: np.ndarray, dtype, border="zero"):
     x, upstream = tf.constant(x, dtype), tf.constant(upstream, dtype)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = convolution.convolve(x, kernel)
+        y = convolution.convolve(x, kernel, border)
     return y.numpy(), tape.gradient(y, x, upstream).numpy()
 
 
@@ -37,6 +40,60 @@ def test_values_and_gradient_are_those_of_the_direct_sum(
     )
     assert y == pytest.approx(expected_y, abs=2e-5 * expected_y.std() + 1e-5)
     assert dx == pytest.approx(expected_dx, abs=2e-5 * expected_dx.std() + 1e-5)
+
+
+@pytest.mark.parametrize("border", ["zero", "reflect"])
+@pytest.mark.parametrize(("h", "w", "channels", "filters"), [(2, 9, 3, 8), (13, 18, 8, 5)])
+def test_the_direct_sum_by_its_own_gradient_is_the_direct_sum(h, w, channels, filters, border):
+    x = RNG.normal(size=(1, h, w, channels))
+    kernel = RNG.normal(size=(3, 3, channels, filters)).astype(np.float32)
+    upstream = RNG.normal(size=(1, h, w, filters))
+    turned = convolution.OPERATIONS["conv2d_backprop_input"](tf.constant(kernel))
+    found = value_and_gradient(x, turned, upstream, tf.float32, border)
+    exact = value_and_gradient(x, tf.constant(kernel, tf.float64), upstream, tf.float64, border)
+    for ours, expected in zip(found, exact, strict=True):
+        assert ours == pytest.approx(expected, abs=1e-5 * expected.std())
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch) -> Path:
+    """One of which nothing is known: an empty cache, whose file of measurements this is."""
+    monkeypatch.setenv("STN_CACHE", str(tmp_path))
+    convolution.of_this_machine.cache_clear()
+    yield tmp_path / "convolutions.json"
+    convolution.of_this_machine.cache_clear()
+
+
+def test_the_operation_is_measured_once_and_kept_by_processor(machine: Path) -> None:
+    assert convolution.operation(4) == "conv2d" and not machine.exists()  # too narrow to matter
+    measured = convolution.operation(64)
+    kept = json.loads(machine.read_text())
+    assert [*kept.values()] == [measured] and f"TensorFlow {tf.version.VERSION}" in min(kept)
+    other = min({*convolution.OPERATIONS} - {measured})
+    machine.write_text(json.dumps({min(kept): other, "another": "conv2d"}))
+    assert convolution.operation(64) == measured  # of this process
+    convolution.of_this_machine.cache_clear()
+    assert convolution.operation(64) == other  # of this machine
+    machine.write_text(json.dumps({min(kept): "unknown", "another": "conv2d"}))
+    convolution.of_this_machine.cache_clear()
+    assert convolution.operation(64) == measured
+    assert json.loads(machine.read_text()) == {min(kept): measured, "another": "conv2d"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [((1.0, 0.25), "conv2d_backprop_input"), ((1.0, 0.9), "conv2d"), ((1.0, 2.0), "conv2d")],
+)
+def test_conv2d_is_avoided_where_it_takes_much_longer(seconds, expected, machine, monkeypatch):
+    given = iter(seconds)
+    monkeypatch.setattr(convolution, "_seconds", lambda action: next(given))
+    assert convolution.operation(64) == expected
+
+
+def test_a_damaged_measurement_is_made_again(machine: Path) -> None:
+    machine.write_text("[")
+    assert convolution.operation(64) in convolution.OPERATIONS
+    assert len(json.loads(machine.read_text())) == 1
 
 
 def test_rounding_at_the_width_of_vgg_is_what_the_docstring_says():

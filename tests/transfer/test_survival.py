@@ -211,6 +211,19 @@ def test_a_run_is_resumed_with_the_threads_it_began_with(small, tmp_path) -> Non
     assert runs.Run(tmp_path / "run").provenance["machine"]["threads"] == 1
 
 
+def test_a_run_is_resumed_with_the_convolutions_it_began_with(run, tmp_path) -> None:
+    """Conv2D or its gradient's operation: without AVX-512 they round differently."""
+    path = tmp_path / "run" / "provenance.json"
+    run(tmp_path / "run", "tracking.keep_checkpoint=true")
+    began = json.loads(path.read_text())
+    assert began["machine"]["direct_convolution"] == "conv2d"  # in so narrow a network
+    began["machine"]["direct_convolution"] = "conv2d_backprop_input"  # as on another machine
+    path.write_text(json.dumps(began))
+    run(tmp_path / "run", "tracking.keep_checkpoint=true", "optimizer.max_evaluations=8")
+    [session] = runs.Run(tmp_path / "run").provenance["continuations"]
+    assert session["machine"]["direct_convolution"] == "conv2d_backprop_input"
+
+
 def test_a_directory_with_other_threads_is_refused(run, tmp_path) -> None:
     run(tmp_path / "run")
     own = runs.Run(tmp_path / "run").provenance["machine"]["threads"]
