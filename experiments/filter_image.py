@@ -1,7 +1,7 @@
 """What single channels respond to, from conv1_1 to conv5_3: eight a layer. python
 experiments/filter_image.py
 
-Each image maximizes the mean of one channel, before the rectifier, from noise. It needs no head:
+Each image maximizes the mean of one channel, before the ReLU, from noise. It needs no head:
 any network will do."""
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def main() -> None:
             )
     caption = f"""
 What the first {CHANNELS} channels of a layer respond to: from N(0, {AMPLITUDE:g}) around the mean
-pixel, in 0-255, to the most of a channel's mean before the rectifier, less {TOTAL_VARIATION:g} ·
+pixel, in 0-255, to the most of a channel's mean before the ReLU, less {TOTAL_VARIATION:g} ·
 mean squared differences of neighbors. Over each picture: that mean, in standard deviations of the
 layer's features at the first image.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from stn import config, files, runs
 from stn.config import overrides
 from stn.experiment import frame
+from stn.images import formats
 from stn.study import figures, tables
 
 if TYPE_CHECKING:
@@ -69,7 +70,12 @@ def draw(finished: frame.Finished) -> Figure:
 
 
 def write(folder: Path, finished: frame.Finished) -> None:
-    """range.png, and gallery.md: each picture's command, evaluations, seconds and distances."""
+    """range.png; gallery.md: each picture's command, evaluations, seconds and distances; and
+    presets/NAME.jpg, the pictures that docs/figures/presets/ has.
+    """
+    (folder / "presets").mkdir(exist_ok=True)
+    for name in _presets():
+        formats.write(folder / "presets" / f"{name}.jpg", finished[name,].rgb)
     six = dict(
         zip(RANGE, (finished["range", number] for number in range(1, len(RANGE) + 1)), strict=True)
     )

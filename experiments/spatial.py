@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OTHER = "asset:the_scream.jpg"
-SKY = "polygon:0 .02 .94 .02 .94 .24 .8 .25 .6 .28 .48 .29 .1 .28 0 .29"  # drawn by eye
+SKY = "polygon:0 .02 .94 .02 .94 .24 .8 .25 .6 .28 .48 .29 .1 .28 0 .29"  # drawn by hand
 GROUND = "polygon:0 .29 .1 .28 .48 .29 .6 .28 .8 .25 .94 .24 .94 1 0 1"
 # SpatialControl.ipynb, the cells of two paintings.
 TWO = ("guidance.propagation=simple", "guidance.margin=0")

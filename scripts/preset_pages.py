@@ -52,7 +52,7 @@ def page_of(path: Path) -> str:
     parts = [
         "<!-- written by scripts/preset_pages.py -->",
         f"# `{name}`: {system}",
-        *picture(name, seen),
+        *picture(name, settings, seen),
         f"```sh\n{command}\n```",
         *(["Without `network=vgg19_q8` it takes the exact VGG-19 file, 535 MB."] if exact else []),
         f"About {minutes(settings)} at its own size and budget, reckoned from {MEASURED}.",
@@ -94,12 +94,14 @@ def system_of(name: str) -> tuple[str, dict[str, str]]:
     return ("ours" if row["system"] == "—" else row["system"]), row
 
 
-def picture(name: str, seen: dict[str, str] | None) -> Iterator[str]:
+def picture(name: str, settings: config.Config, seen: dict[str, str] | None) -> Iterator[str]:
     if seen:
         yield f"{seen['typical'][0].upper()}{seen['typical'][1:]}."
     if (PICTURES / f"{name}.jpg").is_file():
         yield f"![Painted with preset={name}](../figures/presets/{name}.jpg)"
-        budget = f"384 px and {seen['evaluations']} evaluations" if seen else "its own budget"
+        evaluations = seen["evaluations"] if seen else settings.optimizer.max_evaluations
+        own = str(evaluations) == str(settings.optimizer.max_evaluations)
+        budget = "own size and budget" if own else f"384 px and {evaluations} evaluations"
         yield f"Neckarfront and The Starry Night, {budget}; see the [gallery](gallery.md)."
 
 

@@ -4,7 +4,7 @@ usage: python scripts/stylize.py PHOTO PAINTING [KEY=VALUE ...]
        python scripts/stylize.py -m [PHOTO PAINTING] KEY=VALUE,VALUE [...]   every combination
        python scripts/stylize.py --resume DIRECTORY     the run or sweep in it, with its settings
 
-  preset=gatys_released          the system to reproduce; what is named beside it wins
+  preset=gatys_released          the system to reproduce; what is named next to it wins
   network=vgg16                  or vgg19_q8; vgg19 (535 MB) by `python scripts/fetch.py vgg19`
   image.size_px=512              size of the result; time and memory grow with its square
   optimizer.max_evaluations=200  how long to work; the time is in proportion

@@ -350,7 +350,7 @@ class Config:
     more_styles: list[Any] = key(
         [],
         values="`{path, weight, scale, mask, result_mask, layers}` each",
-        help="More styles beside `style`.",
+        help="More styles next to `style`.",
     )
     styles_blend: str = one_of(
         "targets",

@@ -35,7 +35,7 @@ def features(
     """As `vgg.features`, large blocks in bands; gives the sums of `shares` of the layers that were
     not made whole.
 
-    These are the convolutions and rectifiers in `shares` of large blocks; for every other layer
+    These are the convolutions and ReLUs in `shares` of large blocks; for every other layer
     `hook` is called."""
     sums: dict[str, list[Any]] = {}
     wanted, x = set(layers), tf.convert_to_tensor(image, tf.float32)
@@ -70,7 +70,7 @@ def walk(
     pooling: str,
     gradient_checkpointing: bool,
 ) -> Iterator[tuple[str, Any, int]]:
-    """Each of the `layers`, rectifiers, some rows of its features, and how many positions the whole
+    """Each of the `layers`, ReLUs, some rows of its features, and how many positions the whole
     has; no gradient.
 
     Without `gradient_checkpointing` the rows are all; with it, those of large blocks come a band

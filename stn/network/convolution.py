@@ -66,7 +66,7 @@ _BACKWARD = _transforms([(q, p) for p, q in _POINTS])
 
 
 def chosen(method: str) -> str:
-    """`method` itself, and for "auto" what suits the device: winograd on processors, direct where
+    """`method` itself, and for "auto" what suits the device: winograd on CPUs, direct where
     there is a GPU.
 
     The second is not measured: there was no GPU to run on.

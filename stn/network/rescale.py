@@ -41,7 +41,7 @@ Means = dict[str, np.ndarray]  # {"conv1_1": [N], ...}: mean of relu1_1 over ima
 
 
 def mean_activations(weights: Weights, photographs: Iterable[np.ndarray], pooling: str) -> Means:
-    """Mean of each filter after the rectifier, over all positions of all `photographs`, `rgb` [h,
+    """Mean of each filter after the ReLU, over all positions of all `photographs`, `rgb` [h,
     w, 3].
     """
     kernels = vgg.kernels(weights)
@@ -63,7 +63,7 @@ def rescaled(weights: Weights, means: Means) -> Weights:
     2016, section 2).
 
     With s the scale of a layer (1 / mean, the mean at least FLOOR of its layer's) and r that of the
-    layer before, kernels become K · s / r and biases b · s; rectifiers and both poolings pass such
+    layer before, kernels become K · s / r and biases b · s; ReLUs and both poolings pass such
     a scale on. Raises InputError if a layer's means are missing, of another number of filters, or
     all zero."""
     layers: list[Layer] = []
