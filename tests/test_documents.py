@@ -313,6 +313,10 @@ def test_the_tutorial_runs_and_has_the_outputs_of_its_cells(
     assert str(ROOT.parent) not in tutorial["NOTEBOOK"].read_text()  # no machine's paths
 
 
+def test_the_readme_is_a_screen_and_a_half() -> None:
+    assert len((ROOT / "README.md").read_text().split()) < 900
+
+
 def test_the_reference_has_every_key_and_the_systems_every_preset() -> None:
     reference = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     assert [key for key in known.keys() if f"`{key}`" not in reference] == []  # noqa: SIM118
