@@ -1,9 +1,9 @@
 """What is to be known of a GPU, in at most eight minutes: python scripts/check_gpu.py [KEY=VALUE …]
 
 Writes results/gpu.md: agreement with the CPU in loss and gradient, seconds an evaluation and how
-many of them are the host's, whether two processes give the same bytes, and our losses over those
-that the authors printed. Settings are those of scripts/stylize.py. --device cpu tries the script
-itself where there is no GPU.
+many of them are the host's. Also whether two processes give the same bytes, and our losses over
+those that the authors printed. Settings are those of scripts/stylize.py. --device cpu tries the
+script itself where there is no GPU.
 """
 
 import argparse

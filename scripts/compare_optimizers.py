@@ -1,11 +1,11 @@
 """Optimizers on photographs that can tell them apart: python scripts/compare_optimizers.py
 
 Fifteen photographs that packages ship and three made of them, mostly dark, mostly white and
-saturated, six paintings, three objectives, from the photograph and from noise: after so many
-evaluations, the loss of the written picture, its patch distance, structural similarity, checkers
-and isolated pixels. Rows go to OUT/measures.csv; a row that stands there is not computed again.
-OUT/table.md says when each optimizer first has the loss and the patch distance of the reference's
-last picture. What is read from it stands in docs/science/time_to_quality.md."""
+saturated; six paintings, three objectives, from the photograph and from noise. After so many
+evaluations it measures the loss of the written picture, its patch distance, structural similarity,
+checkers and isolated pixels. Rows go to OUT/measures.csv; a row that stands there is not computed
+again. OUT/table.md says when each optimizer first has the loss and the patch distance of the
+reference's last picture. What is read from it stands in docs/science/time_to_quality.md."""
 
 import argparse
 import csv

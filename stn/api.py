@@ -39,14 +39,14 @@ def stylize(
     """Paint `content` as `style` is painted: what `scripts/stylize.py preset=…` does, from Python.
 
     `content`, `style`: a file, as the command takes it (also "skimage:chelsea.png" or
-    "asset:FILE"); an array [h, w, 3] of uint8, or of floats in 0-1 or 0-255 (0-1 unless one is
-    above 2), RGB; or a Pillow image. `content=None`: none. `settings`: the command's overrides, two
-    underscores in place of a dot: `network="vgg19_q8"`, `seed=1`, `image__size_px=256`,
-    `objective__style_layers=["relu1_1", "relu2_1"]`; where one is a picture, an array will do. W&B
-    is off unless `tracking` is among them. `directory`: where the run leaves what the command
-    leaves; the same call goes on there if it was interrupted, and only reads the picture if it is
-    finished. Without one nothing is kept: the run has a temporary directory, which is removed at
-    its end.
+    "asset:FILE"), an array, or a Pillow image. An array is RGB, [h, w, 3], of uint8, or of floats
+    in 0-1 or 0-255: 0-1 unless one is above 2. `content=None`: none. `settings`: the command's
+    overrides, two underscores in place of a dot: `network="vgg19_q8"`, `seed=1`,
+    `image__size_px=256`, `objective__style_layers=["relu1_1", "relu2_1"]`; where one is a picture,
+    an array will do. W&B is off unless `tracking` is among them. `directory`: where the run leaves
+    what the command leaves; the same call resumes there if it was interrupted, and only reads the
+    picture if it is finished. Without one nothing is kept: the run has a temporary directory, which
+    is removed at its end.
 
     Raises InputError, with the command's one line, for what the caller can mend; Interrupted after
     Ctrl-C, or the notebook's stop button."""

@@ -128,8 +128,8 @@ def having(key: str) -> tuple[str, ...]:
 
 
 def _all() -> type[Optimizer]:
-    """A class with the keys of all optimizers, for composing: a preset may list those of one that
-    is not its own, such as the rate at which its program runs Adam, and they count if that one is
+    """A class with the keys of all optimizers, for composing. A preset may list those of one that
+    is not its own, such as the rate at which its program runs Adam. They count if that one is
     chosen.
     """
     found = {}

@@ -72,7 +72,7 @@ def betas(first: int, count: int) -> tuple[float, ...]:
     """`count` style weights 5 · 10^(0.6 k), k from `first` on.
 
     With α = 1 and the loss and layers of the released code, k from −3 to 3 leads from the
-    photograph to the painting: the feature distance goes from 0.06 to 0.84, and no weight takes it
+    photograph to the painting. The feature distance goes from 0.06 to 0.84, and no weight takes it
     above 0.9 (tried at 128 px with 60 evaluations). The code's own 5000 is near k = 5."""
     return tuple(float(f"{5 * 10 ** (0.6 * k):.3g}") for k in range(first, first + count))
 

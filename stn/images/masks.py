@@ -107,8 +107,8 @@ def propagate(
     """`mask` [h, w], of the picture's size, at each of `layers`, scaled to ΣT² = 1 so that areas
     drop out of the loss.
 
-    simple: resized, soft. inside: one where all that a position sees is inside, which eroding by
-    each convolution and pooling tells exactly (the authors probe the network with noise); what lies
+    simple: resized, soft. inside: one where all that a position sees is inside. Eroding by each
+    convolution and pooling tells that exactly (the authors probe the network with noise). What lies
     beyond the picture's border counts as inside, since it does not depend on the picture. all: one
     where any of it is. `margin`, in positions of the layer, grows (above zero) or shrinks the guide
     by a square after that, `simple` then with THRESHOLD.

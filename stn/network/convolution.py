@@ -1,7 +1,7 @@
 """The 3 × 3 convolution: direct, or by Winograd's minimal filtering with a quarter of the products.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4: for a
-kernel g, 4 × 4 outputs are Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A of the tile d of 6 × 6 inputs; over the
+kernel g, 4 × 4 outputs are Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A of the tile d of 6 × 6 inputs. Over the
 channels ⊙ is 36 matrix products. The gradient with respect to the image is the same algorithm with
 the kernel flipped. Flipping a kernel turns its value at a point x into that at 1/x, so one
 transformed kernel serves both passes: the backward pass takes each point's reciprocal.

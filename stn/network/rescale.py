@@ -63,9 +63,9 @@ def rescaled(weights: Weights, means: Means) -> Weights:
     2016, section 2).
 
     With s the scale of a layer (1 / mean, the mean at least FLOOR of its layer's) and r that of the
-    layer before, kernels become K · s / r and biases b · s; ReLUs and both poolings pass such
-    a scale on. Raises InputError if a layer's means are missing, of another number of filters, or
-    all zero."""
+    layer before, kernels become K · s / r and biases b · s. ReLUs and both poolings pass such a
+    scale on. Raises InputError if a layer's means are missing, of another number of filters, or all
+    zero."""
     layers: list[Layer] = []
     before = np.ones(3)
     for layer in weights.layers:

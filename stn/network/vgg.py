@@ -52,10 +52,10 @@ def features(
 
     `hook(layer, features)` is called at each named layer, and what it returns goes on to the next.
 
-    `conv*_*` is before the ReLU, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"),
-    2 × 2 with stride 2 and averages over real pixels only; an odd side n becomes ceil(n / 2), as in
-    MatConvNet's and Caffe's imports, or with `ceil_mode=False` floor(n / 2), as in PyTorch and
-    Keras. `border` is what convolutions see beyond the picture (`convolution.convolve`,
+    `conv*_*` is before the ReLU, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"), 2 ×
+    2 with stride 2 and averages over real pixels only. An odd side n becomes ceil(n / 2), as in
+    MatConvNet's and Caffe's imports. With `ceil_mode=False` it becomes floor(n / 2), as in PyTorch
+    and Keras. `border` is what convolutions see beyond the picture (`convolution.convolve`,
     `border_at`); most published systems have zeros. Computes nothing above the deepest layer asked
     for. With `names`, layers that follow each other, `image` is what reaches the first of them.
     Raises KeyError for a layer that these weights do not reach."""

@@ -84,7 +84,7 @@ def value_and_grad(choices: Choices, *inputs: Any) -> Any:
     """The compiled function for inputs of these shapes; `function` in `_value_and_grad` names them.
 
     It gives C, E, the total variation and the gradient of the total with respect to the image [1,
-    h, w, 3]; C and E hold the content and the style losses of the layers before any weight. Targets
+    h, w, 3]. C and E hold the content and the style losses of the layers before any weight. Targets
     and weights are its inputs, so that one trace serves a sweep of the same shape."""
     return backend.function(_value_and_grad, (choices,), *inputs)
 

@@ -19,7 +19,7 @@ def penalty(
     image: np.ndarray, limits: tuple[np.ndarray, np.ndarray], strength: float
 ) -> tuple[float, np.ndarray]:
     """Σ strength · W/4 · (d/W)⁴ over the pixels of `image` [1, h, w, 3], and its gradient, of the
-    same shape; d is how far a pixel lies beyond its `limits`, each [3] or [1, h, w, 3].
+    same shape. Here d is how far a pixel lies beyond its `limits`, each [3] or [1, h, w, 3].
 
     Within the limits it is 0, and at them its first three derivatives are 0 as well: a pixel at 0
     or 255 is as free as any. Pixels that cannot move there make their neighbors compensate, by

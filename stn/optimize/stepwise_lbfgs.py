@@ -117,10 +117,10 @@ class Memory:
 def minimize(search: Search) -> None:
     """L-BFGS without a line search: the step is the direction itself. In float32.
 
-    `torch_lbfgs` takes the steps of torch.optim.LBFGS at its learning rate of 1; the first is the
+    `torch_lbfgs` takes the steps of torch.optim.LBFGS at its learning rate of 1. The first is the
     gradient over the sum of its absolute values, so short that it tells the curvature and moves
-    nothing; if it tells none, the second is the gradient. `spectral_lbfgs` differs in H0, the first
-    guess of the inverse Hessian, and in the length of its steps: the first has a root mean square
+    nothing. If it tells none, the second is the gradient. `spectral_lbfgs` differs in H0, the first
+    guess of the inverse Hessian, and in the length of its steps. The first has a root mean square
     of one pixel of 255, the next grow slowly, and later ones are damped. With `spectral_lbfgs`, and
     where `limits.penalty` keeps pixels near their limits, a step that raises the loss by a tenth is
     taken back."""

@@ -24,7 +24,7 @@ def checkerboard(rgb: np.ndarray) -> float:
 
 def isolated_pixels(rgb: np.ndarray) -> int:
     """How many pixels of `rgb` [h, w, 3] have a channel that is more than ALONE levels above all of
-    its eight neighbors, or below all of them; those at the rim, which have fewer, do not count."""
+    its eight neighbors, or below all of them. Those at the rim, which have fewer, do not count."""
     rgb = np.asarray(rgb, dtype=np.float64)
     above = rgb - maximum_filter(rgb, footprint=_NEIGHBORS) > ALONE
     below = minimum_filter(rgb, footprint=_NEIGHBORS) - rgb > ALONE

@@ -65,7 +65,7 @@ def measure(
 
     `network` is the plain one. What cannot be measured is left out: structural similarity of a
     picture smaller than its window, patches of one smaller than a patch, edges of a content without
-    any, a layer that is all zero, and likeness to the content of a run that has none."""
+    any. So are a layer that is all zero, and likeness to the content of a run that has none."""
     found = _network_measures(rgb, content_rgb, style_rgb, network)
     if content_rgb is not None:
         if min(rgb.shape[:2]) >= SSIM_WINDOW:
