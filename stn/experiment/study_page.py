@@ -40,6 +40,7 @@ def parts(rows: Sequence[crossing.Row]) -> dict[str, str]:
         "primary": tables.markdown(*crossed.table(primary)),
         "all": tables.markdown(*crossed.table(found)),
         "choices": tables.markdown(of_choices(rows)),
+        "noise": tables.markdown(of_noise(rows)),
         "correlations": tables.markdown(of_correlations(rows)),
     }
 
@@ -65,6 +66,20 @@ def of_choices(rows: Sequence[crossing.Row]) -> list[list[str]]:
                     f"{np.mean([row[crossing.OUTCOMES[0]] for row in hits]):.3f}",
                 ]
             )
+    return found
+
+
+def of_noise(rows: Sequence[crossing.Row]) -> list[list[str]]:
+    """A row an outcome: its deviation over two seeds of one choice, √(Σ d² / 2n) of n pairs."""
+    [contrast] = [each for each in crossing.CONTRASTS if each.choice == "seed"]
+    found = [["outcome", "deviation over seeds", "pairs"]]
+    for outcome in crossing.OUTCOMES:
+        changes, factor = crossed.changes(rows, contrast, outcome)
+        d = np.array(list(changes.values()))
+        if d.size:
+            deviation = float(np.sqrt(np.mean(d**2) / 2))
+            text = f"{100 * deviation:.1f} %" if factor else f"{deviation:.3g}"
+            found.append([outcome.replace("_", " "), text, str(d.size)])
     return found
 
 

@@ -1,5 +1,7 @@
 """The study's page: tables from rows, and pictures chosen by rule."""
 
+import csv
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from stn.study import crossed
 
 PAGE = "".join(
     f"before\n<!-- study: {name} -->\nold\n<!-- end -->\nafter\n"
-    for name in ("primary", "all", "choices", "correlations")
+    for name in ("primary", "all", "choices", "noise", "correlations")
 )
 
 
@@ -32,7 +34,7 @@ def rows():
 
 def test_the_tables_say_what_the_rows_hold(rows):
     page = study_page.with_parts(PAGE, rows)
-    assert page.count("before") == page.count("after") == 4 and "\nold\n" not in page
+    assert page.count("before") == page.count("after") == 5 and "\nold\n" not in page
     [line] = [line for line in page.splitlines() if line.startswith("| Johnson | patches")][:1]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     ratio = np.mean(
@@ -51,6 +53,14 @@ def test_what_was_not_reached_is_counted(rows):
     table = {row[0]: row for row in study_page.of_choices(rows)}
     assert table["Johnson"][1:3] == ["60", "0"]
     assert table["Johnson, random weights"][1] == "17"
+
+
+def test_noise_is_the_deviation_between_two_seeds(rows):
+    table = {row[0]: row for row in study_page.of_noise(rows)}
+    value = {(row["photograph"], row["painting"], row["choice"]): row["gram"] for row in rows}
+    pairs = [key[:2] for key in value if key[2] == "seed"]
+    spread = [np.std(np.log([value[*p, "gatys"], value[*p, "seed"]]), ddof=1) for p in pairs]
+    assert table["gram"][1:] == [f"{100 * np.sqrt(np.mean(np.square(spread))):.1f} %", "18"]
 
 
 def test_a_witness_is_named_once(rows):
@@ -76,3 +86,12 @@ def test_examples_are_never_of_what_may_not_be_shown(rows, monkeypatch):
     monkeypatch.setattr(study_page, "NOT_SHOWN", (least[1],))
     assert len(study_page.examples(rows, Bench()).axes) == 12
     assert len(asked) == 3 and least[1] not in asked
+
+
+def test_the_committed_results_give_the_committed_page():
+    root = study_page.PAGE.parents[2]
+    rows = crossing.read(root / "results" / "study_vgg19_q8_64.csv")
+    text = study_page.PAGE.read_text(encoding="utf-8")
+    assert study_page.with_parts(text, rows) == text
+    with (root / "results" / "study_vgg19_q8_64.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == len(rows)
