@@ -313,9 +313,12 @@ def main() -> None:
     parser.add_argument("--survivors", action="store_true", help="run those again that survived")
     given = parser.parse_args()
     ends, out = time.monotonic() + 60 * given.minutes, given.out.resolve()
+    sources = {file: (ROOT / file).read_text() for file in given.files}
+    every = {file: mutants(file, source) for file, source in sources.items()}
+    names = {mutant.name for each in every.values() for mutant in each}
     known = json.loads(out.read_text()) if out.is_file() else {}
-    every = {file: mutants(file, (ROOT / file).read_text()) for file in given.files}
-    print(f"{sum(map(len, every.values()))} mutants in {len(every)} files", flush=True)
+    known = {name: found for name, found in known.items() if name in names}  # of today's lines
+    print(f"{len(names)} mutants in {len(every)} files", flush=True)
     chosen = sampled(every, given.count, given.seed)
     if given.survivors:
         chosen = [each for each in chosen if known.get(each.name, {}).get("end") == "survived"]
@@ -337,7 +340,7 @@ def main() -> None:
             if tests not in recorded:
                 recorded[tests] = _recorded(tests, Path(folder))
             seconds = PATIENCE + 3 * sum(each["seconds"] for each in recorded[tests].values())
-            source = (ROOT / mutant.path).read_text()
+            source = sources[mutant.path]
             began = time.monotonic()
             Path(mutant.path).write_text(mutant.applied(source))
             end = run_tests(tests, Order(mutant, recorded[tests]), seconds, Path("report.txt"))

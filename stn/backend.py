@@ -4,12 +4,15 @@ import contextlib
 import importlib
 import os
 import platform
+import resource
 import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from stn.errors import InputError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Where there is no AVX-512 TensorFlow leaves oneDNN off, whose products are faster than Eigen's
@@ -62,7 +65,10 @@ class _Lazy:
             raise AttributeError(name)
         with _importing:
             if "module" not in vars(self):
-                _import_quietly()
+                try:
+                    _import_quietly()
+                except (ImportError, MemoryError, OSError, RuntimeError) as error:
+                    raise InputError(_not_loaded(error)) from error
                 module = importlib.import_module("tensorflow")
                 # Same settings, same machine, same bytes: no kernel may add in an order that
                 # depends on timing.
@@ -74,6 +80,16 @@ class _Lazy:
                     module.config.experimental.set_memory_growth(gpu, True)
                 vars(self)["module"] = module
         return getattr(vars(self)["module"], name)
+
+
+def _not_loaded(error: Exception) -> str:
+    """Why TensorFlow cannot be imported, in a line; its libraries take about 2 GB of addresses."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    limit = ""
+    if most != resource.RLIM_INFINITY:
+        limit = f"; `ulimit -v` allows {most / 1e9:.1f} GB of addresses, so raise it first"
+    return f"TensorFlow cannot be loaded ({reason}){limit}"
 
 
 _importing = threading.RLock()

@@ -14,7 +14,7 @@ from stn import files
 from stn.assets import matfile, weights
 from stn.assets.weights import Layer, Weights
 from stn.errors import InputError
-from stn.layers import FULLY_CONNECTED, VGG16, VGG19
+from stn.layers import FULLY_CONNECTED, LAYERS, VGG16, VGG19
 
 CONVERTED_VERSION = 2
 # How much larger than its convolutions a file is that gets a converted copy: with fully connected
@@ -108,9 +108,9 @@ def write(path: Path, network: Weights, origin: str = "") -> None:
     convs = {layer.name: layer for layer in network.layers}
     structs: list[dict[str, Any]] = []
     for name in network.layer_names:
-        if name.startswith("conv"):
+        if LAYERS[name].kind == "conv":
             structs.append(_conv_struct(convs[name], pad=1))
-        elif name.startswith("relu"):
+        elif LAYERS[name].kind == "relu":
             structs.append(
                 {"name": name, "type": "relu", "leak": 0.0, "weights": _cell([]), "precious": False}
             )

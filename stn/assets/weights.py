@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stn.errors import InputError
-from stn.layers import FULLY_CONNECTED, VGG16, VGG19
+from stn.layers import FULLY_CONNECTED, LAYERS, VGG16, VGG19, of_kind
 
 # Mean RGB of the ImageNet training set, as in the files' normalization.averageImage (METHODS.md
 # §1).
@@ -40,7 +40,7 @@ class Weights:
     @property
     def depth(self) -> int:
         """19 if there is a fourth convolution in a block, else 16."""
-        return 19 if any(layer.name.endswith("_4") for layer in self.layers) else 16
+        return 19 if any(layer.name in {*VGG19} - {*VGG16} for layer in self.layers) else 16
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ class Weights:
         present = {layer.name for layer in self.layers}
         names: list[str] = []
         for name in VGG19 if self.depth == 19 else VGG16:
-            if name.startswith("conv") and name not in present:
+            if LAYERS[name].kind == "conv" and name not in present:
                 break
             names.append(name)
         return tuple(names)
@@ -66,9 +66,9 @@ def check(path: Path, layers: tuple[Layer, ...], mean_pixel: np.ndarray) -> None
     `path` is named.
     """
     names = [layer.name for layer in layers]
-    head = sum(name.startswith("fc") for name in names)
+    head = sum(name in FULLY_CONNECTED for name in names)
     for trunk in (VGG19, VGG16):
-        convs = [name for name in trunk if name.startswith("conv")][: len(names) - head]
+        convs = of_kind("conv", trunk)[: len(names) - head]
         if convs and names == [*convs, *FULLY_CONNECTED[:head]]:
             break
     else:

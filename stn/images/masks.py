@@ -123,10 +123,8 @@ def propagate(
     )  # nearest: a window at the border has only what is there
     if propagation == "simple":
         found = _resized(mask, layer_names, ceil_mode)
-    elif propagation in ("inside", "all"):
-        found = _seen(mask >= THRESHOLD, layer_names, ceil_mode, propagation, mode)
     else:
-        raise ValueError(f"unknown propagation {propagation!r}")
+        found = _seen(mask >= THRESHOLD, layer_names, ceil_mode, propagation, mode)
     guides, vanished = {}, []
     for layer in layers:
         T = _with_margin(found[layer], margin, mode) if margin else found[layer]

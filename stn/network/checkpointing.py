@@ -1,46 +1,46 @@
-"""The network a band of rows at a time, forgotten and computed again for the gradient: the same
-numbers, less memory.
+"""Gradient checkpointing by rows: large blocks are computed a band of rows at a time.
 
-A block is what lies between two poolings. A band of its rows has beside it as many rows as the
-block has convolutions, on which alone its own rows depend; where bands overlap, their gradients add
-up."""
+The features of a band are dropped and computed again for the gradient. The numbers are the same and
+need less memory. A block is what lies between two poolings. A row of a block's output depends on as
+many rows above and below as the block has convolutions, so each band reads that many more. Where
+bands overlap, their gradients add up."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stn import backend
-from stn.backend import tf
+from stn.backend import Tensor, tf
 from stn.layers import LAYERS, of_kind
 from stn.network import vgg
 
-# A block whose convolutions' outputs take no more is computed as without bands. A band's own rows
-# are so many times those on each side, which two bands compute: an eighth more work. Both ours.
+# A block whose convolutions' outputs take no more bytes is computed whole. A band has so many times
+# the rows of its margin on one side. Two bands compute each margin: an eighth more work. Both ours.
 BLOCK_BYTES, ROWS_OVER_MARGIN = 512 * 2**20, 16
-# Numbers of rows F [1, rows, w, N] of a layer, from `first` on, of `height` in all, which add up
-# over the bands.
-Share = Callable[[Any, int, int], Sequence[Any]]
+# Takes rows F [1, rows, w, N] of a layer, the number of the first, and how many the layer has.
+# Gives numbers that add up over the bands.
+Share = Callable[[Tensor, int, int], Sequence[Tensor]]
+Nest = Any  # tensors in lists and dictionaries, as tf.nest takes them
 
 
 def features(
-    image: Any,
+    image: Tensor,
     kernels: vgg.Kernels,
     layers: Iterable[str],
     pooling: str,
-    hook: Callable[[str, Any], Any],
+    hook: Callable[[str, Tensor], Tensor],
     ceil_mode: bool,
     border: str,
     shares: Mapping[str, Share],
-) -> dict[str, list[Any]]:
-    """As `vgg.features`, large blocks in bands; gives the sums of `shares` of the layers that were
-    not made whole.
+) -> dict[str, list[Tensor]]:
+    """As `vgg.features`, but large blocks are computed in bands.
 
-    These are the convolutions and ReLUs in `shares` of large blocks; for every other layer
-    `hook` is called."""
-    sums: dict[str, list[Any]] = {}
+    Gives {layer: sums} for the layers in `shares` that lie in large blocks, whose features are
+    never whole. For every other layer `hook` is called with its features."""
+    sums: dict[str, list[Tensor]] = {}
     wanted, x = set(layers), tf.convert_to_tensor(image, tf.float32)
 
-    def at(layer: str, F: Any) -> Any:
+    def at(layer: str, F: Tensor) -> Tensor:
         return hook(layer, F) if layer in wanted else F
 
     for names in vgg.blocks(kernels, wanted):
@@ -64,17 +64,17 @@ def features(
 
 
 def walk(
-    image: Any,
+    image: Tensor,
     kernels: vgg.Kernels,
     layers: Sequence[str],
     pooling: str,
     gradient_checkpointing: bool,
-) -> Iterator[tuple[str, Any, int]]:
-    """Each of the `layers`, ReLUs, some rows of its features, and how many positions the whole
-    has; no gradient.
+) -> Iterator[tuple[str, Tensor, int]]:
+    """For each of the `layers`, all ReLUs: its name, some rows of its features, and how many
+    positions it has in all. There is no gradient.
 
-    Without `gradient_checkpointing` the rows are all; with it, those of large blocks come a band
-    after the other."""
+    With `gradient_checkpointing` a large block gives one band after the other. Otherwise the rows
+    are all."""
     x = tf.convert_to_tensor(image, tf.float32)
     for names in vgg.blocks(kernels, layers):
         inner, positions = (
@@ -98,9 +98,7 @@ def walk(
 def of_block(
     shape: Sequence[int], kernels: vgg.Kernels, names: Iterable[str], wraps: bool = False
 ) -> "Bands | None":
-    """The bands of a block [height, width], which goes on at its other side if it `wraps`; None if
-    it is not large.
-    """
+    """The bands of a block [height, width]; None if it is small. `wraps`: opposite sides meet."""
     channels = [int(kernels[name][1].shape[0]) for name in of_kind("conv", names)]
     height, width, margin = *shape, len(channels)
     if 4 * height * width * sum(channels) <= BLOCK_BYTES:
@@ -112,7 +110,7 @@ def of_block(
 
 
 def _block(
-    x: Any,
+    x: Tensor,
     kernels: vgg.Kernels,
     names: Sequence[str],
     bands: "Bands",
@@ -120,14 +118,16 @@ def _block(
     shares: Mapping[str, Share],
     border: str,
     pool: tuple[str, bool] | None,
-) -> tuple[dict[str, Any], dict[str, list[Any]]]:
-    """Features at the layers `whole` and, as "pool", behind a block that is pooled; and the sums of
-    `shares`.
+) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
+    """Features at the layers `whole`, and as "pool" after the pooling if there is one; then the
+    sums of `shares`.
     """
     if bands.beyond:
         x = tf.concat([x[:, -bands.beyond :], x, x[:, : bands.beyond]], 1)
 
-    def of_band(part: Any, own: slice, first: Any) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    def of_band(
+        part: Tensor, own: slice, first: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
         found = vgg.features(
             part, kernels, {*whole, *shares, names[-1]}, border=border, names=names
         )
@@ -143,11 +143,10 @@ def _block(
 
 @dataclass(frozen=True)
 class Bands:
-    """`count` bands of `rows` rows, the last of all that are left of `height`; `margin` more on
-    each side are read.
+    """`count` bands of `rows` rows; the last has what is left of `height`.
 
-    A picture that goes on at its other side has `beyond` = `margin` rows added at both its ends,
-    any other none."""
+    Each band reads `margin` more rows on each side. `beyond` rows were added at both ends: `margin`
+    where opposite sides of the picture meet, otherwise none."""
 
     height: int
     rows: int
@@ -155,9 +154,9 @@ class Bands:
     margin: int
     beyond: int
 
-    def read(self, number: Any) -> tuple[Any, int]:
-        """The first row that a band reads, and how many; a `number` that is a tensor is neither the
-        first nor last.
+    def read(self, number: Tensor) -> tuple[Tensor, int]:
+        """The first row that a band reads, and how many. A `number` that is a tensor is one of the
+        inner bands, which are alike.
         """
         start = number * self.rows + self.beyond - self.margin
         if not isinstance(number, int):
@@ -168,52 +167,52 @@ class Bands:
     @property
     def longest(self) -> int:
         """The most rows that a band reads."""
-        return max(
-            self.read(number)[1] for number in (0, self.count // 2, self.count - 1)
-        )  # all between are alike
+        # All between the first and the last are alike.
+        return max(self.read(number)[1] for number in (0, self.count // 2, self.count - 1))
 
     def first_after(self, number: int) -> int:
-        """The row after the last of its own."""
+        """The row after the band's last own row."""
         return (number + 1) * self.rows if number + 1 < self.count else self.height
 
-    def own(self, number: Any) -> slice:
-        """Its own rows among those read."""
+    def own(self, number: Tensor) -> slice:
+        """The band's own rows among those that it reads."""
         if not isinstance(number, int):
             return slice(self.margin, self.margin + self.rows)
         start = number * self.rows + self.beyond - self.read(number)[0]
         return slice(start, start + self.first_after(number) - number * self.rows)
 
-    def is_last(self, number: Any) -> bool:
+    def is_last(self, number: Tensor) -> bool:
         return isinstance(number, int) and number == self.count - 1
 
-    def rows_of(self, whole: Any, part: Any, number: Any) -> Any:
-        """The rows of a `whole` layer at which a band has `part`."""
+    def rows_of(self, whole: Tensor, part: Tensor, number: Tensor) -> Tensor:
+        """The rows of a `whole` layer that a band's `part` stands for."""
         rows = part.shape[1]
         start = whole.shape[1] - rows if self.is_last(number) else number * rows
         return tf.slice(whole, (0, start, 0, 0), part.shape)
 
 
-def recomputed(compute: Callable[[Any, slice, Any], tuple[Any, Any]], x: Any, bands: Bands) -> Any:
-    """`compute` of each band of `x`, joined, with its gradient, for which each band is computed
-    once more.
+def recomputed(
+    compute: Callable[[Tensor, slice, Tensor], tuple[Nest, Nest]], x: Tensor, bands: Bands
+) -> Nest:
+    """`compute` of each band of `x`, joined; for the gradient each band is computed again.
 
-    `compute(part of x, its own rows in it, the first of them)` gives two nests of tensors: rows, as
-    many as its own or half of them, which follow those of the band before, and numbers that add up
-    over the bands."""
-    nests: list[Any] = []
+    `compute(part, own, first)` takes the rows that the band reads, which of them are its own, and
+    the number of the first. It gives two nests of tensors. The first holds rows, as many as the
+    band's own or half as many after a pooling; those of all bands are joined. The second holds
+    numbers, which add up over the bands."""
+    nests: list[Nest] = []
     usual: list[int] = []  # rows of every band but the last
 
-    def of(x: Any, number: Any) -> tuple[Any, Callable[[Any], Any]]:
+    def of(x: Tensor, number: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         start, length = bands.read(number)
         part = tf.slice(x, (0, start, 0, 0), (1, length, *x.shape[2:]))
         return part, lambda part: compute(part, bands.own(number), number * bands.rows)
 
     @tf.custom_gradient
-    def run(x: Any) -> tuple[Any, Any]:
-        def forward(number: Any, carried: Any) -> Any:
-            with tf.control_dependencies(
-                _tensors(carried)
-            ):  # one after another, or their memory would add up
+    def run(x: Tensor) -> tuple[Nest, Nest]:
+        def forward(number: Tensor, carried: Nest) -> Tensor:
+            # One after another, or their memory would add up.
+            with tf.control_dependencies(_tensors(carried)):
                 part, function = of(x, number)
                 nests[:] = function(part)
             rows, sums = (tf.nest.flatten(nest) for nest in nests)
@@ -236,10 +235,10 @@ def recomputed(compute: Callable[[Any, slice, Any], tuple[Any, Any]], x: Any, ba
         ]
         joined = [_joined(array, height) for array, height in zip(arrays, heights, strict=True)]
 
-        def gradient(*upstream: Any) -> Any:
+        def gradient(*upstream: Tensor) -> Tensor:
             d_joined, d_sums = upstream[: len(joined)], upstream[len(joined) :]
 
-            def backward(number: Any, carried: Any) -> Any:
+            def backward(number: Tensor, carried: Nest) -> Tensor:
                 with (
                     tf.control_dependencies([*upstream, *_tensors(carried)]),
                     tf.GradientTape() as tape,
@@ -269,19 +268,19 @@ def recomputed(compute: Callable[[Any, slice, Any], tuple[Any, Any]], x: Any, ba
     return run(x)
 
 
-def _array(part: Any, count: int) -> Any:
-    """For `count` parts of some rows each, [rows, w, N]."""
+def _array(part: Tensor, count: int) -> Tensor:
+    """An array for `count` parts [rows, w, N], which may differ in their rows."""
     return tf.TensorArray(
         part.dtype, count, infer_shape=False, element_shape=(None, *part.shape[2:])
     )
 
 
-def _joined(array: Any, height: int) -> Any:
-    """[1, h, w, N]"""
+def _joined(array: Tensor, height: int) -> Tensor:
+    """The parts of an array one below the other, [1, height, w, N]."""
     joined = array.concat()[None]
     return tf.ensure_shape(joined, (1, height, *joined.shape[2:]))
 
 
-def _tensors(carried: Any) -> list[Any]:
+def _tensors(carried: Nest) -> list[Tensor]:
     flat = [] if carried is None else tf.nest.flatten(carried)
     return [each.flow if isinstance(each, tf.TensorArray) else each for each in flat]

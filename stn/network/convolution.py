@@ -16,7 +16,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ _POINTS = ((0, 1), (1, 1), (-1, 1), (1, 2), (-2, 1), (1, 0))
 _OUTPUTS, _TAPS = 4, 3
 
 
-def _powers(points: Any, count: int) -> np.ndarray:
+def _powers(points: Sequence[tuple[int, int]], count: int) -> np.ndarray:
     """Rows p^k q^(count-1-k): a polynomial's value at p/q, times q^(count-1); at infinity its last
     coefficient.
     """
@@ -42,7 +42,7 @@ def _powers(points: Any, count: int) -> np.ndarray:
     )
 
 
-def _transforms(points: Any) -> tuple[np.ndarray, np.ndarray]:
+def _transforms(points: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     """Bᵀ ⊗ Bᵀ [36, 36] for the input and Aᵀ ⊗ Aᵀ [16, 36] for the output; the kernel's G is
     _powers(points, 3).
     """
@@ -152,7 +152,7 @@ def _machine() -> str:
     return f"{processor}, TensorFlow {tf.version.VERSION}, {files.digest(chosen)[:8]}"
 
 
-def transform_kernel(kernel: np.ndarray) -> Any:
+def transform_kernel(kernel: np.ndarray) -> Tensor:
     """G g Gᵀ [36, in, out] of a kernel g [3, 3, in, out], float32."""
     G = _powers(_POINTS, _TAPS)
     U = tf.matmul(
@@ -161,7 +161,7 @@ def transform_kernel(kernel: np.ndarray) -> Any:
     return tf.reshape(U, (36, *kernel.shape[2:]))
 
 
-def convolve(x: Any, kernel: Any, border: str = "zero") -> Any:
+def convolve(x: Tensor, kernel: Tensor, border: str = "zero") -> Tensor:
     """Convolution [1, H, W, out] of `x` [1, H, W, in], by the algorithm that the kernel is made
     for.
 
@@ -186,7 +186,7 @@ def _turned(x: Tensor, kernel: Tensor) -> Tensor:
         return tf.nn.conv2d_transpose(x, kernel, (*x.shape[:3], kernel.shape[2]), 1, "SAME")
 
     @tf.custom_gradient
-    def differentiable(x: Tensor) -> tuple[Tensor, Any]:
+    def differentiable(x: Tensor) -> tuple[Tensor, Tensor]:
         return of(x, turned), lambda dy: of(dy, kernel)
 
     return differentiable(x)
@@ -214,7 +214,7 @@ def border_of_painting(border: str) -> str:
     return "replicate" if border == "wrap" else border
 
 
-def _bordered(x: Any, border: str) -> Any:
+def _bordered(x: Tensor, border: str) -> Tensor:
     """`x` with one pixel more on each side."""
     if border == "wrap":
         for axis in (1, 2):
@@ -224,7 +224,7 @@ def _bordered(x: Any, border: str) -> Any:
     return tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], PADDINGS[border])
 
 
-def _winograd(x: Any, U: Any) -> Any:
+def _winograd(x: Tensor, U: Tensor) -> Tensor:
     """The convolution for a kernel of `transform_kernel`, with its exact gradient with respect to
     `x`.
 
@@ -233,13 +233,13 @@ def _winograd(x: Any, U: Any) -> Any:
     W are those of the traced shape."""
 
     @tf.custom_gradient
-    def differentiable(x: Any) -> tuple[Any, Any]:
+    def differentiable(x: Tensor) -> tuple[Tensor, Tensor]:
         return _tiles(x, U, *_FORWARD), lambda dy: _tiles(dy, U, *_BACKWARD, transpose=True)
 
     return differentiable(x)
 
 
-def _tiles(x: Any, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool = False) -> Any:
+def _tiles(x: Tensor, U: Tensor, B: np.ndarray, A: np.ndarray, transpose: bool = False) -> Tensor:
     """The algorithm, a few rows of tiles after another; those that meet no border are a loop in a
     graph.
     """
@@ -248,7 +248,7 @@ def _tiles(x: Any, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool = False
     at_once = max(1, _BLOCK_BYTES // (36 * columns * 4 * max(U.shape[1:])))
     count = -(-rows // at_once)
 
-    def block(number: Any, blocks: Any) -> Any:
+    def block(number: Tensor, blocks: Tensor) -> Tensor:
         first = number * at_once
         last = min(first + at_once, rows) if isinstance(number, int) else first + at_once
         top, bottom = 4 * first - 1, 4 * last + 3  # with the border of one pixel, and whole tiles
@@ -270,8 +270,8 @@ def _tiles(x: Any, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool = False
 
 
 def _rows_of_tiles(
-    x: Any, rows: int, columns: int, U: Any, B: np.ndarray, A: np.ndarray, transpose: bool
-) -> Any:
+    x: Tensor, rows: int, columns: int, U: Tensor, B: np.ndarray, A: np.ndarray, transpose: bool
+) -> Tensor:
     """Cut into overlapping tiles, transform, multiply, transform back, put together: [4 rows, 4
     columns, out].
     """

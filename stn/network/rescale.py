@@ -1,5 +1,5 @@
-"""The paper's normalized network: every filter's mean activation over images and positions becomes
-one.
+"""The normalized network of the papers: weights scaled so that each filter's mean activation over
+images and positions is one.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from stn.assets import wheels
 from stn.assets.weights import Layer, Weights
 from stn.errors import InputError
 from stn.images import resizing
+from stn.layers import LAYERS, of_kind
 from stn.network import vgg
 
 # Means are raised to this share of their layer's. A filter that our few photographs hardly excite
@@ -37,39 +38,40 @@ SIZE_PX = 256  # long side at which activations are averaged; ours
 # JSON next to them stands what they were made from.
 SHIPPED = Path(__file__).parent / "means.npz"
 
-Means = dict[str, np.ndarray]  # {"conv1_1": [N], ...}: mean of relu1_1 over images and positions
+# By convolution, {"conv1_1": [N], ...}: the mean of relu1_1 over images and positions.
+Means = dict[str, np.ndarray]
 
 
 def mean_activations(weights: Weights, photographs: Iterable[np.ndarray], pooling: str) -> Means:
-    """Mean of each filter after the ReLU, over all positions of all `photographs`, `rgb` [h,
-    w, 3].
+    """The mean of each filter after its ReLU, over all positions of all `photographs`, `rgb` [h, w,
+    3].
     """
     kernels = vgg.kernels(weights)
-    relus = [f"relu{name.removeprefix('conv')}" for name in kernels]
+    relus = [name for name in of_kind("relu", LAYERS) if LAYERS[name].convolution in kernels]
     sums: dict[str, np.ndarray] = {}
     positions: dict[str, int] = {}
     for rgb in photographs:
         small = resizing.resize(rgb, *resizing.target_shape(rgb, SIZE_PX))
         image = (small - weights.mean_pixel)[None].astype(np.float32)
         for relu, F in vgg.features(image, kernels, relus, pooling).items():
-            name = f"conv{relu.removeprefix('relu')}"
+            name = LAYERS[relu].convolution
             sums[name] = sums.get(name, 0.0) + F.numpy().astype(np.float64).sum(axis=(0, 1, 2))
             positions[name] = positions.get(name, 0) + F.shape[1] * F.shape[2]
     return {name: total / positions[name] for name, total in sums.items()}
 
 
 def rescaled(weights: Weights, means: Means) -> Weights:
-    """Weights whose every layer is the plain one times a constant above zero a filter (Gatys et al.
-    2016, section 2).
+    """The weights of the normalized network (Gatys et al. 2016, section 2): each filter's output is
+    the plain one times a constant above zero.
 
-    With s the scale of a layer (1 / mean, the mean at least FLOOR of its layer's) and r that of the
-    layer before, kernels become K · s / r and biases b · s. ReLUs and both poolings pass such a
-    scale on. Raises InputError if a layer's means are missing, of another number of filters, or all
-    zero."""
+    The scale s of a filter is 1 / its mean activation, which counts as FLOOR of its layer's mean at
+    least. With r the scales of the layer before, kernels become K · s / r and biases b · s. ReLUs
+    and both poolings pass such a scale on. Raises InputError if a layer's means are missing, of
+    another number of filters, or all zero."""
     layers: list[Layer] = []
     before = np.ones(3)
     for layer in weights.layers:
-        if not layer.name.startswith("conv"):
+        if layer.name not in LAYERS:
             raise InputError(
                 f"{layer.name}: only the convolutions can be rescaled; load the weights without the"
                 " head"
@@ -95,8 +97,8 @@ def rescaled(weights: Weights, means: Means) -> Weights:
 
 
 def default_means(weights: Weights, weights_path: Path, pooling: str) -> Means:
-    """Means over PHOTOGRAPHS: those that come with the program, for weights that it knows by their
-    checksum; for others computed here and kept in the cache directory.
+    """The means over PHOTOGRAPHS. For weights whose checksum is known they come with the program;
+    for others they are computed once and kept in the cache directory.
     """
     shipped = shipped_means(weights, pooling)
     if shipped is not None:

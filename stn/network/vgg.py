@@ -26,7 +26,7 @@ def kernels(
     least = WINOGRAD_CHANNELS if operation == "conv2d" else WINOGRAD_CHANNELS // 2
     found = {}
     for layer in weights.layers:
-        if layer.name.startswith("conv"):
+        if layer.name in LAYERS:
             fast = method == "winograd" and min(layer.kernel.shape[2:]) >= least
             kernel = (
                 convolution.transform_kernel(layer.kernel)

@@ -231,9 +231,10 @@ def end(error: Exception | None = None) -> None:
         ):
             raise error
         first = next(iter(str(error).splitlines()), "")
-        raise errors.InputError(
-            f"the launcher ended early ({type(error).__name__}: {first}); {again}"
-        ) from None
+        reason = f"{type(error).__name__}: {first}"
+        if isinstance(error, OSError):
+            reason = command_line.one_line(error)
+        raise errors.InputError(f"the launcher ended early ({reason}); {again}") from None
     if missing:
         print(f"{len(missing)} cell{'s' * (len(missing) > 1)} failed; {again}", file=sys.stderr)
         sys.exit(2)

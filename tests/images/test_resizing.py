@@ -201,6 +201,13 @@ def test_area_enlarges_bilinearly():
     np.testing.assert_allclose(resizing.resize(rgb, 200, 263, "area"), expected, atol=1e-3)
 
 
+@pytest.mark.parametrize(("height", "width"), [(200, 75), (57, 263)])
+def test_area_is_bilinear_where_only_one_side_grows(height: int, width: int) -> None:
+    rgb = photograph()
+    expected = resizing.resize(rgb, height, width, "bilinear")
+    np.testing.assert_array_equal(resizing.resize(rgb, height, width, "area"), expected)
+
+
 @pytest.mark.parametrize(("height", "width"), [(57, 75), (100, 131), (40, 225), (190, 300)])
 @pytest.mark.parametrize("method", PILLOW)
 def test_pillows_filters_are_pillows_to_the_byte(method, height, width):

@@ -135,6 +135,11 @@ def test_a_guide_weighs_positions_where_masks_are_taken(name: str) -> None:
     )
     np.testing.assert_allclose(guided, plain, rtol=1e-10, atol=1e-14)
     assert np.abs(half - plain).max() > 1e-3
+    for divisor in losses.GRAM_DIVISORS:
+        plain, guided = (
+            statistic.of(tf.constant(X[None]), Context(divisor, guide=T)) for T in (None, ones)
+        )
+        np.testing.assert_allclose(guided, plain, rtol=1e-10, atol=1e-14)
 
 
 @every

@@ -264,6 +264,22 @@ def test_lbfgs_takes_scipys_own_steps(history):
     np.testing.assert_array_equal([image for _, image in trace], points[:60])
 
 
+def test_a_line_search_that_fails_takes_as_many_evaluations_as_scipys() -> None:
+    """Along a gradient of the wrong sign no step lowers the loss."""
+    points = []
+
+    def recorded(x: np.ndarray) -> tuple[float, np.ndarray]:
+        points.append(x.reshape(SHAPE).copy())
+        value, gradient = uphill(x.reshape(SHAPE))
+        return value, gradient.ravel()
+
+    fmin_l_bfgs_b(recorded, START.ravel(), factr=0, pgtol=0)
+    _, trace = minimize(uphill, START, ScipyLBFGS(max_evaluations=200))
+    assert len(points) > 20
+    # A second round, from the same image, tries the same again.
+    np.testing.assert_array_equal([image for _, image in trace], points + points[1:])
+
+
 def test_a_restart_forgets_the_memory_and_spends_no_evaluation():
     """Each round is SciPy's own from the best image, whose value is known already."""
     _, trace = minimize(rosenbrock, START, ScipyLBFGS(max_evaluations=23, restart_every=9))

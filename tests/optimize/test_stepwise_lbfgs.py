@@ -171,6 +171,19 @@ def test_the_direction_is_that_of_the_whole_matrix(pairs, spectral):
     )
 
 
+def test_a_memory_that_grows_keeps_its_pairs() -> None:
+    """A run that goes on under a larger budget has room for more."""
+    gradient, pairs = RNG.normal(size=N).astype(np.float32), RNG.normal(size=(6, N))
+    found = []
+    for histories in ((2, 2, 4, 4, 4, 4), (4,) * 6):
+        memory = Memory(np.zeros((1, HEIGHT, WIDTH, 3)), gradient, 0.0, np.zeros(N))
+        for s, history in zip(pairs.astype(np.float32), histories, strict=True):
+            memory.step = s
+            memory.remember(np.float32(3) * s + np.float32(0.1) * np.abs(s), history, None)
+        found.append(memory.direction(None))
+    np.testing.assert_array_equal(*found)
+
+
 def test_what_was_never_moved_or_never_curved_gets_a_number_within_bounds():
     spectrum = Spectrum(HEIGHT, WIDTH)
     s, y, q = (RNG.normal(size=(HEIGHT, WIDTH, 3)).astype(np.float32) for _ in range(3))

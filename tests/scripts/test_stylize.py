@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import resource
 import shlex
 import signal
 import struct
@@ -276,6 +277,7 @@ def test_the_tab_key_completes_keys_and_values(tmp_path: Path) -> None:
     [
         (signal.SIGINT, 130, 100, "goes on from evaluation 3"),
         (signal.SIGTERM, 143, 2, "goes on from evaluation 3"),
+        (signal.SIGHUP, 129, 100, "goes on from evaluation 3"),  # a terminal that is closed
     ],
 )
 def test_a_signal_ends_a_run_with_its_best_image(
@@ -356,3 +358,12 @@ def test_a_disk_that_fills_during_a_run_is_one_line(command, monkeypatch) -> Non
     )
     assert not list(ended.run_dir.rglob(".partial-*"))
     assert command().code == 0
+
+
+def test_too_few_addresses_for_tensorflow_are_one_line(stylize) -> None:
+    """`ulimit -v` below what its libraries take."""
+    most = 10**9
+    ended = stylize(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)))
+    assert ended.code == 2 and "Traceback" not in ended.err
+    last = ended.err.splitlines()[-1]
+    assert last.startswith("error: TensorFlow cannot be loaded (") and "allows 1.0 GB" in last

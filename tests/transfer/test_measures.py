@@ -17,7 +17,7 @@ from stn.assets.weights import Weights
 from stn.images import resizing
 from stn.network import rescale, vgg
 from stn.network.network import Network, of_weights
-from stn.transfer import artifacts, measures, patches
+from stn.transfer import artifacts, measures, patches, published
 
 STYLE_LAYERS = [
     "relu1_1",
@@ -289,6 +289,27 @@ def test_short_weights_and_small_pictures_leave_keys_out(pictures) -> None:
         synthetic.vgg(16, last="conv3_1"),
     )
     assert "measures/edges_to_content" not in flat
+
+
+@pytest.mark.parametrize(("side", "measured"), [(10, False), (11, True)])
+def test_structural_similarity_needs_its_window_of_eleven(
+    pictures, side: int, measured: bool
+) -> None:
+    cut = {name: rgb[:side, :20] for name, rgb in pictures.items()}
+    found = measure(cut, synthetic.vgg(16, last="conv2_1"))
+    assert ("measures/ssim_to_content" in found) == measured
+    assert bool(published.ssim(cut["rgb"], cut["content"])) == measured
+
+
+def test_without_a_photograph_only_the_style_is_measured(pictures) -> None:
+    network = synthetic.vgg(16, last="conv2_1")
+    whole = measure(pictures, network)
+    found = measure({**pictures, "content": None}, network)
+    assert found == {name: whole[name] for name in found}
+    of_content = {"features", "content", "ssim_to_content", "edges_to_content"}
+    of_content |= {"histogram_to_content"}
+    assert {name.split("/")[1] for name in whole.keys() - found.keys()} <= of_content
+    assert "measures/style" in found and "measures/features" not in found
 
 
 @pytest.mark.parametrize("rescaled", [False, True])
