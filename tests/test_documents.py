@@ -185,6 +185,8 @@ def check_python(
 ) -> None:
     script, given = ROOT / words[0], words[1:]
     if words[0] == "scripts/stylize.py":
+        if "--resume" in given:
+            run(here / given[given.index("--resume") + 1])
         check_stylize(given)
     elif words[0].startswith("experiments/") and "EXPERIMENT" in runpy.run_path(str(script)):
         check_experiment(script, given)
