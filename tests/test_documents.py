@@ -316,7 +316,8 @@ def test_the_tutorial_runs_and_has_the_outputs_of_its_cells(
 
 
 def test_the_readme_is_a_screen_and_a_half() -> None:
-    assert len((ROOT / "README.md").read_text().split()) < 900
+    words = [each for each in (ROOT / "README.md").read_text().split() if re.search(r"\w", each)]
+    assert len(words) < 900
 
 
 def test_the_reference_has_every_key_and_the_systems_every_preset() -> None:
