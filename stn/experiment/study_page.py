@@ -11,13 +11,14 @@ import numpy as np
 from stn import config
 from stn.errors import InputError
 from stn.experiment import crossing
-from stn.study import crossed, figures, tables
+from stn.study import crossed, figures, inference, tables
 from stn.study.crossed import Finding
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = config.CONFIG_DIR.parent / "docs" / "experiments" / "ablations.md"
+LONGER = config.CONFIG_DIR.parent / "results" / "study_vgg19_q8_64_100.csv"  # 100 evaluations
 # The begin and the end of what the page has from here, by name.
 PART = "<!-- study: {} -->\n"
 END = "<!-- end -->"
@@ -32,12 +33,13 @@ def findings(rows: Sequence[crossing.Row]) -> list[Finding]:
     return crossed.findings(rows, crossing.CONTRASTS, crossing.OUTCOMES, list(crossing.PAINTINGS))
 
 
-def parts(rows: Sequence[crossing.Row]) -> dict[str, str]:
-    """The tables of the page as Markdown, by name."""
+def parts(rows: Sequence[crossing.Row], longer: Sequence[crossing.Row]) -> dict[str, str]:
+    """The tables of the page as Markdown, by name; `longer` are rows of a larger budget."""
     found = findings(rows)
     primary = [each for each in found if each.outcome == crossing.OUTCOMES[0]]
     return {
         "primary": tables.markdown(*crossed.table(primary)),
+        "budgets": tables.markdown(of_budgets(rows, longer)),
         "all": tables.markdown(*crossed.table(found)),
         "choices": tables.markdown(of_choices(rows)),
         "noise": tables.markdown(of_noise(rows)),
@@ -69,6 +71,32 @@ def of_choices(rows: Sequence[crossing.Row]) -> list[list[str]]:
     return found
 
 
+def of_budgets(rows: Sequence[crossing.Row], longer: Sequence[crossing.Row]) -> list[list[str]]:
+    """A row an outcome: Johnson's change at either budget with its interval, over the photographs
+    that are complete at the larger one.
+    """
+    contrast, paintings = crossing.CONTRASTS[0], list(crossing.PAINTINGS)
+    found = [["outcome"]]
+    for several in (rows, longer):
+        evaluations = "/".join(f"{value:g}" for value in {row["evaluations"] for row in several})
+        found[0].append(f"{evaluations} evaluations")
+    found[0].append("pairs")
+    for outcome in crossing.OUTCOMES:
+        later, factor = crossed.changes(longer, contrast, outcome)
+        pairs = crossed.complete(later, paintings)
+        sooner, same = crossed.changes(rows, contrast, outcome)
+        if not pairs or factor != same:
+            continue
+        cells = []
+        for changes in (sooner, later):
+            effect = inference.effect({pair: [changes[pair]] for pair in pairs if pair in changes})
+            assert effect is not None
+            ends = [tables.change(end, factor) for end in (effect.low, effect.high)]
+            cells.append(f"{tables.change(effect.mean, factor)} ({ends[0]} … {ends[1]})")
+        found.append([outcome.replace("_", " "), *cells, str(len(pairs))])
+    return found
+
+
 def of_noise(rows: Sequence[crossing.Row]) -> list[list[str]]:
     """A row an outcome: its deviation over two seeds of one choice, √(Σ d² / 2n) of n pairs."""
     [contrast] = [each for each in crossing.CONTRASTS if each.choice == "seed"]
@@ -96,9 +124,9 @@ def of_correlations(rows: Sequence[crossing.Row]) -> list[list[str]]:
     return found
 
 
-def with_parts(page: str, rows: Sequence[crossing.Row]) -> str:
+def with_parts(page: str, rows: Sequence[crossing.Row], longer: Sequence[crossing.Row]) -> str:
     """The page with its tables written anew; InputError if it has no place for one."""
-    for name, text in parts(rows).items():
+    for name, text in parts(rows, longer).items():
         before, begin, rest = page.partition(PART.format(name))
         _, end, after = rest.partition(END)
         if not begin or not end:
@@ -145,7 +173,7 @@ def examples(rows: Sequence[crossing.Row], bench: crossing.Bench) -> Figure:
 def write(path: Path, page: Path, folder: Path, bench: crossing.Bench) -> None:
     """Write the page's tables, and study.jpg and study_examples.jpg into `folder`."""
     rows = crossing.read(path)
-    text = with_parts(page.read_text(encoding="utf-8"), rows)
+    text = with_parts(page.read_text(encoding="utf-8"), rows, crossing.read(LONGER))
     figures.save(figure(rows), folder / "study.jpg")
     figures.save(examples(rows, bench), folder / "study_examples.jpg")
     page.write_text(text, encoding="utf-8")

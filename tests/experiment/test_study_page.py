@@ -11,7 +11,7 @@ from stn.study import crossed
 
 PAGE = "".join(
     f"before\n<!-- study: {name} -->\nold\n<!-- end -->\nafter\n"
-    for name in ("primary", "all", "choices", "noise", "correlations")
+    for name in ("primary", "budgets", "all", "choices", "noise", "correlations")
 )
 
 
@@ -27,14 +27,23 @@ def rows():
         row = dict(zip(crossing.MEASURES, values, strict=True))
         row["patches_to_style"] *= 0.7 if choice == "johnson" else 1
         names = dict(zip(crossing.KEYS, (photograph, painting, choice), strict=True))
-        found.append({**names, **row, "matched": 1.0, "style_weight": 2.0, "features": 0.6})
+        found.append(
+            {
+                **names,
+                **row,
+                "evaluations": 30.0,
+                "matched": 1.0,
+                "style_weight": 2.0,
+                "features": 0.6,
+            }
+        )
     found[-1] |= {"matched": 0.0, "features": 0.3}
     return found
 
 
 def test_the_tables_say_what_the_rows_hold(rows):
-    page = study_page.with_parts(PAGE, rows)
-    assert page.count("before") == page.count("after") == 5 and "\nold\n" not in page
+    page = study_page.with_parts(PAGE, rows, rows)
+    assert page.count("before") == page.count("after") == 6 and "\nold\n" not in page
     [line] = [line for line in page.splitlines() if line.startswith("| Johnson | patches")][:1]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     ratio = np.mean(
@@ -44,15 +53,29 @@ def test_the_tables_say_what_the_rows_hold(rows):
         ]
     )
     assert cells[2] == f"**{100 * np.expm1(ratio):+.1f} %**".replace("-", "−") and cells[4] == "60"
-    assert study_page.with_parts(page, rows) == page
+    assert study_page.with_parts(page, rows, rows) == page
     with pytest.raises(InputError, match="study: all"):
-        study_page.with_parts(PAGE.replace("study: all", "x"), rows)
+        study_page.with_parts(PAGE.replace("study: all", "x"), rows, rows)
 
 
 def test_what_was_not_reached_is_counted(rows):
     table = {row[0]: row for row in study_page.of_choices(rows)}
     assert table["Johnson"][1:3] == ["60", "0"]
     assert table["Johnson, random weights"][1] == "17"
+
+
+def test_a_larger_budget_is_compared_on_the_pairs_that_it_has(rows):
+    first = [row for row in rows if row["photograph"] == "astronaut"]
+    longer = [{**row, "evaluations": 100.0} for row in first]
+    for row in longer:
+        row["patches_to_style"] *= 2 if row["choice"] == "johnson" else 1
+    table = study_page.of_budgets(rows, longer)
+    assert table[0] == ["outcome", "30 evaluations", "100 evaluations", "pairs"]
+    value = {(row["painting"], row["choice"]): row["patches_to_style"] for row in first}
+    ratio = np.mean([np.log(value[p, "johnson"] / value[p, "gatys"]) for p in crossing.PAINTINGS])
+    shown = [f"{100 * np.expm1(ratio + np.log(times)):+.1f} %" for times in (1, 2)]
+    found = [cell.partition(" (")[0] for cell in table[1][1:3]]
+    assert found == [text.replace("-", "−") for text in shown] and table[1][3] == "6"
 
 
 def test_noise_is_the_deviation_between_two_seeds(rows):
@@ -91,7 +114,8 @@ def test_examples_are_never_of_what_may_not_be_shown(rows, monkeypatch):
 def test_the_committed_results_give_the_committed_page():
     root = study_page.PAGE.parents[2]
     rows = crossing.read(root / "results" / "study_vgg19_q8_64.csv")
+    longer = crossing.read(study_page.LONGER)
     text = study_page.PAGE.read_text(encoding="utf-8")
-    assert study_page.with_parts(text, rows) == text
+    assert study_page.with_parts(text, rows, longer) == text
     with (root / "results" / "study_vgg19_q8_64.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(rows)
