@@ -375,6 +375,17 @@ def test_a_mask_of_ones_is_no_mask(composed):
     assert masked.total == pytest.approx(plain.total, rel=1e-6)
 
 
+def test_a_mask_too_narrow_for_a_layer_is_said(composed):
+    """A strip two pixels wide has no position that sees its inside alone."""
+    settings = composed(
+        "style.mask='polygon:0 0 .06 0 .06 1 0 1'",
+        "guidance.propagation=inside",
+    )
+    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
+    with pytest.warns(UserWarning, match=r"^style\.mask: too narrow for relu"):
+        objective.build(transfer.objective_of(settings), network, sized)
+
+
 def test_stacked_sums_are_grams_and_sums_in_another_ratio():
     """Gatys et al. 2017 stack the guides as channels; our two terms are theirs in the ratio R /
     (2N).

@@ -383,6 +383,16 @@ def test_a_tolerance_ends_every_level_where_the_best_has_fallen_by_less(settings
         assert resumed.image.tobytes() == outcome.image.tobytes()
 
 
+def test_evaluations_and_iterations_are_counted_as_scipy_counts_them():
+    def value_and_grad(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = quadratic(x.reshape(SHAPE))
+        return value, gradient.ravel()
+
+    said = fmin_l_bfgs_b(value_and_grad, START.ravel(), factr=0, pgtol=10.0)[2]
+    outcome, _ = minimize(quadratic, START, ScipyLBFGS(max_evaluations=300, gtol=10.0))
+    assert (outcome.evaluations, outcome.iterations) == (said["funcalls"], said["nit"])
+
+
 def test_a_minimum_at_the_start_is_found_with_one_evaluation():
     outcome, trace = minimize(quadratic, CENTER, LBFGS)
     assert len(trace) == outcome.evaluations == 1
