@@ -3,7 +3,8 @@
 Each mutant is one small change: < for <=, + for -, a number one larger, a statement left out. The
 tests of its package run on it until one fails, in the order of what is likely to: those that pass
 through the changed line first, quick ones before slow ones. A mutant that no test notices survives.
-It is either a change without effect, or a hole in the tests. docs/contributing/testing.md has the last figures.
+It is either a change without effect, or a hole in the tests. The last figures are in
+docs/contributing/testing.md.
 """
 
 import argparse
