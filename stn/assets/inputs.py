@@ -20,7 +20,7 @@ def weights(settings: config.Config) -> Path:
 def means(settings: config.Config) -> Path | None:
     """The mean activations for the rescaling, where they are the user's own."""
     path = settings.network.rescale
-    return None if path in (None, "default") else files.expanded(str(path))
+    return None if path in (None, "default", "default_rms") else files.expanded(str(path))
 
 
 def pictures(settings: config.Config) -> dict[str, str]:

@@ -27,8 +27,8 @@ NEEDS = {
     "color.space": ("color.name", ("swap",)),
     "guidance.sums_weight": ("guidance.name", ("sums",)),
     "init.path": ("init.name", ("file",)),
-    "init.distribution": ("init.name", ("noise", "blend")),
-    "init.amplitude": ("init.name", ("noise", "blend")),
+    "init.distribution": ("init.name", ("noise", "blend", "style_mean")),
+    "init.amplitude": ("init.name", ("noise", "blend", "style_mean")),
     "init.noise_ratio": ("init.name", ("blend",)),
     **{
         f"optimizer.{key}": ("optimizer.name", optimizers.having(key))

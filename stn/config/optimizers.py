@@ -62,6 +62,7 @@ class ScipyLBFGS(LBFGS):
         unit="evaluations",
         help="After how many SciPy's L-BFGS forgets its pairs; `null`: never.",
     )
+    clip_restarts: bool = key(False, help="Clips pixels to 0-255 whenever it starts anew.")
 
 
 @dataclass

@@ -40,8 +40,8 @@ class Network:
     )
     rescale: str | None = key(
         None,
-        values="`default`, a file",
-        help="Scales mean activations to one, as measured over packaged photographs or yours.",
+        values="`default`, `default_rms`, a file",
+        help="Scales activations to a mean, or root mean square, of one over packaged photographs.",
     )
     mean_pixel: list[float] | None = key(
         None,
@@ -118,6 +118,15 @@ class Objective:
         "gram",
         *statistics.STATISTICS,
         help="Which statistic of the features is compared.",
+    )
+    directions: int | None = number(
+        None, above=0, help="On how many features are projected; `null`: as many as channels."
+    )
+    redraw: int | None = number(
+        None,
+        above=0,
+        unit="evaluations",
+        help="After how many other directions are drawn; `null`: never.",
     )
     activation_shift: float = number(0.0, help="Added to the features before their Gram matrix.")
     layer_weighting: str = one_of(
@@ -252,7 +261,9 @@ class Image:
 @dataclass
 class Init:
     name: str = one_of(
-        MISSING, "content", "style", "noise", "blend", "file", help="The initial image."
+        MISSING,
+        *("content", "style", "style_mean", "noise", "blend", "file"),
+        help="The initial image; `style_mean`: noise around the painting's mean color.",
     )
     path: str | None = key(None, values="a picture", help="The initial image of `init=file`.")
     distribution: str = one_of("normal", "normal", "uniform", help="Of the noise.")

@@ -141,7 +141,7 @@ def _sorted(p: np.ndarray) -> np.ndarray:
 
 def _unsorted(p: np.ndarray, d_sorted: np.ndarray) -> np.ndarray:
     back = np.empty_like(d_sorted)
-    np.put_along_axis(back, np.argsort(p, axis=-1, kind="stable"), d_sorted, axis=-1)
+    np.put_along_axis(back, np.argsort(p, axis=-1), d_sorted, axis=-1)
     return back
 
 

@@ -7,8 +7,7 @@ tests/loss/test_statistics.py and a row in docs/how-to/controls.md; the tests as
 missing."""
 
 import functools
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,15 +21,14 @@ class Context(NamedTuple):
     """What a statistic may use next to the features of its layer.
 
     `gram_divisor` and `shift` are keys of the configuration. `guide` is T [h, w] or None. `before`
-    are the features of the style layer before this one, for statistics of two layers. What a
-    statistic draws, it draws from `seed` and `layer`."""
+    are the features of the style layer before this one, for statistics of two layers.
+    `directions` [D, N] are unit vectors, for statistics that project on some."""
 
     gram_divisor: str = "one"
     shift: float = 0.0
     guide: Tensor | None = None
     before: Tensor | None = None
-    layer: str = ""
-    seed: Tensor = 0
+    directions: Tensor | None = None
 
 
 Compute = Callable[[Tensor, Context], Tensor]
@@ -61,6 +59,8 @@ class Statistic:
     sums_over_rows: bool = False
     # How many style layers one value compares: 2 for a layer and the one before it.
     layers: int = 1
+    # Whether it projects features on random directions, which the objective draws.
+    projects: bool = False
     # Arrays of the size of a layer's features that its loss keeps, and its target.
     copies: float = 0.0
 
@@ -177,20 +177,16 @@ def _chained(F: Tensor, context: Context) -> Tensor:
     return tf.matmul(flat_before, flat, transpose_a=True) / tf.cast(height * width, F.dtype)
 
 
-def directions(N: int, context: Context) -> Tensor:
-    """N random directions [N, N] of length one, the same at every evaluation of a run and a layer.
-
-    The authors' PyTorch program draws them anew at every evaluation. Fixed ones leave the loss a
-    function of the image, which L-BFGS needs."""
-    seed = tf.stack([tf.cast(context.seed, tf.int64), zlib.crc32(context.layer.encode())])
-    drawn = tf.random.stateless_normal((N, N), seed, alg="philox")
-    return drawn / tf.norm(drawn, axis=1, keepdims=True)
+def drawn_directions(count: int, N: int, numbers: Sequence[int]) -> np.ndarray:
+    """Unit vectors [count, N], float32, uniform on the sphere; the same for the same `numbers`."""
+    drawn = np.random.default_rng(list(numbers)).normal(size=(count, N))
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
 
 
 def _projections(F: Tensor, context: Context) -> Tensor:
-    """Sorted projections [N, M] on N directions (Heitz et al. 2021)."""
+    """Sorted projections [D, M] on D directions (Heitz et al. 2021)."""
     flat = _flat(F)
-    return losses.sorted_projections(flat, tf.cast(directions(F.shape[-1], context), F.dtype))
+    return losses.sorted_projections(flat, tf.cast(context.directions, F.dtype))
 
 
 _MATRIX = frozenset({"gram_divisor", "style_reduction"})
@@ -231,8 +227,10 @@ STATISTICS: dict[str, Statistic] = {
     "sliced_wasserstein": Statistic(
         _projections,
         distance=losses.sliced_wasserstein,
+        keys=frozenset({"directions", "redraw"}),
         no_masks="it sorts all positions",
         averages=False,
+        projects=True,
         copies=4.0,
     ),
 }

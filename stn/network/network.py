@@ -103,10 +103,13 @@ class Network:
 
     def feature_bytes(self, layer: str, pixels: float) -> float:
         """Bytes of the float32 features at one layer, for an image of that many pixels."""
-        before = self.layer_names[: self.layer_names.index(layer) + 1]
-        convolution = of_kind("conv", before)[-1]
         pools = LAYERS[layer].block - (LAYERS[layer].kind != "pool")
-        return 4 * self.widths[convolution] * pixels / 4**pools
+        return 4 * self.channels(layer) * pixels / 4**pools
+
+    def channels(self, layer: str) -> int:
+        """N of a layer."""
+        before = self.layer_names[: self.layer_names.index(layer) + 1]
+        return self.widths[of_kind("conv", before)[-1]]
 
     def gram_parameters(self, layers: Iterable[str], components: int | None = None) -> int:
         """How many numbers describe a texture: Σ N(N+1)/2 over the Gram matrices of `layers`, which
@@ -116,9 +119,7 @@ class Network:
         (Gatys, Ecker & Bethge 2015, NIPS, figure 3)."""
         total = 0
         for layer in layers:
-            before = self.layer_names[: self.layer_names.index(layer) + 1]
-            N = self.widths[of_kind("conv", before)[-1]]
-            N = min(N, components or N)
+            N = min(self.channels(layer), components or self.channels(layer))
             total += N * (N + 1) // 2
         return total
 
@@ -142,16 +143,16 @@ def load(
     """The network in a MatConvNet file, its convolutions to be computed as `convolution` says
     (`vgg.kernels`).
 
-    `rescaling` is None, `default` or a file of mean activations (rescale.py), which are those with
-    `pooling`. Where the network is to see another `input_range` than 255, its first kernels and
-    mean pixel take the factor, so that images keep their 0-255. With `transposed` each kernel has
-    rows and columns exchanged, as anishathalye/neural-style loads them (vgg.py, net_preloaded;
-    METHODS, §1), after the rescaling, whose means are those of upright kernels. With `bgr` the
-    network's first channel is blue and its third red; `mean_pixel` stays RGB. The features of
-    every layer are multiplied by `feature_scale`: by it the first kernel and all biases are, and
-    rectifiers and poolings pass such a factor on. `operation` makes direct convolutions, None: what
-    suits the machine. Raises InputError if a file is missing, damaged, or not a VGG's, or if eager
-    execution is off."""
+    `rescaling` is None, one of `rescale.POWERS` or a file of mean activations (rescale.py), which
+    are those with `pooling`. Where the network is to see another `input_range` than 255, its first
+    kernels and mean pixel take the factor, so that images keep their 0-255. With `transposed` each
+    kernel has rows and columns exchanged, as anishathalye/neural-style loads them (vgg.py,
+    net_preloaded; METHODS, §1), after the rescaling, whose means are those of upright kernels. With
+    `bgr` the network's first channel is blue and its third red; `mean_pixel` stays RGB. The
+    features of every layer are multiplied by `feature_scale`: by it the first kernel and all biases
+    are, and rectifiers and poolings pass such a factor on. `operation` makes direct convolutions,
+    None: what suits the machine. Raises InputError if a file is missing, damaged, or not a VGG's,
+    or if eager execution is off."""
     if not tf.executing_eagerly():
         raise InputError(
             "TensorFlow's eager execution is off (tf.compat.v1.disable_eager_execution), and cannot"
@@ -159,8 +160,9 @@ def load(
         )
     of_file, method = matconvnet.load(path), algorithm.chosen(convolution)
     loaded = of_file
-    if rescaling == "default":
-        loaded = rescale.rescaled(loaded, rescale.default_means(loaded, path, pooling))
+    if rescaling in rescale.POWERS:
+        power = rescale.POWERS[rescaling]
+        loaded = rescale.rescaled(loaded, rescale.default_means(loaded, path, pooling, power))
     elif rescaling is not None:
         loaded = rescale.rescaled(loaded, rescale.read_means(Path(rescaling)))
     if (

@@ -38,13 +38,18 @@ SIZE_PX = 256  # long side at which activations are averaged; ours
 # JSON next to them stands what they were made from.
 SHIPPED = Path(__file__).parent / "means.npz"
 
+# By the names of network.rescale: which power of an activation is averaged. Gatys et al. 2016,
+# section 2; Heitz et al. 2021, whose first losses it gives (METHODS.md, §2.6).
+POWERS = {"default": 1, "default_rms": 2}
 # By convolution, {"conv1_1": [N], ...}: the mean of relu1_1 over images and positions.
 Means = dict[str, np.ndarray]
 
 
-def mean_activations(weights: Weights, photographs: Iterable[np.ndarray], pooling: str) -> Means:
+def mean_activations(
+    weights: Weights, photographs: Iterable[np.ndarray], pooling: str, power: int = 1
+) -> Means:
     """The mean of each filter after its ReLU, over all positions of all `photographs`, `rgb` [h, w,
-    3].
+    3]; with a `power` of 2 the root mean square.
     """
     kernels = vgg.kernels(weights)
     relus = [name for name in of_kind("relu", LAYERS) if LAYERS[name].convolution in kernels]
@@ -55,9 +60,10 @@ def mean_activations(weights: Weights, photographs: Iterable[np.ndarray], poolin
         image = (small - weights.mean_pixel)[None].astype(np.float32)
         for relu, F in vgg.features(image, kernels, relus, pooling).items():
             name = LAYERS[relu].convolution
-            sums[name] = sums.get(name, 0.0) + F.numpy().astype(np.float64).sum(axis=(0, 1, 2))
+            powers = F.numpy().astype(np.float64) ** power
+            sums[name] = sums.get(name, 0.0) + powers.sum(axis=(0, 1, 2))
             positions[name] = positions.get(name, 0) + F.shape[1] * F.shape[2]
-    return {name: total / positions[name] for name, total in sums.items()}
+    return {name: (total / positions[name]) ** (1 / power) for name, total in sums.items()}
 
 
 def rescaled(weights: Weights, means: Means) -> Weights:
@@ -96,24 +102,28 @@ def rescaled(weights: Weights, means: Means) -> Weights:
     return Weights(tuple(layers), weights.mean_pixel, weights.classes, weights.sha256)
 
 
-def default_means(weights: Weights, weights_path: Path, pooling: str) -> Means:
+def default_means(weights: Weights, weights_path: Path, pooling: str, power: int = 1) -> Means:
     """The means over PHOTOGRAPHS. For weights whose checksum is known they come with the program;
-    for others they are computed once and kept in the cache directory.
+    for others, and of a `power` of 2, they are computed once and kept in the cache directory.
     """
-    shipped = shipped_means(weights, pooling)
+    shipped = shipped_means(weights, pooling) if power == 1 else None
     if shipped is not None:
         return shipped
     # Other photographs are other means: their list is part of the name.
     photographs = hashlib.sha256(" ".join(PHOTOGRAPHS).encode()).hexdigest()[:8]
+    kind = {1: "means", 2: "rms"}[power]
     kept = (
         files.cache_dir()
-        / f"{weights_path.name}.{pooling}-{weights.sha256[:16]}-{photographs}.means.npz"
+        / f"{weights_path.name}.{pooling}-{weights.sha256[:16]}-{photographs}.{kind}.npz"
     )
     if kept.is_file():
         with contextlib.suppress(InputError):  # damaged: made again below
             return read_means(kept)
     means = mean_activations(
-        weights, (images.read(assets.locate_image(name)) for name in PHOTOGRAPHS), pooling
+        weights,
+        (images.read(assets.locate_image(name)) for name in PHOTOGRAPHS),
+        pooling,
+        power,
     )
     with contextlib.suppress(OSError):  # without a copy they are computed again next time
         write_means(kept, means)

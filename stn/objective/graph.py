@@ -8,6 +8,7 @@ import numpy as np
 from stn import backend
 from stn.backend import Tensor, tf
 from stn.loss import losses
+from stn.loss import statistics as statistics_table
 from stn.loss.statistics import Context, Statistic
 from stn.network import checkpointing, convolution, vgg
 from stn.network.network import Network, Options
@@ -35,9 +36,29 @@ class Goal(NamedTuple):
     T: Tensor | None
 
 
-def seed(number: int) -> Tensor:
-    """The seed of a run as the compiled functions take it."""
-    return tf.constant(number % 2**63, tf.int64)
+# Unit vectors [D, N] by layer, for the statistics that project features.
+Directions = Mapping[str, Tensor]
+
+
+def directions(
+    specification: Specification,
+    network: Network,
+    asked: Iterable[Statistic],
+    level: int,
+    draw: int,
+) -> dict[str, Tensor]:
+    """The directions of a draw, at the style layers if a statistic `asked` for projects.
+
+    They are drawn from seed, level, draw and layer, so that a run that is resumed has the same."""
+    if not any(statistic.projects for statistic in asked):
+        return {}
+    found = {}
+    for layer in specification.style_layers:
+        N, place = network.channels(layer), network.layer_names.index(layer)
+        numbers = specification.seed, level, draw, place
+        drawn = statistics_table.drawn_directions(specification.directions or N, N, numbers)
+        found[layer] = tf.constant(drawn)
+    return found
 
 
 def content_features(
@@ -46,7 +67,8 @@ def content_features(
     """P [1, h, w, N] of a content image [1, h, w, 3] at the content layers."""
     layers = tuple(specification.content_layers)
     guides: list[dict[str, Tensor]] = [{}]
-    inputs = tf.constant(image, tf.float32), dict(network.kernels), guides, seed(0)
+    none: dict[str, Tensor] = {}  # no directions
+    inputs = tf.constant(image, tf.float32), dict(network.kernels), guides, none
     choices = specification.formula, network.options, layers, (None,)
     [found] = backend.function(_found, choices, *inputs)(*inputs)
     return dict(found)
@@ -57,6 +79,7 @@ def statistics(
     network: Network,
     image: np.ndarray,
     asked: Sequence[tuple[Statistic, Mapping[str, np.ndarray] | None]],
+    directions: Directions | None = None,
 ) -> list[dict[str, Tensor]]:
     """Statistics {layer: A} of a style image [1, h, w, 3] at the style layers, in one pass.
 
@@ -74,7 +97,7 @@ def statistics(
         tf.constant(image, tf.float32),
         dict(network.kernels),
         guides,
-        seed(specification.seed),
+        dict(directions or {}),
     )
     found: list[dict[str, Tensor]] = backend.function(_found, choices, *inputs)(*inputs)
     return found
@@ -101,7 +124,7 @@ def _found(
         image: Tensor,
         kernels: vgg.Kernels,
         guides: Sequence[Mapping[str, Tensor]],
-        seed: Tensor,
+        directions: Directions,
     ) -> list[dict[str, Tensor]]:
         found: list[dict[str, Tensor]] = [{} for _ in asked]
         before: list[Tensor] = []
@@ -111,7 +134,8 @@ def _found(
                 if statistic is None:
                     kept[layer] = F
                 elif len(before) >= statistic.layers - 1:
-                    context = _context(formula, statistic, layer, seed, T.get(layer), before)
+                    drawn = directions.get(layer)
+                    context = _context(formula, statistic, drawn, T.get(layer), before)
                     kept[layer] = statistic.of(F, context)
             before[:] = [F]
             with tf.control_dependencies([kept[layer] for kept in found if layer in kept]):
@@ -135,8 +159,7 @@ def _found(
 def _context(
     formula: Formula,
     statistic: Statistic,
-    layer: str,
-    seed: Tensor,
+    directions: Tensor | None,
     T: Tensor | None,
     before: Sequence[Tensor],
 ) -> Context:
@@ -145,8 +168,7 @@ def _context(
         formula.activation_shift,
         T,
         before[0] if statistic.layers > 1 else None,
-        layer,
-        seed,
+        directions,
     )
 
 
@@ -214,7 +236,7 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         style_weights: Tensor,
         total_variation_weight: Tensor,
         unit: Tensor,
-        seed: Tensor,
+        directions: Directions,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         positions = tf.shape(image)[1] * tf.shape(image)[2]
         goals = {
@@ -230,7 +252,8 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         before: list[Tensor] = []  # the features of the style layer before, where a statistic asks
 
         def hook(layer: str, F: Tensor) -> Tensor:
-            of_layer = Layer(formula, layer, P.get(layer), goals[layer], positions, seed)
+            drawn = directions.get(layer)
+            of_layer = Layer(formula, drawn, P.get(layer), goals[layer], positions)
             F, content[layer], style[layer] = of_layer.with_late_gradient(F, before)
             if layer in style_layers and any(statistic.layers > 1 for statistic in statistics):
                 before[:] = [F]
@@ -244,7 +267,7 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         with tf.GradientTape() as tape:
             tape.watch(image)
             for layer, found in _features(options, image, kernels, layers, hook, shares).items():
-                of_layer = Layer(formula, layer, None, goals[layer], positions, seed)
+                of_layer = Layer(formula, None, None, goals[layer], positions)
                 content[layer], style[layer] = tf.zeros(()), of_layer.style_loss(found)
             C = _stack(content[layer] for layer in content_layers)
             E = _stack(style[layer] for layer in style_layers)
@@ -260,11 +283,10 @@ class Layer(NamedTuple):
     """The losses of one layer: P its content target or None, `goals` its style targets."""
 
     formula: Formula
-    name: str
+    directions: Tensor | None
     P: Tensor | None
     goals: Sequence[Goal]
     positions: Tensor
-    seed: Tensor
 
     def content_loss(self, F: Tensor) -> Tensor:
         """The content loss of features F; 0 without a target."""
@@ -315,7 +337,7 @@ class Layer(NamedTuple):
         return noted(F, *before)
 
     def _context(self, goal: Goal, before: Sequence[Tensor]) -> Context:
-        return _context(self.formula, goal.statistic, self.name, self.seed, goal.T, before)
+        return _context(self.formula, goal.statistic, self.directions, goal.T, before)
 
     def _gradient(
         self, goal: Goal, F: Tensor, before: Sequence[Tensor], dG: Tensor

@@ -1,8 +1,8 @@
 """The objective: its targets, computed once, then the loss and its gradient at any image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,23 @@ class Terms:
     per_layer: Mapping[str, float]
 
 
+# The directions of a draw, and the targets projected on them.
+Drawn = tuple[graph.Directions, list[StyleTarget]]
+
+
+class Inputs(NamedTuple):
+    """What the compiled function takes next to an image (`graph.value_and_grad`)."""
+
+    kernels: Mapping[str, Any]
+    content: Mapping[str, Tensor]
+    style: list[dict[str, dict[str, Tensor]]]
+    content_weights: Tensor
+    style_weights: Tensor
+    total_variation_weight: Tensor
+    unit: Tensor
+    directions: Mapping[str, Tensor]
+
+
 class Objective:
     """The total loss of an image and its gradient. Objectives of one formula, with the same layers
     and shapes, share what is compiled.
@@ -42,11 +59,16 @@ class Objective:
         content: Mapping[str, Tensor],
         style: Sequence[StyleTarget],
         kept: tuple[np.ndarray, np.ndarray] | None = None,
+        directions: graph.Directions | None = None,
+        drawn: Callable[[int], Drawn] | None = None,
     ) -> None:
         """`content` are features P {layer: [1, h, w, N]}. `kept` is an image [1, h, w, 3] and a
         mask [h, w, 1], 0-1: where the mask is 0, that image takes the place of the one given.
+        `directions` are those that `style` was projected on, where it was; `drawn` gives both by
+        the number of a draw.
         """
         self._specification, self._kept = specification, kept
+        self._drawn, self._draw = drawn, 0
         chosen = specification
         statistics = tuple(target.statistic for target in style)
         self._choices = graph.Choices(
@@ -56,7 +78,7 @@ class Objective:
             tuple(chosen.style_layers),
             statistics,
         )
-        self._inputs = (
+        self._inputs = Inputs(
             dict(network.kernels),
             dict(content),
             [_inputs(target) for target in style],
@@ -64,10 +86,28 @@ class Objective:
             _weights(chosen.style_weight, chosen.style_layers),
             tf.constant(chosen.total_variation_weight, tf.float32),
             tf.constant(chosen.pixel_unit, tf.float32),
-            graph.seed(chosen.seed),
+            dict(directions or {}),
         )
         self._function: Any = None
         self._shape: Any = None
+
+    @property
+    def redraw(self) -> int | None:
+        """After how many evaluations it is another function; None: never."""
+        return self._specification.redraw
+
+    def at_evaluation(self, number: int) -> None:
+        """Take the directions of an evaluation of the level, counted from 0, as
+        `Specification.redraw` says; targets are those of the same directions.
+        """
+        draw = number // self._specification.redraw if self._specification.redraw else 0
+        if self._drawn is None or draw == self._draw:
+            return
+        directions, style = self._drawn(draw)
+        self._inputs = self._inputs._replace(
+            style=[_inputs(target) for target in style], directions=dict(directions)
+        )
+        self._draw = draw
 
     def value_and_grad(self, image: np.ndarray) -> tuple[Terms, np.ndarray]:
         """Loss terms and gradient [1, h, w, 3], float64, at `image` [1, h, w, 3]; the network runs
@@ -103,22 +143,31 @@ class Objective:
         return Terms(total, weighted_content, weighted_style, variation, per_layer)
 
 
-def build(specification: Specification, network: Network, sized: Sized) -> Objective:
-    """The objective of pictures at the size they have at a level."""
+def build(
+    specification: Specification, network: Network, sized: Sized, level: int = 0
+) -> Objective:
+    """The objective of pictures at the size they have at a level of that number."""
 
-    def statistics_of(
-        rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
-    ) -> list[dict[str, Tensor]]:
-        return graph.statistics(specification, network, network.image(rgb), asked)
+    def drawn(draw: int) -> Drawn:
+        statistic = specification.formula.statistic
+        directions = graph.directions(specification, network, [statistic], level, draw)
 
-    style = targets.build(specification, network, sized, statistics_of)
+        def statistics_of(
+            rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
+        ) -> list[dict[str, Tensor]]:
+            image = network.image(rgb)
+            return graph.statistics(specification, network, image, asked, directions)
+
+        return directions, targets.build(specification, network, sized, statistics_of)
+
+    directions, style = drawn(0)
     content: Mapping[str, Tensor] = {}
     if specification.content_layers and sized.content is not None:
         content = graph.content_features(specification, network, network.image(sized.content))
     kept = None
     if sized.paint_only is not None and sized.content is not None:
         kept = network.image(sized.content), sized.paint_only[..., None]
-    return Objective(specification, network, content, style, kept)
+    return Objective(specification, network, content, style, kept, directions, drawn)
 
 
 def _weights(factor: float, layers: Mapping[str, float]) -> Tensor:

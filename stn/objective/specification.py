@@ -38,4 +38,6 @@ class Specification:
     guidance: Guidance = field(default_factory=Guidance)
     # Whether several styles have one target, their mean, or a loss each.
     blend_targets: bool = True
-    seed: int = 0  # of the statistics that draw numbers
+    seed: int = 0  # of the statistics that draw directions
+    directions: int | None = None  # how many; None: as many as a layer has channels
+    redraw: int | None = None  # evaluations after which others are drawn; None: never

@@ -46,6 +46,7 @@ def minimize(
     limits: tuple[np.ndarray, np.ndarray] | None = None,
     unit: np.ndarray | float = 1.0,
     periodic: bool = False,
+    redraw: int | None = None,
 ) -> Outcome:
     """Minimize over images from `state`: a new one, `State(image)`, or that of an earlier run.
 
@@ -60,7 +61,9 @@ def minimize(
 
     The optimizer works on the image divided by `unit` [3], since a learning rate means a step in
     the pixels of its source: with pixels from 0 to 1 there, the unit is 255. `periodic` tells
-    `spectral_lbfgs` that opposite sides of the picture meet. Raises InputError if the first loss is
+    `spectral_lbfgs` that opposite sides of the picture meet. After every `redraw` evaluations the
+    function is another one: values before and after do not compare, and the best is that of the
+    last. Raises InputError if the first loss is
     not finite."""
     bounds = limits if settings.bounds else None
     pixel_unit = np.asarray(unit, dtype=np.float64)
@@ -74,6 +77,8 @@ def minimize(
         bounds,
         pixel_unit,
         periodic,
+        redraw,
+        limits,
     )
     reason = _run(search)
     image, best = state.found

@@ -47,14 +47,17 @@ def _new_round(search: Search) -> dict[str, Any]:
     # No more pairs than a round can make, and ten at least: the budget may be raised later.
     settings = search.settings
     m = min(settings.history, max(10, settings.restart_every or settings.max_evaluations))
-    variables = search.clipped(search.state.image).ravel() / _scale(search)
+    image = search.state.image
+    if settings.clip_restarts and search.range is not None:
+        image = np.clip(image, *search.range)
+    variables = search.clipped(image).ravel() / _scale(search)
     if bounds := _bounds(search):
         variables = np.clip(variables, *bounds)
     n = variables.size
     return {
         "variables": variables,
         "pairs": np.array(m),
-        "before": search.state.best.terms.total if search.state.best else math.inf,
+        "before": search.state.lowest,
         "wa": np.zeros(2 * m * n + 5 * n + 11 * m * m + 8 * m),
         "iwa": np.zeros(3 * n, np.int32),
         "task": np.zeros(2, np.int32),
@@ -127,6 +130,8 @@ def _round(search: Search, routine: Routine) -> tuple[int, int] | None:
     # SciPy's fmin_l_bfgs_b(maxfun=20) makes 21 evaluations: the start is not counted.
     rounds = max(state.evaluations - 1, 0) // every if every else 0
     round_end = 1 + (rounds + 1) * every if every else math.inf
+    if search.redraw:  # a line search compares losses of one draw
+        round_end = min(round_end, (state.evaluations // search.redraw + 1) * search.redraw)
     total, gradient = np.zeros(()), np.zeros(memory["variables"].size)
     answered: np.ndarray | None = None  # where the last evaluation was
     waiting = memory["task"][0] == WANTS_EVALUATION  # resumed
@@ -160,6 +165,8 @@ def _known(search: Search) -> tuple[float, np.ndarray] | None:
     """
     state = search.state
     if state.best is None or state.best_image is None or state.best_gradient is None:
+        return None
+    if state.lowest == math.inf:  # it is of another draw
         return None
     same = np.array_equal(state.image, state.best_image)
     return (state.best.terms.total, state.best_gradient) if same else None

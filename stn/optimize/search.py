@@ -45,6 +45,8 @@ class Search:
     limits: tuple[np.ndarray, np.ndarray] | None  # None: pixels are free
     unit: np.ndarray
     periodic: bool
+    redraw: int | None = None
+    range: tuple[np.ndarray, np.ndarray] | None = None  # black and white, bound or not
 
     def __post_init__(self) -> None:
         self.last: Evaluation | None = None
@@ -54,17 +56,20 @@ class Search:
 
     def check(self) -> None:
         """Raise Stop if the budget is spent, the user wants an end, or the loss hardly falls any
-        more.
+        more; where another function begins, forget how low the last one was.
         """
         reason = self.interrupted()
         if reason and self.last is not None:  # not before there is an image to leave
             raise Stop(reason)
         if self.state.evaluations >= self.settings.max_evaluations:
             raise Stop("max_evaluations")
+        if self.redraw and self.state.evaluations % self.redraw == 0:
+            self.state.lowest = math.inf
         bests, tolerance = self.state.bests, self.settings.tolerance
         if bests is not None and len(bests) > LOOKS_BACK:
             # Of the best a fall is a fall; of the newest, which rise in between, that of the mean.
-            some = 1 if self._result == "best" else LOOKS_BACK // 2
+            comparable = self._result == "best" and not self.redraw
+            some = 1 if comparable else LOOKS_BACK // 2
             before, now = bests[:some].mean(), bests[-some:].mean()
         if bests is not None and len(bests) > LOOKS_BACK and before - now < tolerance * abs(before):
             raise Stop(

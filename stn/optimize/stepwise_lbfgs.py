@@ -137,7 +137,8 @@ def minimize(search: Search) -> None:
         else None
     )
     grows_for = min(GROWS_FOR, settings.history)
-    takes_back = spectrum is not None or search.limits is not None
+    # Losses of different draws do not tell a step that was too long.
+    takes_back = (spectrum is not None or search.limits is not None) and not search.redraw
     memory = Memory(**state.memory) if state.memory else None
     while True:
         total, gradient = search.evaluate(state.image, penalized=True)

@@ -14,9 +14,14 @@ from stn.config.schema import Config
 from stn.errors import InputError
 from stn.images import masks
 from stn.layers import of_kind
+from stn.loss.statistics import STATISTICS
 from stn.network.network import Network
 from stn.runs.run_directory import CHECKPOINT
 from stn.transfer import memory
+
+# Evaluations of a line search and the step after it, without which an image would not move:
+# SciPy's maxls is 20, and one is the start.
+LINE_SEARCH = 21
 
 
 def recomputes(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> bool:
@@ -58,12 +63,24 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     layers = check_layers(settings, network)
     _check_sizes(settings, network, pictures, network.deepest(layers))
     _note_masks(pictures)
+    _check_redraw(settings)
     if settings.output:
         check_output(Path(settings.output), pictures, {"network.weights": network.path})
     if runs.Run(run_dir).suffices(config.to_dict(settings)):
         return  # what follows is about the work, and there is none
     _check_memory(settings, network, pictures)
     _check_disk(settings, *pictures.shape_at(1.0), run_dir)
+
+
+def _check_redraw(settings: Config) -> None:
+    """Raise InputError where a line search would compare losses on different directions."""
+    redraw = settings.objective.redraw
+    projects = STATISTICS[settings.objective.style_statistic].projects
+    if projects and settings.optimizer.name == "lbfgs" and redraw and redraw < LINE_SEARCH:
+        raise InputError(
+            f"objective.redraw={redraw}: lbfgs compares losses along a line, all on the same"
+            f" directions; give at least {LINE_SEARCH}, or optimizer=torch_lbfgs"
+        )
 
 
 def _began_in_bands(settings: Config, run_dir: Path) -> bool | None:

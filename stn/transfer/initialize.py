@@ -49,6 +49,12 @@ def _noise(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarr
     return noise(*pictures.shape, init.distribution, init.amplitude, seed)
 
 
+def _style_mean(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+    """Noise around the mean color of the first style (Heitz et al. 2021)."""
+    mean = pictures.styles[0].rgb.mean(axis=(0, 1), keepdims=True)
+    return network.image(mean) + _noise(init, pictures, network, seed)
+
+
 def _blend(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
     """noise_ratio · noise + (1 − noise_ratio) · content, as neural-style-tf's and the TF1
     walk-through's.
@@ -66,6 +72,7 @@ def _file(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarra
 INITIALIZATIONS: dict[str, Callable[[Init, Sized, Network, int], np.ndarray]] = {
     "content": _content,
     "style": _style,
+    "style_mean": _style_mean,
     "noise": _noise,
     "blend": _blend,
     "file": _file,

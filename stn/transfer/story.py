@@ -59,7 +59,7 @@ def run(
                 if state and state.level > number:
                     continue  # done before an interruption
                 sized = originals.at(level.scale)
-                loss = objective.build(specification, network, sized)
+                loss = objective.build(specification, network, sized, number)
                 watch.shown = sized.shown
                 state = _at_level(number, state, settings, sized, network, directory)
                 outcome = _minimize(settings, level, loss, state, watch, network)
@@ -111,6 +111,8 @@ def objective_of(settings: config.Config) -> Specification:
         guidance=settings.guidance,
         blend_targets=settings.styles_blend == "targets",
         seed=settings.seed,
+        directions=chosen.directions,
+        redraw=chosen.redraw if STATISTICS[chosen.style_statistic].projects else None,
     )
 
 
@@ -147,8 +149,12 @@ def _minimize(
     watch: tracking.Watch,
     network: Network,
 ) -> optimize.Outcome:
-    return optimize.minimize(
-        loss.value_and_grad,
+    def value_and_grad(image: np.ndarray) -> tuple[objective.Terms, np.ndarray]:
+        loss.at_evaluation(state.evaluations)
+        return loss.value_and_grad(image)
+
+    outcome = optimize.minimize(
+        value_and_grad,
         state,
         dataclasses.replace(settings.optimizer, max_evaluations=level.max_evaluations),
         on_evaluation=watch.on_evaluation,
@@ -157,7 +163,10 @@ def _minimize(
         limits=network.limits,
         unit=np.array(config.pixel_unit(settings)),
         periodic=settings.network.border == "wrap",
+        redraw=loss.redraw,
     )
+    loss.at_evaluation(max(state.evaluations - 1, 0))  # by which the picture written is measured
+    return outcome
 
 
 def _finish(

@@ -16,6 +16,7 @@ from stn.loss import losses, statistics
 from stn.loss.statistics import GUIDED_MEANS, STATISTICS, Context, Statistic
 
 GAMMA = 1 / oracle.mean_squared_distance(P, P)
+DRAWN = statistics.drawn_directions(4, 4, [0]).astype(np.float64)
 # By name: the oracle's loss and gradient, as functions of the features and the style's, and its
 # style_reduction, where it is a matrix divided by M.
 ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
@@ -29,7 +30,7 @@ ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
     "gaussian": (lambda X, P: oracle.gaussian_mmd(X, P, GAMMA), ""),
     "chain": (lambda Y, Z: oracle.chain(X, Y, P, Z)[::2], "sum_over_4n2"),
     "sliced_wasserstein": (
-        lambda X, P: oracle.sliced_wasserstein(X, P, statistics.directions(4, Context()).numpy()),
+        lambda X, P: oracle.sliced_wasserstein(X, P, DRAWN),
         "",
     ),
 }
@@ -52,6 +53,7 @@ def with_gradient(
     options.setdefault("gram_divisor", "m")
     pair = statistic.layers == 2  # of the layer above X, the style's above P
     before = [tf.constant(each[None]) if pair else None for each in (X, P)]
+    options["directions"] = tf.constant(DRAWN)
     image, style = (Context(**options, before=each) for each in before)
     features = tf.constant(F[None])
     with tf.GradientTape() as tape:
@@ -180,7 +182,7 @@ def test_the_mean_of_two_styles_has_the_gradient_of_both(name: str) -> None:
     statistic = STATISTICS[name]
     if statistic.layers > 1:
         return
-    contexts = Context("m")
+    contexts = Context("m", directions=tf.constant(DRAWN))
     A, B = (statistic.of(tf.constant(S[None]), contexts) for S in (P, Q))
     features = tf.constant(X[None])
     slopes = []
@@ -243,14 +245,32 @@ def test_sliced_wasserstein_has_the_authors_values(positions: int) -> None:
     assert found == pytest.approx(SLICED[positions], rel=1e-12)
 
 
-def test_directions_depend_on_seed_and_layer_and_on_nothing_else() -> None:
-    first, again, other_seed, other_layer = (
-        statistics.directions(5, Context(layer=layer, seed=seed)).numpy()
-        for layer, seed in (("relu1_1", 3), ("relu1_1", 3), ("relu1_1", 4), ("relu2_1", 3))
+def test_directions_depend_on_their_numbers_and_on_nothing_else() -> None:
+    first, again, other = (
+        statistics.drawn_directions(5, 7, numbers) for numbers in ((3, 0, 1), (3, 0, 1), (3, 1, 0))
     )
+    assert first.shape == (5, 7)
     np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(first, again)
-    assert np.abs(first - other_seed).max() > 0.1 and np.abs(first - other_layer).max() > 0.1
+    assert np.abs(first - other).max() > 0.1
+    # NumPy's own stream, before it is normalized
+    drawn = statistics.drawn_directions(2, 3, [0, 3, 17])[0]
+    assert drawn[0] / drawn[1] == pytest.approx(0.4840412198684014 / -0.28997871599840797)
+
+
+def test_a_tag_is_one_more_channel_by_which_positions_sort() -> None:
+    """Heitz et al. 2021: ±10 on the columns left of 3 and the rest, the directions' tag 1."""
+    tags = np.where(oracle.COLUMN < 3, 10.0, -10.0).reshape(-1, 1)
+    features, style = (tf.constant(np.hstack([oracle.flat(F), tags])) for F in (X, P))
+    ways = tf.constant(np.hstack([DIRECTIONS, np.ones((4, 1))]))
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        pair = [losses.sorted_projections(F, ways) for F in (features, style)]
+        value = losses.sliced_wasserstein(*pair)
+    gradient = tape.gradient(value, features).numpy()[:, :4]
+    found = float(value), gradient[0, 0], np.abs(gradient).sum()
+    expected = 0.14760115336667215, -0.008426614173857294, 0.8356542614445652
+    assert found == pytest.approx(expected, rel=1e-11)
 
 
 # Loss, gradient at [0, 0, 0] and the sum of its absolute values: of 12 steps by

@@ -73,6 +73,9 @@ def test_means_are_those_over_all_positions_of_all_photographs(
             found.append(F.reshape(-1, F.shape[-1]))
         expected = np.concatenate(found).mean(axis=0, dtype=np.float64)
         np.testing.assert_allclose(means[relu.replace("relu", "conv")], expected, rtol=1e-5)
+        squares = np.square(np.concatenate(found), dtype=np.float64).mean(axis=0)
+        roots = rescale.mean_activations(narrow, photographs, pooling, power=2)
+        np.testing.assert_allclose(roots[relu.replace("relu", "conv")], squares**0.5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("pooling", ["avg", "max"])

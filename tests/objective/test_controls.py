@@ -216,6 +216,35 @@ def test_a_gaussian_kernel_of_given_width_has_the_papers_value():
     assert float(found) == pytest.approx(0.005103347420345683, rel=1e-11)
 
 
+def test_directions_are_drawn_from_seed_level_draw_and_layer(composed) -> None:
+    """The loss of an evaluation is that of its draw, whatever was evaluated before."""
+    settings = composed(
+        *("objective.style_statistic=sliced_wasserstein", "objective.redraw=5", "seed=3"),
+        *("objective.directions=6", *FORM),
+    )
+    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
+    rgb = 128 + 90 * np.sin(np.arange(3 * np.prod(sized.shape)) / 5).reshape(*sized.shape, 3)
+    X, S = (features(each, network, settings) for each in (rgb, sized.styles[0].rgb))
+
+    def expected(level: int, draw: int, layer: str) -> float:
+        flat = [oracle.flat(F[layer]) for F in (X, S)]
+        numbers = [3, level, draw, VGG19.index(layer)]
+        drawn = np.random.default_rng(numbers).normal(size=(6, flat[0].shape[1]))
+        drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+        F, P = (np.sort(drawn @ each.T) for each in flat)
+        middles, own = ((np.arange(each.shape[1]) + 0.5) / each.shape[1] for each in (F, P))
+        return float(np.mean([(f - np.interp(middles, own, p)) ** 2 for f, p in zip(F, P)]))  # noqa: B905
+
+    for level in (0, 1):
+        loss = objective.build(transfer.objective_of(settings), network, sized, level)
+        for evaluation in (0, 4, 12, 5, 0):
+            loss.at_evaluation(evaluation)
+            terms, _ = loss.value_and_grad(network.image(rgb))
+            for layer in LAYERS:
+                found = terms.per_layer[f"style/{layer}"]
+                assert found == pytest.approx(expected(level, evaluation // 5, layer), rel=1e-4)
+
+
 def test_a_chain_compares_neighboring_layers(composed):
     settings = composed(*FORM, "objective.style_statistic=chain")
     network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
@@ -618,6 +647,12 @@ REFUSED = {
         "takes no masks",
     ],
     "objective.style_statistic=chain objective.style_layers=[relu2_1]": ["chain", "two or more"],
+    "objective.style_statistic=sliced_wasserstein objective.redraw=1 optimizer.name=lbfgs": [
+        *("objective.redraw=1", "torch_lbfgs"),
+    ],
+    "objective.style_statistic=sliced_wasserstein style.mask=polygon:0 0 1 0 1 1": [
+        *("sliced_wasserstein", "takes no masks"),
+    ],
     "mix.fine=PAINTING mix.layers=[foo]": ["mix.layers", "foo"],
     "mix.fine=PAINTING mix.layers=[]": ["mix.layers=[]"],
     "style.layers=[relu5_1]": ["style.layers", "relu5_1"],

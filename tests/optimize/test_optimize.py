@@ -958,3 +958,70 @@ def test_what_adam_learned_is_enlarged_and_its_steps_go_on() -> None:
     np.testing.assert_allclose(found["v"], 7.0)
     # A slope stays one: row r of 8 lies at (r + ½) / 2 − ½ of 4, away from the border.
     np.testing.assert_allclose(found["m"][0, 3:5, 4, 0], [-0.25, 0.25], atol=0.01)
+
+
+# Functions that are drawn anew
+
+
+def drawn_anew(every: int, first: int = 0) -> Function:
+    """A quadratic whose minimum, and least value, is another one after so many calls, the first of
+    which has a number.
+    """
+    counter = iter(range(first, 10**9))
+
+    def value_and_gradient(image: np.ndarray) -> tuple[float, np.ndarray]:
+        draw = next(counter) // every
+        value, gradient = quadratic(image - draw)
+        return value + 1e6 * draw, gradient
+
+    return value_and_gradient
+
+
+@EVERY
+def test_the_best_is_that_of_the_last_draw(settings):
+    settings = dataclasses.replace(settings, max_evaluations=26)
+    outcome, trace = minimize(drawn_anew(10), START, settings, redraw=10)
+    assert totals(trace)[-1] > 1e6 > totals(trace)[0]  # or a best of all would be of the first
+    assert_outcome_is_the_best(outcome, trace[20:])
+
+
+def test_a_round_of_lbfgs_is_scipys_own_call_on_one_draw() -> None:
+    """fmin_l_bfgs_b(maxfun=9), which makes 10 evaluations, of each draw, pixels clipped between."""
+    low, high = LIMITS[0] / 4, LIMITS[1] / 4
+    settings = ScipyLBFGS(max_evaluations=30, clip_restarts=True)
+    function = drawn_anew(10)
+    _, trace = minimize(function, START, settings, redraw=10, limits=(low, high))
+    expected: list[np.ndarray] = []
+    image = START
+    for draw in range(3):
+
+        def recorded(x: np.ndarray, draw: int = draw) -> tuple[float, np.ndarray]:
+            expected.append(x.reshape(SHAPE).copy())
+            value, gradient = quadratic(x.reshape(SHAPE) - draw)
+            return value, gradient.ravel()
+
+        found = fmin_l_bfgs_b(recorded, image.ravel(), factr=0, pgtol=0, maxfun=9)[0]
+        image = np.clip(found.reshape(SHAPE), low, high)
+    assert len(expected) == 30
+    np.testing.assert_allclose([image for _, image in trace], expected, rtol=1e-9)
+
+
+@EVERY
+def test_a_run_on_many_draws_is_resumed_to_the_same_bytes(settings):
+    settings = dataclasses.replace(settings, max_evaluations=40)
+    if isinstance(settings, ScipyLBFGS):
+        settings = dataclasses.replace(settings, clip_restarts=True)
+    states: list[State] = []
+    whole, _ = minimize(
+        drawn_anew(11),
+        START,
+        settings,
+        redraw=11,
+        limits=LIMITS,
+        on_checkpoint=lambda state: states.append(saved_and_read(state)),
+    )
+    for begun in states[::6]:
+        function = drawn_anew(11, begun.evaluations)
+        resumed, _ = minimize(function, copy.deepcopy(begun), settings, redraw=11, limits=LIMITS)
+        assert resumed.image.tobytes() == whole.image.tobytes()
+        assert resumed.best.terms == whole.best.terms

@@ -96,7 +96,7 @@ def test_content_style_and_file_are_those_pictures():
                 for name in config.choices("init.name")
             }
         )
-        == 5
+        == 6
     )
     np.testing.assert_allclose(first_image(Init("content"))[0], CONTENT - MEAN, rtol=1e-6)
     for name, rgb in (("style", STYLE), ("file", FILE)):
@@ -132,6 +132,13 @@ def test_blend_is_noise_and_content_by_the_ratio(ratio):
     np.testing.assert_allclose(
         image, ratio * noise + (1 - ratio) * (CONTENT - MEAN)[None], atol=2e-5
     )
+
+
+def test_noise_around_the_style_has_its_mean_color():
+    noise = initialize.noise(H, W, "normal", 2.55, seed=4)
+    image = first_image(Init("style_mean", amplitude=2.55), seed=4)
+    np.testing.assert_allclose(image - noise, (STYLE.mean(axis=(0, 1)) - MEAN)[None, None, None] +
+                               np.zeros((1, H, W, 3)), atol=2e-5)  # fmt: skip
 
 
 def test_every_allowed_value_has_its_entry():

@@ -39,8 +39,10 @@ OPTIMIZERS = {
         "optimizer.max_evaluations=20",
         "tracking.checkpoint_seconds=0.01",
     ),
-    "kept over levels": (
+    "kept over levels, drawn anew": (
         "optimizer=adam",
+        "objective.style_statistic=sliced_wasserstein",
+        "objective.redraw=1",
         "optimizer.result=average",
         "optimizer.keep_over_levels=true",
         "pyramid.levels=[{scale: 0.5, max_evaluations: 12}]",
