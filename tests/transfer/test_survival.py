@@ -39,7 +39,7 @@ OPTIMIZERS = {
         "optimizer.max_evaluations=20",
         "tracking.checkpoint_seconds=0.01",
     ),
-    "kept over levels, drawn anew": (
+    "kept_and_drawn": (
         "optimizer=adam",
         "objective.style_statistic=sliced_wasserstein",
         "objective.redraw=1",
