@@ -223,22 +223,27 @@ def turned_down(mode: str) -> str:
 
     More is never done: pictures leave the machine by the configuration alone.
     """
-    name = os.environ.get("WANDB_MODE", "")
-    asked = ASKED.get(name, mode)
-    if os.environ.get("WANDB_DISABLED", "").lower() in ("1", "true", "yes", "on"):
-        asked = "off"
+    asked = _asked(mode)
     if MODES.index(asked) > MODES.index(mode):
         warnings.warn(
-            f"WANDB_MODE={name} is ignored: tracking={asked} is what makes W&B {asked}",
+            f"WANDB_MODE={os.environ['WANDB_MODE']} is ignored: tracking={asked} is what makes"
+            f" W&B {asked}",
             stacklevel=2,
         )
     return min(asked, mode, key=MODES.index)
 
 
+def _asked(mode: str) -> str:
+    """What the environment asks for, `mode` if it says nothing."""
+    if os.environ.get("WANDB_DISABLED", "").lower() in ("1", "true", "yes", "on"):
+        return "off"
+    return ASKED.get(os.environ.get("WANDB_MODE", ""), mode)
+
+
 def check(mode: str, project: str, folder: Path) -> None:
     """Raise InputError for what W&B would refuse, so that no run is computed whose record is
     lost: a project or a directory with such a name, and `tracking=online` without a key."""
-    if turned_down(mode) == "off":
+    if "off" in (mode, _asked(mode)):
         return
     found = "".join(sign for sign in NOT_IN_PROJECTS if sign in project)
     if found:
@@ -273,7 +278,7 @@ def shortened(text: str, length: int) -> str:
 
 def check_credentials(mode: str) -> None:
     """Refuse, by InputError, to go online where W&B would have to ask for a key."""
-    if mode == "online" and turned_down(mode) == "online" and not _has_credentials():
+    if mode == _asked(mode) == "online" and not _has_credentials():
         raise InputError(
             "tracking=online: W&B has no API key here; run `wandb login`, or use tracking=offline"
         )
