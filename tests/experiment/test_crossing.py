@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from stn import transfer
+from stn import assets, transfer
 from stn.errors import InputError
 from stn.experiment import crossing
 from stn.transfer import matching
@@ -15,6 +15,11 @@ CELL = ("astronaut", "strokes", "johnson")
 
 @pytest.fixture(scope="module")
 def bench(inputs):
+    try:
+        for name in ("tubingen.jpg", "starry_night_google.jpg"):
+            assets.locate_image(f"asset:{name}")
+    except InputError as error:
+        pytest.skip(f"the pictures are not at hand: {error}")
     return crossing.Bench("vgg19", 32, 5, (f"network.weights={inputs['vgg19']}",))
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stn import config
+from stn import assets, config
+from stn.errors import InputError
 from stn.experiment import crossing, manipulations
 from stn.study import tables
 
@@ -16,6 +17,11 @@ PAGE = ROOT / "docs" / "reference" / "measures.md"
 
 @pytest.fixture(scope="module")
 def said(vgg19_q8: Path):
+    try:
+        for name in ("tubingen.jpg", "starry_night_google.jpg"):
+            assets.locate_image(f"asset:{name}")
+    except InputError as error:
+        pytest.skip(f"the pictures are not at hand: {error}")
     bench = crossing.Bench("vgg19_q8", 64, 10)
     rows = manipulations.said(bench, "coffee", "strokes", 5.0)
     return {row["manipulation"]: {key: row[key] for key in manipulations.MEASURES} for row in rows}
