@@ -5,6 +5,7 @@ less the mean pixel.
 """
 
 import dataclasses
+import math
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,17 +60,29 @@ def read(path: Path, convention: str | None = None) -> Weights:
 
 
 def random(depth: int, seed: int) -> Weights:
-    """VGG-16 or VGG-19 with kernels N(0, 2 / (9 · in)) (He et al. 2015, arXiv:1502.01852, eq. 10)
-    and biases of zero.
-    """
-    generator = np.random.default_rng(seed)
+    """VGG-16 or VGG-19 with the kernels of `randomized`."""
     layers, channels = [], 3
     for name in _convolutions(depth):
         filters = 64 * 2 ** min(int(name[4]) - 1, 3)
-        kernel = generator.normal(0, (2 / (9 * channels)) ** 0.5, (3, 3, channels, filters))
-        layers.append(Layer(name, kernel.astype(np.float32), np.zeros(filters, np.float32)))
+        kernel = np.empty((3, 3, channels, filters), np.float32)
+        layers.append(Layer(name, kernel, np.zeros(filters, np.float32)))
         channels = filters
-    return Weights(tuple(layers), np.array(IMAGENET_MEAN, np.float32))
+    network = Weights(tuple(layers), np.array(IMAGENET_MEAN, np.float32))
+    return randomized(network, seed)
+
+
+def randomized(network: Weights, seed: int) -> Weights:
+    """The same layers with kernels N(0, 2 / inputs), where a filter of 3 × 3 has 9 · in inputs, and
+    biases of zero (He et al. 2015, arXiv:1502.01852, eq. 10).
+    """
+    generator = np.random.default_rng(seed)
+
+    def drawn(layer: Layer) -> Layer:
+        shape = layer.kernel.shape
+        kernel = generator.normal(0, math.sqrt(2 / math.prod(shape[:3])), shape)
+        return Layer(layer.name, kernel.astype(np.float32), np.zeros_like(layer.bias))
+
+    return dataclasses.replace(network, layers=tuple(map(drawn, network.layers)))
 
 
 def _convolutions(depth: int) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import csv
-import dataclasses
 import functools
 import importlib.metadata
 import io
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stn import config, optimize
-from stn.assets import inputs, matconvnet, pictures
+from stn.assets import foreign, inputs, matconvnet, pictures
 from stn.errors import InputError
 from stn.experiment import ablations
 from stn.objective import graph, objective, targets
@@ -336,26 +335,13 @@ class Bench:
 
 
 def untrained(path: Path, like: Network) -> Network:
-    """A network of the same layers with random kernels: N(0, 2 / inputs), biases zero.
-
-    He et al. 2015 (ICCV), eq. 10, which keeps the size of activations from layer to layer."""
+    """A network of the same layers with random kernels, as `foreign.randomized` draws them: they
+    keep the size of activations from layer to layer.
+    """
     from stn.network import network
 
-    of_file = matconvnet.load(path)
-    rng = np.random.default_rng(UNTRAINED_SEED)
-    layers = tuple(
-        dataclasses.replace(
-            layer,
-            kernel=rng.normal(
-                0, math.sqrt(2 / math.prod(layer.kernel.shape[:3])), layer.kernel.shape
-            ).astype(np.float32),
-            bias=np.zeros_like(layer.bias),
-        )
-        for layer in of_file.layers
-    )
-    return network.of_weights(
-        dataclasses.replace(of_file, layers=layers), like.convolution, like.options, like.operation
-    )
+    weights = foreign.randomized(matconvnet.load(path), UNTRAINED_SEED)
+    return network.of_weights(weights, like.convolution, like.options, like.operation)
 
 
 def run(path: Path, bench: Bench, marks: Mapping[str, Any]) -> Iterator[Row]:
