@@ -116,11 +116,7 @@ def measure(
     missing = [each for each in rated if each[2] not in found]
     for number, (content, style, result, _) in enumerate(missing, start=1):
         job = measuring.Job(folder / content, folder / style, folder / result)
-        picture, photograph, painting = measuring.read_job(job)
-        try:
-            found[result] = measuring.measure(picture, photograph, painting, network, size)
-        except InputError as error:
-            raise InputError(f"{job.result}: {error}") from error
+        found[result] = measuring.measure_job(job, network, size)
         if sys.stderr.isatty():
             print(f"[{number}/{len(missing)}] {result}", file=sys.stderr)
         if number % KEPT_EVERY == 0:
@@ -199,11 +195,8 @@ def _read(path: Path) -> dict[str, dict[str, float]]:
 
 def _write(path: Path, found: Mapping[str, Mapping[str, float]]) -> None:
     columns = list(dict.fromkeys(key for each in found.values() for key in each))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["result", *columns], restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({"result": name, **each} for name, each in found.items())
-    files.write_text(path, text.getvalue())
+    rows = ({"result": name, **each} for name, each in found.items())
+    files.write_text(path, tables.csv_text(["result", *columns], rows))
 
 
 if __name__ == "__main__":

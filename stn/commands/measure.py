@@ -10,8 +10,6 @@ What each number means, and what it must not be used for: docs/reference/measure
 """
 
 import argparse
-import csv
-import io
 import os
 import sys
 from pathlib import Path
@@ -83,13 +81,7 @@ def _measured(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
     for number, job in enumerate(jobs, start=1):
         if sys.stderr.isatty():
             print(f"[{number}/{len(jobs)}] {job.result}", file=sys.stderr)
-        result, content_rgb, style_rgb = measuring.read_job(job)
-        try:
-            found[str(job.result)] = measuring.measure(
-                result, content_rgb, style_rgb, arguments.network, chosen
-            )
-        except InputError as error:
-            raise InputError(f"{job.result}: {error}") from error
+        found[str(job.result)] = measuring.measure_job(job, arguments.network, chosen)
     return found
 
 
@@ -105,8 +97,6 @@ def _written(
         return tables.markdown(table)
     if suffix == ".tex":
         return tables.latex(table)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["result", *columns], restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({"result": name, **each} for name, each in found.items())
-    return text.getvalue()
+    return tables.csv_text(
+        ["result", *columns], ({"result": name, **each} for name, each in found.items())
+    )

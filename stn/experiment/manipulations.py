@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -67,13 +67,12 @@ def said(
 
 def write(path: Path, bench: crossing.Bench, rows: Sequence[crossing.Row]) -> None:
     """Write what is said of every baseline picture among the first photographs' `rows`, as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        if row["choice"] == crossing.BASELINE and row["matched"]:
-            writer.writerows(said(bench, row["photograph"], row["painting"], row["style_weight"]))
-    files.write_text(path, text.getvalue())
+    found = (
+        said(bench, row["photograph"], row["painting"], row["style_weight"])
+        for row in rows
+        if row["choice"] == crossing.BASELINE and row["matched"]
+    )
+    files.write_text(path, tables.csv_text(COLUMNS, itertools.chain.from_iterable(found)))
 
 
 def table(path: Path) -> list[list[str]]:

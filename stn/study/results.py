@@ -85,11 +85,7 @@ def add(path: Path, several: Iterable[runs.Run]) -> None:
     """
     rows = {_key(row): row for row in (read(path) if path.exists() else [])}
     rows |= {_key(row): row for row in map(of_run, several)}
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows[key] for key in sorted(rows))
-    files.write_text(path, out.getvalue())
+    files.write_text(path, tables.csv_text(COLUMNS, (rows[key] for key in sorted(rows))))
 
 
 def table(rows: Iterable[Row], columns: Sequence[str]) -> str:

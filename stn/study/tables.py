@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -308,6 +308,15 @@ def latex(rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
         r"\bottomrule",
     ]
     return "\n".join([*lines, r"\end{tabular}"]) + "\n"
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV below their headings, empty where a row lacks a column."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def main_results(several: Sequence[runs.Run]) -> list[str]:

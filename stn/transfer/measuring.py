@@ -139,6 +139,17 @@ def read_job(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return found[0], found[1], found[2]
 
 
+def measure_job(
+    job: Job, network: str | Path, size: int | tuple[int, int] | None
+) -> dict[str, float]:
+    """`measure` of a job's files; InputError names the picture that is missing or does not fit."""
+    three = read_job(job)
+    try:
+        return measure(*three, network, size)
+    except InputError as error:
+        raise InputError(f"{job.result}: {error}") from error
+
+
 def _of_one_size(
     result: np.ndarray,
     content: np.ndarray | None,
