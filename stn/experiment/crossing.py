@@ -14,7 +14,6 @@ import importlib.metadata
 import io
 import math
 import os
-import platform
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -196,11 +195,9 @@ def check(path: Path, rows: Sequence[Row], marks: Row) -> None:
     for key in ("network", "size_px", "evaluations"):
         others = {row[key] for row in rows} - {marks[key]}
         if others:
-            raise InputError(
-                f"{path}: holds rows with {key}={next(iter(others)):g}"
-                if key != "network"
-                else f"{path}: holds rows with {key}={next(iter(others))}; give --results FILE"
-            )
+            other = next(iter(others))
+            shown = other if isinstance(other, str) else f"{other:g}"
+            raise InputError(f"{path}: holds rows with {key}={shown}; give --results FILE")
 
 
 def trials_of(rows: Sequence[Row], cell: tuple[str, str, str]) -> list[matching.Trial]:
@@ -378,5 +375,5 @@ def marks_of(network: str, size_px: int, evaluations: int) -> Row:
         "evaluations": evaluations,
         "commit": provenance.git_commit(),
         "tensorflow": importlib.metadata.version("tensorflow"),
-        "processor": platform.processor() or platform.machine(),
+        "processor": provenance.processor(),
     }

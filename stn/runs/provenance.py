@@ -54,7 +54,7 @@ def describe(
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "machine": {
             "platform": platform.platform(),
-            "processor": platform.processor() or platform.machine(),
+            "processor": processor(),
             "cores": os.cpu_count(),
             "memory_mb": psutil.virtual_memory().total // 2**20,
             **computed,
@@ -111,6 +111,11 @@ def peak_memory_mb() -> float:
             return round(int(lines[0].split()[1]) / 2**10, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
+
+
+def processor() -> str:
+    """What the system calls the processor, or its kind."""
+    return platform.processor() or platform.machine()
 
 
 def git_commit() -> str | None:
