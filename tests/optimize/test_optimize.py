@@ -727,6 +727,21 @@ def saved_and_read(state: State) -> State:
         return State.from_arrays(dict(arrays))
 
 
+def with_states(
+    function: Function, settings: Optimizer, **options
+) -> tuple[Outcome, Trace, list[State]]:
+    """`minimize` from START, with every State on its way through a file."""
+    states: list[State] = []
+    outcome, trace = minimize(
+        function,
+        START,
+        settings,
+        on_checkpoint=lambda state: states.append(saved_and_read(state)),
+        **options,
+    )
+    return outcome, trace, states
+
+
 @EVERY
 def test_a_state_can_be_saved_after_every_evaluation(settings):
     states: list[int] = []
@@ -800,14 +815,7 @@ def test_what_is_no_state_is_refused(spoil):
 )
 @pytest.mark.parametrize("function", [rosenbrock, quadratic])
 def test_a_resumed_run_makes_the_remaining_evaluations_bit_for_bit(function, settings, options):
-    states: list[State] = []
-    whole, trace = minimize(
-        function,
-        START,
-        settings,
-        on_checkpoint=lambda state: states.append(saved_and_read(state)),
-        **options,
-    )
+    whole, trace, states = with_states(function, settings, **options)
     assert len(states) >= whole.evaluations - 1
     for state in states[:: max(1, len(states) // 9)]:
         done = state.evaluations
@@ -923,13 +931,7 @@ def test_the_mean_has_its_authors_values() -> None:
 @pytest.mark.parametrize("result", ["last", "average"])
 def test_a_run_resumed_has_the_same_last_image_and_mean(settings, result):
     settings = dataclasses.replace(settings, result=result)
-    states: list[State] = []
-    whole, _ = minimize(
-        rosenbrock,
-        START,
-        settings,
-        on_checkpoint=lambda state: states.append(saved_and_read(state)),
-    )
+    whole, _, states = with_states(rosenbrock, settings)
     for begun in states[::5]:
         resumed, _ = minimize(rosenbrock, copy.deepcopy(begun), settings)
         assert resumed.image.tobytes() == whole.image.tobytes()
