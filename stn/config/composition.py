@@ -4,14 +4,15 @@
 
 import contextlib
 import copy
+import functools
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -32,35 +33,38 @@ def compose(*words: str) -> Config:
     its line.
     """
     overrides = quoted(words)
-    return parse(_load(overrides), overrides)
+    keys = [text for text in overrides if _is_key(text)]
+    with _input_errors():
+        composed = _of_groups([text for text in overrides if text not in keys])
+        ConfigLoaderImpl._apply_overrides_to_config([*map(names.parsed, keys)], composed)
+    return parse(composed, overrides)
 
 
-def compose_each(several: Iterable[Sequence[str]]) -> list[Config]:
-    """`compose(*overrides)` of each; groups that several name alike are looked up once, which is
-    most of the time.
+def _is_key(text: str) -> bool:
+    """Whether it gives one key one value. Such win over groups, whatever the order."""
+    known = names.keys().keys() - names.groups().keys()
+    return text.partition("=")[0] in known and not names.parsed(text).is_sweep_override()
+
+
+def _of_groups(overrides: Sequence[str]) -> DictConfig:
+    """What groups make, as in `preset=johnson2016`. They are looked up once while no file of them
+    changes, which is most of the time of composing.
     """
-    loaded: dict[tuple[str, ...], DictConfig] = {}
-    found = []
-    for overrides in several:
-        names.check(overrides)
-        # A key in a group has a dot, and wins over groups whatever the order.
-        keys = [text for text in overrides if "." in text.partition("=")[0]]
-        groups = tuple(text for text in overrides if text not in keys)
-        if groups not in loaded:
-            loaded[groups] = _load(groups)
-        composed = copy.deepcopy(loaded[groups])
-        with _input_errors():
-            ConfigLoaderImpl._apply_overrides_to_config(
-                OverridesParser.create().parse_overrides(keys), composed
-            )
-        found.append(parse(composed, overrides))
-    return found
+    if any("hydra" in text for text in overrides):  # which may name other folders
+        return _load(overrides)
+    stamps = tuple((path, path.stat().st_mtime_ns) for path in CONFIG_DIR.rglob("*.yaml"))
+    return copy.deepcopy(_loaded(tuple(overrides), stamps))
+
+
+@functools.lru_cache(maxsize=256)
+def _loaded(overrides: tuple[str, ...], stamps: tuple[tuple[Path, int], ...]) -> DictConfig:
+    return _load(overrides)
 
 
 def _load(overrides: Sequence[str]) -> DictConfig:
     # Hydra's own `compose` would take the place of the program around it, if that is Hydra's too,
     # and of other threads.
-    with _composing, _input_errors():
+    with _composing:
         before = version.getbase()
         version.setbase("1.3")
         try:

@@ -6,9 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-
-from stn.config import more_styles, optimizers
+from stn.config import more_styles, names, optimizers
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
 
@@ -136,7 +134,7 @@ def _warn_of_masks(config: Any, typed: Mapping[str, Any], key: str) -> None:
 
 def _typed(overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """The keys of overrides and their values; those of `optimizer={name: adam, history: 5}` too."""
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    for override in map(names.parsed, overrides):
         if not override.is_delete():
             yield from _flat(override.key_or_group, override.value())
 

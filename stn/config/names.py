@@ -37,6 +37,15 @@ ELSEWHERE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-c
 WHERE = {"preset": "docs/presets/index.md"}  # that all choices of a group are told about
 
 
+@functools.lru_cache(maxsize=4096)
+def parsed(word: str) -> Override:
+    """A word as Hydra's grammar reads it, once in a process, since it takes 2 ms of CPU a word.
+
+    Raises HydraException for what it cannot read."""
+    [override] = OverridesParser.create().parse_overrides([word])
+    return override
+
+
 def check(words: Sequence[str]) -> None:
     """Raise InputError for an override, as in `network=vgg16` or `seed=1`, of a key or a choice
     that is not there. What Hydra cannot read is left to it.
@@ -46,7 +55,7 @@ def check(words: Sequence[str]) -> None:
     for word in words:
         if "=" in word and not word.startswith("-"):
             try:
-                [override] = OverridesParser.create().parse_overrides([word])
+                override = parsed(word)
             except HydraException:
                 continue
             _check(override)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -118,7 +117,7 @@ def _is_there(value: str) -> bool:
 
 def _parses(value: str) -> bool:
     try:
-        OverridesParser.create().parse_overrides([f"key={value}"])
+        names.parsed(f"key={value}")
     except OverrideParseException:
         return False
     except HydraException:  # glob(...), which needs to know the configuration
@@ -128,7 +127,7 @@ def _parses(value: str) -> bool:
 
 def _reads_as_text(value: str) -> bool:
     try:
-        [override] = OverridesParser.create().parse_overrides([f"key={value}"])
+        override = names.parsed(f"key={value}")
         return not override.is_sweep_override() and override.value() == value
     except HydraException:
         return False

@@ -299,8 +299,7 @@ def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[Cell,
     # No checkpoint: with another budget a cell is another cell.
     shared = ["tracking.keep_checkpoint=false", *experiment.base, *overrides]
     varied = experiment.cells(config.compose(*shared))
-    composed = config.compose_each([*shared, *cell.overrides] for cell in varied)
-    return dict(zip(varied, composed, strict=True))
+    return {cell: config.compose(*shared, *cell.overrides) for cell in varied}
 
 
 def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -2,9 +2,11 @@
 is allowed.
 """
 
+import functools
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from stn import command_line, config, errors
-from stn.config import optimizers, overrides
+from stn import command_line, config
+from stn.config import composition, optimizers, overrides
 from stn.config.layer_lists import LayerWeight
 from stn.errors import InputError
 
@@ -83,6 +86,7 @@ def test_the_command_that_a_file_opens_with_composes_and_the_values_of_the_file_
             assert found[key] == value, key
 
 
+@functools.cache
 def owned(path: Path) -> dict[str, Any]:
     """What a file of a group sets, by key; bare layer names as the weights they share."""
     package = re.match(r"# @package (\w+)", path.read_text())
@@ -523,25 +527,32 @@ def test_a_program_of_hydras_own_may_compose(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "3 7\n", "")
 
 
-def test_several_composed_together_are_those_composed_alone() -> None:
-    several = [
-        (
-            "objective.style_weight=3",
-            "preset=johnson2016",
-            "optimizer=adam",
-        ),  # a key before the groups
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("objective.style_weight=3", "preset=johnson2016", "optimizer=adam"),  # before the groups
         ("preset=johnson2016", "optimizer=adam", "objective.style_layers=[relu1_1]", "seed=4"),
         ("preset=johnson2016", "optimizer=adam"),
-    ]
-    assert config.compose_each(several) == [config.compose(*overrides) for overrides in several]
-    for wrong in (
-        "objective.wieght=1",
-        "objective.style_weight=-1",
-        "optimizer.history=many",
-        "seed.==",
-    ):
-        with pytest.raises(errors.InputError):
-            config.compose_each([(wrong,)])
+        ("seed=5", "layers=gatys", "objective={style_weight: 7}", "objective.style_weight=8"),
+        ("optimizer={name: adam, learning_rate: 2}", "optimizer.learning_rate=3"),
+    ],
+)
+def test_it_is_composed_as_hydra_does(overrides: tuple[str, ...]) -> None:
+    with initialize_config_dir(str(config.CONFIG_DIR), version_base="1.3"):
+        theirs = compose("config", list(overrides))
+    del config.compose(*overrides).optimizer  # a configuration is the caller's to change
+    assert config.compose(*overrides) == config.parse(theirs, overrides)
+
+
+def test_a_file_that_was_edited_meanwhile_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(config.CONFIG_DIR, tmp_path / "configs")
+    monkeypatch.setattr(composition, "CONFIG_DIR", tmp_path / "configs")
+    path = tmp_path / "configs" / "preset" / "johnson2016.yaml"
+    assert config.compose("preset=johnson2016").seed == 0
+    path.write_text(path.read_text() + "\nseed: 7\n")
+    assert config.compose("preset=johnson2016").seed == 7
 
 
 def test_a_network_that_takes_pictures_as_they_are_has_a_mean_of_zero() -> None:

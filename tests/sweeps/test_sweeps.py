@@ -532,7 +532,8 @@ def test_the_agents_commands_of_the_wandb_sweep_compose(monkeypatch: pytest.Monk
             [text for text in command[3:-1] if not text.startswith("hydra.")]
             + args["args_no_hyphens"]
         )
-    for values, settings in zip(cells, config.compose_each(typed), strict=True):
+    for values, words in zip(cells, typed, strict=True):
+        settings = config.compose(*words)
         assert (settings.network.name, settings.tracking.mode) == ("vgg16", "online")
         assert settings.objective.style_weight == values[names.index("objective.style_weight")]
 
