@@ -42,6 +42,39 @@ def test_values_and_gradient_are_those_of_the_direct_sum(
     assert dx == pytest.approx(expected_dx, abs=2e-5 * expected_dx.std() + 1e-5)
 
 
+def gathered(x: np.ndarray, kernel: np.ndarray, upstream: np.ndarray, mode: str):
+    """The naive equation: pixels beyond the border by their numbers, then the direct sum."""
+    _, h, w, channels = x.shape
+    pixel = np.pad(np.arange(h * w).reshape(h, w), 1, mode=mode)
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        around = tf.gather(tf.reshape(x, (h * w, channels)), pixel)[None]
+        y = tf.nn.conv2d(around, tf.constant(kernel, tf.float64), 1, "VALID")
+    return y.numpy(), tape.gradient(y, x, tf.constant(upstream)).numpy()
+
+
+@pytest.mark.parametrize("block_bytes", [1, 20_000, 2**24])
+@pytest.mark.parametrize(
+    ("border", "mode"), [("reflect", "reflect"), ("replicate", "edge"), ("wrap", "wrap")]
+)
+@pytest.mark.parametrize(
+    ("h", "w", "channels", "filters"),
+    [(2, 9, 4, 4), (13, 18, 8, 3), (16, 16, 5, 7), (19, 15, 3, 4), (62, 21, 6, 6)],
+)
+@pytest.mark.parametrize("make", [convolution.transform_kernel, tf.constant])
+def test_a_border_is_the_direct_sum_of_the_pixels_that_it_names(
+    make, h, w, channels, filters, border, mode, block_bytes, monkeypatch
+):
+    monkeypatch.setattr(convolution, "_BLOCK_BYTES", block_bytes)
+    x = RNG.normal(size=(1, h, w, channels))
+    kernel = RNG.normal(size=(3, 3, channels, filters)).astype(np.float32)
+    upstream = RNG.normal(size=(1, h, w, filters))
+    found = value_and_gradient(x, make(kernel), upstream, tf.float32, border)
+    for ours, expected in zip(found, gathered(x, kernel, upstream, mode), strict=True):
+        assert ours == pytest.approx(expected, abs=2e-5 * expected.std() + 1e-5)
+
+
 @pytest.mark.parametrize("border", ["zero", "reflect"])
 @pytest.mark.parametrize(("h", "w", "channels", "filters"), [(2, 9, 3, 8), (13, 18, 8, 5)])
 def test_the_direct_sum_by_its_own_gradient_is_the_direct_sum(h, w, channels, filters, border):
