@@ -226,9 +226,9 @@ def main() -> None:
     )
     caption = f"""
 A photograph changed by at most {arguments.bound} of 255 towards {known.classes[target]}: SciPy's
-L-BFGS-B on the cross-entropy of that class, in the box around the photograph, until
-{arguments.network} gives it a probability of {CONFIDENCE} or the evaluations are spent. numbers.csv
-has what two networks say of the pictures in 8 bits.
+L-BFGS-B on the cross-entropy of that class, in the box around the photograph. It ends where
+{arguments.network} gives the class a probability of {CONFIDENCE}, or the evaluations are spent.
+What two networks say of the pictures in 8 bits is in numbers.csv.
 
 {arguments.head} head{f" on {arguments.layer}, {arguments.pictures}" if seen else ""};
 {arguments.size} px; seed {arguments.seed}; {len(run.metrics["evaluation"])} evaluations

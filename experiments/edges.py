@@ -102,8 +102,8 @@ EXPERIMENT = frame.Experiment(
     "TensorFlow's tutorial: style transfer adds high frequencies, and the total variation is there"
     " to take them out. At the tutorial's weight of 30 that is hardly seen; at a hundred times it"
     " is. Below the pictures are the differences of neighbors down and across, 2 Δ + 0.5, and"
-    " Sobel's edges down and across, s / 4 + 0.5, pixels in 0-1. numbers.csv has the share of the"
-    " variance above a quarter of a cycle a pixel.",
+    " Sobel's edges down and across, s / 4 + 0.5, pixels in 0-1. The share of the variance above a"
+    " quarter of a cycle a pixel is in numbers.csv.",
     ("preset=tf_tutorial", "network=vgg19_q8", "style=composition_vii"),
     cells,
     "image.size_px=192 optimizer.max_evaluations=100",

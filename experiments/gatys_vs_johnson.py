@@ -180,9 +180,9 @@ EXPERIMENT = frame.Experiment(
     "gatys_vs_johnson",
     "Ours: choices of layers, from Gatys et al. 2016 and Johnson et al. 2016, under the loss of"
     " Gatys' released code. Each curve is a sweep of α/β; right is far from the photograph, up is"
-    " far from the painting, rings are the pictures below. gaps.png and table.md: the area between"
-    " each curve and Gatys' over the width of what both reach, with 95 % intervals over pairs of"
-    " pictures and seeds; of three pairs without seeds that is their range.",
+    " far from the painting, rings are the pictures below. The files gaps.png and table.md have the"
+    " area between each curve and Gatys' over the width of what both reach. Their 95 % intervals"
+    " are over pairs of pictures and seeds; of three pairs without seeds that is their range.",
     ablations.BASE,
     cells,
     "optimizer.max_evaluations=50 hydra/launcher=joblib_local hydra.launcher.n_jobs=2",

@@ -155,8 +155,8 @@ def main() -> None:
 
     folder = options.folder_of("linear_classifier")
     caption = f"""
-A linear classifier on mean activations, on Gram matrices over their positions, and on pixels:
-accuracy over depth, the mean of {FOLDS} folds with the least and the most; on the right where
+A linear classifier on mean activations, on Gram matrices over their positions, and on pixels.
+Accuracy over depth is the mean of {FOLDS} folds, with the least and the most. On the right is where
 {" ".join(best)} is wrong. Logistic regression with C = 1 on standardized features. After Gatys,
 Ecker and Bethge 2015 (arXiv:1505.07376), figure 4: there ImageNet.
 

@@ -43,10 +43,10 @@ def as_saved(rgb: np.ndarray) -> np.ndarray:
 
 EXPERIMENT = frame.Experiment(
     "mean_twice",
-    "The TensorFlow 1 walk-through: the mean pixel subtracted once, as the preset does; twice, with"
-    " the network fed blue first, as its listing does if `preprocess_input` is Keras' own; and that"
-    " picture as the program saves it, which adds one mean and does not exchange channels"
-    " (docs/presets/deviations.md, 25). Initial image .75 · U(−20, 20) + .25 · photograph.",
+    "The TensorFlow 1 walk-through: the mean pixel subtracted once, as the preset does, and twice,"
+    " with the network fed blue first. Its listing does the latter if `preprocess_input` is Keras'"
+    " own. Last is that picture as the program saves it, which adds one mean and does not exchange"
+    " channels (docs/presets/deviations.md, 25). Initial image .75 · U(−20, 20) + .25 · photograph.",
     ("preset=tf1_walkthrough", "network=vgg19_q8"),
     cells,
     "image.size_px=160 image.side=long optimizer.max_evaluations=120",

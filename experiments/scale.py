@@ -62,10 +62,10 @@ def draw(finished: frame.Finished) -> Figure:
 EXPERIMENT = frame.Experiment(
     "scale",
     "Upper row, ours: The Starry Night at half, its own and twice the size of the photograph; the"
-    " strokes grow with it. Lower row, Gatys et al. 2017, figure 4: a painting made of the coarse"
-    " scale of The Starry Night and the fine one of The Scream (inset); the photograph in its"
-    " style; and the naive way, The Scream's statistics at the lower layers and The Starry Night's"
-    " at the upper ones. Lower row with the photograph's colors.",
+    " strokes grow with it. Lower row, Gatys et al. 2017, figure 4. First a painting made of the"
+    " coarse scale of The Starry Night and the fine one of The Scream (inset), then the photograph"
+    " in its style. Last the naive way: The Scream's statistics at the lower layers and The Starry"
+    " Night's at the upper ones. Lower row with the photograph's colors.",
     ("preset=gatys2017_scale", "network=vgg19_q8"),
     cells,
     "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=100",

@@ -2,7 +2,8 @@
 
 A page puts together what is said of a preset elsewhere: configs/preset/NAME.yaml with its comments,
 the tables of docs/presets/index.md and gallery.md, and docs/presets/deviations.md.
---check: write nothing; exit with 1 if a page is not what would be written.
+
+With --check nothing is written, and the exit code is 1 if a page is not what would be.
 """
 
 import argparse

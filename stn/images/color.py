@@ -102,10 +102,10 @@ def swap(result_rgb: np.ndarray, content_rgb: np.ndarray, space: str = "yuv") ->
     """The luminance of `result_rgb` with the chroma of `content_rgb`, clipped to 0-255; both of one
     size.
 
-    yuv: content + (Y_result − Y_content), which YUV, YIQ, YCrCb and YCbCr all come to
-    (neural-style, neural-style-pt, anishathalye's neural-style, neural-style-tf's yuv and ycrcb, up
-    to their rounding to 8 bits). lab, luv: L* of the result, the other two of the content, D65
-    (neural-style-tf's lab and luv)."""
+    `yuv`: content + (Y_result − Y_content), which YUV, YIQ, YCrCb and YCbCr all come to. So do
+    neural-style, neural-style-pt, anishathalye's neural-style, and neural-style-tf's yuv and ycrcb,
+    up to their rounding to 8 bits. `lab`, `luv`: L* of the result, the other two of the content,
+    D65 (neural-style-tf's lab and luv)."""
     if space == "yuv":
         return np.clip(content_rgb + (luma(result_rgb) - luma(content_rgb))[..., None], 0, 255)
     forward, back = getattr(skimage.color, f"rgb2{space}"), getattr(skimage.color, f"{space}2rgb")

@@ -52,8 +52,9 @@ def minimize(search: Search) -> None:
 
 
 def resized(memory: Mapping[str, Any], height: int, width: int) -> dict[str, Any]:
-    """What Adam has learned, for pictures of another size: m bicubic, v bilinear, which leaves it
-    above zero, and the number of steps (crowsonkb/style-transfer-pytorch, scale_adam).
+    """What Adam has learned, for pictures of another size (crowsonkb/style-transfer-pytorch,
+    scale_adam). It resizes m bicubic and v bilinear, which leaves v above zero. The number of
+    steps stays.
     """
     sizes = {"m": "skimage", "v": "bilinear"}
     found = {

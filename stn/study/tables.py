@@ -55,8 +55,9 @@ LEGEND = (
 )
 EFFECTS = (
     "Changes at equal other settings, over pairs of a photograph and a painting; seeds are"
-    " repetitions. p: Student's t, or Clark's min F′ where photographs and paintings are crossed;"
-    " adjusted by Holm for {}, the primary result, and by Benjamini and Hochberg for the rest."
+    " repetitions. The test is Student's t, or Clark's min F′ where photographs and paintings are"
+    " crossed. Its p is adjusted by Holm for {}, the primary result, and by Benjamini and Hochberg"
+    " for the rest."
     " Bold: adjusted p below 0.05."
 )
 FORMATS = (".csv", ".md", ".tex")

@@ -2,9 +2,8 @@
 its own.
 
 Gatys et al. 2017 (CVPR), section 6.1, and leongatys/NeuralImageSynthesis, ScaleControl.ipynb: from
-the coarse painting the Gram matrices of the fine one are matched at the first layers; there is no
-content. The run lies in the directory of the run that it is for, and is gone on with like any
-other."""
+the coarse painting the Gram matrices of the fine one are matched at the first layers. There is no
+content. The run lies in the directory of the run that it is for, and resumes like any other."""
 
 import copy
 import dataclasses

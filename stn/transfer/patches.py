@@ -34,8 +34,9 @@ def distance(rgb: np.ndarray, reference_rgb: np.ndarray) -> float:
 
 
 def laplacian_pyramid(rgb: np.ndarray, levels: int) -> list[np.ndarray]:
-    """What each level has and the next, half as high and wide, has not; finest first, last what is
-    left.
+    """What each level has and the next, half as high and wide, has not.
+
+    The finest comes first. The last is what is left.
     """
     found = []
     for _ in range(levels - 1):
@@ -51,7 +52,7 @@ def sliced_wasserstein(x: np.ndarray, y: np.ndarray) -> float:
     """Mean of |sorted x·θ − sorted y·θ| over random unit vectors θ, for points x and y [n,
     dimensions], n the same.
 
-    On a line that is the Wasserstein distance of order 1, over all directions its sliced form
+    On a line that is the Wasserstein distance of order 1. Over all directions it is the sliced form
     (Rabin et al. 2011)."""
     directions = np.random.default_rng(SEED).normal(size=(x.shape[1], DIRECTIONS))
     directions /= np.linalg.norm(directions, axis=0)
