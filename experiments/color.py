@@ -28,7 +28,8 @@ EXPERIMENT = frame.Experiment(
     "Gatys et al. 2016 (arXiv:1606.05897), figure 1, and 2017, figure 3. First the"
     " transfer with the painting's colors, then with the painting recolored to the photograph"
     " beforehand. Then the transfer of luminance alone. Last, as neural-style does it, the"
-    " photograph's chroma is put back afterwards. From the photograph. The pictures are not the papers'.",
+    " photograph's chroma is put back afterwards. From the photograph. The pictures are not the"
+    " papers'.",
     ("preset=gatys2017_color", "network=vgg19_q8"),
     cells,
     "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=100",

@@ -46,8 +46,8 @@ EXPERIMENT = frame.Experiment(
     "loss_variants",
     "Ours: the Gram matrix, and the covariance. Of Novak and Nikulin 2016: the Gram matrix of"
     " features minus one, and that between neighboring layers. Of Li et al. 2017: the kernel"
-    " (xᵀy + 1)², means and deviations, means alone and a Gaussian kernel. Style weights are such that the content measure is"
-    " about the same (table.md). From the photograph.",
+    " (xᵀy + 1)², means and deviations, means alone and a Gaussian kernel. Style weights are such"
+    " that the content measure is about the same (table.md). From the photograph.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content", "style=starry_night"),
     cells,
     "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=100",

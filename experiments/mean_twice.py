@@ -46,7 +46,8 @@ EXPERIMENT = frame.Experiment(
     "The TensorFlow 1 walk-through: the mean pixel subtracted once, as the preset does, and twice,"
     " with the network fed blue first. Its listing does the latter if `preprocess_input` is Keras'"
     " own. Last is that picture as the program saves it, which adds one mean and does not exchange"
-    " channels (docs/presets/deviations.md, 25). Initial image .75 · U(−20, 20) + .25 · photograph.",
+    " channels (docs/presets/deviations.md, 25). Initial image .75 · U(−20, 20) + .25 ·"
+    " photograph.",
     ("preset=tf1_walkthrough", "network=vgg19_q8"),
     cells,
     "image.size_px=160 image.side=long optimizer.max_evaluations=120",

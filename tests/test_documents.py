@@ -225,6 +225,9 @@ def test_every_command_is_one(
         extra = re.fullmatch(r"\.\[(\w+)\]", words[-1])
         assert words[:-1] in (["install"], ["install", "-e"]) and extra
         assert f"\n{extra[1]} =\n" in (ROOT / "setup.cfg").read_text()
+    elif program == "source":
+        assert words == [".venv/bin/activate"]
+        assert "-m venv .venv\n" in (ROOT / "Makefile").read_text()
     elif program == "wandb":
         from wandb.cli.cli import cli  # takes a second
 
