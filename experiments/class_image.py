@@ -137,8 +137,9 @@ The image that a class looks like: from N(0, 1) around the mean pixel to the lea
 {arguments.total_variation:g} V. H is the cross-entropy of the softmax against the class, V the
 total variation (AI-For-Beginners, AdversarialCat_TF.ipynb, which has 10 and 0.005). `no V` and
 `descent` are gradient descent with a step of 1 and free pixels; the others keep pixels in 0-255.
-`score` has minus the class's score, which enters the softmax, in place of H (Simonyan, Vedaldi & Zisserman
-2014). Over each picture: the probability of its class for the picture as it is written, 8 bits.
+`score` has minus the class's score, which enters the softmax, in place of H (Simonyan, Vedaldi &
+Zisserman 2014). Over each picture: the probability of its class for the picture as it is written,
+8 bits.
 
 {arguments.network}, {arguments.head}
 head{f" on {arguments.layer}, {arguments.pictures}" if pictures else ""}; {arguments.size} px;
