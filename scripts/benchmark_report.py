@@ -10,6 +10,7 @@ import numpy as np
 from benchmark_worker import LAST
 
 from stn.layers import CONVS_PER_BLOCK
+from stn.study import marks
 
 PROGRAMS = {
     "ours": "stn, Winograd (`auto` on CPUs)",
@@ -131,11 +132,10 @@ def text(found: dict[str, Any]) -> str:
 
 
 def write(found: dict[str, Any], path: Path) -> None:
-    """The tables into a page, in place of those between its marks if it has any."""
-    begin, end = "<!-- benchmark -->\n", "<!-- end -->\n"
-    page = path.read_text(encoding="utf-8") if path.is_file() else f"# Benchmark\n\n{begin}{end}"
-    before, _, rest = page.partition(begin)
-    path.write_text(f"{before}{begin}{text(found)}{end}{rest.partition(end)[2]}", encoding="utf-8")
+    """The tables into a page, which is made if it is not there."""
+    if not path.is_file():
+        path.write_text("# Benchmark\n\n<!-- benchmark -->\n<!-- end -->\n", encoding="utf-8")
+    marks.write([path], "benchmark", lambda _: text(found))
 
 
 def agreement(runs: dict[str, Any]) -> Iterator[str]:

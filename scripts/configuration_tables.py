@@ -8,8 +8,6 @@ Between `<!-- keys: image init -->` and `<!-- end -->` stands a table of those g
 
 import argparse
 import dataclasses
-import re
-import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -22,9 +20,9 @@ from stn import command_line
 from stn.config import fields
 from stn.config.schema import Config
 from stn.errors import InputError
+from stn.study import marks
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "configuration.md"
-TABLE = re.compile(r"(<!-- keys: (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
@@ -33,32 +31,26 @@ def main() -> None:
     )
     parser.add_argument("--check", action="store_true", help="only say whether they are right")
     arguments = parser.parse_args()
-    page = PAGE.read_text(encoding="utf-8")
-    written = with_tables(page)
-    if not arguments.check:
-        PAGE.write_text(written, encoding="utf-8")
-    elif written != page:
-        sys.exit(f"{PAGE.name} is not what the schema says: run python {Path(__file__).name}")
+    write(PAGE, arguments.check)
 
 
-def with_tables(page: str) -> str:
-    """The page with its tables written anew; InputError unless each key is in one of them."""
+def write(page: Path, check: bool) -> None:
+    """Write the page's tables, or check them; InputError unless each key is in one of them."""
     rows = dict(rows_of(Config()))
     left = set(rows)
 
-    def table(found: re.Match[str]) -> str:
-        chosen = [key for group in found[2].split() for key in rows if belongs(key, group)]
+    def table(words: str) -> str:
+        chosen = [key for group in words.split() for key in rows if belongs(key, group)]
         for key in chosen:
             if key not in left:
-                raise InputError(f"{PAGE.name}: {key} is in two tables")
+                raise InputError(f"{page.name}: {key} is in two tables")
             left.remove(key)
         lines = ["| key | default | allowed | unit | meaning |", "|---|---|---|---|---|"]
-        return found[1] + "\n".join([*lines, *(rows[key] for key in chosen)]) + "\n" + found[4]
+        return "\n".join([*lines, *(rows[key] for key in chosen)]) + "\n"
 
-    written = TABLE.sub(table, page)
+    marks.write([page], "keys", table, check)
     if left:
-        raise InputError(f"{PAGE.name}: {', '.join(sorted(left))}: in no table")
-    return written
+        raise InputError(f"{page.name}: {', '.join(sorted(left))}: in no table")
 
 
 def belongs(key: str, group: str) -> bool:

@@ -10,21 +10,18 @@ Between `<!-- results: FILE COLUMN … -->` and `<!-- end -->` stands a table of
 
 import argparse
 import functools
-import re
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import stn
-from stn import command_line, files, runs
+from stn import command_line, runs
 from stn.errors import InputError
-from stn.study import results
+from stn.study import marks, results
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 SMALL = RESULTS / "small.csv"
-TABLE = re.compile(r"(<!-- results: (\S+) (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 MAY_DRIFT = 0.01  # of a loss or a measure, between machines
 # What reads most of the program in five runs: presets of other losses, networks and optimizers.
 # One thread, and few evaluations: chaos has not yet made of a last digit another picture.
@@ -64,7 +61,8 @@ def main() -> None:
     elif arguments.what == "drift":
         check_drift()
     else:
-        render_pages(arguments.check)
+        pages = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+        marks.write(pages, "results", table, arguments.check)
 
 
 def small(folder: Path) -> Iterator[runs.Run]:
@@ -101,28 +99,15 @@ def check_drift() -> None:
                 )
 
 
-def render_pages(check: bool) -> None:
-    """Write the tables of every page, or with `check` say which page's are not of the results."""
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
-        text = page.read_text(encoding="utf-8")
-        written = TABLE.sub(_table, text)
-        if written == text:
-            continue
-        if check:
-            sys.exit(
-                f"{page.relative_to(ROOT)} is not what results/ says: run"
-                f" python scripts/{Path(__file__).name} render"
-            )
-        files.write_text(page, written)
-
-
 @functools.cache
 def _rows(name: str) -> list[results.Row]:
     return results.read(RESULTS / f"{name}.csv")
 
 
-def _table(found: re.Match[str]) -> str:
-    return f"{found[1]}{results.table(_rows(found[2]), found[3].split())}{found[4]}"
+def table(words: str) -> str:
+    """The table of a mark's words: a file of results/, and columns of it."""
+    name, *columns = words.split()
+    return results.table(_rows(name), columns)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ import time
 from pathlib import Path
 
 from stn import backend, command_line
+from stn.study import marks, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "docs" / "figures"
+MEASURES = ROOT / "docs" / "reference" / "measures.md"
 SIZE, EVALUATIONS = 64, 30  # docs/experiments/protocol.md says why
 
 
@@ -29,7 +31,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="default: results/study_NETWORK_SIZE.csv")
     parser.add_argument("--threads", type=command_line.whole, default=1)
     parser.add_argument("--page", action="store_true", help="write the tables of ablations.md")
-    parser.add_argument("--manipulations", action="store_true", help="write manipulations.csv")
+    parser.add_argument("--manipulations", action="store_true", help="write their table")
     arguments = parser.parse_args()
     backend.use_threads(arguments.threads)
     # TensorFlow takes seconds to import
@@ -38,23 +40,26 @@ def main() -> None:
 
     chosen = arguments.network, arguments.size, arguments.evaluations
     path = arguments.results or ROOT / "results" / f"study_{chosen[0]}_{chosen[1]}.csv"
-    marks = crossing.marks_of(*chosen)
+    origin = crossing.marks_of(*chosen)
     earlier = crossing.read(path)
-    crossing.check(path, earlier, marks)
+    crossing.check(path, earlier, origin)
     if arguments.page:
         study_page.write(path, study_page.PAGE, FIGURES, crossing.Bench(*chosen))
         print(study_page.PAGE)
         return
     if arguments.manipulations:
         several = [row for row in earlier if row["photograph"] in list(crossing.PHOTOGRAPHS)[:3]]
-        manipulations.write(path.parent / "manipulations.csv", crossing.Bench(*chosen), several)
-        print(path.parent / "manipulations.csv")
+        written = path.parent / "manipulations.csv"
+        manipulations.write(written, crossing.Bench(*chosen), several)
+        table = tables.markdown(manipulations.table(written))
+        marks.write([MEASURES], "manipulations", lambda _: table)
+        print(written)
         return
     cells, began = list(crossing.cells()), time.monotonic()
     left = sum(not crossing.done(crossing.trials_of(earlier, cell)) for cell in cells)
     print(f"{path}: {len(cells) - left} of {len(cells)} cells are there", file=sys.stderr)
     ended = 0
-    for row in crossing.run(path, crossing.Bench(*chosen), marks):
+    for row in crossing.run(path, crossing.Bench(*chosen), origin):
         ended += bool(row["matched"] or row["trial"] == matching.MOST_TRIALS)
         if ended:
             rest = (left - ended) * (time.monotonic() - began) / ended / 60

@@ -11,7 +11,7 @@ import numpy as np
 from stn import config
 from stn.errors import InputError
 from stn.experiment import crossing
-from stn.study import crossed, figures, inference, tables
+from stn.study import crossed, figures, inference, marks, tables
 from stn.study.crossed import Finding
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 PAGE = config.CONFIG_DIR.parent / "docs" / "experiments" / "ablations.md"
 LONGER = config.CONFIG_DIR.parent / "results" / "study_vgg19_q8_64_100.csv"  # 100 evaluations
-# The begin and the end of what the page has from here, by name.
-PART = "<!-- study: {} -->\n"
-END = "<!-- end -->"
 DRAWN = ("patches_to_style", "gram", "histogram_to_style")
 # Not in the public domain everywhere, so never among the example pictures.
 NOT_SHOWN = ("femme_nue_assise",)
@@ -126,13 +123,11 @@ def of_correlations(rows: Sequence[crossing.Row]) -> list[list[str]]:
 
 def with_parts(page: str, rows: Sequence[crossing.Row], longer: Sequence[crossing.Row]) -> str:
     """The page with its tables written anew; InputError if it has no place for one."""
-    for name, text in parts(rows, longer).items():
-        before, begin, rest = page.partition(PART.format(name))
-        _, end, after = rest.partition(END)
-        if not begin or not end:
-            raise InputError(f"the page has no {PART.format(name).strip()} … {END}")
-        page = f"{before}{begin}\n{text}\n{end}{after}"
-    return page
+    found = parts(rows, longer)
+    for name in found:
+        if f"<!-- study: {name} -->" not in page:
+            raise InputError(f"the page has no <!-- study: {name} --> … <!-- end -->")
+    return marks.filled(page, "study", found.__getitem__)
 
 
 def figure(rows: Sequence[crossing.Row]) -> Figure:
