@@ -1,5 +1,6 @@
 """What keys need of each other: a loss that weighs something, styles that count, a photograph."""
 
+from stn import quantities
 from stn.config import fields, layer_lists, more_styles
 from stn.config.more_styles import guided, styles
 from stn.config.schema import Config, Match, Mix, Objective, Style, Sweep
@@ -77,10 +78,11 @@ def _check_match(config: Config) -> None:
         return
     if match.value is None:
         raise InputError(f"match.measure={match.measure}: needs match.value=NUMBER")
-    if config.content.path is None and match.measure not in Match.OF_STYLE:
+    of_style = quantities.comparing_with(quantities.STYLE)
+    if config.content.path is None and match.measure not in of_style:
         raise InputError(
             f"match.measure={match.measure}: needs a photograph, and content.path is null; match"
-            f" one of {', '.join(Match.OF_STYLE)}"
+            f" one of {', '.join(of_style)}"
         )
     key = match.key or Match.KEY
     known = {name: value for name, value, _ in fields.fields(config)}
@@ -95,7 +97,7 @@ def _check_match(config: Config) -> None:
 
 def _check_metric(metric: str) -> None:
     """Raise InputError for a metric that no run could have, before any run is made."""
-    known = (*Match.OF_CONTENT, *Match.OF_STYLE, *Sweep.OTHERS)
+    known = (*quantities.MEASURES, *Sweep.OTHERS)
     if metric not in known and not metric.startswith(Sweep.BEGINNINGS):
         question = fields.did_you_mean(fields.nearest(metric, known))
         raise InputError(

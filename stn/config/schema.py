@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
-from stn import devices
+from stn import devices, quantities
 from stn.config.fields import group, key, number, one_of
 from stn.config.optimizers import AnyOptimizer, Optimizer
 from stn.images import color, resizing
@@ -286,14 +286,10 @@ class Match:
     """One key is changed until one measure has a value, so that runs compare there."""
 
     KEY: ClassVar[str] = "objective.style_weight"
-    OF_CONTENT: ClassVar = (
-        *("content", "features", "ssim_to_content", "edges_to_content", "histogram_to_content"),
-    )
-    OF_STYLE: ClassVar = ("style", "gram", "patches_to_style", "histogram_to_style")
     measure: str | None = one_of(
         None,
-        *OF_CONTENT,
-        *OF_STYLE,
+        *quantities.comparing_with(quantities.CONTENT),
+        *quantities.comparing_with(quantities.STYLE),
         help="The measure that the result is to have; `null`: none.",
     )
     value: float | None = number(None, help="What it is to be, within 1 %.")
@@ -341,8 +337,8 @@ class Tracking:
 
 @dataclass
 class Sweep:
-    # What a summary has beside measures of one picture, and how its other keys begin.
-    OTHERS: ClassVar = ("checkerboard", "isolated_pixels", "seconds", "peak_memory_mb")
+    # What it may be besides a measure, and how other keys of summary.json begin.
+    OTHERS: ClassVar = ("seconds", "peak_memory_mb")
     BEGINNINGS: ClassVar = ("picture/", "loss/", "measures/")
     metric: str = key(
         "picture/loss/total",

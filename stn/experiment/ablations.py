@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stn import assets, runs
+from stn import assets, quantities, runs
 from stn.errors import InputError
 from stn.experiment import frame
 from stn.images import resizing
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measure:
-    """A key of `measures/…` (docs/reference/measures.md) and its name in figures.
-
-    Two values are compared by their quotient if `factor`, and else by their difference."""
+    """A key of `measures/…` (docs/reference/measures.md) and its name in figures."""
 
     key: str
     label: str
-    factor: bool = True
+
+    @property
+    def factor(self) -> bool:
+        """Whether two values are compared by their quotient, and not by their difference."""
+        return quantities.MEASURES[self.key].factor
 
     def of(self, run: runs.Run) -> float:
         """The run's value; NaN if its picture could not be measured."""
@@ -43,8 +45,8 @@ class Measure:
 # Content measures, one of which is held equal, and style measures, which are compared there.
 CONTENT = (
     Measure("features", "relative feature distance"),
-    Measure("ssim_to_content", "SSIM", factor=False),
-    Measure("edges_to_content", "kept edges", factor=False),
+    Measure("ssim_to_content", "SSIM"),
+    Measure("edges_to_content", "kept edges"),
 )
 STYLE = (
     Measure("gram", "relative Gram distance"),

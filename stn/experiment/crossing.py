@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stn import config, optimize
+from stn import config, optimize, quantities
 from stn.assets import foreign, inputs, matconvnet, pictures
 from stn.errors import InputError
 from stn.experiment import ablations
@@ -109,14 +109,9 @@ BASE = (
     "style=starry_night",
 )
 KEYS = ("photograph", "painting", "choice")
-MEASURES = (
-    *("features", "content", "ssim_to_content", "edges_to_content", "histogram_to_content"),
-    *("gram", "style", "patches_to_style", "histogram_to_style", "checkerboard"),
-    "isolated_pixels",
-)
 COLUMNS = (
     *("network", "size_px", "evaluations", *KEYS, "seed", "trial", "style_weight", "matched"),
-    *MEASURES,
+    *quantities.MEASURES,
     *("total", "seconds", "commit", "tensorflow", "processor"),
 )
 CONTRASTS = (
@@ -290,7 +285,7 @@ class Bench:
         )
         rgb = np.rint(network.rgb(outcome.image))
         found = measures.measure(rgb, sized.photograph, sized.styles[0].rgb, self.trained.plain())
-        kept = {name: found.get(f"measures/{name}", math.nan) for name in MEASURES}
+        kept = {name: found.get(f"measures/{name}", math.nan) for name in quantities.MEASURES}
         seconds = time.perf_counter() - began
         return rgb, kept | {"total": outcome.best.terms.total, "seconds": seconds}
 

@@ -10,21 +10,16 @@ from pathlib import Path
 import numpy as np
 import scipy.ndimage
 
-from stn import files
+from stn import files, quantities
 from stn.experiment import crossing
 from stn.images import resizing
 from stn.study import tables
 from stn.transfer import measures
 
-MEASURES = (
-    *("patches_to_style", "gram", "style", "histogram_to_style"),
-    *("features", "content", "ssim_to_content", "edges_to_content", "histogram_to_content"),
-    *("checkerboard", "isolated_pixels"),
-)
 STEP = 0.02  # of itself: a smaller change is none; another seed moves `patches_to_style` as much
 # Strong enough to be seen at once, in levels of 255 and pixels. Ours.
 BLUR, NOISE, CHECKERS = 1.0, 16.0, 12.0
-COLUMNS = ("photograph", "painting", "manipulation", *MEASURES)
+COLUMNS = ("photograph", "painting", "manipulation", *quantities.MEASURES)
 
 
 def manipulated(
@@ -57,10 +52,9 @@ def said(
     for name, picture in manipulated(rgb, *inputs).items():
         after = measures.measure(picture, *inputs, plain)
         row = {"photograph": photograph, "painting": painting, "manipulation": name}
-        for key in MEASURES:
+        for key, quantity in quantities.MEASURES.items():
             one, other = before[f"measures/{key}"], after[f"measures/{key}"]
-            better = tables.result_of(f"measures/{key}").better
-            change = (other - one) * (1 if better == tables.LOWER else -1)
+            change = (other - one) * (1 if quantity.better == quantities.LOWER else -1)
             row[key] = str(0 if abs(change) <= STEP * abs(one) else int(np.sign(change)))
         yield row
 
@@ -83,7 +77,7 @@ def table(path: Path) -> list[list[str]]:
         rows = list(csv.DictReader(file))
     names = list(dict.fromkeys(row["manipulation"] for row in rows))
     found = [["measure", *names]]
-    for key in MEASURES:
+    for key in quantities.MEASURES:
         cells = []
         for name in names:
             signs = [int(row[key]) for row in rows if row["manipulation"] == name]

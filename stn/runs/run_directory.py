@@ -25,10 +25,10 @@ from stn.network.convolution import OPERATIONS
 from stn.network.network import Network
 from stn.objective.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
+from stn.quantities import TERMS
 from stn.runs import locks, previews, provenance, record
 
 Plain = dict[str, Any]  # as JSON holds it
-TERMS = ("total", "content", "style", "total_variation")
 LOCK, CHECKPOINT = locks.LOCK, "checkpoint.npz"
 MADE = (
     *record.FILES,

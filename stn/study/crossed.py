@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stn import quantities
 from stn.study import figures, inference, tables
 from stn.study.inference import Effect, Pair
 
@@ -66,7 +67,7 @@ def changes(
         if pair in theirs and math.isfinite(ours[pair]) and math.isfinite(theirs[pair])
     ]
     every = [value for pair in pairs for value in (ours[pair], theirs[pair])]
-    factor = tables.result_of(f"measures/{outcome}").factor and all(each > 0 for each in every)
+    factor = quantities.about(f"measures/{outcome}").factor and all(each > 0 for each in every)
     if factor:
         return {pair: math.log(ours[pair] / theirs[pair]) for pair in pairs}, True
     return {pair: ours[pair] - theirs[pair] for pair in pairs}, False

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stn import files, images, runs
+from stn import files, images, quantities, runs
 from stn.study import grouping, tables
 from stn.study.tradeoff import FEWEST
 
@@ -147,7 +147,7 @@ def loss_curves(run_dir: Path) -> Path:
     evaluations = metrics["evaluation"]
     figure, axis = subplots(figsize=(6, 4))
     start = first_step(metrics)
-    for term in ("total", "content", "style", "total_variation"):
+    for term in quantities.TERMS:
         values = metrics[f"loss/{term}"]
         if (values > 0).any():  # no maximum: an evaluation may have been NaN
             axis.plot(

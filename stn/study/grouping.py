@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
 from stn import config, files, runs
+from stn.quantities import LOSSES
 from stn.study import inference
 
-LOSSES = ("loss/total", "loss/content", "loss/style", "loss/total_variation")
 # The parameters that choose an input file, by the name of its checksum in provenance.json.
 CHOSEN_BY = {
     "weights": ("preset", "network", "network.name", "network.weights"),

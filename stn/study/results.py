@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stn import files, runs
+from stn import files, quantities, runs
 from stn.config import overrides
 from stn.errors import InputError
 from stn.study import tables
@@ -23,7 +23,7 @@ ORIGIN = ("commit", "tensorflow", "numpy", "processor", "command")
 NUMBERS = {  # column: key of summary.json
     "evaluations": "evaluations",
     "seconds": "seconds",
-    **{f"{key}_loss": f"loss/{key}" for key in ("total", "content", "style", "total_variation")},
+    **{f"{key}_loss": f"loss/{key}" for key in quantities.TERMS},
     "picture_loss": "picture/loss/total",
     "features": "measures/features",
     "gram": "measures/gram",

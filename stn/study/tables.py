@@ -8,45 +8,14 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from stn import config, files, runs
+from stn import config, files, quantities, runs
 from stn.errors import InputError
+from stn.quantities import HIGHER, LOWER
 from stn.study import grouping, inference
-from stn.study.grouping import LOSSES, Estimate, Group
+from stn.study.grouping import Estimate, Group
 
-
-class Result(NamedTuple):
-    """What a reader must know of a result: its heading with the unit, which way is better, and
-    whether its changes are factors.
-    """
-
-    heading: str = ""  # where it is not the key
-    better: str = ""  # LOWER, HIGHER, or neither
-    factor: bool = True  # False: zero has no meaning of its own, so that changes are differences
-
-
-LOWER, HIGHER = "↓", "↑"
-# By key; a measure of one layer, `measures/style/relu1_1`, is as its mean. Losses compare only
-# under one objective.
-RESULTS = {
-    **{f"{place}{key}": Result(better=LOWER) for key in LOSSES for place in ("", "picture/")},
-    "picture/clipped_share": Result("clipped values (share)", LOWER),
-    "seconds": Result("time (s)", LOWER),
-    "peak_memory_mb": Result("peak memory (MiB)", LOWER),
-    "optimizer.max_evaluations": Result("max. evaluations"),
-    "measures/content": Result(better=LOWER),
-    "measures/style": Result(better=LOWER),
-    "measures/gram": Result(better=LOWER),
-    "measures/features": Result(better=LOWER),
-    "measures/ssim_to_content": Result(better=HIGHER, factor=False),
-    "measures/edges_to_content": Result(better=HIGHER, factor=False),
-    "measures/patches_to_style": Result(better=LOWER),
-    "measures/histogram_to_content": Result(better=LOWER),
-    "measures/histogram_to_style": Result(better=LOWER),
-    "measures/checkerboard": Result(better=LOWER),
-    "measures/isolated_pixels": Result(better=LOWER),
-}
 NOISE = "≈"
 LEGEND = (
     f"Mean ± standard deviation over seeds; {NOISE}: differs from the baseline by no more than that"
@@ -217,7 +186,7 @@ def best_of(groups: Sequence[Group], column: str) -> list[int]:
 
     None where no way is better, where all are equal, or where the groups do not compare: measures
     of other networks or sizes, losses of other objectives."""
-    better = result_of(column).better
+    better = quantities.about(column).better
     found = [
         (index, known.mean)
         for index, group in enumerate(groups)
@@ -245,7 +214,7 @@ def of_effects(
         (column, value, effect, factor)
         for column in columns
         for value, (effect, factor) in grouping.effects(
-            groups, axis, column, baseline, result_of(column).factor
+            groups, axis, column, baseline, quantities.about(column).factor
         ).items()
     ]
     primary = [effect for column, _, effect, _ in found if column == columns[0]]
@@ -353,20 +322,14 @@ def setting_of(name: str, groups: Sequence[Group]) -> str:
     return _only(name, list(keys), "setting in which the runs differ")
 
 
-def result_of(column: str) -> Result:
-    """What RESULTS says of a column; of one layer's measure, what it says of their mean."""
-    mean = "/".join(column.split("/")[:2])
-    return RESULTS.get(column) or RESULTS.get(mean, Result())
-
-
 def heading(column: str) -> str:
     """A column's name, with its unit."""
-    return result_of(column).heading or column
+    return quantities.about(column).heading or column
 
 
 def titled(column: str) -> str:
     """A column's heading with an arrow to what is better."""
-    return f"{heading(column)} {result_of(column).better}".rstrip()
+    return f"{heading(column)} {quantities.about(column).better}".rstrip()
 
 
 def three_digits(value: float, digits: int = 3) -> str:

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from stn import assets, transfer
+from stn import assets, quantities, transfer
 from stn.errors import InputError
 from stn.experiment import crossing
 from stn.transfer import matching
@@ -45,7 +45,7 @@ def test_a_cell_is_the_run_that_the_command_makes(bench, composed, tmp_path, inp
     )
     plain = transfer.run(settings, tmp_path / "run")
     np.testing.assert_array_equal(rgb, plain.pixels)
-    for name in crossing.MEASURES:
+    for name in quantities.MEASURES:
         assert found[name] == pytest.approx(plain.summary[f"measures/{name}"], rel=1e-6)
     assert found["total"] == plain.summary["loss/total"]
 

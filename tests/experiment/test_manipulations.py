@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stn import assets, config
+from stn import assets, config, quantities
 from stn.errors import InputError
 from stn.experiment import crossing, manipulations
 from stn.study import tables
@@ -24,7 +24,7 @@ def said(vgg19_q8: Path):
         pytest.skip(f"the pictures are not at hand: {error}")
     bench = crossing.Bench("vgg19_q8", 64, 10)
     rows = manipulations.said(bench, "coffee", "strokes", 5.0)
-    return {row["manipulation"]: {key: row[key] for key in manipulations.MEASURES} for row in rows}
+    return {row["manipulation"]: {key: row[key] for key in quantities.MEASURES} for row in rows}
 
 
 def test_the_painting_and_the_photograph_are_the_ends_of_the_scales(said):

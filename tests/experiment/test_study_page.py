@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from stn import quantities
 from stn.errors import InputError
 from stn.experiment import crossing, study_page
 from stn.study import crossed
@@ -23,8 +24,8 @@ def rows():
     rng = np.random.default_rng(4)
     found = []
     for photograph, painting, choice in list(crossing.cells())[:264]:
-        values = rng.uniform(0.5, 0.55, len(crossing.MEASURES))
-        row = dict(zip(crossing.MEASURES, values, strict=True))
+        values = rng.uniform(0.5, 0.55, len(quantities.MEASURES))
+        row = dict(zip(quantities.MEASURES, values, strict=True))
         row["patches_to_style"] *= 0.7 if choice == "johnson" else 1
         names = dict(zip(crossing.KEYS, (photograph, painting, choice), strict=True))
         found.append(

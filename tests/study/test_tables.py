@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 from made_runs import make_run
 
-from stn import config, errors, runs
+from stn import config, errors, quantities, runs
 from stn.study import grouping, tables
 from stn.study.grouping import Estimate
 
@@ -364,7 +364,7 @@ def test_arrows_say_what_is_better_and_the_best_is_bold(tmp_path: Path) -> None:
 
 
 def test_every_measure_has_a_direction(made_measures: set[str]) -> None:
-    assert {key for key in made_measures if not tables.result_of(key).better} == set()
+    assert {key for key in made_measures if not quantities.about(key).better} == set()
 
 
 @pytest.fixture
