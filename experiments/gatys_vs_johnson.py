@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import config, files, runs
+from stn.config.schema import Init
 from stn.experiment import ablations, frame
 from stn.experiment.ablations import CONTENT, STYLE
 from stn.study import figures, tables
@@ -50,7 +51,7 @@ SEEDS = (0, 1, 2)
 def cells(base: config.Config) -> list[frame.Cell]:
     every = ",".join(ablations.relus(base.network.name))
     # From the photograph or the painting nothing is drawn by lot.
-    seeds = SEEDS if base.init.name in ("noise", "blend") else (base.seed,)
+    seeds = SEEDS if base.init.name in Init.RANDOM else (base.seed,)
     return [
         cell
         for choice, (content, style) in LAYERS.items()

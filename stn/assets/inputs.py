@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stn import config, files
 from stn.assets import store
+from stn.config.schema import Network
 from stn.errors import InputError
 from stn.images import masks
 
@@ -20,7 +21,7 @@ def weights(settings: config.Config) -> Path:
 def means(settings: config.Config) -> Path | None:
     """The mean activations for the rescaling, where they are the user's own."""
     path = settings.network.rescale
-    return None if path in (None, "default", "default_rms") else files.expanded(str(path))
+    return None if path in (None, *Network.POWERS) else files.expanded(str(path))
 
 
 def pictures(settings: config.Config) -> dict[str, str]:

@@ -71,7 +71,7 @@ class Sized:
     @property
     def recolored(self) -> bool:
         """Whether `shown` changes the colors that were optimized."""
-        return self.color.name in ("luminance", "swap", "histogram")
+        return self.color.name in config.Color.OF_RESULT
 
 
 @dataclass(frozen=True)

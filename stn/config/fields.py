@@ -22,13 +22,17 @@ def key(default: Any, *, help: str, values: str = "", unit: str = "", **limits: 
 
 
 def one_of(
-    default: Any, *choices: str, help: str, refused: Mapping[str, str] = MappingProxyType({})
+    default: Any,
+    choices: Iterable[str],
+    *,
+    help: str,
+    refused: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:
     """A field with a few named choices, and None if that is its default; `refused` says why others
     that one could expect are none.
     """
     none = (None,) if default is None else ()
-    return key(default, help=help, choices=choices, none=none, refused=refused)
+    return key(default, help=help, choices=tuple(choices), none=none, refused=refused)
 
 
 def number(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stn.config import more_styles, names, optimizers
+from stn.config.schema import Init
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
 
@@ -25,8 +26,8 @@ NEEDS = {
     "color.space": ("color.name", ("swap",)),
     "guidance.sums_weight": ("guidance.name", ("sums",)),
     "init.path": ("init.name", ("file",)),
-    "init.distribution": ("init.name", ("noise", "blend", "style_mean")),
-    "init.amplitude": ("init.name", ("noise", "blend", "style_mean")),
+    "init.distribution": ("init.name", Init.RANDOM),
+    "init.amplitude": ("init.name", Init.RANDOM),
     "init.noise_ratio": ("init.name", ("blend",)),
     **{
         f"optimizer.{key}": ("optimizer.name", optimizers.having(key))

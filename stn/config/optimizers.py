@@ -37,7 +37,7 @@ class Stepwise(Optimizer):
 
     result: str = one_of(
         "best",
-        *("best", "last", "average"),
+        ("best", "last", "average"),
         help="Which image comes out: of the lowest loss, the last, or a mean of the late ones.",
     )
 
@@ -53,7 +53,7 @@ class LBFGS(Optimizer):
 class ScipyLBFGS(LBFGS):
     """SciPy's L-BFGS-B."""
 
-    name: str = one_of("lbfgs", "lbfgs", help=NAME)
+    name: str = one_of("lbfgs", ("lbfgs",), help=NAME)
     ftol: float = number(0.0, least=0, help="SciPy's test of the relative fall; 0: off.")
     gtol: float = number(0.0, least=0, help="SciPy's test of the gradient; 0: off.")
     restart_every: int | None = number(
@@ -69,21 +69,21 @@ class ScipyLBFGS(LBFGS):
 class TorchLBFGS(LBFGS, Stepwise):
     """L-BFGS without a line search, as torch.optim.LBFGS."""
 
-    name: str = one_of("torch_lbfgs", "torch_lbfgs", help=NAME)
+    name: str = one_of("torch_lbfgs", ("torch_lbfgs",), help=NAME)
 
 
 @dataclass
 class SpectralLBFGS(LBFGS, Stepwise):
     """L-BFGS without a line search, with a step length for each band of frequencies."""
 
-    name: str = one_of("spectral_lbfgs", "spectral_lbfgs", help=NAME)
+    name: str = one_of("spectral_lbfgs", ("spectral_lbfgs",), help=NAME)
 
 
 @dataclass
 class Adam(Stepwise):
     """Adam."""
 
-    name: str = one_of("adam", "adam", help=NAME)
+    name: str = one_of("adam", ("adam",), help=NAME)
     learning_rate: float = number(
         1.0, above=0, unit="`image.pixel_unit`", help="Adam's step, before the rate decays."
     )
@@ -108,10 +108,15 @@ class Choice:
     # Of a number in a pair of images that it remembers for each evaluation: two of float64 in
     # SciPy's memory, two of float32 in ours. Adam remembers none.
     pair_bytes: int
+    # Arrays of 8 bytes a channel in a checkpoint: image, best image, its gradient, and what else.
+    arrays: int = 4
+    # The most evaluations of a line search and the step after it, which compare losses; 0: none.
+    line_search: int = 0
 
 
 OPTIMIZERS = {
-    "lbfgs": Choice(ScipyLBFGS, pair_bytes=16),
+    # SciPy's routine keeps seven more arrays. Its maxls is 20, and one evaluation is the start.
+    "lbfgs": Choice(ScipyLBFGS, pair_bytes=16, arrays=11, line_search=21),
     "torch_lbfgs": Choice(TorchLBFGS, pair_bytes=8),
     "spectral_lbfgs": Choice(SpectralLBFGS, pair_bytes=8),
     "adam": Choice(Adam, pair_bytes=0),
@@ -138,7 +143,7 @@ def _all() -> type[Optimizer]:
         for each in dataclasses.fields(choice.settings):
             copied = dataclasses.field(default=each.default, metadata=each.metadata)
             found[each.name] = (each.name, each.type, copied)
-    found["name"] = ("name", str, one_of(MISSING, *OPTIMIZERS, help=NAME))
+    found["name"] = ("name", str, one_of(MISSING, OPTIMIZERS, help=NAME))
     made: type[Optimizer] = dataclasses.make_dataclass(
         "AnyOptimizer", found.values(), bases=(Optimizer,)
     )

@@ -3,7 +3,7 @@
 from stn import quantities
 from stn.config import fields, layer_lists, more_styles
 from stn.config.more_styles import guided, styles
-from stn.config.schema import Config, Match, Mix, Objective, Style, Sweep
+from stn.config.schema import Color, Config, Init, Match, Mix, Objective, Style, Sweep
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
 
@@ -149,8 +149,8 @@ def _check_without_content(config: Config) -> None:
     """Raise InputError for what needs a photograph where there is none."""
     needs = {
         "objective.content_layers": bool(config.objective.content_layers),
-        f"init={config.init.name}": config.init.name in ("content", "blend"),
-        f"color={config.color.name}": config.color.name in ("match", "luminance", "swap"),
+        f"init={config.init.name}": config.init.name in Init.OF_CONTENT,
+        f"color={config.color.name}": config.color.name in Color.OF_CONTENT,
         "paint_only": config.paint_only is not None,
         f"style.size={config.style.size}": (
             config.style.size.startswith("content") and config.image.shape is None

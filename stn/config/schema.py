@@ -17,24 +17,27 @@ from stn.loss import losses, statistics
 
 @dataclass
 class Network:
-    name: str = one_of(MISSING, "vgg19", "vgg19_q8", "vgg16", help="Which network.")
+    # By the names of network.rescale: which power of an activation is averaged. Gatys et al. 2016,
+    # section 2; Heitz et al. 2021, whose first losses it gives (METHODS.md, §2.6).
+    POWERS: ClassVar = {"default": 1, "default_rms": 2}
+    name: str = one_of(MISSING, ("vgg19", "vgg19_q8", "vgg16"), help="Which network.")
     weights: str | None = key(
         None,
         values="a file",
         help="A MatConvNet `.mat` in any layout; `null`: where `scripts/fetch.py` puts it.",
     )
-    pooling: str = one_of("max", "avg", "max", help="Average or maximum over 2 × 2 positions.")
+    pooling: str = one_of("max", ("avg", "max"), help="Average or maximum over 2 × 2 positions.")
     ceil_mode: bool = key(
         True, help="Pooling makes ⌈n / 2⌉ of an odd side n; `false`: ⌊n / 2⌋ as in PyTorch."
     )
     convolution: str = one_of(
         "auto",
-        *("auto", "winograd", "direct"),
+        ("auto", "winograd", "direct"),
         help="How wide layers are computed; `auto`: `winograd` on a CPU, `direct` on a GPU.",
     )
     precision: str = one_of(
         "float32",
-        *devices.PRECISIONS,
+        devices.PRECISIONS,
         refused=devices.REFUSED,
         help="How a GPU multiplies; `tf32` is faster and keeps 10 bits of each factor's mantissa.",
     )
@@ -65,7 +68,7 @@ class Network:
     )
     border: str = one_of(
         "zero",
-        *("zero", "reflect", "replicate", "replicate_first", "wrap"),
+        ("zero", "reflect", "replicate", "replicate_first", "wrap"),
         help="What a convolution sees beyond the picture; `replicate_first`: of the first alone.",
     )
     gradient_checkpointing: bool | None = key(
@@ -78,7 +81,7 @@ class Network:
 class TotalVariation:
     form: str = one_of(
         "none",
-        *losses.TOTAL_VARIATIONS,
+        losses.TOTAL_VARIATIONS,
         help="Which total variation is added to the loss.",
     )
     weight: float = number(0.0, least=0, help="Its weight in the loss.")
@@ -103,20 +106,20 @@ class Objective:
     )
     content_reduction: str = one_of(
         "mean",
-        *losses.CONTENT_REDUCTIONS,
+        losses.CONTENT_REDUCTIONS,
         help="How the squares of F − P are added up.",
     )
     gram_divisor: str = one_of(
-        "nm", *losses.GRAM_DIVISORS, help="What a Gram matrix is divided by: 1, M or N · M."
+        "nm", losses.GRAM_DIVISORS, help="What a Gram matrix is divided by: 1, M or N · M."
     )
     style_reduction: str = one_of(
         "mean",
-        *losses.STYLE_REDUCTIONS,
+        losses.STYLE_REDUCTIONS,
         help="How the squares of G − A are added up.",
     )
     style_statistic: str = one_of(
         "gram",
-        *statistics.STATISTICS,
+        statistics.STATISTICS,
         help="Which statistic of the features is compared.",
     )
     directions: int | None = number(
@@ -131,7 +134,7 @@ class Objective:
     activation_shift: float = number(0.0, help="Added to the features before their Gram matrix.")
     layer_weighting: str = one_of(
         "equal",
-        *("equal", "geometric"),
+        ("equal", "geometric"),
         help="How layers listed by bare names share a weight of one.",
     )
     total_variation: TotalVariation = group(TotalVariation)
@@ -151,7 +154,7 @@ class Style:
     path: str = key(MISSING, values="a picture", help="The painting.")
     size: str = one_of(
         "own",
-        *("own", "own_at_most", "content", "content_width"),
+        ("own", "own_at_most", "content", "content_width"),
         help="By the content's size rule (and never enlarged), the content's size, or its width.",
     )
     weight: float = number(
@@ -175,29 +178,31 @@ class Style:
 
 @dataclass
 class Color:
+    OF_CONTENT: ClassVar = ("match", "luminance", "swap")
+    OF_RESULT: ClassVar = ("luminance", "swap", "histogram")  # change it after the optimization
     name: str = one_of(
         "none",
-        *("none", "match", "luminance", "swap", "histogram"),
+        ("none", "match", "luminance", "swap", "histogram"),
         help="How the result gets the photograph's colors.",
     )
-    mode: str = one_of("pca", *color.MAPS, help="Which linear map `match` moves the colors by.")
+    mode: str = one_of("pca", color.MAPS, help="Which linear map `match` moves the colors by.")
     luma: str = one_of(
         "mean_std",
-        *color.LUMAS,
+        color.LUMAS,
         help="What of the photograph's luma `luminance` gives the painting.",
     )
     space: str = one_of(
-        "yuv", *color.SPACES, help="The color space in which `swap` exchanges luminance."
+        "yuv", color.SPACES, help="The color space in which `swap` exchanges luminance."
     )
 
 
 @dataclass
 class Guidance:
     name: str = one_of(
-        "gram", "gram", "sums", help="Masked Gram matrices, or sums of masked features besides."
+        "gram", ("gram", "sums"), help="Masked Gram matrices, or sums of masked features besides."
     )
     propagation: str = one_of(
-        "simple", "simple", "inside", "all", help="How a mask reaches the deeper layers."
+        "simple", ("simple", "inside", "all"), help="How a mask reaches the deeper layers."
     )
     margin: int = number(
         0, unit="positions of a layer", help="By how much masks grow; below 0 they shrink."
@@ -232,10 +237,10 @@ class Image:
     )
     side: str = one_of(
         "long",
-        *("long", "long_at_most", "short", "area"),
+        ("long", "long_at_most", "short", "area"),
         help="`area` is √(height · width); `area` and `long_at_most` never enlarge.",
     )
-    rounding: str = one_of("nearest", *resizing.ROUND, help="Of the sides that follow from it.")
+    rounding: str = one_of("nearest", resizing.ROUND, help="Of the sides that follow from it.")
     aspect: float | None = number(
         None, above=0, help="Width / height to stretch to; `null`: the picture's own."
     )
@@ -247,7 +252,7 @@ class Image:
     )
     filter: str = one_of(
         "skimage",
-        *resizing.FILTERS,
+        resizing.FILTERS,
         help="How pictures are resized; `pillow_…` is Pillow itself, called on bytes.",
     )
     pixel_unit: list[float] = key(
@@ -260,13 +265,15 @@ class Image:
 
 @dataclass
 class Init:
+    RANDOM: ClassVar = ("noise", "blend", "style_mean")
+    OF_CONTENT: ClassVar = ("content", "blend")
     name: str = one_of(
         MISSING,
-        *("content", "style", "style_mean", "noise", "blend", "file"),
+        ("content", "style", "style_mean", "noise", "blend", "file"),
         help="The initial image; `style_mean`: noise around the painting's mean color.",
     )
     path: str | None = key(None, values="a picture", help="The initial image of `init=file`.")
-    distribution: str = one_of("normal", "normal", "uniform", help="Of the noise.")
+    distribution: str = one_of("normal", ("normal", "uniform"), help="Of the noise.")
     amplitude: float = number(
         1.0,
         least=0,
@@ -288,8 +295,10 @@ class Match:
     KEY: ClassVar[str] = "objective.style_weight"
     measure: str | None = one_of(
         None,
-        *quantities.comparing_with(quantities.CONTENT),
-        *quantities.comparing_with(quantities.STYLE),
+        (
+            *quantities.comparing_with(quantities.CONTENT),
+            *quantities.comparing_with(quantities.STYLE),
+        ),
         help="The measure that the result is to have; `null`: none.",
     )
     value: float | None = number(None, help="What it is to be, within 1 %.")
@@ -319,7 +328,7 @@ class Pyramid:
 
 @dataclass
 class Tracking:
-    mode: str = one_of("offline", "offline", "online", "off", help="How W&B records the run.")
+    mode: str = one_of("offline", ("offline", "online", "off"), help="How W&B records the run.")
     project: str = key("${oc.env:WANDB_PROJECT,stn}", values="text", help="W&B's project.")
     progress_every: int = number(
         100, least=0, unit="evaluations", help="Between intermediate pictures; 0: none."
@@ -361,7 +370,7 @@ class Config:
     )
     styles_blend: str = one_of(
         "targets",
-        *("targets", "losses"),
+        ("targets", "losses"),
         help="What of several styles is averaged; the gradient is the same.",
     )
     color: Color = group(Color)

@@ -11,6 +11,7 @@ import numpy as np
 from stn.assets import matconvnet
 from stn.assets.weights import Weights
 from stn.backend import tf
+from stn.config import schema
 from stn.errors import InputError
 from stn.layers import LAYERS, of_kind
 from stn.network import convolution as algorithm
@@ -143,16 +144,18 @@ def load(
     """The network in a MatConvNet file, its convolutions to be computed as `convolution` says
     (`vgg.kernels`).
 
-    `rescaling` is None, one of `rescale.POWERS` or a file of mean activations (rescale.py), which
-    are those with `pooling`. Where the network is to see another `input_range` than 255, its first
-    kernels and mean pixel take the factor, so that images keep their 0-255. With `transposed` each
-    kernel has rows and columns exchanged, as anishathalye/neural-style loads them (vgg.py,
+    `rescaling` is None, one of `schema.Network.POWERS` or a file of mean activations (rescale.py),
+    which are those with `pooling`. Where the network is to see another `input_range` than 255, its
+    first kernels and mean pixel take the factor, so that images keep their 0-255. With `transposed`
+    each kernel has rows and columns exchanged, as anishathalye/neural-style loads them (vgg.py,
     net_preloaded; METHODS, §1), after the rescaling, whose means are those of upright kernels. With
     `bgr` the network's first channel is blue and its third red; `mean_pixel` stays RGB. The
     features of every layer are multiplied by `feature_scale`: by it the first kernel and all biases
-    are, and rectifiers and poolings pass such a factor on. `operation` makes direct convolutions,
-    None: what suits the machine. Raises InputError if a file is missing, damaged, or not a VGG's,
-    or if eager execution is off."""
+    are, and ReLUs and poolings pass such a factor on. `operation` makes direct convolutions, None:
+    what suits the machine.
+
+    Raises InputError if a file is missing, damaged, or not a VGG's, or if eager execution is
+    off."""
     if not tf.executing_eagerly():
         raise InputError(
             "TensorFlow's eager execution is off (tf.compat.v1.disable_eager_execution), and cannot"
@@ -160,8 +163,8 @@ def load(
         )
     of_file, method = matconvnet.load(path), algorithm.chosen(convolution)
     loaded = of_file
-    if rescaling in rescale.POWERS:
-        power = rescale.POWERS[rescaling]
+    if rescaling in schema.Network.POWERS:
+        power = schema.Network.POWERS[rescaling]
         loaded = rescale.rescaled(loaded, rescale.default_means(loaded, path, pooling, power))
     elif rescaling is not None:
         loaded = rescale.rescaled(loaded, rescale.read_means(Path(rescaling)))

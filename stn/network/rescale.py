@@ -38,9 +38,6 @@ SIZE_PX = 256  # long side at which activations are averaged; ours
 # JSON next to them stands what they were made from.
 SHIPPED = Path(__file__).parent / "means.npz"
 
-# By the names of network.rescale: which power of an activation is averaged. Gatys et al. 2016,
-# section 2; Heitz et al. 2021, whose first losses it gives (METHODS.md, §2.6).
-POWERS = {"default": 1, "default_rms": 2}
 # By convolution, {"conv1_1": [N], ...}: the mean of relu1_1 over images and positions.
 Means = dict[str, np.ndarray]
 

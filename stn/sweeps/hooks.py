@@ -31,7 +31,9 @@ from omegaconf.errors import OmegaConfBaseException
 from stn import command_line, config, devices, errors, files, runs, signals
 from stn.assets import inputs
 from stn.config import fields
+from stn.config.schema import Init
 from stn.errors import InputError
+from stn.loss.statistics import STATISTICS
 from stn.runs import previews
 from stn.sweeps import cells
 
@@ -290,15 +292,15 @@ def _missing(
     return lines
 
 
-FIRST_IMAGE = ("preset", "init", "init.name")  # the overrides that choose it
-RANDOM = ("noise", "blend")
+# The overrides that choose what is drawn: the initial image, and directions of a statistic.
+DRAWN = ("preset", "init", "init.name", "objective", "objective.style_statistic")
 
 
 def check(overrides: Sequence[str]) -> None:
     """Look at the overrides of a multirun, inside Hydra.
 
     Raises InputError if several cells would write the same `output=`; warns if seeds are swept
-    where no cell has a random first image, since such cells are equal and each costs a whole run.
+    where a cell draws nothing, since such cells are equal and each costs a whole run.
     """
     loader = GlobalHydra.instance().config_loader()
     parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
@@ -312,7 +314,7 @@ def check(overrides: Sequence[str]) -> None:
     }
     _check_output(parsed, swept)
     if len(set(swept.get("seed", ()))) > 1:
-        fixed = sorted({name for name in _first_images(parsed, swept) if name not in RANDOM})
+        fixed = sorted(set(_not_random(parsed, swept)))
         if fixed:
             warnings.warn(
                 f"seed={','.join(swept['seed'])}: nothing is random with init={','.join(fixed)}, so"
@@ -336,13 +338,16 @@ def _check_output(parsed: Sequence[Override], swept: Mapping[str, list[str]]) ->
             )
 
 
-def _first_images(parsed: Sequence[Override], swept: Mapping[str, list[str]]) -> Iterator[str]:
-    """The init.name of every combination of values that could change it."""
+def _not_random(parsed: Sequence[Override], swept: Mapping[str, list[str]]) -> Iterator[str]:
+    """The init.name of every combination of values with which a seed changes nothing."""
     fixed = [str(each.input_line) for each in parsed if not each.is_sweep_override()]
-    axes = {key: values for key, values in swept.items() if key in FIRST_IMAGE}
+    axes = {key: values for key, values in swept.items() if key in DRAWN}
     for values in itertools.product(*axes.values()):
         chosen = [f"{key}={value}" for key, value in zip(axes, values, strict=True)]
         try:
-            yield str(hydra.compose("config", [*fixed, *chosen]).init.name)
+            settings = hydra.compose("config", [*fixed, *chosen])
         except (HydraException, OmegaConfBaseException):
             return  # the cells themselves will say what is wrong
+        statistic = STATISTICS.get(settings.objective.style_statistic)
+        if settings.init.name not in Init.RANDOM and not (statistic and statistic.projects):
+            yield str(settings.init.name)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stn import config, devices, images, runs
 from stn.assets.pictures import Pictures
+from stn.config import optimizers
 from stn.config.schema import Config
 from stn.errors import InputError
 from stn.images import masks
@@ -18,10 +19,6 @@ from stn.loss.statistics import STATISTICS
 from stn.network.network import Network
 from stn.runs.run_directory import CHECKPOINT
 from stn.transfer import memory
-
-# Evaluations of a line search and the step after it, without which an image would not move:
-# SciPy's maxls is 20, and one is the start.
-LINE_SEARCH = 21
 
 
 def recomputes(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> bool:
@@ -74,12 +71,13 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
 
 def _check_redraw(settings: Config) -> None:
     """Raise InputError where a line search would compare losses on different directions."""
-    redraw = settings.objective.redraw
+    redraw, name = settings.objective.redraw, settings.optimizer.name
     projects = STATISTICS[settings.objective.style_statistic].projects
-    if projects and settings.optimizer.name == "lbfgs" and redraw and redraw < LINE_SEARCH:
+    needed = optimizers.OPTIMIZERS[name].line_search
+    if projects and redraw and redraw < needed:
         raise InputError(
-            f"objective.redraw={redraw}: lbfgs compares losses along a line, all on the same"
-            f" directions; give at least {LINE_SEARCH}, or optimizer=torch_lbfgs"
+            f"objective.redraw={redraw}: {name} compares losses along a line, all on the same"
+            f" directions; give at least {needed}, or optimizer=torch_lbfgs"
         )
 
 
@@ -220,9 +218,9 @@ def _check_disk(settings: Config, height: int, width: int, run_dir: Path) -> Non
     progress = 3 + (
         2 * settings.optimizer.max_evaluations // every if every else 0
     )  # W&B keeps a copy of each
-    # A checkpoint has four arrays of 8 bytes a channel and the pairs, and seven more of SciPy's
-    # routine; it stands beside the one before for a moment.
-    arrays = 11 if settings.optimizer.name == "lbfgs" else 4
+    # Of its numbers a checkpoint has 8 bytes, and the pairs. It stands next to the one before for a
+    # moment.
+    arrays = optimizers.OPTIMIZERS[settings.optimizer.name].arrays
     needed = height * width * (3 * (progress + 2 * arrays * 8) + 2 * pairs) + 2**20
     present = next(
         folder for folder in (run_dir.absolute(), *run_dir.absolute().parents) if folder.exists()
