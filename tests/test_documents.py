@@ -256,6 +256,34 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     assert not missing
 
 
+def test_each_number_of_a_deviation_links_to_its_line_and_a_section_to_its_heading() -> None:
+    """In comments, texts and documents: "deviation 21", "deviations.md, 21", "§2.4"; a preset's
+    file names those of its row in docs/presets/index.md.
+    """
+    docs = ROOT / "docs"
+    listed = set(re.findall(r"^(\d+)\. ", (docs / "presets/deviations.md").read_text(), re.M))
+    headings = set(re.findall(r"^#+ (\d(?:\.\d)?)\.? ", (docs / "METHODS.md").read_text(), re.M))
+    rows = [
+        re.split(r"(?<!\\)\|", line)
+        for line in (docs / "presets/index.md").read_text().splitlines()
+        if line.count("|") > 5
+    ]
+    of_preset = {
+        name: {"3", "14", *re.findall(r"\d+", cells[4])}  # those two hold for all
+        for cells in rows
+        for name in re.findall(r"\[`(\w+)`\]", cells[2])
+    }
+    assert set().union(*of_preset.values()) == listed
+    folders = ("stn", "scripts", "experiments", "configs", "docs")
+    texts = [path for name in folders for path in (ROOT / name).rglob("*.*")]
+    texts = [path for path in texts if path.suffix in (".py", ".yaml", ".md")]
+    for path in (*texts, ROOT / "README.md", ROOT / "CHANGELOG.md"):
+        flat = re.sub(r"\s*\n\s*(?:# ?)?", " ", path.read_text())
+        named = set(re.findall(r"\bdeviations?(?:\.md,?)? (\d+)\b", flat, re.IGNORECASE))
+        assert named <= of_preset.get(path.stem, listed), path
+        assert set(re.findall(r"§(\d(?:\.\d+)*)", flat)) <= headings, path
+
+
 # The ten tasks of docs/contributing/ten_tasks.md: a page that README links, or README itself, and
 # what is typed there.
 TASKS = {
