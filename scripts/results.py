@@ -5,7 +5,8 @@ python scripts/results.py small                 the five small runs again, into 
 python scripts/results.py drift                 the same five, held against results/small.csv: 1 %
 python scripts/results.py render [--check]      the tables of README.md and docs/ from results/
 
-Between `<!-- results: FILE COLUMN … -->` and `<!-- end -->` stands a table of results/FILE.csv.
+Between `<!-- results: FILE COLUMN … -->` and `<!-- end -->` stands a table of results/FILE.csv, or
+that nobody has computed it yet.
 """
 
 import argparse
@@ -107,6 +108,8 @@ def _rows(name: str) -> list[results.Row]:
 def table(words: str) -> str:
     """The table of a mark's words: a file of results/, and columns of it."""
     name, *columns = words.split()
+    if not (RESULTS / f"{name}.csv").exists():
+        return f"Not computed yet: `make results` writes `results/{name}.csv` and this table.\n"
     return results.table(_rows(name), columns)
 
 

@@ -89,7 +89,10 @@ def add(path: Path, several: Iterable[runs.Run]) -> None:
 
 
 def table(rows: Iterable[Row], columns: Sequence[str]) -> str:
-    """`columns` of rows as Markdown, numbers with three digits; InputError for another column."""
+    """`columns` of rows as Markdown, numbers with three digits, pictures by their names alone.
+
+    Raises InputError for another column.
+    """
     for column in columns:
         if column not in COLUMNS:
             raise InputError(f"{column}: no column of results; there are {', '.join(COLUMNS)}")
@@ -133,4 +136,6 @@ def _written(value: Any) -> str:
 def _shown(column: str, cell: str) -> str:
     if column in NUMBERS and cell:
         return tables.three_digits(float(cell))
+    if column in ("content", "style"):
+        return Path(cell.rpartition(":")[2]).stem  # asset:tubingen.jpg is in a table tubingen
     return cell

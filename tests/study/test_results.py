@@ -2,6 +2,7 @@
 
 import csv
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,28 @@ def test_a_table_has_the_columns_that_were_asked_for(tmp_path: Path) -> None:
     assert shown[2].split("|")[1:3] == [" default ", " 1230 "]
     with pytest.raises(InputError, match=r"minutes: no column .*seconds"):
         results.table([], ["minutes"])
+
+
+def test_the_presets_table_of_the_gallery_is_rendered_from_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its very mark; without the file the page says what computes it."""
+    page = (SCRIPT.parents[1] / "docs" / "presets" / "gallery.md").read_text(encoding="utf-8")
+    (words,) = re.findall(r"<!-- results: (presets .*) -->", page)
+    table = runpy.run_path(str(SCRIPT))["table"]
+    monkeypatch.setitem(table.__globals__, "RESULTS", tmp_path)
+    assert table(words).count("\n") == 1 and "`make results`" in table(words)
+    pictures = ("content.path=asset:tubingen.jpg", "style.path=skimage:a.b/coffee.png")
+    seeds = (f"seed={seed}" for seed in (1, 2))
+    made = [run_of(tmp_path / seed, 1234.56, *pictures, seed) for seed in seeds]
+    results.add(tmp_path / "presets.csv", made)
+    shown = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table(words).splitlines()]
+    rows = [dict(zip(shown[0], line, strict=True)) for line in shown[2:]]
+    assert len(rows) == 2
+    for row in rows:
+        assert (row["preset"], row["content"], row["style"]) == ("default", "tubingen", "coffee")
+        assert (row["total loss"], row["picture loss"]) == ("1230", "2470")
+        assert (row["size px"], row["evaluations"], row["gram"]) == ("512", "7", "")
 
 
 def test_drift_is_the_largest_relative_difference(tmp_path: Path) -> None:
