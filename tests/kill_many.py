@@ -18,6 +18,9 @@ import imageio.v3 as iio
 import numpy as np
 
 from stn import config, transfer
+from stn.backend import tf
+
+assert tf.float32  # TensorFlow is imported when it is first asked for: here, before the forks
 
 
 def check_whole(run_dir: Path) -> None:

@@ -186,7 +186,9 @@ IN_PROCESSES = """
 import json, os, sys
 from pathlib import Path
 from stn import config, transfer
+from stn.backend import tf
 
+assert tf.float32  # imported here, before the forks
 small, calls = json.loads(sys.argv[1])
 for directory, *overrides in calls:
     if os.fork() == 0:
