@@ -72,7 +72,7 @@ def stylize(
         except Interrupted as end:
             kept = (
                 "nothing of it is kept; with directory=FOLDER the best picture is, and the same"
-                " call goes on"
+                " call resumes"
             )
             raise Interrupted(f"interrupted: {kept}", end.exit_code) from None
     return dataclasses.replace(made, run_dir=None)

@@ -78,7 +78,7 @@ def one_line(error: BaseException) -> str:
         text = (
             f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
         )
-        return text + "; make room, and the same command goes on" * (error.errno in FULL)
+        return text + "; make room, and the same command resumes" * (error.errno in FULL)
     text, cause = _folded(error), error.__cause__
     if cause is not None and _folded(cause) not in text:
         text += f"; {_folded(cause)}"

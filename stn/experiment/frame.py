@@ -372,14 +372,14 @@ def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -
     )  # first: a run that ends between the two looks is finished in the second
     unfinished = _unfinished(folder, directories)
     if unfinished and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
-        raise errors.Interrupted("interrupted; the same command goes on from there", code)
+        raise errors.Interrupted("interrupted; the same command resumes there", code)
     if unfinished and busy.issuperset(unfinished):
         raise errors.InUse(f"{folder / unfinished[0]}: another call computes it")
     if unfinished:
         raise InputError(
             f"{len(unfinished)} of {len(directories)} runs did not finish"
             f" ({', '.join(unfinished[:3])}{', …' if len(unfinished) > 3 else ''}); the same"
-            " command goes on from there"
+            " command resumes there"
         )
 
 

@@ -83,7 +83,7 @@ def continued(
     ]
     if changed:
         warnings.warn(
-            f"goes on from evaluation {evaluation} with another program ({', '.join(changed)}): its"
+            f"resumes at evaluation {evaluation} with another program ({', '.join(changed)}): its"
             " numbers may round differently; provenance.json has both",
             stacklevel=2,
         )

@@ -138,7 +138,7 @@ class RunDirectory:
         if earlier.state == "finished":
             made = earlier.summary.get("evaluations")
             start = (
-                f"goes on from evaluation {state.index}"
+                f"resumes at evaluation {state.index}"
                 if state
                 else "starts over, since it kept no checkpoint (tracking.keep_checkpoint=true)"
             )

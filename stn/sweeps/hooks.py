@@ -161,7 +161,7 @@ def fail(
     SystemExit."""
     if local and isinstance(error, errors.Interrupted):
         print(
-            f"{str(error).partition(';')[0]}; {_again(under_way[-1][0])} goes on", file=sys.stderr
+            f"{str(error).partition(';')[0]}; {_again(under_way[-1][0])} resumes", file=sys.stderr
         )
         sys.exit(error.exit_code)
     if isinstance(error, errors.Interrupted) and signals.waiting():
@@ -217,7 +217,7 @@ def end(error: Exception | None = None) -> None:
     asked = passed_on.pop().close() if passed_on else None
     if asked:
         print(
-            f"interrupted: the best images so far are in {sweep_dir}; {_again(sweep_dir)} goes on",
+            f"interrupted: the best images so far are in {sweep_dir}; {_again(sweep_dir)} resumes",
             file=sys.stderr,
         )
         sys.exit(128 + asked)
@@ -243,7 +243,7 @@ def end(error: Exception | None = None) -> None:
 
 
 def _again(sweep_dir: Path) -> str:
-    """The command that goes on; with force=true it would make the finished cells anew."""
+    """The command that resumes; with force=true it would make the finished cells anew."""
     if any(word.startswith(f"+{cells.EXPERIMENTS}=") for word in sys.argv):
         return "the same command"  # an experiment's, which knows the directory
     forced = any(

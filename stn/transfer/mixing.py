@@ -36,7 +36,7 @@ def mixed(pictures: Pictures, settings: Config, run_dir: Path, run: Callable[...
     except Interrupted as error:
         again = (
             f"interrupted while the style was mixed; the same command with hydra.run.dir={run_dir}"
-            " goes on"
+            " resumes"
         )
         raise Interrupted(again, error.exit_code) from None
     first, *others = pictures.styles

@@ -99,7 +99,7 @@ class Watch:
         path = self._directory.write_image(runs.PICTURE, rgb)
         start = self._directory.resumes_at
         again = (
-            f"goes on from evaluation {start}"
+            f"resumes at evaluation {start}"
             if start
             else "starts over, since no checkpoint was due yet"
         )

@@ -622,7 +622,7 @@ def test_a_first_loss_that_is_not_finite_is_an_error_and_no_end(command, tmp_pat
 
 @pytest.mark.parametrize(
     ("period", "says", "first"),
-    [(period, "goes on from evaluation 4", 5) for period in (3, 100)],
+    [(period, "resumes at evaluation 4", 5) for period in (3, 100)],
 )
 def test_a_forced_run_that_was_interrupted_goes_on_with_the_same_command(
     run, tmp_path: Path, period: int, says: str, first: int

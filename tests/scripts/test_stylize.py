@@ -275,9 +275,9 @@ def test_the_tab_key_completes_keys_and_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "code", "period", "again"),
     [
-        (signal.SIGINT, 130, 100, "goes on from evaluation 3"),
-        (signal.SIGTERM, 143, 2, "goes on from evaluation 3"),
-        (signal.SIGHUP, 129, 100, "goes on from evaluation 3"),  # a terminal that is closed
+        (signal.SIGINT, 130, 100, "resumes at evaluation 3"),
+        (signal.SIGTERM, 143, 2, "resumes at evaluation 3"),
+        (signal.SIGHUP, 129, 100, "resumes at evaluation 3"),  # a terminal that is closed
     ],
 )
 def test_a_signal_ends_a_run_with_its_best_image(
@@ -354,7 +354,7 @@ def test_a_disk_that_fills_during_a_run_is_one_line(command, monkeypatch) -> Non
     assert (
         last
         == f"error: {ended.run_dir / 'metrics.csv'}: No space left on device; make room, and the"
-        " same command goes on"
+        " same command resumes"
     )
     assert not list(ended.run_dir.rglob(".partial-*"))
     assert command().code == 0

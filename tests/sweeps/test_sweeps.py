@@ -101,7 +101,7 @@ def test_an_interrupt_ends_the_whole_sweep_and_the_same_command_goes_on(
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130, err
-    assert "the same command with hydra.sweep.dir=sweep goes on" in err
+    assert "the same command with hydra.sweep.dir=sweep resumes" in err
     assert not (tmp_path / "sweep" / "seed=1").exists()
     assert not (tmp_path / "sweep" / "seed=0" / "failed.json").exists()
     assert len(metrics(tmp_path / "sweep" / "seed=0")["evaluation"]) < 100_000
@@ -255,7 +255,7 @@ def test_a_signal_reaches_the_processes_of_a_sweep_and_none_is_left(
         assert process.returncode == (130 if "Ctrl-C" in asked else 143), err
         assert [line for line in err.splitlines() if not line.startswith("evaluation ")] == [
             "interrupted: the best images so far are in sweep; the same command with"
-            " hydra.sweep.dir=sweep goes on"
+            " hydra.sweep.dir=sweep resumes"
         ]
         assert running() == cells  # nothing more was started
         for cell in cells:
