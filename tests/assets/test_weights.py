@@ -12,6 +12,7 @@ import resource
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -25,7 +26,7 @@ import scipy.io
 from PIL import Image
 from synthetic import CLASSES, LAYOUTS, assert_same, cell, contents, vgg, write
 
-from stn.assets import matconvnet, matfile
+from stn.assets import matconvnet
 from stn.assets.weights import Layer
 from stn.errors import InputError
 from stn.layers import VGG16, VGG19
@@ -747,14 +748,19 @@ def test_files_made_by_hand_to_lead_the_reader_astray_are_refused(tmp_path):
     assert len(run_child(tmp_path, 0)) == len(files) + 2
 
 
-def test_a_small_file_that_inflates_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(matfile, "MOST_INFLATED", 2**20)
-    variables = contents(vgg())
-    variables["meta"]["padding"] = np.zeros(2**18)
-    scipy.io.savemat(tmp_path / "vgg.mat", variables, do_compression=True)
-    with pytest.raises(InputError, match=NOT_MAT) as refusal:
-        matconvnet.load(tmp_path / "vgg.mat")
-    assert "inflates without end" in str(refusal.value.__cause__)
+@pytest.mark.parametrize("size", [3 * 2**30, 2**27])
+def test_a_small_file_that_would_fill_the_memory_is_refused_before(tmp_path, size):
+    """By the size that its compressed variable declares."""
+    whole = write(tmp_path / "whole.mat", vgg()).read_bytes()
+    zeros = zlib.compress(struct.pack("<II", 14, size) + bytes(2**20))
+    (tmp_path / "bomb.mat").write_bytes(whole[:128] + struct.pack("<II", 15, len(zeros)) + zeros)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=rf"inflates to {size:,}"):
+            matconvnet.load(tmp_path / "bomb.mat")
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
 
 
 if __name__ == "__main__":

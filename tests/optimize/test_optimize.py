@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import torch_steps
 from scipy.optimize import fmin_l_bfgs_b
 
 from stn import optimize
@@ -588,43 +589,29 @@ def test_torch_lbfgs_takes_the_steps_of_the_whole_matrix(function, evaluations, 
     np.testing.assert_allclose([image for _, image in trace], expected, rtol=1e-3, atol=1e-3)
 
 
-def round_bowl(image: np.ndarray) -> tuple[float, np.ndarray]:
-    curvature = 1 + 0.1 * CURVATURE
-    return 0.5 * np.sum(curvature * (image - CENTER) ** 2), curvature * (image - CENTER)
-
-
-def cone(image: np.ndarray) -> tuple[float, np.ndarray]:
-    """Straight but near its least: the first steps from afar change no gradient, so that they are
-    no pairs.
-    """
-    away = image - CENTER
-    gradient = np.clip(away, -5, 5)
-    return np.sum(gradient * (away - gradient / 2)), gradient
-
-
-@pytest.mark.parametrize(("function", "start"), [(round_bowl, START), (cone, CENTER + 16)])
-def test_torch_lbfgs_takes_torchs_steps(function, start):
-    """torch.optim.LBFGS itself, in float32 as there."""
-    torch = pytest.importorskip("torch")
-    _, trace = minimize(function, start, TorchLBFGS(max_evaluations=10, history=6))
-    x = torch.tensor(start, dtype=torch.float32, requires_grad=True)
-    optimizer = torch.optim.LBFGS(
-        [x], max_iter=10, history_size=6, tolerance_grad=0, tolerance_change=0
-    )
-    images = []
-
-    def closure():
-        images.append(x.detach().numpy().astype(np.float64))
-        value, gradient = function(images[-1])
-        x.grad = torch.tensor(gradient, dtype=torch.float32)
-        return torch.tensor(value)
-
-    optimizer.step(closure)
-    images = images[: len(trace)]  # ours ends where the gradient is zero
+@pytest.mark.parametrize("name", torch_steps.TRAJECTORIES)
+def test_they_take_torchs_steps(name):
+    """As torch.optim took them in float32 (torch_steps.py)."""
+    function, start, optimizer, options = torch_steps.TRAJECTORIES[name]
+    if optimizer == "LBFGS":
+        settings: Optimizer = TorchLBFGS(max_evaluations=10, history=options["history_size"])
+    else:
+        beta1, beta2 = options.get("betas", (0.9, 0.999))
+        # Torch adds epsilon after the bias correction, ours before: where it is 1e-8, all the same.
+        settings = Adam(max_evaluations=10, learning_rate=options["lr"], epsilon=1e-8)
+        settings = dataclasses.replace(settings, beta1=beta1, beta2=beta2)
+    _, trace = minimize(function, start, settings)
+    with np.load(torch_steps.RECORDED) as recorded:
+        theirs = recorded[name][: len(trace)]  # ours ends where the gradient is zero
     assert len(trace) >= 7
-    np.testing.assert_allclose(
-        [image for _, image in trace], images, atol=0.02 * np.abs(CENTER).max()
-    )
+    np.testing.assert_allclose([image for _, image in trace], theirs, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", torch_steps.TRAJECTORIES)
+def test_recorded_steps_are_those_of_torch(name):
+    pytest.importorskip("torch")
+    with np.load(torch_steps.RECORDED) as recorded:
+        np.testing.assert_allclose(torch_steps.made(name), recorded[name], rtol=1e-4, atol=1e-3)
 
 
 def test_spectral_lbfgs_takes_a_step_back_that_raises_the_loss_by_a_tenth():
