@@ -200,6 +200,21 @@ def gaussian_mmd(X: np.ndarray, P: np.ndarray, gamma: float) -> Loss:
     return _mmd(x, p, kernel), gradient.reshape(X.shape)
 
 
+def histogram(X: np.ndarray, P: np.ndarray) -> Loss:
+    """Σ(O − R)² / (NM): each number O of X against R, the number that the same share of P's numbers
+    in that channel lies below; for as many positions of both, all different.
+    """
+    x, p = flat(X), flat(P)
+    matched = np.zeros_like(x)
+    for channel in range(x.shape[1]):
+        for k, number in enumerate(x[:, channel]):
+            below = int((x[:, channel] < number).sum())
+            [matched[k, channel]] = [
+                each for each in p[:, channel] if int((p[:, channel] < each).sum()) == below
+            ]
+    return float(((x - matched) ** 2).sum()) / x.size, (2 * (x - matched) / x.size).reshape(X.shape)
+
+
 def sliced_wasserstein(X: np.ndarray, P: np.ndarray, directions: np.ndarray) -> Loss:
     """The mean over directions d and ranks i of (i-th of X d − i-th of P d)², for as many positions
     of both (Heitz et al. 2021).

@@ -26,6 +26,7 @@ from stn.config.dotted import (
     short,
     to_dict,
 )
+from stn.config.more_statistics import statistics, style_layers
 from stn.config.more_styles import guided, styles
 from stn.config.optimizers import Optimizer
 from stn.config.schema import Color, Config, Image, Level
@@ -53,6 +54,8 @@ __all__ = [
     "pixel_unit",
     "same_threads",
     "short",
+    "statistics",
+    "style_layers",
     "styles",
     "to_dict",
 ]

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from stn.config import more_styles, names, optimizers
+from stn.config import more_statistics, more_styles, names, optimizers
 from stn.config.schema import Init
 from stn.errors import InputError
 from stn.loss.statistics import STATISTICS
@@ -96,7 +96,11 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
             _warn_of_masks(config, typed, key)
         if key in NEEDS:
             other, allowed = NEEDS[key]
-            counts, remedy = _value(config, other) in allowed, f"it belongs to {', '.join(allowed)}"
+            found = [_value(config, other)]
+            if other == "objective.style_statistic":
+                found = more_statistics.statistics(config.objective)
+            counts = not set(found).isdisjoint(allowed)
+            remedy = f"it belongs to {', '.join(allowed)}"
         elif key in NEEDS_ANY:
             other, does, remedy = NEEDS_ANY[key]
             # A weight of zero typed beside its form is meant: a cell of a sweep over weights.

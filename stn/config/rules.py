@@ -1,7 +1,7 @@
 """What keys need of each other: a loss that weighs something, styles that count, a photograph."""
 
 from stn import quantities
-from stn.config import fields, layer_lists, more_styles
+from stn.config import fields, layer_lists, more_statistics, more_styles
 from stn.config.more_styles import guided, styles
 from stn.config.schema import Color, Config, Init, Match, Mix, Objective, Style, Sweep
 from stn.errors import InputError
@@ -11,13 +11,16 @@ from stn.loss.statistics import STATISTICS
 def check(config: Config) -> None:
     """Raise InputError for settings that cannot stand together.
 
-    Bare layer names become LayerWeights, entries of `more_styles` Styles."""
+    Bare layer names become LayerWeights, entries of `more_styles` Styles and those of
+    `objective.more_statistics` MoreStatistics."""
     layer_lists.replace_names(config.objective, config.network.name)
+    more_statistics.replace_entries(config.objective, config.network.name)
     _check_weights(config.objective)
     more_styles.replace_entries(config)
-    if config.objective.style_layers:
-        _check_styles(styles(config), [layer.layer for layer in config.objective.style_layers])
-    _check_statistic(config.objective, guided(config))
+    if style_layers := more_statistics.style_layers(config.objective):
+        _check_styles(styles(config), style_layers)
+    for name in more_statistics.statistics(config.objective):
+        _check_statistic(name, config.objective, guided(config))
     _check_mix(config.mix, config.network.name)
     _check_match(config)
     _check_metric(config.sweep.metric)
@@ -32,27 +35,31 @@ def check(config: Config) -> None:
 
 def _check_weights(objective: Objective) -> None:
     """Raise InputError where there is nothing to minimize."""
-    if not objective.content_layers and not objective.style_layers:
+    if not objective.content_layers and not more_statistics.style_layers(objective):
         raise InputError(
             "objective.content_layers and objective.style_layers are both empty: nothing to"
             " optimize"
         )
     content = objective.content_weight * sum(each.weight for each in objective.content_layers)
-    style = objective.style_weight * sum(each.weight for each in objective.style_layers)
+    style = objective.style_weight * (
+        sum(each.weight for each in objective.style_layers)
+        + sum(each.weight for each in objective.more_statistics)
+    )
     if not content and not style:
         raise InputError(
             "objective.content_weight and objective.style_weight: nothing weighs more than zero"
         )
 
 
-def _check_statistic(objective: Objective, masked: bool) -> None:
-    """Raise InputError for masks and layers that the statistic cannot have."""
-    name = objective.style_statistic
-    statistic = STATISTICS[name]
+def _check_statistic(name: str, objective: Objective, masked: bool) -> None:
+    """Raise InputError for masks and layers that a statistic cannot have."""
+    statistic, first = STATISTICS[name], name == objective.style_statistic
+    key = "objective.style_statistic" if first else "objective.more_statistics"
     if statistic.no_masks and masked:
+        other = "take style_statistic=gram" if first else f"{name} out of {key}"
         raise InputError(
-            f"objective.style_statistic={name}: takes no masks, since {statistic.no_masks}; leave"
-            " style.mask and style.result_mask out, or take style_statistic=gram"
+            f"{key}={name}: takes no masks, since {statistic.no_masks}; leave style.mask and"
+            f" style.result_mask out, or {other}"
         )
     if 0 < len(objective.style_layers) < statistic.layers:
         raise InputError(

@@ -91,6 +91,19 @@ class TotalVariation:
 
 
 @dataclass
+class MoreStatistic:
+    """A statistic that is compared next to `objective.style_statistic`."""
+
+    statistic: str = one_of(MISSING, *statistics.STATISTICS, help="Which one.")
+    layers: list[Any] = key(
+        MISSING, values="layer names, or `{layer, weight}` each", help="Where it is compared."
+    )
+    weight: float = number(
+        1.0, least=0, help="Of its loss, times `objective.style_weight`; layers share it."
+    )
+
+
+@dataclass
 class Objective:
     content_weight: float = number(MISSING, least=0, help="α, the weight of the content loss.")
     style_weight: float = number(MISSING, least=0, help="β, the weight of the style loss.")
@@ -121,6 +134,11 @@ class Objective:
         "gram",
         statistics.STATISTICS,
         help="Which statistic of the features is compared.",
+    )
+    more_statistics: list[Any] = key(
+        [],
+        values="`{statistic, layers, weight}` each",
+        help="Others next to it, each at layers of its own; weights are times `style_weight`.",
     )
     directions: int | None = number(
         None, above=0, help="On how many features are projected; `null`: as many as channels."

@@ -119,9 +119,15 @@ def _distances(X: Tensor, Y: Tensor) -> Tensor:
 
 
 def sorted_projections(F: Tensor, directions: Tensor) -> Tensor:
-    """The features [M, N] projected on `directions` [D, N], each row sorted: [D, M].
+    """The features [M, N] projected on `directions` [D, N], each row sorted: [D, M]."""
+    return sorted_rows(tf.matmul(directions, F, transpose_b=True))
 
-    NumPy sorts, since on a CPU TensorFlow's sort takes many times longer."""
+
+def sorted_rows(p: Tensor) -> Tensor:
+    """Each row of p [D, M], sorted.
+
+    NumPy sorts, since on a CPU TensorFlow's sort takes many times longer. Which of equal
+    numbers has which rank is left open: nearly all are zeros, whose gradient a ReLU stops."""
 
     @tf.custom_gradient
     def ordered(p: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -132,7 +138,7 @@ def sorted_projections(F: Tensor, directions: Tensor) -> Tensor:
         sorted_rows = tf.numpy_function(_sorted, [p], p.dtype, stateful=False)
         return tf.ensure_shape(sorted_rows, p.shape), gradient
 
-    return ordered(tf.matmul(directions, F, transpose_b=True))
+    return ordered(p)
 
 
 def _sorted(p: np.ndarray) -> np.ndarray:

@@ -189,6 +189,14 @@ def _projections(F: Tensor, context: Context) -> Tensor:
     return losses.sorted_projections(flat, tf.cast(context.directions, F.dtype))
 
 
+def _histograms(F: Tensor, context: Context) -> Tensor:
+    """The values of each channel, sorted [N, M], which is a histogram without bins.
+
+    A loss of ranks is then Σ(F − R(F))² / (NM), R(F) being F with each channel's histogram matched
+    to the style's (Risser, Wilmot and Barnes 2017, arXiv:1701.08893)."""
+    return losses.sorted_rows(tf.transpose(_flat(F)))
+
+
 _MATRIX = frozenset({"gram_divisor", "style_reduction"})
 
 # By the names of objective.style_statistic.
@@ -231,6 +239,13 @@ STATISTICS: dict[str, Statistic] = {
         no_masks="it sorts all positions",
         averages=False,
         projects=True,
+        copies=4.0,
+    ),
+    "histogram": Statistic(
+        _histograms,
+        distance=losses.sliced_wasserstein,
+        no_masks="it sorts all positions",
+        averages=False,
         copies=4.0,
     ),
 }

@@ -16,21 +16,27 @@ from stn.objective.specification import Formula, Specification
 
 
 class Choices(NamedTuple):
-    """All that shapes the compiled function and is no number. `statistics` has one entry a style
-    target.
-    """
+    """All that shapes the compiled function and is no number.
+
+    `statistics` has one entry a style target, and `terms` the number of its term. `chained` are the
+    layers of a statistic that compares each with the one before."""
 
     formula: Formula
     options: Options
     content_layers: tuple[str, ...]
     style_layers: tuple[str, ...]
     statistics: tuple[Statistic, ...]
+    terms: tuple[int, ...]
+    chained: tuple[str, ...]
 
 
 class Goal(NamedTuple):
-    """A style target at one layer: statistic, target A, share of the layer's loss and guide T."""
+    """A style target at one layer: statistic, the number of its term, target A, share of the
+    layer's loss and guide T.
+    """
 
     statistic: Statistic
+    term: int
     A: Tensor
     share: Tensor
     T: Tensor | None
@@ -43,17 +49,15 @@ Directions = Mapping[str, Tensor]
 def directions(
     specification: Specification,
     network: Network,
-    asked: Iterable[Statistic],
     level: int,
     draw: int,
 ) -> dict[str, Tensor]:
-    """The directions of a draw, at the style layers if a statistic `asked` for projects.
+    """The directions of a draw, at the layers of statistics that project.
 
     They are drawn from seed, level, draw and layer, so that a run that is resumed has the same."""
-    if not any(statistic.projects for statistic in asked):
-        return {}
     found = {}
-    for layer in specification.style_layers:
+    projecting = [term.layers for term in specification.style_terms if term.statistic.projects]
+    for layer in (layer for layers in projecting for layer in layers):
         N, place = network.channels(layer), network.layer_names.index(layer)
         numbers = specification.seed, level, draw, place
         drawn = statistics_table.drawn_directions(specification.directions or N, N, numbers)
@@ -65,11 +69,11 @@ def content_features(
     specification: Specification, network: Network, image: np.ndarray
 ) -> dict[str, Tensor]:
     """P [1, h, w, N] of a content image [1, h, w, 3] at the content layers."""
-    layers = tuple(specification.content_layers)
+    asked = ((None, tuple(specification.content_layers)),)
     guides: list[dict[str, Tensor]] = [{}]
     none: dict[str, Tensor] = {}  # no directions
     inputs = tf.constant(image, tf.float32), dict(network.kernels), guides, none
-    choices = specification.formula, network.options, layers, (None,)
+    choices = specification.formula, network.options, asked
     [found] = backend.function(_found, choices, *inputs)(*inputs)
     return dict(found)
 
@@ -81,7 +85,8 @@ def statistics(
     asked: Sequence[tuple[Statistic, Mapping[str, np.ndarray] | None]],
     directions: Directions | None = None,
 ) -> list[dict[str, Tensor]]:
-    """Statistics {layer: A} of a style image [1, h, w, 3] at the style layers, in one pass.
+    """Statistics {layer: A} of a style image [1, h, w, 3] at the layers of their terms, in one
+    pass.
 
     Each that is `asked` for is a statistic and guides T {layer: [h, w]}, None for the whole image.
     """
@@ -90,9 +95,13 @@ def statistics(
         {layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()}
         for _, T in asked
     ]
-    layers = tuple(specification.style_layers)
-    kinds = tuple(statistic for statistic, _ in asked)
-    choices = specification.formula, network.options._replace(border=border), layers, kinds
+    layers = {term.statistic: tuple(term.layers) for term in specification.style_terms}
+    kinds = tuple(
+        # Guided means, which are no term of their own, go with the first.
+        (statistic, layers.get(statistic, tuple(specification.style_layers)))
+        for statistic, _ in asked
+    )
+    choices = specification.formula, network.options._replace(border=border), kinds
     inputs = (
         tf.constant(image, tf.float32),
         dict(network.kernels),
@@ -107,18 +116,19 @@ def value_and_grad(choices: Choices, *inputs: Any) -> Any:
     """The compiled function for inputs of these shapes; `function` in `_value_and_grad` names them.
 
     It gives C, E, the total variation and the gradient of the total with respect to the image [1,
-    h, w, 3]. C and E hold the content and the style losses of the layers before any weight. Targets
-    and weights are its inputs, so that one trace serves a sweep of the same shape."""
+    h, w, 3]. C and E [layers, terms] hold the content and the style losses before any weight.
+    Targets and weights are its inputs, so that one trace serves a sweep of the same shape."""
     return backend.function(_value_and_grad, (choices,), *inputs)
 
 
 def _found(
     formula: Formula,
     options: Options,
-    layers: tuple[str, ...],
-    asked: tuple[Statistic | None, ...],
+    asked: tuple[tuple[Statistic | None, tuple[str, ...]], ...],
 ) -> Callable[..., Any]:
-    """A function that gives each statistic `asked` for at the layers; None asks for features."""
+    """A function that gives each statistic `asked` for at its layers; None asks for features."""
+    layers = tuple(dict.fromkeys(layer for _, its in asked for layer in its))
+    chained = {layer for statistic, its in asked if _chains(statistic) for layer in its}
 
     def function(
         image: Tensor,
@@ -130,30 +140,40 @@ def _found(
         before: list[Tensor] = []
 
         def hook(layer: str, F: Tensor) -> Tensor:
-            for statistic, T, kept in zip(asked, guides, found, strict=True):
+            for (statistic, its), T, kept in zip(asked, guides, found, strict=True):
+                if layer not in its:
+                    continue
                 if statistic is None:
                     kept[layer] = F
                 elif len(before) >= statistic.layers - 1:
                     drawn = directions.get(layer)
                     context = _context(formula, statistic, drawn, T.get(layer), before)
                     kept[layer] = statistic.of(F, context)
-            before[:] = [F]
+            if layer in chained:
+                before[:] = [F]
             with tf.control_dependencies([kept[layer] for kept in found if layer in kept]):
                 return tf.identity(F)
 
-        kinds = [(each, T) for each, T in zip(asked, guides, strict=True) if each is not None]
         shares = {}
-        if kinds and all(statistic.sums_over_rows for statistic, _ in kinds):
-            shares = {
-                layer: _share(formula, [(statistic, T.get(layer)) for statistic, T in kinds])
-                for layer in layers
-            }
+        for layer in layers:
+            kinds = [
+                (statistic, T.get(layer))
+                for (statistic, its), T in zip(asked, guides, strict=True)
+                if layer in its and statistic is not None
+            ]
+            if kinds and all(statistic.sums_over_rows for statistic, _ in kinds):
+                shares[layer] = _share(formula, kinds)
         for layer, sums in _features(options, image, kernels, layers, hook, shares).items():
-            for kept, G in zip(found, sums, strict=True):
+            there = [kept for (_, its), kept in zip(asked, found, strict=True) if layer in its]
+            for kept, G in zip(there, sums, strict=True):
                 kept[layer] = G
         return found
 
     return function
+
+
+def _chains(statistic: Statistic | None) -> bool:
+    return statistic is not None and statistic.layers > 1
 
 
 def _context(
@@ -223,9 +243,9 @@ def _gram_of_rows(
 
 
 def _value_and_grad(choices: Choices) -> Callable[..., Any]:
-    formula, options, content_layers, style_layers, statistics = choices
+    formula, options, content_layers, style_layers, statistics, terms, chained = choices
     layers = {*content_layers, *style_layers}
-    by_rows = all(statistic.sums_over_rows for statistic in statistics)
+    count = max(terms, default=0) + 1
 
     def function(
         image: Tensor,
@@ -241,8 +261,8 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         positions = tf.shape(image)[1] * tf.shape(image)[2]
         goals = {
             layer: [
-                Goal(statistic, each[layer]["A"], each[layer]["share"], each[layer].get("T"))
-                for statistic, each in zip(statistics, S, strict=True)
+                Goal(statistic, term, each[layer]["A"], each[layer]["share"], each[layer].get("T"))
+                for statistic, term, each in zip(statistics, terms, S, strict=True)
                 if layer in each
             ]
             for layer in layers
@@ -253,21 +273,22 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
 
         def hook(layer: str, F: Tensor) -> Tensor:
             drawn = directions.get(layer)
-            of_layer = Layer(formula, drawn, P.get(layer), goals[layer], positions)
+            of_layer = Layer(formula, drawn, P.get(layer), goals[layer], positions, count)
             F, content[layer], style[layer] = of_layer.with_late_gradient(F, before)
-            if layer in style_layers and any(statistic.layers > 1 for statistic in statistics):
+            if layer in chained:
                 before[:] = [F]
             return F
 
         shares = {
             layer: _share(formula, [(goal.statistic, goal.T) for goal in goals[layer]])
             for layer in layers
-            if layer not in P and by_rows
+            if layer not in (*P, *chained)
+            and all(goal.statistic.sums_over_rows for goal in goals[layer])
         }
         with tf.GradientTape() as tape:
             tape.watch(image)
             for layer, found in _features(options, image, kernels, layers, hook, shares).items():
-                of_layer = Layer(formula, None, None, goals[layer], positions)
+                of_layer = Layer(formula, None, None, goals[layer], positions, count)
                 content[layer], style[layer] = tf.zeros(()), of_layer.style_loss(found)
             C = _stack(content[layer] for layer in content_layers)
             E = _stack(style[layer] for layer in style_layers)
@@ -280,13 +301,16 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
 
 
 class Layer(NamedTuple):
-    """The losses of one layer: P its content target or None, `goals` its style targets."""
+    """The losses of one layer: P its content target or None, `goals` its style targets, of so many
+    `terms`.
+    """
 
     formula: Formula
     directions: Tensor | None
     P: Tensor | None
     goals: Sequence[Goal]
     positions: Tensor
+    terms: int
 
     def content_loss(self, F: Tensor) -> Tensor:
         """The content loss of features F; 0 without a target."""
@@ -295,13 +319,13 @@ class Layer(NamedTuple):
         return losses.content(F, self.P, self.formula.content_reduction)
 
     def style_loss(self, found: Sequence[Tensor]) -> Tensor:
-        """Σ share · loss of the statistics `found`."""
+        """Σ share · loss of the statistics `found`, of each term [terms]."""
         reduction, positions = self.formula.style_reduction, self.positions
-        each = [
-            goal.share * goal.statistic.loss(G, goal.A, reduction, positions)
-            for G, goal in zip(found, self.goals, strict=True)
-        ]
-        return tf.add_n(each) if each else tf.zeros(())
+        each: list[list[Tensor]] = [[] for _ in range(self.terms)]
+        for G, goal in zip(found, self.goals, strict=True):
+            loss = goal.statistic.loss(G, goal.A, reduction, positions)
+            each[goal.term].append(goal.share * loss)
+        return tf.stack([tf.add_n(losses) if losses else tf.zeros(()) for losses in each])
 
     def with_late_gradient(self, F: Tensor, before: Sequence[Tensor]) -> Any:
         """The features F and the two losses, whose gradients are computed on the way back, to save

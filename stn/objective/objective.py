@@ -1,6 +1,6 @@
 """The objective: its targets, computed once, then the loss and its gradient at any image."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ class Terms:
     7).
 
     `per_layer` holds `content/<layer>` and `style/<layer>`, the formulas' values before any weight.
-    """
+    A second statistic has its own name there, as in `histogram/<layer>`; `style` counts all."""
 
     total: float
     content: float
@@ -75,15 +75,21 @@ class Objective:
             chosen.formula,
             network.options,
             tuple(chosen.content_layers),
-            tuple(chosen.style_layers),
+            chosen.every_style_layer,
             statistics,
+            tuple(target.term for target in style),
+            tuple(chosen.style_layers) if chosen.formula.statistic.layers > 1 else (),
         )
         self._inputs = Inputs(
             dict(network.kernels),
             dict(content),
             [_inputs(target) for target in style],
-            _weights(chosen.content_weight, chosen.content_layers),
-            _weights(chosen.style_weight, chosen.style_layers),
+            _weights(chosen.content_weight, [chosen.content_layers], chosen.content_layers)[:, 0],
+            _weights(
+                chosen.style_weight,
+                [term.layers for term in chosen.style_terms],
+                chosen.every_style_layer,
+            ),
             tf.constant(chosen.total_variation_weight, tf.float32),
             tf.constant(chosen.pixel_unit, tf.float32),
             dict(directions or {}),
@@ -128,18 +134,25 @@ class Objective:
     def _terms(self, content: np.ndarray, style: np.ndarray, total_variation: float) -> Terms:
         chosen = self._specification
         C = dict(zip(chosen.content_layers, map(float, content), strict=True))
-        E = dict(zip(chosen.style_layers, map(float, style), strict=True))
+        E = dict(zip(chosen.every_style_layer, style, strict=True))
+        of_terms = [
+            (term, {layer: float(E[layer][number]) for layer in term.layers})
+            for number, term in enumerate(chosen.style_terms)
+        ]
         weighted_content = chosen.content_weight * sum(
             weight * C[layer] for layer, weight in chosen.content_layers.items()
         )
         weighted_style = chosen.style_weight * sum(
-            weight * E[layer] for layer, weight in chosen.style_layers.items()
+            weight * values[layer]
+            for term, values in of_terms
+            for layer, weight in term.layers.items()
         )
         counted = chosen.total_variation_counted
         variation = chosen.total_variation_weight * total_variation if counted else 0.0
         total = weighted_content + weighted_style + variation
         per_layer = {f"content/{layer}": value for layer, value in C.items()}
-        per_layer |= {f"style/{layer}": value for layer, value in E.items()}
+        for term, values in of_terms:
+            per_layer |= {f"{term.name}/{layer}": value for layer, value in values.items()}
         return Terms(total, weighted_content, weighted_style, variation, per_layer)
 
 
@@ -149,8 +162,7 @@ def build(
     """The objective of pictures at the size they have at a level of that number."""
 
     def drawn(draw: int) -> Drawn:
-        statistic = specification.formula.statistic
-        directions = graph.directions(specification, network, [statistic], level, draw)
+        directions = graph.directions(specification, network, level, draw)
 
         def statistics_of(
             rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
@@ -170,8 +182,12 @@ def build(
     return Objective(specification, network, content, style, kept, directions, drawn)
 
 
-def _weights(factor: float, layers: Mapping[str, float]) -> Tensor:
-    return tf.constant([factor * weight for weight in layers.values()], tf.float32, (len(layers),))
+def _weights(
+    factor: float, terms: Sequence[Mapping[str, float]], layers: Collection[str]
+) -> Tensor:
+    """The weights of the terms at the layers [layers, terms], 0 where one does not count."""
+    found = [[factor * term.get(layer, 0.0) for term in terms] for layer in layers]
+    return tf.constant(found, tf.float32, (len(layers), len(terms)))
 
 
 def _inputs(target: StyleTarget) -> dict[str, dict[str, Tensor]]:

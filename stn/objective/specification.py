@@ -19,11 +19,22 @@ class Formula(NamedTuple):
     total_variation: str = "none"
 
 
+class Term(NamedTuple):
+    """A style loss of one statistic at layers with their weights; `name` is what it is logged
+    by.
+    """
+
+    name: str
+    statistic: Statistic
+    layers: Mapping[str, float]
+
+
 @dataclass(frozen=True)
 class Specification:
     """The objective alpha · Σ w_l content_l + beta · Σ w_l style_l + weight · total variation.
 
-    Layers are given with their weights w_l. `content_weight` is alpha and `style_weight` beta."""
+    Layers are given with their weights w_l. `content_weight` is alpha and `style_weight` beta.
+    Where several statistics are compared, the sum over style_l is over all `style_terms`."""
 
     formula: Formula
     content_layers: Mapping[str, float]
@@ -35,9 +46,20 @@ class Specification:
     total_variation_counted: bool = True
     # One unit of the source's pixels in 0-255 steps, RGB; total variation is measured in it.
     pixel_unit: tuple[float, ...] = (1.0, 1.0, 1.0)
+    more_terms: tuple[Term, ...] = ()  # of other statistics; beta multiplies their weights too
     guidance: Guidance = field(default_factory=Guidance)
     # Whether several styles have one target, their mean, or a loss each.
     blend_targets: bool = True
     seed: int = 0  # of the statistics that draw directions
     directions: int | None = None  # how many; None: as many as a layer has channels
     redraw: int | None = None  # evaluations after which others are drawn; None: never
+
+    @property
+    def style_terms(self) -> tuple[Term, ...]:
+        """The style losses that are added up, the one of `formula` and `style_layers` first."""
+        return Term("style", self.formula.statistic, self.style_layers), *self.more_terms
+
+    @property
+    def every_style_layer(self) -> tuple[str, ...]:
+        """The layers of all style terms, each once."""
+        return tuple(dict.fromkeys(layer for term in self.style_terms for layer in term.layers))

@@ -26,13 +26,14 @@ class StyleTarget:
     """A statistic A {layer: ...} that the result is to have, with its share of each layer's loss.
 
     `T` are the guides of the region of the result where it counts, None for all of it. Targets with
-    equal `region` count in the same region."""
+    equal `region` count in the same region. `term` is its place in `Specification.style_terms`."""
 
     statistic: Statistic
     A: Mapping[str, Tensor]
     shares: Mapping[str, float]
     T: Guides = None
     region: bytes | None = None
+    term: int = 0
 
     def times(self, factor: float) -> "StyleTarget":
         """The target with its shares multiplied."""
@@ -47,7 +48,7 @@ def build(
 
     The shares of several styles add up to one. Warns of a mask in which no position of a layer
     lies."""
-    if not specification.style_layers:
+    if not specification.every_style_layer:
         return []
     found = _targets(specification, network, sized, statistics_of)
     return averaged(found) if specification.blend_targets else found
@@ -69,7 +70,7 @@ def averaged(targets: Sequence[StyleTarget]) -> list[StyleTarget]:
 def _targets(
     specification: Specification, network: Network, sized: Sized, statistics_of: StatisticsOf
 ) -> list[StyleTarget]:
-    layers, guidance = list(specification.style_layers), specification.guidance
+    layers, guidance = list(specification.every_style_layer), specification.guidance
     guided = any(style.mask is not None or style.result_mask is not None for style in sized.styles)
 
     def propagated(mask: np.ndarray | None, key: str) -> Guides:
@@ -96,23 +97,33 @@ def _targets(
     Wanted = tuple[np.ndarray, Guides, StyleTarget]
     whole: list[Wanted] = []
     masked: list[Wanted] = []
-    chosen = specification.formula.statistic
     by_means = guidance.name == "sums"
     for number, style in enumerate(sized.styles):
-        shares = {
-            layer: share for layer in layers if (share := _share(sized.styles, number, layer))
-        }
-        key = "style" if number == 0 else f"more_styles[{number - 1}]"
-        if not shares:
+        share = {layer: _share(sized.styles, number, layer) for layer in layers}
+        if not any(share.values()):
             continue
+        wanted = [
+            StyleTarget(term.statistic, {}, shares, term=place)
+            for place, term in enumerate(specification.style_terms)
+            if (shares := {layer: share[layer] for layer in term.layers if share[layer]})
+        ]
+        key = "style" if number == 0 else f"more_styles[{number - 1}]"
         if not guided or by_means or guidance.global_weight:
-            whole.append((style.rgb, None, StyleTarget(chosen, {}, shares)))
+            whole += [(style.rgb, None, target) for target in wanted]
         if guided and (not by_means or guidance.sums_weight):
-            statistic = GUIDED_MEANS if by_means else chosen
             T = propagated(style.mask, f"{key}.mask")
             on_result = propagated(style.result_mask, f"{key}.result_mask")
             region = None if style.result_mask is None else style.result_mask.tobytes()
-            masked.append((style.rgb, T, StyleTarget(statistic, {}, shares, on_result, region)))
+            if by_means:
+                wanted = [
+                    dataclasses.replace(target, statistic=GUIDED_MEANS)
+                    for target in wanted
+                    if target.term == 0
+                ]
+            masked += [
+                (style.rgb, T, dataclasses.replace(target, T=on_result, region=region))
+                for target in wanted
+            ]
     found = _with_statistics([*whole, *masked], statistics_of)
     of_whole, of_masked = found[: len(whole)], found[len(whole) :]
     if not guided:

@@ -72,7 +72,7 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
 def _check_redraw(settings: Config) -> None:
     """Raise InputError where a line search would compare losses on different directions."""
     redraw, name = settings.objective.redraw, settings.optimizer.name
-    projects = STATISTICS[settings.objective.style_statistic].projects
+    projects = any(STATISTICS[each].projects for each in config.statistics(settings.objective))
     needed = optimizers.OPTIMIZERS[name].line_search
     if projects and redraw and redraw < needed:
         raise InputError(
@@ -124,12 +124,18 @@ def check_layers(settings: Config, network: Network) -> list[str]:
             f" network=vgg{network.depth} or a VGG-{expected} file"
         )
     found: list[str] = []
-    for role in ("content", "style"):
-        for layer in getattr(settings.objective, f"{role}_layers"):
+    chosen = settings.objective
+    asked = {
+        "content_layers": chosen.content_layers,
+        "style_layers": chosen.style_layers,
+        "more_statistics": [layer for each in chosen.more_statistics for layer in each.layers],
+    }
+    for key, layers in asked.items():
+        for layer in layers:
             if layer.layer not in network.layer_names:
                 raise InputError(
-                    f"{network.path}: has no {layer.layer}, which objective.{role}_layers asks for;"
-                    f" it ends at {network.layer_names[-1]}"
+                    f"{network.path}: has no {layer.layer}, which objective.{key} asks for; it ends"
+                    f" at {network.layer_names[-1]}"
                 )
             found.append(layer.layer)
     return found

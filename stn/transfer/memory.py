@@ -103,24 +103,37 @@ def needs(
 ) -> list[Need]:
     """What the result needs, the largest picture's targets among it, and what each painting."""
     chosen, wraps = settings.objective, settings.network.border == "wrap"
-    content, style = (
-        [layer.layer for layer in layers] for layers in (chosen.content_layers, chosen.style_layers)
-    )
+    content = [layer.layer for layer in chosen.content_layers]
+    style = config.style_layers(chosen)
     by_means = settings.guidance.name == "sums" and config.guided(
         settings
     )  # beside the statistic chosen
-    statistic = STATISTICS[chosen.style_statistic]
-    summed = statistic.sums_over_rows and not by_means
-    whole = {*content} if summed else {*content, *style}
+    compared = [
+        (STATISTICS[name], [layer.layer for layer in layers])
+        for name, layers in (
+            (chosen.style_statistic, chosen.style_layers),
+            *((each.statistic, each.layers) for each in chosen.more_statistics),
+        )
+    ]
+    whole = {*content}
+    for statistic, layers in compared:
+        if by_means or not statistic.sums_over_rows:
+            whole |= {*layers}
+
+    def copies(pixels: float) -> float:
+        """Bytes that the losses of statistics keep, at a picture of that many pixels."""
+        return sum(
+            statistic.copies * sum(network.feature_bytes(layer, pixels) for layer in layers)
+            for statistic, layers in compared
+        )
+
     deepest = network.deepest([*content, *style])
     height, width = pictures.shape_at(1.0)
     if gradient_checkpointing:
         features = in_bands(network, deepest, whole, height, width, wraps)
     else:
         features = ACTIVATION_FACTOR * sum(network.activation_bytes(deepest, height * width))
-    features += statistic.copies * sum(
-        network.feature_bytes(layer, height * width) for layer in style
-    )
+    features += copies(height * width)
     images = (PICTURE_BYTES + pair_bytes(settings)) * height * width
     paintings: list[Need] = []
     of_targets = 0.0
@@ -133,9 +146,7 @@ def needs(
         if gradient_checkpointing:
             forward = min(forward, in_bands(network, deepest, whole.intersection(layers), *shape))
         if key != "content":
-            forward += statistic.copies * sum(
-                network.feature_bytes(layer, pixels) for layer in style
-            )
+            forward += copies(pixels)
             what = f"{key}.path={pictures.paths[key]}"
             how = f" by image.size_px or {key}.scale"
             paintings.append(Need(what, forward + PICTURE_BYTES * pixels, *shape, how))

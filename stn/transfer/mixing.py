@@ -58,7 +58,7 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     inner.image.shape = list(pictures.shapes_at(1.0)["style"])
     inner.strength = 1.0
     objective = inner.objective
-    objective.content_layers = []
+    objective.content_layers, objective.more_statistics = [], []
     objective.style_layers = [LayerWeight(layer, 1 / len(mix.layers)) for layer in mix.layers]
     # ScaleControl.ipynb: ptw / #layers · MSE(G/M − A/M), not divided by N² as in the transfer
     # itself.

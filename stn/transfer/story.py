@@ -14,7 +14,7 @@ from stn.images import resizing
 from stn.loss.statistics import STATISTICS
 from stn.network.network import Network, load
 from stn.objective import objective
-from stn.objective.specification import Formula, Specification
+from stn.objective.specification import Formula, Specification, Term
 from stn.runs import run_directory, wandb_run
 from stn.transfer import checks, initialize, measures, memory, mixing, tracking
 from stn.transfer.result import Result
@@ -91,6 +91,7 @@ def network_of(settings: config.Config, operation: str | None = None) -> Network
 def objective_of(settings: config.Config) -> Specification:
     """The objective that the settings describe."""
     chosen = settings.objective
+    projects = any(STATISTICS[name].projects for name in config.statistics(chosen))
     formula = Formula(
         chosen.content_reduction,
         STATISTICS[chosen.style_statistic],
@@ -108,11 +109,19 @@ def objective_of(settings: config.Config) -> Specification:
         total_variation_weight=chosen.total_variation.weight,
         total_variation_counted=chosen.total_variation.counted,
         pixel_unit=config.pixel_unit(settings),
+        more_terms=tuple(
+            Term(
+                each.statistic,
+                STATISTICS[each.statistic],
+                {layer.layer: each.weight * layer.weight for layer in each.layers},
+            )
+            for each in chosen.more_statistics
+        ),
         guidance=settings.guidance,
         blend_targets=settings.styles_blend == "targets",
         seed=settings.seed,
         directions=chosen.directions,
-        redraw=chosen.redraw if STATISTICS[chosen.style_statistic].projects else None,
+        redraw=chosen.redraw if projects else None,
     )
 
 

@@ -25,6 +25,10 @@ SILENT = [
     ),  # the first cell of a sweep over weights
     ("objective=johnson", "objective.total_variation.form=none"),
     ("objective.total_variation={form: squared, weight: 1}",),
+    (
+        "objective.directions=8",
+        "objective.more_statistics=[{statistic:sliced_wasserstein,layers:[relu3_1]}]",
+    ),
 ]
 # What is typed, and the two keys that the line names.
 IDLE = {

@@ -33,6 +33,7 @@ ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
         lambda X, P: oracle.sliced_wasserstein(X, P, DRAWN),
         "",
     ),
+    "histogram": (oracle.histogram, ""),
 }
 # METHODS.md §2.5
 GOLDEN = {
@@ -99,6 +100,16 @@ def test_a_shift_and_a_kernel_of_given_width_have_the_papers_values() -> None:
     flat = (tf.constant(oracle.flat(F)) for F in (X, P))
     found = losses.gaussian_mmd(*flat, 0.25129246731707827)
     assert float(found) == pytest.approx(0.005103347420345683, rel=1e-11)
+
+
+@every
+def test_its_gradient_is_that_of_differences(name: str) -> None:
+    F, S = pair(name)
+    reduction = ORACLES[name][1] or "sum"
+    way = np.cos(1.7 * np.arange(F.size)).reshape(F.shape) * 1e-5  # changes no rank
+    high, low = (with_gradient(STATISTICS[name], F + step, S, reduction)[0] for step in (way, -way))
+    _, gradient = with_gradient(STATISTICS[name], F, S, reduction)
+    assert (gradient * way).sum() == pytest.approx((high - low) / 2, rel=1e-5)
 
 
 @every
@@ -243,6 +254,15 @@ def test_sliced_wasserstein_has_the_authors_values(positions: int) -> None:
     gradient = tape.gradient(value, features).numpy()
     found = float(value), gradient[0, 0], np.abs(gradient).sum()
     assert found == pytest.approx(SLICED[positions], rel=1e-12)
+
+
+def test_histogram_has_the_values_of_the_axes_as_directions() -> None:
+    """The authors' sliced distance on the four axes; Σ(O − R)² is that without 1/(NM)."""
+    value, gradient = with_gradient(STATISTICS["histogram"], X, P)
+    found = value, gradient[0, 0, 0], np.abs(gradient).sum()
+    expected = 0.0036568063858038054, 0.000786483000235419, 0.08973254992341022
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert value * X.size == pytest.approx(0.7021068260743306, rel=1e-12)
 
 
 def test_directions_depend_on_their_numbers_and_on_nothing_else() -> None:

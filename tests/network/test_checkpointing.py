@@ -12,11 +12,13 @@ import pytest
 import synthetic
 
 from stn import runs
+from stn.assets.pictures import Painting, Sized
+from stn.config.schema import Color
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing, vgg
 from stn.network.network import Options, of_weights
 from stn.objective import graph, objective
-from stn.objective.specification import Formula, Specification
+from stn.objective.specification import Formula, Specification, Term
 from stn.objective.targets import StyleTarget
 from stn.transfer import measures
 
@@ -100,6 +102,27 @@ def test_value_and_gradient_are_those_of_the_whole_picture(name: str) -> None:
 
 def test_guided_matrices_are_those_of_the_whole_picture() -> None:
     assert_equal(Case(), np.random.default_rng(0).uniform(0.1, 1, 1000))
+
+
+def test_a_layer_that_a_second_statistic_sorts_is_whole_and_the_others_are_not() -> None:
+    """The histogram of conv2_2 next to the Gram matrices of four layers."""
+    term = Term("histogram", STATISTICS["histogram"], {"conv2_2": 2.0})
+    found = []
+    for by_rows in (False, True):
+        options = Options("avg", gradient_checkpointing=by_rows)
+        network = of_weights(NETWORK, options=options)
+        weights = dict.fromkeys(LAYERS, 0.25)
+        chosen = Specification(FORMULA, {}, weights, 1.0, 1e3, 1e-3, more_terms=(term,))
+        style = Painting(picture(1)[0] + 128)
+        sized = Sized(None, (style,), None, picture(2).shape[1:3], Color())
+        found.append(objective.build(chosen, network, sized).value_and_grad(picture(2)))
+    (expected, slope), (terms, gradient) = found
+    assert terms.per_layer.keys() >= {"histogram/conv2_2", *(f"style/{layer}" for layer in LAYERS)}
+    assert terms.per_layer == pytest.approx(dict(expected.per_layer), rel=1e-5)
+    gram = sum(0.25 * terms.per_layer[f"style/{layer}"] for layer in LAYERS)
+    total = 1e3 * (gram + 2 * terms.per_layer["histogram/conv2_2"])
+    assert terms.style == pytest.approx(total, rel=1e-6)
+    assert np.linalg.norm(gradient - slope) < 1e-5 * np.linalg.norm(slope)
 
 
 def assert_equal(case: Case, guide: np.ndarray | None = None) -> None:

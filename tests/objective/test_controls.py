@@ -604,6 +604,10 @@ GOING_ON = {
         f"paint_only={UP}",
         "color=match",
     ),
+    "statistics": (
+        "objective.more_statistics=[{statistic: histogram, layers: [relu1_1], weight: 2}]",
+        "more_styles=[{path: RINGS, scale: 0.8}]",
+    ),
     "texture": (
         "content.path=null",
         "objective.content_layers=[]",
@@ -653,6 +657,23 @@ REFUSED = {
     "objective.style_statistic=sliced_wasserstein style.mask=polygon:0 0 1 0 1 1": [
         *("sliced_wasserstein", "takes no masks"),
     ],
+    "objective.more_statistics=[{statistic:histogram,layers:[relu1_1]}] style.mask=left": [
+        *("objective.more_statistics=histogram", "takes no masks"),
+    ],
+    "objective.more_statistics=[{statistic:gram,layers:[relu1_1]}]": ["gram is compared already"],
+    "objective.more_statistics=[{statistic:chain,layers:[relu1_1,relu2_1]}]": [
+        "more_statistics[0]"
+    ],
+    "objective.more_statistics=[{statistic:histogram}]": ["more_statistics[0]", "lacks"],
+    "objective.more_statistics=[{statistic:histogam,layers:[relu1_1]}]": [
+        "did you mean histogram?"
+    ],
+    "objective.more_statistics=[{statistic:mean,layers:[relu1_1],wait:2}]": ["mean weight?"],
+    "objective.more_statistics=[{statistic:mean,layers:[relu1_1],weight:-2}]": [
+        *("more_statistics[0].weight=-2", "at least 0"),
+    ],
+    "objective.more_statistics=[{statistic:mean,layers:[relu9_1]}]": ["more_statistics[0].layers", "relu9_1"],
+    "objective.more_statistics=[{statistic:mean,layers:[]}]": ["more_statistics[0].layers=[]"],
     "mix.fine=PAINTING mix.layers=[foo]": ["mix.layers", "foo"],
     "mix.fine=PAINTING mix.layers=[]": ["mix.layers=[]"],
     "style.layers=[relu5_1]": ["style.layers", "relu5_1"],

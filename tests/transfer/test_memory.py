@@ -16,6 +16,7 @@ import synthetic
 from stn import config, errors, files, optimize, runs, transfer
 from stn.assets import pictures
 from stn.backend import tf
+from stn.config.schema import MoreStatistic
 from stn.network import checkpointing, vgg
 from stn.network.network import Network, Options, of_weights
 from stn.runs import run_directory
@@ -151,6 +152,16 @@ def test_guided_sums_keep_every_layer_whole(case) -> None:
     guided = case.need(True)
     case.settings.objective.style_statistic = "covariance"
     assert case.need(True) == guided > summed
+
+
+def test_a_second_statistic_keeps_its_own_layers_whole(case) -> None:
+    summed = case.need(True)
+    first = case.settings.objective.style_layers[0]
+    case.settings.objective.more_statistics = [MoreStatistic("histogram", [first])]
+    one = case.need(True)
+    case.settings.objective.more_statistics = []
+    case.settings.objective.style_statistic = "histogram"
+    assert case.need(True) > one > summed
 
 
 def test_a_picture_needs_memory_itself(case) -> None:

@@ -174,6 +174,17 @@ def directions_of(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
     return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True),)
 
 
+def risser_style(F: Any, S: Any, layer: str) -> Any:
+    """1e4 · ⅕ / 5 of eq. (4), and at two layers 1e6 · ½ / 2 · Σ(O − R)² / (NM), each channel of F
+    matched to S's by rank.
+    """
+    total = 1e4 * 0.2 / 5 * gatys_style(F, S)
+    if layer in ("relu1_1", "relu4_1"):
+        own, matched = (tf.sort(tf.reshape(X, (-1, X.shape[3])), 0) for X in (F, S))
+        total += 1e6 * 0.5 / 2 * mse(own, matched)
+    return total
+
+
 def linear_mmd(F: Any, S: Any, count: float) -> Any:
     """½ |Σ_k F_k − Σ_k S_k|² / M, and over the pixels."""
     return squares(*(tf.reduce_sum(X, (0, 1, 2)) for X in (F, S))) / (2 * size(F)[1]) / count
@@ -391,6 +402,13 @@ LATER = {  # METHODS.md §2.6
         feature_scale=0.01735,
     ),
 }
+LATER["risser2017"] = SYSTEMS["neural_style_tf"]._replace(
+    style=risser_style,
+    style_weights=[1.0] * 5,
+    total_variation=lambda x: 1e-3 * mean_squared(x),
+    more=lambda layer, F, S: (layer,),
+    near=1e-3,
+)
 HEITZ = [relu for relu in RELUS if relu[4] < "5"]
 LATER["heitz2021_torch"] = System(
     *(None, mse, HEITZ, sliced_style, [1.0] * 12, "avg", False),
@@ -410,6 +428,7 @@ SYSTEMS_AND_CONTROLS = SYSTEMS | CONTROLS | LATER
 RECOLORED = ("gatys2017_color", "gatys2017_luminance", "gatys2017_scale")
 FORCED_TO_CONTENT = (
     "neural_style_tf",
+    "risser2017",
     "d2l",
     "tf1_walkthrough",
     "vgg16_lbfgs_walkthrough",
@@ -781,6 +800,10 @@ TABLE = {
         ("torch_lbfgs", 100), 1000, False, {"relu4_2": 8},
         {layer: 5e3 / N / 4**k for k, (layer, N) in enumerate(WIDTHS.items())},
         {"statistic": ("mean", 0)}),
+    "risser2017": Row(
+        "vgg19", "avg ceil", (384, 512), (384, 512), (300, 400), "area", CONTENT, ("lbfgs", 10, None), 1000, False,
+        {"conv4_2": 5}, EACH(GATYS, 1e4 * 0.2 / 5),
+        {"next to it": {("histogram", "relu1_1"): 2.5e5, ("histogram", "relu4_1"): 2.5e5}}),
     "heitz2021": Row(  # any painting's middle square there; ours has its short side of 256
         "vgg19 rescaled rms", "avg floor", (256, 256), (256, 323), (256, 256), "bilinear",
         ("style_mean", "normal", 2.55), ("lbfgs", 10, None), 20 * 65, False,
@@ -906,6 +929,12 @@ def found_controls(settings: config.Config) -> dict[str, Any]:
         found["mix"] = (mix.layers, mix.weight, mix.max_evaluations)
     if chosen.style_statistic != "gram":
         found["statistic"] = (chosen.style_statistic, chosen.activation_shift)
+    if chosen.more_statistics:
+        found["next to it"] = {
+            (each.statistic, layer.layer): chosen.style_weight * each.weight * layer.weight
+            for each in chosen.more_statistics
+            for layer in each.layers
+        }
     if settings.network.border != "zero":
         found["border"] = settings.network.border
     if chosen.redraw:

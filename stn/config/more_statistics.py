@@ -1,0 +1,65 @@
+"""The statistics that are compared next to `objective.style_statistic`: the entries of
+`objective.more_statistics`.
+"""
+
+from typing import Any
+
+from stn.config import fields, layer_lists
+from stn.config.schema import MoreStatistic, Objective
+from stn.errors import InputError
+from stn.loss.statistics import STATISTICS
+
+KEY = "objective.more_statistics"
+KEYS = ("statistic", "layers", "weight")
+
+
+def statistics(objective: Objective) -> list[str]:
+    """Every statistic that is compared, `style_statistic` first."""
+    return [objective.style_statistic, *(each.statistic for each in objective.more_statistics)]
+
+
+def style_layers(objective: Objective) -> list[str]:
+    """The layers at which any is compared, each once."""
+    listed = [objective.style_layers, *(each.layers for each in objective.more_statistics)]
+    return list(dict.fromkeys(each.layer for layers in listed for each in layers))
+
+
+def replace_entries(objective: Objective, network: str) -> None:
+    """Entries become MoreStatistics, their layers LayerWeights; InputError for what is none."""
+    objective.more_statistics = [
+        _parse(f"{KEY}[{number}]", item, network)
+        for number, item in enumerate(objective.more_statistics)
+    ]
+    found = statistics(objective)
+    for name in found:
+        if found.count(name) > 1:
+            raise InputError(f"{KEY}: {name} is compared already; give each statistic once")
+
+
+def _parse(key: str, item: Any, network: str) -> MoreStatistic:
+    if isinstance(item, MoreStatistic):
+        item = {name: getattr(item, name) for name in KEYS}
+    if not isinstance(item, dict) or not {"statistic", "layers"} <= item.keys():
+        raise InputError(
+            f"{key}: {item!r} lacks a statistic or layers; write"
+            f" {KEY}=[{{statistic: histogram, layers: [relu1_1], weight: 1}}]"
+        )
+    for name in item:
+        if name not in KEYS:
+            question = fields.did_you_mean(fields.nearest(name, KEYS))
+            raise InputError(f"{key}.{name}: no such key; {question}known are {', '.join(KEYS)}")
+    weight, layers = item.get("weight", 1.0), item["layers"]
+    if isinstance(weight, bool) or not isinstance(weight, int | float):
+        raise InputError(f"{key}.weight={weight!r}: must be a number")
+    if not isinstance(layers, list) or not layers:
+        raise InputError(f"{key}.layers={layers!r}: must be a list of layers, such as [relu1_1]")
+    shares = [1 / len(layers)] * len(layers)
+    parsed = layer_lists.parse(f"{key}.layers", layers, network, shares)
+    found = MoreStatistic(str(item["statistic"]), parsed, float(weight))
+    fields.check_values(found, f"{key}.")
+    if STATISTICS[found.statistic].layers > 1:
+        raise InputError(
+            f"{key}.statistic={found.statistic}: compares neighboring layers; give it as"
+            " objective.style_statistic, and the other one here"
+        )
+    return found
