@@ -672,7 +672,10 @@ REFUSED = {
     "objective.more_statistics=[{statistic:mean,layers:[relu1_1],weight:-2}]": [
         *("more_statistics[0].weight=-2", "at least 0"),
     ],
-    "objective.more_statistics=[{statistic:mean,layers:[relu9_1]}]": ["more_statistics[0].layers", "relu9_1"],
+    "objective.more_statistics=[{statistic:mean,layers:[relu9_1]}]": [
+        "more_statistics[0].layers",
+        "relu9_1",
+    ],
     "objective.more_statistics=[{statistic:mean,layers:[]}]": ["more_statistics[0].layers=[]"],
     "mix.fine=PAINTING mix.layers=[foo]": ["mix.layers", "foo"],
     "mix.fine=PAINTING mix.layers=[]": ["mix.layers=[]"],
