@@ -199,7 +199,8 @@ def trace_of_root(A: Tensor, K: Tensor) -> Tensor:
 
     With A = L Lᵀ the eigenvalues of Lᵀ K L are those below the outer root. In float64, since they
     range over twelve decades."""
-    L = tf.linalg.cholesky(tf.cast(A, tf.float64))
+    A64 = tf.cast(A, tf.float64)
+    L = tf.ensure_shape(tf.numpy_function(_factor, [A64], tf.float64, stateful=False), A.shape)
     B = tf.matmul(L, tf.matmul(tf.cast(K, tf.float64), L), transpose_a=True)
 
     @tf.custom_gradient
@@ -212,12 +213,25 @@ def trace_of_root(A: Tensor, K: Tensor) -> Tensor:
     return tf.cast(trace(B), A.dtype)
 
 
+def _factor(A: np.ndarray) -> np.ndarray:
+    """L of A = L Lᵀ; eigenvalues that rounding took below the epsilon have it again.
+
+    Large features are summed up in float32, whose last digits are larger than the epsilon."""
+    try:
+        return np.linalg.cholesky(A)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(A)
+        return vectors * np.sqrt(np.maximum(values, COVARIANCE_EPSILON))
+
+
 def _trace_of_root(B: np.ndarray) -> tuple[np.float64, np.ndarray]:
     """tr B^½ of a symmetric B, and its gradient, ½ B^-½."""
     values, vectors = np.linalg.eigh(B)
     # None is less but by rounding: both covariances have their epsilon.
-    roots = np.sqrt(np.maximum(values, COVARIANCE_EPSILON**2))
-    return roots.sum(), (vectors / (2 * roots)) @ vectors.T
+    least = COVARIANCE_EPSILON**2
+    roots = np.sqrt(np.maximum(values, least))
+    slopes = np.where(values > least / 2, 0.5 / roots, 0.0)
+    return roots.sum(), (vectors * slopes) @ vectors.T
 
 
 # crowsonkb/style-transfer-pytorch, sqrtm_ns_lyap's num_iters

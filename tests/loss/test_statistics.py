@@ -328,6 +328,25 @@ def test_wasserstein_has_the_authors_values(name: str, what: str) -> None:
     assert found == pytest.approx(WASSERSTEIN[name, what], rel=1e-10)
 
 
+def test_wasserstein_of_features_whose_last_digits_exceed_the_epsilon() -> None:
+    """As a network that is not scaled has them: two matrices of 40 channels, of 12 positions."""
+    F, S = (np.random.default_rng(seed).uniform(0, 3e3, (1, 3, 4, 40)) for seed in (0, 1))
+    found = []
+    for kind in (tf.float32, tf.float64):
+        features = tf.constant(F, kind)
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            G, A = (
+                STATISTICS["wasserstein2"].of(x, Context())
+                for x in (features, S.astype(kind.as_numpy_dtype))
+            )
+            value = STATISTICS["wasserstein2"].loss(G, A, "", 12)
+        found.append((float(value), tape.gradient(value, features).numpy()))
+    (value, gradient), (expected, slope) = found
+    assert value == pytest.approx(expected, rel=1e-3)
+    assert np.linalg.norm(gradient - slope) < 1e-2 * np.linalg.norm(slope)
+
+
 def test_wasserstein_of_numbers_that_do_not_vary_is_finite() -> None:
     """A constant picture has no variance: the gradient divides by nothing smaller than epsilon."""
     flat = tf.ones((1, 6, 8, 4))
