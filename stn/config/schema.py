@@ -94,7 +94,7 @@ class TotalVariation:
 class MoreStatistic:
     """A statistic that is compared next to `objective.style_statistic`."""
 
-    statistic: str = one_of(MISSING, *statistics.STATISTICS, help="Which one.")
+    statistic: str = one_of(MISSING, statistics.STATISTICS, help="Which one.")
     layers: list[Any] = key(
         MISSING, values="layer names, or `{layer, weight}` each", help="Where it is compared."
     )
