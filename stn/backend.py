@@ -146,9 +146,8 @@ def function(make: Callable[..., Any], choices: tuple[Any, ...], *inputs: Any) -
             with _forgetting_custom_gradients():
                 # No branch depends on a tensor; without autograph tracing takes half the time.
                 found = tf.function(make(*choices), autograph=False).get_concrete_function(*specs)
-        _traces[key] = (
-            found  # a dictionary keeps the order, so that the first is the one longest unused
-        )
+        # A dictionary keeps the order, so that the first is the one longest unused.
+        _traces[key] = found
         while len(_traces) > TRACES_KEPT:
             del _traces[next(iter(_traces))]
         return found

@@ -34,11 +34,8 @@ SAID = {
     "Ambiguous value": "several values are a sweep; add -m",
 }
 
-FULL = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-)  # no space is left: on the disk, of the user's share, in a file
+# No space is left: on the disk, of the user's share, in a file.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 CHECKOUT = Path(__file__).resolve().parents[1]

@@ -116,9 +116,8 @@ class PassedOn:
         """Let signals do again what they did before; the signal that came, if one did."""
         self._closed = True
         self._asked.set()
-        own = (
-            waiting()
-        )  # one that a cell in this very process remembered: joblib starts none for n_jobs=1
+        # One that a cell in this very process remembered: joblib starts none for n_jobs=1.
+        own = waiting()
         if own:
             signal.sigwait([own])
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)

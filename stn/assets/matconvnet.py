@@ -68,9 +68,8 @@ def read(path: Path, head: bool = False) -> Weights:
         ) from error
     except MemoryError:
         raise
-    except (
-        Exception
-    ) as error:  # SciPy's reader raises whatever the bytes lead it to, in words that help nobody
+    except Exception as error:
+        # SciPy's reader raises whatever the bytes lead it to, in words that help nobody.
         raise InputError(
             f"{path}: not a whole MATLAB file; fetch it again with scripts/fetch.py"
         ) from error

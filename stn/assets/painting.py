@@ -61,9 +61,8 @@ def _swirls(
         flow_x -= turn * strength * dy / radius
         flow_y += turn * strength * dx / radius
         light += 0.55 * np.exp(-((distance / (0.55 * radius)) ** 2))  # a lamp in the middle
-        light += 0.25 * np.exp(
-            -(((distance - radius) / (0.15 * radius)) ** 2)
-        )  # and a ring around it
+        ring = (distance - radius) / (0.15 * radius)
+        light += 0.25 * np.exp(-(ring**2))
     return np.arctan2(flow_y, flow_x), light
 
 

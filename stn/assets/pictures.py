@@ -15,9 +15,8 @@ from stn.assets import inputs, store
 from stn.images import color, masks, resizing
 
 ARRAY = "array"  # what stands in the settings in place of a path
-Picture = tuple[
-    np.ndarray, np.ndarray | None
-]  # `rgb` [h, w, 3], 0-255, and its opacity [h, w], 0-1, if it has one
+# `rgb` [h, w, 3], 0-255, and its opacity [h, w], 0-1, if it has one.
+Picture = tuple[np.ndarray, np.ndarray | None]
 
 
 @dataclass(frozen=True)

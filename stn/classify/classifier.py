@@ -171,14 +171,8 @@ def _read_head(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     try:
         with np.load(path, allow_pickle=False) as saved:
             return saved["kernel"], saved["bias"]
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        zipfile.BadZipFile,
-    ):  # missing or damaged: fitted again
-        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # missing or damaged: fitted again
 
 
 def _write_head(path: Path, kernel: np.ndarray, bias: np.ndarray) -> None:
@@ -192,9 +186,10 @@ def _features(*layers: str) -> Any:
 
 
 def _probabilities() -> Any:
-    return lambda image, kernels, head: tf.nn.softmax(vgg_head.class_scores(image, kernels, head))[
-        0
-    ]
+    def function(image: Any, kernels: vgg.Kernels, head: vgg.Kernels) -> Any:
+        return tf.nn.softmax(vgg_head.class_scores(image, kernels, head))[0]
+
+    return function
 
 
 def _class_loss(of_score: bool) -> Any:

@@ -73,9 +73,8 @@ def _load(overrides: Sequence[str]) -> DictConfig:
                 "config", list(overrides), RunMode.RUN, from_shell=False
             )
         finally:
-            version.VersionBase.instance().version_base = (
-                before  # which `setbase` would not take, were there none
-            )
+            # `setbase` would not take None, which it was if nobody had set it.
+            version.VersionBase.instance().version_base = before
     with open_dict(composed):
         del composed["hydra"]
     return composed

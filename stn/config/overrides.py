@@ -19,21 +19,12 @@ from stn.config import composition, dotted, names, optimizers
 from stn.errors import InputError
 
 WORDS = ("null", "true", "false", "nan", "inf")  # which the grammar would not take for text
-DIRECTORIES = (
-    "hydra.run.dir",
-    "hydra.sweep.dir",
-)  # of which there is one, whatever commas are in it
+# A directory is one, whatever commas are in its name.
+DIRECTORIES = ("hydra.run.dir", "hydra.sweep.dir")
 PATHS = (
-    *(
-        "content.path",
-        "style.path",
-        "style.mask",
-        "style.result_mask",
-        "init.path",
-        "paint_only",
-        "mix.fine",
-    ),
-    *("network.weights", "network.rescale", "output", *DIRECTORIES),
+    *("content.path", "style.path", "style.mask", "style.result_mask", "init.path"),
+    *("paint_only", "mix.fine", "network.weights", "network.rescale", "output"),
+    *DIRECTORIES,
 )
 
 

@@ -367,9 +367,8 @@ def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -
     ]
     with subprocess.Popen(command) as process, _signals_left_to(process):
         code = process.wait()
-    busy = set(
-        _in_use(folder, directories)
-    )  # first: a run that ends between the two looks is finished in the second
+    # First: a run that ends between the two looks is finished in the second.
+    busy = set(_in_use(folder, directories))
     unfinished = _unfinished(folder, directories)
     if unfinished and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         raise errors.Interrupted("interrupted; the same command resumes there", code)

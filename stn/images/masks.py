@@ -16,14 +16,12 @@ from stn.errors import InputError
 from stn.images import color, resizing
 from stn.layers import LAYERS
 
-THRESHOLD = (
-    0.5  # the authors' `th`: from it on, a soft mask counts as inside where there is only in or out
-)
+# The authors' `th`: from it on, a soft mask counts as inside where there is only in or out.
+THRESHOLD = 0.5
 # Ours, of 0-255: what a JPEG leaves of black, and how far its channels are apart where it was gray.
 BLACK, TINT = 5, 40
-SLACK = (
-    0.1  # ours: soft edges of two masks that were rounded, or saved as JPEG, still add up to one
-)
+# Ours: soft edges of two masks that were rounded, or saved as JPEG, still add up to one.
+SLACK = 0.1
 
 
 class Guide(NamedTuple):
@@ -118,9 +116,8 @@ def propagate(
     them, the region would have no style at that scale. The global channel of the paper is a mask of
     ones. `layer_names` are all the network's, in order; `ceil_mode` is that of `vgg.features`,
     `border` of the network: "wrap" sees the other side."""
-    mode = (
-        "wrap" if border == "wrap" else "nearest"
-    )  # nearest: a window at the border has only what is there
+    # nearest: a window at the border has only what is there
+    mode = "wrap" if border == "wrap" else "nearest"
     if propagation == "simple":
         found = _resized(mask, layer_names, ceil_mode)
     else:
@@ -157,7 +154,7 @@ def _resized(
     at_size, found = mask, {}
     for name in layer_names:
         if LAYERS[name].kind == "pool":
-            height, width = ((side + (ceil_mode)) // 2 for side in (height, width))
+            height, width = ((side + ceil_mode) // 2 for side in (height, width))
             at_size = resize(mask, height, width)
         found[name] = at_size
     return found
@@ -177,9 +174,8 @@ def _seen(
             inside = spread(inside, 3, mode=mode)
         elif LAYERS[name].kind == "pool":
             height, width = inside.shape
-            if (
-                ceil_mode
-            ):  # the last window has one pixel; twice the same does not change what it sees
+            if ceil_mode:
+                # The last window has one pixel; twice the same does not change what it sees.
                 inside = np.pad(inside, ((0, height % 2), (0, width % 2)), mode="edge")
             windows = inside[: inside.shape[0] // 2 * 2, : inside.shape[1] // 2 * 2]
             windows = windows.reshape(windows.shape[0] // 2, 2, windows.shape[1] // 2, 2)

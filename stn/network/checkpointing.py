@@ -77,10 +77,8 @@ def walk(
     are all."""
     x = tf.convert_to_tensor(image, tf.float32)
     for names in vgg.blocks(kernels, layers):
-        inner, positions = (
-            [name for name in names if LAYERS[name].kind != "pool"],
-            x.shape[1] * x.shape[2],
-        )
+        inner = [name for name in names if LAYERS[name].kind != "pool"]
+        positions = x.shape[1] * x.shape[2]
         bands = of_block(x.shape[1:3], kernels, inner) if gradient_checkpointing else None
         bands = bands or Bands(x.shape[1], x.shape[1], 1, 0, 0)
         pooled = []
@@ -103,9 +101,8 @@ def of_block(
     height, width, margin = *shape, len(channels)
     if 4 * height * width * sum(channels) <= BLOCK_BYTES:
         return None
-    rows = 4 * max(
-        1, ROWS_OVER_MARGIN * margin // 4
-    )  # whole tiles of Winograd's, and no less than a margin
+    # Whole tiles of Winograd's, and no less than a margin.
+    rows = 4 * max(1, ROWS_OVER_MARGIN * margin // 4)
     return Bands(height, rows, max(1, height // rows), margin, margin if wraps else 0)
 
 

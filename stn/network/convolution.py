@@ -258,9 +258,8 @@ def _tiles(
         above, below = (0, 0)
         if isinstance(number, int):
             above, below = max(-top, 0), max(bottom - x.shape[1], 0)
-        with tf.control_dependencies(
-            [blocks.flow]
-        ):  # one after another, or their memory would add up
+        # One after another, or their memory would add up.
+        with tf.control_dependencies([blocks.flow]):
             part = x[0, top + above : bottom - below]
             right = 4 * columns + 4 - margin - x.shape[2]
             part = tf.pad(part, [[above, below], [margin, right], [0, 0]])

@@ -168,9 +168,8 @@ def load(
         loaded = rescale.rescaled(loaded, rescale.default_means(loaded, path, pooling, power))
     elif rescaling is not None:
         loaded = rescale.rescaled(loaded, rescale.read_means(Path(rescaling)))
-    if (
-        mean_pixel is not None
-    ):  # after the rescaling, whose means are those of the file's own mean pixel
+    if mean_pixel is not None:
+        # After the rescaling, whose means are those of the file's own mean pixel.
         loaded = dataclasses.replace(loaded, mean_pixel=np.array(mean_pixel, np.float32))
     if transposed:
         exchanged = (

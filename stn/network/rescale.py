@@ -157,10 +157,9 @@ def read_means(path: Path) -> Means:
         with np.load(path, allow_pickle=False) as saved:
             return {name: saved[name] for name in saved.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        # Not in NumPy's own words, which advise to load it unsafely.
         detail = f"network.rescale={path}: damaged; make it again with scripts/mean_activations.py"
-        raise InputError(
-            detail
-        ) from error  # not in NumPy's own words, which advise to load it unsafely
+        raise InputError(detail) from error
 
 
 def write_means(path: Path, means: Means) -> None:

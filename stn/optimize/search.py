@@ -99,12 +99,8 @@ class Search:
         self.last = evaluation
         finite = math.isfinite(terms.total) and bool(np.isfinite(gradient).all())
         if finite and (total < state.lowest or self._result != "best"):
-            state.lowest, state.best, state.best_image, state.best_gradient = (
-                total,
-                evaluation,
-                image.copy(),
-                gradient.copy(),
-            )
+            state.lowest, state.best = total, evaluation
+            state.best_image, state.best_gradient = image.copy(), gradient.copy()
         if finite and self._result == "average":
             state.count_in(image)
         if self.settings.tolerance and state.best is not None:

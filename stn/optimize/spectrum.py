@@ -46,9 +46,8 @@ class Spectrum:
             np.maximum(np.hypot(vertical[:, None], horizontal), LOWEST_FREQUENCY) / LOWEST_FREQUENCY
         )
         band = (BANDS_PER_OCTAVE * octaves).astype(np.intp)
-        self._band = (
-            3 * band[:, :, None] + np.arange(3)
-        ).ravel()  # [n], one number a band and color
+        # [n], one number a band and color
+        self._band = (3 * band[:, :, None] + np.arange(3)).ravel()
         self._places, self._root = np.empty(0), np.empty(0)
         self._to, self._from = OPPONENT.T.astype(np.float32), OPPONENT.astype(np.float32)
 

@@ -52,9 +52,8 @@ class State:
     strength: float | None = None  # of the penalty at this level
     best_image: np.ndarray | None = None
     best_gradient: np.ndarray | None = None
-    bests: np.ndarray | None = (
-        None  # totals of the best after each of the last evaluations, where a tolerance asks
-    )
+    # Totals of the best after each of the last evaluations, where a tolerance asks.
+    bests: np.ndarray | None = None
     average: np.ndarray | None = None  # Σ of the images, weighed, where their mean is asked for
     uncounted: float = 1.0  # what is left to one of their weights
     memory: dict[str, Any] = field(default_factory=dict)

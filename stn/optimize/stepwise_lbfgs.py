@@ -13,10 +13,8 @@ from stn.optimize.spectrum import Spectrum
 # A step that raises the loss by more than a tenth is taken back, a quarter of it tried. Ours, as
 # all that follows; the rest of it is of `spectral_lbfgs` alone.
 HIGHEST_RISE, SHORTER = 1.1, 0.25
-GROWTH, GROWS_FOR = (
-    2.0,
-    10,
-)  # no step is more than twice as long as the one before, until there are so many pairs
+# No step is more than twice as long as the one before, until there are so many pairs.
+GROWTH, GROWS_FOR = 2.0, 10
 # Half the steps go 1.4 times as far as they should, late in a run more. A
 # parabola along the last step has its least at a factor of it between these; this power of it is
 # kept.
@@ -41,13 +39,11 @@ class Memory:
     gradient: np.ndarray  # there, and the total
     total: float
     step: np.ndarray  # [n], from there to the image that is evaluated next
-    longest: float = (
-        1.0  # that the next step of `spectral_lbfgs` may be: root mean square, in pixels of 255
-    )
+    # That the next step of `spectral_lbfgs` may be: root mean square, in pixels of 255.
+    longest: float = 1.0
     damping: float = 1.0  # of its steps, at most 1
-    pairs: np.ndarray | None = (
-        None  # [history, 2, n], s and y; when all places are taken the oldest is overwritten
-    )
+    # [history, 2, n], s and y; when all places are taken the oldest is overwritten.
+    pairs: np.ndarray | None = None
     curvatures: np.ndarray | None = None  # [history], s·y
     count: int = 0  # pairs written so far, overwritten ones too
     bands: np.ndarray | None = None  # what `Spectrum` has measured
@@ -124,12 +120,8 @@ def minimize(search: Search) -> None:
     of one pixel of 255, the next grow slowly, and later ones are damped. With `spectral_lbfgs`, and
     where `limits.penalty` keeps pixels near their limits, a step that raises the loss by a tenth is
     taken back."""
-    state, settings, unit, shape = (
-        search.state,
-        search.settings,
-        search.unit,
-        search.state.image.shape,
-    )
+    state, settings, unit = search.state, search.settings, search.unit
+    shape = state.image.shape
     assert isinstance(settings, optimizers.LBFGS)
     spectrum = (
         Spectrum(shape[1], shape[2], search.periodic)

@@ -117,9 +117,8 @@ def html(page: Mapping[str, Any] | None, policy: str = POLICY) -> str:
     """The page as one file; without data it asks its server for them.
 
     `policy` is its Content-Security-Policy: what the browser may load."""
-    data = json.dumps(page, allow_nan=False).replace(
-        "<", "\\u003c"
-    )  # inside a script element only `<` can end the data
+    # Inside a script element only `<` can end the data.
+    data = json.dumps(page, allow_nan=False).replace("<", "\\u003c")
     script = "".join(_part(name) for name in ("runs.js", "live.js", "charts.js"))
     parts = {"style": _part("report.css"), "data": data, "script": script, "policy": policy}
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("report.html"))

@@ -158,12 +158,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         picture = self.server.tree.picture(key[1]) if key else None
         if picture is None:
             return _said(HTTPStatus.NOT_FOUND, "there is nothing of this name")
-        return (
-            HTTPStatus.OK,
-            JPEG,
-            picture,
-            "private, max-age=86400, immutable",
-        )  # its address changes with the file
+        # Its address changes with the file.
+        return HTTPStatus.OK, JPEG, picture, "private, max-age=86400, immutable"
 
     def log_message(self, format: str, *args: Any) -> None:
         """Print nothing: the terminal belongs to the run."""

@@ -68,10 +68,8 @@ class Tree:
         path, modified = self._pictures.get(key, (None, 0))
         if path is None or not self._is_inside(path):
             return None
-        with (
-            self._drawing,
-            contextlib.suppress(OSError, InputError),
-        ):  # one at a time: large ones take memory
+        # One at a time: large ones take memory.
+        with self._drawing, contextlib.suppress(OSError, InputError):
             return _jpeg(path, modified)
         return None
 

@@ -58,9 +58,8 @@ class Preview:
         start = time.monotonic()
         if not self._seconds or start < self._due:
             return
-        with contextlib.suppress(
-            OSError
-        ):  # a full disk, say, which is not to end a run for the sake of a page
+        # A full disk, say, is not to end a run for the sake of a page.
+        with contextlib.suppress(OSError):
             rgb = make() if asked(self._path.parent) else None
             if rgb is not None:
                 self._write(rgb)

@@ -103,9 +103,8 @@ def forget_peak_memory() -> None:
 def peak_memory_mb() -> float:
     """The most memory this process has had, in MiB."""
     status = Path("/proc/self/status")
-    if (
-        status.is_file()
-    ):  # Linux: ru_maxrss would start with the memory of the process that started this one
+    if status.is_file():
+        # Linux: ru_maxrss would start with the memory of the process that started this one.
         lines = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
         if lines:  # some kernels' emulations leave it out
             return round(int(lines[0].split()[1]) / 2**10, 1)

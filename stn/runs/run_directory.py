@@ -66,21 +66,15 @@ class RunDirectory:
     ) -> None:
         self.path = path
         self._input_paths = input_paths
-        self.resumes_at = (
-            0  # the evaluation that the same command would make next, were this process to end now
-        )
+        # The evaluation that the same command would make next, were this process to end now.
+        self.resumes_at = 0
         self.rows: list[dict[str, float]] = []
         self._axes = axes
-        self._settings, self._inputs, self._computed, self._written = (
-            settings,
-            inputs,
-            computed,
-            0.0,
-        )
+        self._settings, self._inputs, self._computed = settings, inputs, computed
+        self._written = 0.0
         try:
-            self._lock = filelock.FileLock(
-                path / LOCK, timeout=0.5
-            )  # seconds: `files.held` has it for an instant
+            # Half a second: `locks.held` has it for an instant.
+            self._lock = filelock.FileLock(path / LOCK, timeout=0.5)
             path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except filelock.Timeout:
@@ -113,10 +107,8 @@ class RunDirectory:
     def begin(self) -> State | None:
         """Write provenance.json and give the State to go on from, None for the beginning."""
         provenance.forget_peak_memory()
-        earlier, described = (
-            record.Run(self.path),
-            provenance.describe(self._settings, self._inputs, self._computed, self._axes),
-        )
+        earlier = record.Run(self.path)
+        described = provenance.describe(self._settings, self._inputs, self._computed, self._axes)
         state = self._read_checkpoint()
         if state is not None:
             columns = {
@@ -147,9 +139,8 @@ class RunDirectory:
                 f" {start}",
                 file=sys.stderr,
             )
-        (self.path / record.SUMMARY).unlink(
-            missing_ok=True
-        )  # first: a summary under the new budget would end the run
+        # First: a summary under the new budget would end the run.
+        (self.path / record.SUMMARY).unlink(missing_ok=True)
         files.write_json(self.path / record.PROVENANCE, described)
         return state
 

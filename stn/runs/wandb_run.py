@@ -36,12 +36,10 @@ OF_ONE_RUN = (
     *("WANDB_RUN_ID", "WANDB_NAME", "WANDB_RUN_GROUP", "WANDB_RESUME"),
     *("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH"),
 )
-START_SECONDS = (
-    8.0  # a server that is there answers within two; WANDB_INIT_TIMEOUT is for slow ones
-)
-FINISH_SECONDS = (
-    30.0  # for the last uploads: what they miss stays on disk, and no run waits for a network
-)
+# A server that is there answers within two; WANDB_INIT_TIMEOUT is for slow ones.
+START_SECONDS = 8.0
+# For the last uploads: what they miss stays on disk, and no run waits for a network.
+FINISH_SECONDS = 30.0
 FLUSH_SECONDS = 1.0  # as metrics.csv: what a kill costs the offline file until the run goes on
 LAUNCH, ASKS_LAUNCH = "wandb.sdk.launch", "_detect_and_apply_job_inputs"  # W&B's names, of its 0.31
 # What W&B refuses, as its 0.31 has it (wandb_settings.py, `validate_project`, `validate_run_tags`).
@@ -80,9 +78,8 @@ class WandB:
         for row in rows:
             self.log(row)
             path = run_dir / "progress" / f"{int(row['evaluation']):06d}.png"
-            with contextlib.suppress(
-                InputError
-            ):  # no picture is due at most of them, and one may be damaged
+            # No picture is due at most of them, and one may be damaged.
+            with contextlib.suppress(InputError):
                 self.log_image("progress", images.read(path), int(row["evaluation"]))
 
     def log(self, row: Mapping[str, float]) -> None:
@@ -113,9 +110,8 @@ class WandB:
 
     def _log(self, what: str, values: Callable[[], dict[str, Any]], step: int) -> None:
         def log() -> None:
-            if (
-                step >= self._run.starting_step
-            ):  # else the server has it from before an interruption
+            # Steps below it the server has from before an interruption.
+            if step >= self._run.starting_step:
                 self._run.log(values(), step=step)
 
         self._attempt(what, log)
@@ -125,9 +121,8 @@ class WandB:
             return
         try:
             action()
-        except (
-            Exception
-        ) as error:  # whatever W&B meets (no space, no network, a killed service), the run goes on
+        except Exception as error:
+            # Whatever W&B meets (no space, no network, a killed service), the run continues.
             self._run, self._failed = None, True
             warnings.warn(
                 f"W&B could not {what} ({_reason(error)}); the run goes on without it", stacklevel=3

@@ -62,9 +62,8 @@ def difference(first: runs.Run, second: runs.Run) -> tuple[np.ndarray | None, st
     apart = np.abs(one - other)
     if not apart.any():
         return None, "The pictures are the same in every pixel."
-    bright = (
-        np.percentile(apart, 99) or apart.max()
-    )  # what is brighter, one in a hundred, may be cut off
+    # What is brighter, one in a hundred, may be cut off.
+    bright = np.percentile(apart, 99) or apart.max()
     gain = 2 ** int(np.log2(255 / bright))
     shown = f"{gain} times as bright" if gain > 1 else "as it is"
     return (

@@ -33,9 +33,8 @@ FORMATS = (".csv", ".md", ".tex")
 # What has a meaning of its own in the text of a LaTeX table.
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
-    **{
-        character: f"{{{character}}}" for character in "[]*"
-    },  # after \\\\ they would be its arguments
+    # After \\\\ they would be its arguments.
+    **{character: f"{{{character}}}" for character in "[]*"},
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",

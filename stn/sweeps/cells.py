@@ -122,9 +122,8 @@ def last_command(sweep_dir: Path) -> dict[str, list[str]]:
         text = files.read_text(sweep_dir / "multirun.yaml", LARGEST)
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
             return {}
-        loader = ConfigLoaderImpl(
-            create_config_search_path(str(config.CONFIG_DIR))
-        )  # for glob(...)
+        # For glob(...).
+        loader = ConfigLoaderImpl(create_config_search_path(str(config.CONFIG_DIR)))
         return planned(OmegaConf.create(text).hydra, loader, resolve=False) or {}
     except Exception:  # no sweep's directory, or a file that is damaged or of another program
         return {}

@@ -42,9 +42,8 @@ from stn.sweeps import cells
 under_way: list[tuple[Path, Mapping[str, Sequence[str]] | None]] = []
 began: list[float] = []  # when each of its cells began here, in seconds
 told: set[Path] = set()  # the directories of cells whose failure this process has printed
-passed_on: list[
-    signals.PassedOn
-] = []  # its signals, where its cells run in processes of this machine
+# Its signals, where its cells run in processes of this machine.
+passed_on: list[signals.PassedOn] = []
 
 
 SWEEPERS = ("BasicSweeper", "OptunaSweeper")  # the second chooses values by what runs return
@@ -178,9 +177,8 @@ def fail(
         "overrides": overrides,
         "traceback": trace,
     }
-    if not isinstance(
-        error, errors.InUse
-    ):  # else the directory is another process's, which has not failed
+    # In use the directory is another process's, which has not failed.
+    if not isinstance(error, errors.InUse):
         with contextlib.suppress(OSError):  # a full disk
             files.write_text(run_dir / runs.FAILED, json.dumps(record, indent=2) + "\n")
     if local:
@@ -279,9 +277,8 @@ def _missing(
     for name, run in cells.found(sweep_dir, planned).items():
         if run is None:
             lines += [(None, f"{name} left nothing")] * launched
-        elif (
-            run.failure
-        ):  # a finished run too: what came after its end, such as the copy for output=, failed
+        elif run.failure:
+            # Of a finished run what came after its end failed, such as the copy for output=.
             why = run.failure.get("error", "")
             lines.append((run.path, f"{_called(name, run.failure.get('cell', ''))}: {why}"))
             if run.state == "finished":

@@ -176,9 +176,8 @@ def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest
     before = network.layer_names[: network.layer_names.index(deepest) + 1]
     stride = 2 ** len(of_kind("pool", before))
     coarsest = min([level.scale for level in settings.pyramid.levels], default=1.0)
-    needed = (
-        2 * stride if settings.network.border == "reflect" else stride
-    )  # a reflection needs a neighbor
+    # A reflection needs a neighbor.
+    needed = 2 * stride if settings.network.border == "reflect" else stride
     shapes = {
         f"{key}.path={pictures.paths[key]}": shape
         for key, shape in pictures.shapes_at(coarsest).items()
@@ -221,9 +220,8 @@ def _check_memory(settings: Config, network: Network, pictures: Pictures) -> Non
 def _check_disk(settings: Config, height: int, width: int, run_dir: Path) -> None:
     pairs = memory.pair_bytes(settings)
     every = settings.tracking.progress_every
-    progress = 3 + (
-        2 * settings.optimizer.max_evaluations // every if every else 0
-    )  # W&B keeps a copy of each
+    # W&B keeps a copy of each.
+    progress = 3 + (2 * settings.optimizer.max_evaluations // every if every else 0)
     # Of its numbers a checkpoint has 8 bytes, and the pairs. It stands next to the one before for a
     # moment.
     arrays = optimizers.OPTIMIZERS[settings.optimizer.name].arrays

@@ -105,9 +105,8 @@ def needs(
     chosen, wraps = settings.objective, settings.network.border == "wrap"
     content = [layer.layer for layer in chosen.content_layers]
     style = config.style_layers(chosen)
-    by_means = settings.guidance.name == "sums" and config.guided(
-        settings
-    )  # beside the statistic chosen
+    # Next to the statistic chosen.
+    by_means = settings.guidance.name == "sums" and config.guided(settings)
     compared = [
         (STATISTICS[name], [layer.layer for layer in layers])
         for name, layers in (

@@ -62,16 +62,9 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     objective.style_layers = [LayerWeight(layer, 1 / len(mix.layers)) for layer in mix.layers]
     # ScaleControl.ipynb: ptw / #layers · MSE(G/M − A/M), not divided by N² as in the transfer
     # itself.
-    objective.gram_divisor, objective.style_reduction, objective.style_weight = (
-        "m",
-        "mean",
-        mix.weight,
-    )
-    objective.style_statistic, objective.activation_shift, objective.total_variation.form = (
-        "gram",
-        0.0,
-        "none",
-    )
+    objective.gram_divisor, objective.style_reduction = "m", "mean"
+    objective.style_statistic, objective.activation_shift = "gram", 0.0
+    objective.style_weight, objective.total_variation.form = mix.weight, "none"
     inner.optimizer = dataclasses.replace(settings.optimizer, max_evaluations=mix.max_evaluations)
     inner.tracking.mode, inner.tracking.keep_checkpoint = "off", False
     return inner

@@ -12,9 +12,8 @@ COARSEST = 16  # pixels of the short side at the last level of the pyramid, at l
 # these cost about one evaluation at 256 px, and other ones move the distance by 1 to 6 %, most at
 # small sizes (docs/reference/measures.md).
 PATCHES, DIRECTIONS, SEED = 4096, 128, 0
-TAPS = (
-    np.array([1, 4, 6, 4, 1]) / 16
-)  # Burt & Adelson 1983 (IEEE Trans. Commun. 31:4), their a = 0.375
+# Burt & Adelson 1983 (IEEE Trans. Commun. 31:4), their a = 0.375.
+TAPS = np.array([1, 4, 6, 4, 1]) / 16
 
 
 def distance(rgb: np.ndarray, reference_rgb: np.ndarray) -> float:
@@ -79,9 +78,7 @@ def _descriptors(level: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, 
     count = min(PATCHES, *(view.shape[0] * view.shape[1] for view in windows))
     x, y = (_sample(view, count) for view in windows)
     mean, deviation = (found(y, axis=(0, 2, 3), keepdims=True) for found in (np.mean, np.std))
-    deviation = np.maximum(
-        deviation, 1
-    )  # a step of 255: a painting of one color has none to divide by
+    deviation = np.maximum(deviation, 1)  # of 255: a painting of one color has none to divide by
     return ((x - mean) / deviation).reshape(count, -1), ((y - mean) / deviation).reshape(count, -1)
 
 

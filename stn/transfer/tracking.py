@@ -149,9 +149,8 @@ class Progress:
         self._every = max(1, max_evaluations // PLAIN_LINES)
         self._max_evaluations = max_evaluations
         self._bar = None
-        if (
-            sys.stderr.isatty() or "ipykernel.zmqshell" in sys.modules
-        ):  # which is how tqdm.auto knows a notebook
+        # The second is how tqdm.auto knows a notebook.
+        if sys.stderr.isatty() or "ipykernel.zmqshell" in sys.modules:
             self._bar = tqdm(
                 total=max_evaluations,
                 initial=done,
