@@ -15,20 +15,20 @@ from stn import config, files, runs
 from stn.config.schema import Init
 from stn.experiment import ablations, frame
 from stn.experiment.ablations import CONTENT, STYLE
+from stn.layers import GATYS, JOHNSON
 from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GATYS, JOHNSON = "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1", "relu1_2,relu2_2,relu3_3,relu4_3"
 LAYERS = {  # content and style; the first is what the others are compared with
     "gatys": ("relu4_2", GATYS),
     "johnson": ("relu2_2", JOHNSON),
     "johnson_content": ("relu2_2", GATYS),
     "johnson_style": ("relu4_2", JOHNSON),
     "johnson_released": ("relu3_3", JOHNSON),
-    "all_rectifiers": ("relu4_2", ""),  # which depend on the network
+    "all_relus": ("relu4_2", ()),  # which depend on the network
 }
 LABELS = dict(
     zip(
@@ -49,7 +49,7 @@ SEEDS = (0, 1, 2)
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
-    every = ",".join(ablations.relus(base.network.name))
+    every = ablations.relus(base.network.name)
     # From the photograph or the painting nothing is drawn by lot.
     seeds = SEEDS if base.init.name in Init.RANDOM else (base.seed,)
     return [
@@ -57,7 +57,10 @@ def cells(base: config.Config) -> list[frame.Cell]:
         for choice, (content, style) in LAYERS.items()
         for cell in ablations.cells(
             choice,
-            (f"objective.content_layers=[{content}]", f"objective.style_layers=[{style or every}]"),
+            (
+                f"objective.content_layers=[{content}]",
+                f"objective.style_layers=[{','.join(style or every)}]",
+            ),
             seeds,
             # Features at relu2_2 are some ten times as far apart.
             ablations.betas(-4 if content == "relu2_2" else -3, 7),

@@ -4,8 +4,7 @@ Rows: style from growing subsets of layers. Columns: α/β. The painting is Comp
 
 from stn import config
 from stn.experiment import frame
-
-LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+from stn.layers import GATYS
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
@@ -14,7 +13,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
         frame.Cell(
             (f"to_conv{count}_1", f"1e{exponent}"),
             (
-                f"objective.style_layers=[{','.join(LAYERS[:count])}]",
+                f"objective.style_layers=[{','.join(GATYS[:count])}]",
                 f"objective.style_weight={content_weight * 10**-exponent:g}",
             ),
             f"$10^{{{exponent}}}$",

@@ -16,6 +16,7 @@ import numpy as np
 from stn import config, files, runs
 from stn.experiment import ablations, frame
 from stn.experiment.ablations import CONTENT, STYLE, Measure
+from stn.layers import GATYS
 from stn.study import figures, tables, tradeoff
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 SEEDS = (0, 1, 2)
 PRESET = "preset"
-GATYS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # What the table has beside the style measures at equal feature distance: the older one, and no
 # network on either side.
 COLUMNS = (

@@ -6,6 +6,7 @@ its own that keeps its objective ready, and they evaluate in turns, so that what
 does falls on all alike."""
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -21,12 +22,11 @@ from typing import Any, cast
 
 import benchmark_report
 import benchmark_worker
-import numpy as np
 from tqdm import tqdm
 
 from stn import assets, command_line, errors
-from stn.assets import matconvnet, weights
-from stn.layers import CONVS_PER_BLOCK
+from stn.assets import foreign, matconvnet, weights
+from stn.layers import FILTERS
 
 SIZES = ("256x256", "384x512", "512x512", "768x1024", "1024x1024", "1536x2048")  # height × width
 DEFAULT = ("ours", "ours_direct", "torch_nchw", "torch_channels_last")
@@ -95,7 +95,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         file = assets.locate_weights(arguments.network)
     else:
         file = folder / "vgg19.mat"
-        matconvnet.write(file, random_vgg19())
+        matconvnet.write(file, random_vgg19(FILTERS))
     found: dict[str, Any] = {
         "command": " ".join(["python", "scripts/benchmark.py", *sys.argv[1:]]),
         **machine(),
@@ -164,7 +164,7 @@ def sweep(folder: Path, runs: int) -> dict[str, float]:
     evaluations.
     """
     narrow = folder / "narrow.mat"
-    matconvnet.write(narrow, random_vgg19(channels=dict.fromkeys(benchmark_report.CHANNELS, 8)))
+    matconvnet.write(narrow, random_vgg19((8,) * len(FILTERS)))
     command = [
         sys.executable,
         str(Path(__file__).with_name("stylize.py")),
@@ -221,21 +221,13 @@ def starts(folder: Path, file: Path, rounds: int) -> dict[str, list[dict[str, fl
     return found
 
 
-def random_vgg19(channels: dict[int, int] = benchmark_report.CHANNELS) -> weights.Weights:
-    """VGG-19's shapes up to LAST; random weights of He's scale, since an evaluation's cost does not
-    depend on them.
+def random_vgg19(filters: Sequence[int]) -> weights.Weights:
+    """VGG-19's shapes up to LAST with random kernels, since an evaluation's cost does not depend on
+    them.
     """
-    rng = np.random.default_rng(0)
-    layers, inputs = [], 3
-    for block, count in enumerate(CONVS_PER_BLOCK[19], 1):
-        for index in range(1, count + 1):
-            N = channels[block]
-            kernel = rng.normal(0, (2 / (9 * inputs)) ** 0.5, (3, 3, inputs, N)).astype(np.float32)
-            layers.append(weights.Layer(f"conv{block}_{index}", kernel, np.zeros(N, np.float32)))
-            inputs = N
-            if layers[-1].name == benchmark_worker.LAST:
-                return weights.Weights(tuple(layers), np.array(weights.IMAGENET_MEAN, np.float32))
-    raise AssertionError(benchmark_worker.LAST)
+    whole = foreign.random(19, 0, filters)
+    end = 1 + [layer.name for layer in whole.layers].index(benchmark_worker.LAST)
+    return dataclasses.replace(whole, layers=whole.layers[:end])
 
 
 def machine() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from benchmark_worker import LAST
 
-from stn.layers import CONVS_PER_BLOCK
+from stn.layers import FILTERS, LAYERS, TRUNKS
 from stn.study import marks
 
 PROGRAMS = {
@@ -19,7 +19,6 @@ PROGRAMS = {
     "torch_nchw": "PyTorch, NCHW (as neural-style-pt)",
     "torch_channels_last": "PyTorch, channels last",
 }
-CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}  # Simonyan & Zisserman 2015, table 1
 
 
 def text(found: dict[str, Any]) -> str:
@@ -172,13 +171,15 @@ def direct_flops(size: str, depth: int) -> float:
     """
     height, width = map(int, size.split("x"))
     total, inputs = 0.0, 3
-    for block, count in enumerate(CONVS_PER_BLOCK[depth], 1):
-        for index in range(1, count + 1):
-            total += 2 * 2 * 9 * inputs * CHANNELS[block] * height * width
-            inputs = CHANNELS[block]
-            if f"conv{block}_{index}" == LAST:
-                return total
-        height, width = -(-height // 2), -(-width // 2)
+    for layer in (LAYERS[name] for name in TRUNKS[depth]):
+        if layer.kind == "conv":
+            outputs = FILTERS[layer.block - 1]
+            total += 2 * 2 * 9 * inputs * outputs * height * width
+            inputs = outputs
+        elif layer.kind == "pool":
+            height, width = -(-height // 2), -(-width // 2)
+        if layer.name == LAST:
+            return total
     raise AssertionError(LAST)
 
 

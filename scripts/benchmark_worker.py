@@ -18,14 +18,10 @@ import numpy as np
 from stn import assets, command_line, config, images
 from stn.assets import matconvnet, weights
 from stn.images import resizing
+from stn.layers import GATYS
 
 # Gatys et al. 2016, sections 2 and 3, at α/β = 1e-3: the layers of every figure there.
-CONTENT_LAYER, STYLE_LAYERS, ALPHA, BETA = (
-    "relu4_2",
-    ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
-    1.0,
-    1e3,
-)
+CONTENT_LAYER, STYLE_LAYERS, ALPHA, BETA = "relu4_2", GATYS, 1.0, 1e3
 LAST = "conv5_1"  # nothing above it is computed
 LARGEST_FOR_BOOKKEEPING = (
     1024 * 1024

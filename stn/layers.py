@@ -6,6 +6,7 @@ from typing import NamedTuple
 # Simonyan & Zisserman 2015 (arXiv:1409.1556), table 1, configurations E and D, named as in the
 # papers' figures.
 CONVS_PER_BLOCK = {19: (2, 2, 4, 4, 4), 16: (2, 2, 3, 3, 3)}
+FILTERS = (64, 128, 256, 512, 512)  # of a convolution, by block
 FULLY_CONNECTED = ("fc6", "fc7", "fc8")
 
 
@@ -39,6 +40,15 @@ def _trunk(depth: int) -> dict[str, Layer]:
 # Every layer by its name: VGG-16's are among VGG-19's.
 LAYERS = _trunk(19)
 VGG19, VGG16 = tuple(LAYERS), tuple(_trunk(16))
+TRUNKS = {19: VGG19, 16: VGG16}
+# The style layers of Gatys et al. 2016, section 3, and of Johnson et al. 2016, section 4.1.
+GATYS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+JOHNSON = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+
+
+def depth_of(names: Iterable[str]) -> int:
+    """19 if one of the named layers is VGG-19's alone, such as conv3_4, and else 16."""
+    return 16 if {*VGG19}.difference(VGG16).isdisjoint(names) else 19
 
 
 def trunk_of(network: str) -> tuple[str, ...]:

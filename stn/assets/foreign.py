@@ -7,7 +7,7 @@ less the mean pixel.
 import dataclasses
 import math
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from stn import files
 from stn.assets import torchfile, weights
 from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
 from stn.errors import InputError
-from stn.layers import CONVS_PER_BLOCK
+from stn.layers import FILTERS, LAYERS, TRUNKS, of_kind
 
 # torch.hub names a file by the first eight digits of its SHA-256, and so tells which it is:
 # torchvision's own training, or Oxford's as converted from Caffe by J. Johnson (neural-style-pt).
@@ -59,14 +59,16 @@ def read(path: Path, convention: str | None = None) -> Weights:
     return dataclasses.replace(converted, sha256=sha256)
 
 
-def random(depth: int, seed: int) -> Weights:
-    """VGG-16 or VGG-19 with the kernels of `randomized`."""
+def random(depth: int, seed: int, filters: Sequence[int] = FILTERS) -> Weights:
+    """VGG-16 or VGG-19 with the kernels of `randomized`; `filters` are of a convolution, by
+    block.
+    """
     layers, channels = [], 3
-    for name in _convolutions(depth):
-        filters = 64 * 2 ** min(int(name[4]) - 1, 3)
-        kernel = np.empty((3, 3, channels, filters), np.float32)
-        layers.append(Layer(name, kernel, np.zeros(filters, np.float32)))
-        channels = filters
+    for name in of_kind("conv", TRUNKS[depth]):
+        N = filters[LAYERS[name].block - 1]
+        kernel = np.empty((3, 3, channels, N), np.float32)
+        layers.append(Layer(name, kernel, np.zeros(N, np.float32)))
+        channels = N
     network = Weights(tuple(layers), np.array(IMAGENET_MEAN, np.float32))
     return randomized(network, seed)
 
@@ -83,14 +85,6 @@ def randomized(network: Weights, seed: int) -> Weights:
         return Layer(layer.name, kernel.astype(np.float32), np.zeros_like(layer.bias))
 
     return dataclasses.replace(network, layers=tuple(map(drawn, network.layers)))
-
-
-def _convolutions(depth: int) -> list[str]:
-    return [
-        f"conv{block}_{i}"
-        for block, count in enumerate(CONVS_PER_BLOCK[depth], start=1)
-        for i in range(1, count + 1)
-    ]
 
 
 def _as_matconvnet(layers: tuple[Layer, ...], convention: str) -> Weights:
@@ -162,8 +156,8 @@ def _keras(path: Path) -> tuple[Layer, ...]:
 def _named(path: Path, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[Layer, ...]:
     """Kernels and biases as the layers of the VGG that has so many convolutions."""
     found = list(pairs)
-    for depth in CONVS_PER_BLOCK:
-        names = _convolutions(depth)
+    for trunk in TRUNKS.values():
+        names = of_kind("conv", trunk)
         if len(names) == len(found):
             return tuple(
                 Layer(

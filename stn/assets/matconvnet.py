@@ -14,7 +14,7 @@ from stn import files
 from stn.assets import matfile, weights
 from stn.assets.weights import Layer, Weights
 from stn.errors import InputError
-from stn.layers import FULLY_CONNECTED, LAYERS, VGG16, VGG19
+from stn.layers import FULLY_CONNECTED, LAYERS, TRUNKS, depth_of
 
 CONVERTED_VERSION = 2
 # How much larger than its convolutions a file is that gets a converted copy: with fully connected
@@ -184,8 +184,8 @@ def _check_structure(structs: Sequence[Any], head: bool) -> None:
     The convolutions' names and kernels are known to be a VGG's. Behind the last pooling the file
     may have anything, unless the `head` is wanted. Pooling may take the mean: the run's
     `network.pooling` says what is done."""
-    depth = 19 if any(_text(struct["name"]).endswith("_4") for struct in structs) else 16
-    expected = list(VGG19 if depth == 19 else VGG16)
+    depth = depth_of(_text(struct["name"]) for struct in structs)
+    expected = list(TRUNKS[depth])
     if head:
         expected += [name for fc in FULLY_CONNECTED for name in (fc, fc.replace("fc", "relu"))][:-1]
     left_out = ("dropout", "softmax", "softmaxloss") if head else ()

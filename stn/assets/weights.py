@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stn.errors import InputError
-from stn.layers import FULLY_CONNECTED, LAYERS, VGG16, VGG19, of_kind
+from stn.layers import FULLY_CONNECTED, LAYERS, TRUNKS, depth_of, of_kind
 
 # Mean RGB of the ImageNet training set, as in the files' normalization.averageImage (METHODS.md
 # §1).
@@ -40,14 +40,14 @@ class Weights:
     @property
     def depth(self) -> int:
         """19 if there is a fourth convolution in a block, else 16."""
-        return 19 if any(layer.name in {*VGG19} - {*VGG16} for layer in self.layers) else 16
+        return depth_of(layer.name for layer in self.layers)
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """Every conv, relu and pool layer that these weights can compute, in order."""
         present = {layer.name for layer in self.layers}
         names: list[str] = []
-        for name in VGG19 if self.depth == 19 else VGG16:
+        for name in TRUNKS[self.depth]:
             if LAYERS[name].kind == "conv" and name not in present:
                 break
             names.append(name)
@@ -67,7 +67,7 @@ def check(path: Path, layers: tuple[Layer, ...], mean_pixel: np.ndarray) -> None
     """
     names = [layer.name for layer in layers]
     head = sum(name in FULLY_CONNECTED for name in names)
-    for trunk in (VGG19, VGG16):
+    for trunk in TRUNKS.values():
         convs = of_kind("conv", trunk)[: len(names) - head]
         if convs and names == [*convs, *FULLY_CONNECTED[:head]]:
             break

@@ -20,7 +20,7 @@ from stn import files
 from stn.assets import matconvnet, torchfile
 from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
 from stn.errors import InputError
-from stn.layers import CONVS_PER_BLOCK
+from stn.layers import LAYERS, TRUNKS, of_kind
 
 LICENSE = "CC BY 4.0 (Simonyan and Zisserman, Visual Geometry Group, Oxford)"
 # tf2onnx's names of Keras' variables.
@@ -200,9 +200,8 @@ def read_onnx(content: bytes) -> tuple[Layer, ...]:
 
 def _names(depth: int) -> Iterator[tuple[str, str]]:
     """Each convolution's name here and in Keras: ("conv1_1", "block1_conv1"), …"""
-    for block, convs in enumerate(CONVS_PER_BLOCK[depth], start=1):
-        for i in range(1, convs + 1):
-            yield f"conv{block}_{i}", f"block{block}_conv{i}"
+    for name in of_kind("conv", TRUNKS[depth]):
+        yield name, f"block{LAYERS[name].block}_conv{LAYERS[name].number}"
 
 
 def _layer(name: str, kernel: np.ndarray, bias: np.ndarray) -> Layer:

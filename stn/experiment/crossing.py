@@ -27,6 +27,7 @@ from stn import config, optimize, quantities
 from stn.assets import foreign, inputs, matconvnet, pictures
 from stn.errors import InputError
 from stn.experiment import ablations
+from stn.layers import GATYS, JOHNSON
 from stn.objective import graph, objective, targets
 from stn.runs import provenance
 from stn.study.crossed import Contrast
@@ -35,20 +36,19 @@ from stn.transfer import initialize, matching, measures, story
 if TYPE_CHECKING:
     from stn.network.network import Network
 
-GATYS, JOHNSON = "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1", "relu1_2,relu2_2,relu3_3,relu4_3"
 TRAINED, UNTRAINED = "trained", "random"
 UNTRAINED_SEED = 0
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is compared: its label, content layer, style layers ("": every ReLU), the style weight
+    """What is compared: its label, content layer, style layers (none: every ReLU), the style weight
     that its first search begins with, the seed of its initial image, and its weights.
     """
 
     label: str
     content: str
-    style: str
+    style: tuple[str, ...]
     start: float
     seed: int = 0
     weights: str = TRAINED
@@ -64,7 +64,7 @@ CHOICES = {
     "johnson_content": Choice("J content, G style", "relu2_2", GATYS, 0.43),
     "johnson_style": Choice("G content, J style", "relu4_2", JOHNSON, 4.0),
     "johnson_released": Choice("Johnson released", "relu3_3", JOHNSON, 1.25),
-    "all_relus": Choice("G content, all style", "relu4_2", "", 1.8),
+    "all_relus": Choice("G content, all style", "relu4_2", (), 1.8),
     "random_gatys": Choice("Gatys, random weights", "relu4_2", GATYS, 1.5, weights=UNTRAINED),
     "random_johnson": Choice("Johnson, random weights", "relu2_2", JOHNSON, 4.5, weights=UNTRAINED),
 }
@@ -300,11 +300,11 @@ class Bench:
 
     def _settings_of(self, choice: str) -> config.Config:
         chosen = CHOICES[choice]
-        every = ",".join(ablations.relus(self.network))
+        style = chosen.style or ablations.relus(self.network)
         return config.compose(
             *self.base,
             f"objective.content_layers=[{chosen.content}]",
-            f"objective.style_layers=[{chosen.style or every}]",
+            f"objective.style_layers=[{','.join(style)}]",
             f"seed={chosen.seed}",
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from stn.assets.weights import Weights
 from stn.backend import Tensor, tf
-from stn.layers import LAYERS, VGG16, VGG19
+from stn.layers import LAYERS, TRUNKS, depth_of
 from stn.network import convolution
 
 # {"conv1_1": (kernel of `convolution.convolve`, bias [out]), ...}: what a compiled function takes
@@ -121,7 +121,7 @@ def pool(x: Tensor, pooling: str, ceil_mode: bool) -> Tensor:
 
 
 def _trunk(convolutions: Kernels) -> tuple[str, ...]:
-    return VGG19 if any(name.endswith("_4") for name in convolutions) else VGG16
+    return TRUNKS[depth_of(convolutions)]
 
 
 def _relu(x: Tensor) -> Tensor:

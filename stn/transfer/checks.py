@@ -14,7 +14,7 @@ from stn.config import optimizers
 from stn.config.schema import Config
 from stn.errors import InputError
 from stn.images import masks
-from stn.layers import of_kind
+from stn.layers import depth_of, of_kind, trunk_of
 from stn.loss.statistics import STATISTICS
 from stn.network.network import Network
 from stn.runs.run_directory import CHECKPOINT
@@ -116,7 +116,7 @@ def _note_masks(pictures: Pictures) -> None:
 
 def check_layers(settings: Config, network: Network) -> list[str]:
     """The layers that the objective asks for, all of which the network has; else InputError."""
-    expected = 16 if settings.network.name == "vgg16" else 19
+    expected = depth_of(trunk_of(settings.network.name))
     # A file that ends before conv4_1 may be of either.
     if network.depth != expected and (network.depth == 19 or "conv4_1" in network.layer_names):
         raise InputError(

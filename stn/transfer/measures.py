@@ -35,6 +35,7 @@ from skimage import color, filters
 from skimage.metrics import structural_similarity
 
 from stn.backend import tf
+from stn.layers import GATYS
 from stn.loss import losses
 from stn.network import checkpointing
 from stn.network.network import Network
@@ -42,7 +43,7 @@ from stn.transfer import artifacts, patches
 
 # Gatys et al. 2016, section 3; VGG-19 and VGG-16 both have them.
 CONTENT_LAYER = "relu4_2"
-STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+STYLE_LAYERS = GATYS
 POOLING = "avg"  # Gatys et al. 2016, section 2
 # Wang et al. 2004 (IEEE TIP 13:4), section III-C: Gaussian window of 11 pixels and deviation 1.5;
 # here over R, G and B.

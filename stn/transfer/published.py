@@ -11,6 +11,7 @@ from skimage.metrics import structural_similarity
 
 from stn.backend import tf
 from stn.images import color
+from stn.layers import GATYS
 from stn.network import vgg
 from stn.network.network import Network
 from stn.transfer import measures
@@ -18,7 +19,7 @@ from stn.transfer import measures
 # Deng et al. 2022 (StyTr², CVPR), as diyiiyiii/StyTR-2 computes it: models/StyTR.py, forward, and
 # function.py, calc_mean_std and normal.
 CONTENT_LAYERS = ("relu4_1", "relu5_1")
-STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+STYLE_LAYERS = GATYS
 EPSILON = 1e-5  # added to a variance
 
 

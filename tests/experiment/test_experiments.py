@@ -147,7 +147,7 @@ def test_what_two_experiments_have_in_common_is_the_same_to_the_last_setting() -
     assert len(one.keys() & other.keys()) == 3 * (
         7 + 3 + 3
     )  # pairs; the preset, relu2_2 and every rectifier
-    assert common == {"gatys", "johnson_content", "all_rectifiers"}
+    assert common == {"gatys", "johnson_content", "all_relus"}
 
 
 def test_from_noise_every_choice_of_layers_has_three_seeds() -> None:
