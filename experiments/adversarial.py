@@ -8,8 +8,6 @@ own space throughout."""
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +20,7 @@ from stn.classify.classifier import Classifier, ClassLoss
 from stn.experiment import frame
 from stn.images import resizing
 from stn.objective.objective import Terms
-from stn.study import figures
+from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -156,24 +154,14 @@ def numbers(
     networks: dict[str, Classifier], pictures: dict[str, np.ndarray], origin: int, target: int
 ) -> str:
     """A CSV of what each network says of each picture."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        (
-            "network",
-            "picture",
-            "says",
-            "probability",
-            "probability of origin",
-            "probability of target",
-        )
-    )
+    shares = ("probability", "probability of origin", "probability of target")
+    rows = [["network", "picture", "says", *shares]]
     for network, known in networks.items():
         for picture, rgb in pictures.items():
             p = known.probabilities(rgb)
             values = (f"{p[i]:.4f}" for i in (int(p.argmax()), origin, target))
-            writer.writerow((network, picture, known.classes[int(p.argmax())], *values))
-    return text.getvalue()
+            rows.append([network, picture, known.classes[int(p.argmax())], *values])
+    return tables.csv_lines(rows)
 
 
 def other_of(arguments: argparse.Namespace) -> argparse.Namespace:

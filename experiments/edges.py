@@ -5,8 +5,6 @@ frequencies."""
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ from scipy.ndimage import correlate1d
 
 from stn import config, files
 from stn.experiment import frame
-from stn.study import figures
+from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,13 +86,11 @@ def draw(finished: frame.Finished) -> Figure:
 
 def write(folder: Path, finished: frame.Finished) -> None:
     """numbers.csv: `high_share` and the mean differences of each picture."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("picture", "share above a quarter cycle a pixel", "mean |Δx|", "mean |Δy|"))
+    rows = [["picture", "share above a quarter cycle a pixel", "mean |Δx|", "mean |Δy|"]]
     for name, rgb in _pictures(finished).items():
         deltas = (f"{np.abs(delta).mean():.3f}" for delta in high_pass(rgb))
-        writer.writerow((name, f"{high_share(rgb):.5f}", *deltas))
-    files.write_text(folder / "numbers.csv", text.getvalue())
+        rows.append([name, f"{high_share(rgb):.5f}", *deltas])
+    files.write_text(folder / "numbers.csv", tables.csv_lines(rows))
 
 
 EXPERIMENT = frame.Experiment(

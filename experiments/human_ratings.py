@@ -168,9 +168,7 @@ def main() -> None:
     strongest = sorted(found, key=lambda name: -abs(found[name][0]))
     lines = [["measure", "rank correlation", "from", "to"]]
     lines += [[name, *(f"{number:.3f}" for number in found[name])] for name in strongest]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    files.write_text(above / "correlations.csv", text.getvalue())
+    files.write_text(above / "correlations.csv", tables.csv_lines(lines))
     print(tables.markdown(lines[:11]), end="")
     caption = f"""
 Spearman's rank correlation of each measure with the mean rating of {len(rated)} pictures, and its

@@ -9,8 +9,6 @@ figure 4."""
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,21 +18,15 @@ from stn.classify import classifier, labeled, options
 from stn.experiment import frame
 from stn.loss import losses
 from stn.network.network import Network
-from stn.study import figures
+from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from sklearn.model_selection import StratifiedKFold
 
 EXAMPLE = "python experiments/linear_classifier.py --network vgg19_q8 --pictures digits"
-LAYERS = (
-    "relu1_1",
-    "pool1",
-    "pool2",
-    "pool3",
-    "pool4",
-    "pool5",
-)  # relu1_1 and the pools, as in the paper's textures
+# As in the paper's textures.
+LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4", "pool5")
 FOLDS = 5
 
 
@@ -140,9 +132,7 @@ def main() -> None:
 
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=arguments.seed)
     tests = [test for _, test in folds.split(pictures.rgb, pictures.labels)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("layer", "kind", "features", "accuracy", "least", "most"))
+    rows: list[list[object]] = [["layer", "kind", "features", "accuracy", "least", "most"]]
     accuracies, said = {}, {}
     for key, X in described(network, pictures, arguments.layers).items():
         said[key] = predicted(X, pictures.labels, folds)
@@ -150,7 +140,7 @@ def main() -> None:
             [np.mean(said[key][test] == pictures.labels[test]) for test in tests]
         )
         numbers = (accuracies[key].mean(), accuracies[key].min(), accuracies[key].max())
-        writer.writerow((*key, X.shape[1], *(f"{value:.4f}" for value in numbers)))
+        rows.append([*key, X.shape[1], *(f"{value:.4f}" for value in numbers)])
     best = max(accuracies, key=lambda key: accuracies[key].mean())
 
     folder = options.folder_of("linear_classifier")
@@ -164,7 +154,7 @@ Ecker and Bethge 2015 (arXiv:1505.07376), figure 4: there ImageNet.
 {arguments.size} px in {len(pictures.names)} classes; seed {arguments.seed}."""
     confused = confusion_matrix(pictures.labels, said[best])
     print(frame.write(folder, draw(accuracies, best, confused, pictures.names), caption))
-    files.write_text(folder / "numbers.csv", text.getvalue())
+    files.write_text(folder / "numbers.csv", tables.csv_lines(rows))
 
 
 if __name__ == "__main__":

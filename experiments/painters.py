@@ -5,8 +5,6 @@ Does the method carry over form, or color and strokes only? Does a motley painti
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 from stn import files
 from stn.experiment import frame
 from stn.images.color import LUMA
-from stn.study import figures
+from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,9 +80,7 @@ def write(folder: Path, finished: frame.Finished) -> None:
     """numbers.csv: a line a painting, Picasso's too."""
     from stn.transfer import measures  # takes seconds to import
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows = [list(COLUMNS)]
     for (style,), run in finished.items():
         content, painting = run.picture("content"), run.picture("style")
         where = flat(content)
@@ -99,8 +95,8 @@ def write(folder: Path, finished: frame.Finished) -> None:
             share,
             measures.kept_edges(run.rgb, content, where) or 0.0,
         )
-        writer.writerow((style, PAINTINGS[str(style)][0], *(f"{number:.3f}" for number in found)))
-    files.write_text(folder / "numbers.csv", text.getvalue())
+        rows.append([str(style), PAINTINGS[str(style)][0], *(f"{each:.3f}" for each in found)])
+    files.write_text(folder / "numbers.csv", tables.csv_lines(rows))
 
 
 EXPERIMENT = frame.Experiment(

@@ -6,7 +6,6 @@ less the mean pixel.
 
 import dataclasses
 import math
-import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -103,10 +102,8 @@ def _as_matconvnet(layers: tuple[Layer, ...], convention: str) -> Weights:
 
 def _torch(path: Path) -> tuple[Layer, ...]:
     """`features.N.weight` [out, in, h, w] and `features.N.bias`, N in the order of the layers."""
-    content = path.read_bytes()
     try:
-        zipped = zipfile.is_zipfile(path)
-        tensors = torchfile.load_zip(path) if zipped else torchfile.load(content)
+        tensors = torchfile.load(path.read_bytes())
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     numbers = sorted(

@@ -7,7 +7,6 @@ import io
 import math
 import pickle
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,29 +26,10 @@ def load(content: bytes) -> dict[str, np.ndarray]:
     something else.
     """
     try:
-        return _tensors(content)
+        return _arrays(*(_zipped(content) if content.startswith(b"PK") else _pickled(content)))
     except InputError:
         raise
     except Exception as error:  # a damaged pickle raises whatever its bytes lead to
-        raise InputError("is not a whole file of torch.save; fetch it again") from error
-
-
-def load_zip(path: Path) -> dict[str, np.ndarray]:
-    """The same of a file of PyTorch 1.6 and later: a zip archive of one pickle and the storages."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            [index] = [name for name in archive.namelist() if name.endswith("/data.pkl")]
-            folder = index.removesuffix("data.pkl")
-            tensors = _Unpickler(io.BytesIO(archive.read(index))).load()
-            types = {storage[2]: STORAGES[storage[1]] for storage, *_ in tensors.values()}
-            storages = {
-                key: np.frombuffer(archive.read(f"{folder}data/{key}"), kind)
-                for key, kind in types.items()
-            }
-        return _arrays(tensors, storages)
-    except InputError:
-        raise
-    except Exception as error:
         raise InputError("is not a whole file of torch.save; fetch it again") from error
 
 
@@ -75,14 +55,32 @@ class _Unpickler(pickle._Unpickler):
         return pid  # ("storage", type, key, device, length, view)
 
 
-def _tensors(content: bytes) -> dict[str, np.ndarray]:
-    # Five pickles: magic number, protocol, sizes of C types, {name: tensor}, storage keys in order.
-    # Then for each storage its length, int64, and its bytes.
+# Tensors, (storage, offset, size, stride), by their names, and storages by theirs.
+Saved = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
+def _zipped(content: bytes) -> Saved:
+    """PyTorch 1.6 and later: a zip archive of one pickle and the storages."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        [index] = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        folder = index.removesuffix("data.pkl")
+        tensors = _Unpickler(io.BytesIO(archive.read(index))).load()
+        types = {storage[2]: STORAGES[storage[1]] for storage, *_ in tensors.values()}
+        return tensors, {
+            key: np.frombuffer(archive.read(f"{folder}data/{key}"), kind)
+            for key, kind in types.items()
+        }
+
+
+def _pickled(content: bytes) -> Saved:
+    """Before: five pickles, namely magic number, protocol, sizes of C types, {name: tensor} and
+    storage keys in order. Then for each storage its length, int64, and its bytes.
+    """
     file = io.BytesIO(content)
     magic, protocol, _, tensors, keys = (_Unpickler(file).load() for _ in range(5))
     if (magic, protocol) != (MAGIC, PROTOCOL):
         raise ValueError("another format")
-    types = {storage[2]: STORAGES[storage[1]] for storage, _, _, _ in tensors.values()}
+    types = {storage[2]: STORAGES[storage[1]] for storage, *_ in tensors.values()}
     storages: dict[str, np.ndarray] = {}
     for key in keys:
         length = int.from_bytes(file.read(8), "little")
@@ -90,7 +88,7 @@ def _tensors(content: bytes) -> dict[str, np.ndarray]:
         file.seek(storages[key].nbytes, io.SEEK_CUR)
     if file.tell() != len(content):
         raise ValueError("bytes after the last storage")
-    return _arrays(tensors, storages)
+    return tensors, storages
 
 
 def _arrays(tensors: dict[str, Any], storages: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

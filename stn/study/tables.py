@@ -288,6 +288,13 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
+def csv_lines(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows of cells as CSV, the headings first."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
 def main_results(several: Sequence[runs.Run]) -> list[str]:
     """The columns of a paper's table: the measures, but not those of one layer; else the losses;
     and the time.

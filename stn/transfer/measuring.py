@@ -50,11 +50,7 @@ def measure(
     result, content, style = _of_one_size(result, content, style, size)
     plain, rescaled = _networks(network)
     found = measures.measure(result, content, style, plain)
-    if content is not None:
-        found |= {f"published/{key}": v for key, v in published.ssim(result, content).items()}
-        of_stytr2 = published.stytr2(result, content, style, rescaled)
-        found |= {f"published/{key}": value for key, value in of_stytr2.items()}
-    return found
+    return found | _published(result, content, style, rescaled)
 
 
 def measure_run(directory: Path) -> dict[str, float]:
@@ -74,12 +70,17 @@ def measure_run(directory: Path) -> dict[str, float]:
     network = story.network_of(settings)
     content, style = sized.photograph, sized.styles[0].rgb
     found = measures.measure(run.rgb, content, style, network.plain())
-    if content is not None:
-        _, rescaled = _networks(inputs.weights(settings))
-        found |= {f"published/{key}": v for key, v in published.ssim(run.rgb, content).items()}
-        of_stytr2 = published.stytr2(run.rgb, content, style, rescaled)
-        found |= {f"published/{key}": value for key, value in of_stytr2.items()}
-    return found
+    _, rescaled = _networks(inputs.weights(settings))
+    return found | _published(run.rgb, content, style, rescaled)
+
+
+def _published(
+    rgb: np.ndarray, content: np.ndarray | None, style: np.ndarray, rescaled: Network
+) -> dict[str, float]:
+    if content is None:
+        return {}
+    found = published.ssim(rgb, content) | published.stytr2(rgb, content, style, rescaled)
+    return {f"published/{name}": value for name, value in found.items()}
 
 
 def jobs(content: Path, style: Path, results: Sequence[Path]) -> list[Job]:
