@@ -138,7 +138,7 @@ def main() -> None:
 What the first {CHANNELS} channels of a layer respond to. Each image starts from
 N(0, {AMPLITUDE:g}) around the mean pixel, in 0-255. It goes to the most of a channel's mean before
 the ReLU, less {TOTAL_VARIATION:g} · mean squared differences of neighbors. Over each picture:
-that mean, in standard deviations of the layer's features at the first image.
+that mean, in standard deviations of the layer's features at the initial image.
 
 {arguments.network}, max pooling; {arguments.size} px; {arguments.evaluations} evaluations of Adam
 at {LEARNING_RATE:g}; seed {arguments.seed}."""

@@ -1,4 +1,4 @@
-"""Bad input ends with one line: the exception that says so, and the wrapper that prints it."""
+"""How a program ends when it cannot go on: bad input, a directory in use, a signal."""
 
 
 class InputError(ValueError):

@@ -19,14 +19,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "
 LOOK_SECONDS = 0.2
 
 
-class Remembered:
+class DeferredSignals:
     """As a context: the first signal is kept in `signal`, so that what is going on can finish; a
     second ends at once.
 
-    In a process of a sweep, where SIGTERM is held back (PassedOn), it is let through here. One that
-    came waits again after the end, so that `waiting` tells it before the next cell; a second does
-    nothing, since the sweep ends its processes itself. Only the main thread may handle signals; in
-    another one nothing is remembered."""
+    In a process of a sweep, where SIGTERM is held back (ForwardedSignals), it is let through here.
+    One that came waits again after the end, so that `waiting` tells it before the next cell; a
+    second does nothing, since the sweep ends its processes itself. Only the main thread may handle
+    signals; in another one nothing is remembered."""
 
     under_way = 0  # in this process
 
@@ -35,8 +35,8 @@ class Remembered:
         self._handlers: dict[int, Any] = {}
         self._held_back = False
 
-    def __enter__(self) -> "Remembered":
-        Remembered.under_way += 1
+    def __enter__(self) -> "DeferredSignals":
+        DeferredSignals.under_way += 1
         if threading.current_thread() is threading.main_thread():
             self._handlers = _handled_by(self._remember)
             self._held_back = signal.SIGTERM in signal.pthread_sigmask(
@@ -45,7 +45,7 @@ class Remembered:
         return self
 
     def __exit__(self, *_: object) -> None:
-        Remembered.under_way -= 1
+        DeferredSignals.under_way -= 1
         if self._held_back:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
             if self.signal:
@@ -79,7 +79,7 @@ def end_with_parent() -> None:
         while os.getppid() == parent:
             time.sleep(LOOK_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)
-        while Remembered.under_way:
+        while DeferredSignals.under_way:
             time.sleep(LOOK_SECONDS)
         time.sleep(LOOK_SECONDS)  # for what a run does last, such as to let go of its directory
         os._exit(128 + signal.SIGTERM)
@@ -92,7 +92,7 @@ def waiting() -> signal.Signals | None:
     return next((number for number in SIGNALS if number in signal.sigpending()), None)
 
 
-class PassedOn:
+class ForwardedSignals:
     """From here to `close` Ctrl-C and SIGTERM become one SIGTERM for each process that this one
     starts.
 

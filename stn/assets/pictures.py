@@ -34,7 +34,7 @@ class Painting:
 
 
 @dataclass(frozen=True)
-class Sized:
+class LevelPictures:
     """The pictures at a level, as the network is to see them; the result has `shape` [height,
     width].
 
@@ -43,7 +43,7 @@ class Sized:
 
     content: np.ndarray | None
     styles: tuple[Painting, ...]
-    first: np.ndarray | None
+    initial: np.ndarray | None  # the picture of init=file
     shape: tuple[int, int]
     color: config.Color
     photograph: np.ndarray | None = None
@@ -81,7 +81,7 @@ class Pictures:
 
     content: np.ndarray | None
     styles: tuple[Painting, ...]
-    first: np.ndarray | None
+    initial: np.ndarray | None  # the picture of init=file
     paths: dict[str, Path]
     image: config.Image
     style_size: str
@@ -119,21 +119,22 @@ class Pictures:
             for number, style in enumerate(self.styles)
         }
 
-    def at(self, scale: float) -> Sized:
+    def at(self, scale: float) -> LevelPictures:
         """The pictures at the size and with the colors they have at a level of the pyramid."""
         shape, shapes = self.shape_at(scale), self.shapes_at(scale)
         photograph = None if self.content is None else self._resize(self.content, shape)
-        content, first = photograph, self.first
+        content, initial = photograph, self.initial
         if self.color.name == "luminance":
-            content, first = (None if rgb is None else color.gray(rgb) for rgb in (content, first))
+            both = (content, initial)
+            content, initial = (None if rgb is None else color.gray(rgb) for rgb in both)
         sizes = [size for key, size in shapes.items() if key != "content"]
-        return Sized(
+        return LevelPictures(
             content,
             tuple(
                 self._sized(style, size, photograph, shape)
                 for style, size in zip(self.styles, sizes, strict=True)
             ),
-            first,
+            initial,
             shape,
             self.color,
             photograph,

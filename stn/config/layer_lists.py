@@ -12,6 +12,8 @@ from stn.layers import VGG19, trunk_of
 
 @dataclass
 class LayerWeight:
+    """A layer of the content or the style loss, and its weight w_l there."""
+
     layer: str
     weight: float = 1.0
 

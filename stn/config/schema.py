@@ -17,6 +17,8 @@ from stn.loss import losses, statistics
 
 @dataclass
 class Network:
+    """The network, and how published programs use the same weights in other ways."""
+
     # By the names of network.rescale: which power of an activation is averaged. Gatys et al. 2016,
     # section 2; Heitz et al. 2021, whose first losses it gives (METHODS.md, §2.6).
     POWERS: ClassVar = {"default": 1, "default_rms": 2}
@@ -79,6 +81,8 @@ class Network:
 
 @dataclass
 class TotalVariation:
+    """The loss that keeps neighboring pixels alike."""
+
     form: str = one_of(
         "none",
         losses.TOTAL_VARIATIONS,
@@ -105,6 +109,8 @@ class MoreStatistic:
 
 @dataclass
 class Objective:
+    """What is minimized: which layers are compared, how, and with which weights."""
+
     content_weight: float = number(MISSING, least=0, help="α, the weight of the content loss.")
     style_weight: float = number(MISSING, least=0, help="β, the weight of the style loss.")
     content_layers: list[Any] = key(
@@ -160,6 +166,8 @@ class Objective:
 
 @dataclass
 class Content:
+    """The photograph."""
+
     path: str | None = key(
         MISSING, values="a picture", help="The photograph; `null`: none, as for a texture."
     )
@@ -196,6 +204,8 @@ class Style:
 
 @dataclass
 class Color:
+    """How the result gets the photograph's colors."""
+
     OF_CONTENT: ClassVar = ("match", "luminance", "swap")
     OF_RESULT: ClassVar = ("luminance", "swap", "histogram")  # change it after the optimization
     name: str = one_of(
@@ -216,6 +226,8 @@ class Color:
 
 @dataclass
 class Guidance:
+    """How masks enter the style loss (Gatys et al. 2017, section 4)."""
+
     name: str = one_of(
         "gram", ("gram", "sums"), help="Masked Gram matrices, or sums of masked features besides."
     )
@@ -247,6 +259,8 @@ class Mix:
 
 @dataclass
 class Image:
+    """The size of the result, and the unit of its pixels."""
+
     size_px: int | None = number(
         512,
         above=0,
@@ -283,6 +297,8 @@ class Image:
 
 @dataclass
 class Init:
+    """The initial image."""
+
     RANDOM: ClassVar = ("noise", "blend", "style_mean")
     OF_CONTENT: ClassVar = ("content", "blend")
     name: str = one_of(
@@ -337,6 +353,8 @@ class Level:
 
 @dataclass
 class Pyramid:
+    """A run from coarse to fine."""
+
     levels: list[Level] = key(
         [],
         values="`{scale, max_evaluations}` each",
@@ -346,6 +364,8 @@ class Pyramid:
 
 @dataclass
 class Tracking:
+    """What is recorded of a run, and how often."""
+
     mode: str = one_of("offline", ("offline", "online", "off"), help="How W&B records the run.")
     project: str = key("${oc.env:WANDB_PROJECT,stn}", values="text", help="W&B's project.")
     progress_every: int = number(
@@ -364,6 +384,8 @@ class Tracking:
 
 @dataclass
 class Sweep:
+    """What a sweep is told, besides its cells."""
+
     # What it may be besides a measure, and how other keys of summary.json begin.
     OTHERS: ClassVar = ("seconds", "peak_memory_mb")
     BEGINNINGS: ClassVar = ("picture/", "loss/", "measures/")
@@ -376,6 +398,8 @@ class Sweep:
 
 @dataclass
 class Config:
+    """All settings of a run."""
+
     name: str = key("custom", values="text", help="The preset's name.")
     network: Network = group(Network)
     objective: Objective = group(Objective)

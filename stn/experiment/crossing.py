@@ -308,7 +308,7 @@ class Bench:
             f"seed={chosen.seed}",
         )
 
-    def _sized_of(self, photograph: str, painting: str) -> pictures.Sized:
+    def _sized_of(self, photograph: str, painting: str) -> pictures.LevelPictures:
         settings = copy.deepcopy(self._settings(BASELINE))
         settings.content.path, settings.style.path = PHOTOGRAPHS[photograph], PAINTINGS[painting]
         return pictures.read(settings).at(1.0)

@@ -1,9 +1,9 @@
-"""Guides: where in a picture a style is taken from or painted, as a mask and at every layer of the
-network.
+"""Masks: where in a picture a style is taken from or painted, and the guidance channels that they
+become at the layers of the network.
 
-A mask is [h, w], 0-1: one is inside, values between are soft edges. At a layer it becomes a guide T
-[h_l, w_l], one number a position (Gatys et al. 2017, CVPR, §4). "The authors' code" is
-leongatys/NeuralImageSynthesis, SpatialControl.ipynb."""
+A mask is [h, w], 0-1: one is inside, values between are soft edges. At a layer it becomes a
+guidance channel T [h_l, w_l], one number a position (Gatys et al. 2017, CVPR, §4). "The authors'
+code" is leongatys/NeuralImageSynthesis, SpatialControl.ipynb."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
@@ -24,7 +24,7 @@ BLACK, TINT = 5, 40
 SLACK = 0.1
 
 
-class Guide(NamedTuple):
+class GuidanceChannels(NamedTuple):
     """A mask at the layers: {layer: T [h_l, w_l]}, float64, ΣT² = 1; and where `simple` stood in
     (see `propagate`).
     """
@@ -101,7 +101,7 @@ def propagate(
     propagation: str = "simple",
     margin: int = 0,
     border: str = "zero",
-) -> Guide:
+) -> GuidanceChannels:
     """`mask` [h, w], of the picture's size, at each of `layers`, scaled to ΣT² = 1 so that areas
     drop out of the loss.
 
@@ -129,7 +129,7 @@ def propagate(
             vanished.append(layer)
             T = resize(mask, *T.shape)
         guides[layer] = T / np.sqrt(np.square(T, dtype=np.float64).sum())
-    return Guide(guides, tuple(vanished))
+    return GuidanceChannels(guides, tuple(vanished))
 
 
 def coverage(masks: Mapping[str, np.ndarray]) -> str:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stn.assets.pictures import Sized
+from stn.assets.pictures import LevelPictures
 from stn.backend import Tensor, tf
 from stn.loss.statistics import Statistic
 from stn.network.network import Network
@@ -157,7 +157,7 @@ class Objective:
 
 
 def build(
-    specification: Specification, network: Network, sized: Sized, level: int = 0
+    specification: Specification, network: Network, sized: LevelPictures, level: int = 0
 ) -> Objective:
     """The objective of pictures at the size they have at a level of that number."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stn.assets.pictures import Painting, Sized
+from stn.assets.pictures import LevelPictures, Painting
 from stn.backend import Tensor
 from stn.images import masks
 from stn.loss.statistics import GUIDED_MEANS, Statistic
@@ -42,7 +42,10 @@ class StyleTarget:
 
 
 def build(
-    specification: Specification, network: Network, sized: Sized, statistics_of: StatisticsOf
+    specification: Specification,
+    network: Network,
+    sized: LevelPictures,
+    statistics_of: StatisticsOf,
 ) -> list[StyleTarget]:
     """The targets for pictures at the size of a level; a layer's style loss is Σ share · loss.
 
@@ -68,7 +71,10 @@ def averaged(targets: Sequence[StyleTarget]) -> list[StyleTarget]:
 
 
 def _targets(
-    specification: Specification, network: Network, sized: Sized, statistics_of: StatisticsOf
+    specification: Specification,
+    network: Network,
+    sized: LevelPictures,
+    statistics_of: StatisticsOf,
 ) -> list[StyleTarget]:
     layers, guidance = list(specification.every_style_layer), specification.guidance
     guided = any(style.mask is not None or style.result_mask is not None for style in sized.styles)

@@ -54,17 +54,17 @@ def minimize(
     starts from, unless the run converges, stalls, is interrupted or falls by less than
     `settings.tolerance`; each is reported to `on_evaluation`. After each `on_checkpoint` gets the
     State, from which alone the run could be resumed. What comes back is the best image, or what
-    `settings.result` asks for. With
-    `settings.bounds` the image that is given back lies between the two `limits` [3], black and
-    white as the network takes them: 0 and 255 less its mean pixel. `torch_lbfgs` and
+    `settings.result` asks for. With `settings.bounds` that image lies between the two `limits` [3],
+    black and white as the network takes them: 0 and 255 less its mean pixel. `torch_lbfgs` and
     `spectral_lbfgs` go a little beyond them on their way (`limits.penalty`).
 
     The optimizer works on the image divided by `unit` [3], since a learning rate means a step in
     the pixels of its source: with pixels from 0 to 1 there, the unit is 255. `periodic` tells
     `spectral_lbfgs` that opposite sides of the picture meet. After every `redraw` evaluations the
     function is another one: values before and after do not compare, and the best is that of the
-    last. Raises InputError if the first loss is
-    not finite."""
+    last.
+
+    Raises InputError if the loss of the initial image is not finite."""
     bounds = limits if settings.bounds else None
     pixel_unit = np.asarray(unit, dtype=np.float64)
     search = Search(
@@ -111,8 +111,8 @@ def _not_finite(evaluation: Evaluation | None) -> str:
     assert evaluation is not None
     terms = evaluation.terms
     return (
-        f"the loss of the first image, or its gradient, is not finite (content {terms.content:.3g},"
-        f" style {terms.style:.3g}, total variation {terms.total_variation:.3g}): there is nothing"
-        " to minimize; give smaller objective.content_weight and objective.style_weight, or"
-        " another first image"
+        "the loss of the initial image, or its gradient, is not finite (content"
+        f" {terms.content:.3g}, style {terms.style:.3g}, total variation"
+        f" {terms.total_variation:.3g}): there is nothing to minimize; give smaller"
+        " objective.content_weight and objective.style_weight, or another initial image"
     )

@@ -18,8 +18,8 @@ DECAY = 0.99
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation of the objective: its index (0 is the first image), the steps accepted before
-    it, wall seconds.
+    """One evaluation of the objective: its index, 0 at the initial image; the steps accepted before
+    it; and wall seconds.
 
     The seconds count from the run's beginning, over interruptions; the level is a pyramid's.
     """

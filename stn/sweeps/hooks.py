@@ -43,7 +43,7 @@ under_way: list[tuple[Path, Mapping[str, Sequence[str]] | None]] = []
 began: list[float] = []  # when each of its cells began here, in seconds
 told: set[Path] = set()  # the directories of cells whose failure this process has printed
 # Its signals, where its cells run in processes of this machine.
-passed_on: list[signals.PassedOn] = []
+passed_on: list[signals.ForwardedSignals] = []
 
 
 SWEEPERS = ("BasicSweeper", "OptunaSweeper")  # the second chooses values by what runs return
@@ -79,7 +79,7 @@ class Begin(Callback):
         if config.view:
             previews.start(sweep_dir.absolute())
         if config.hydra.launcher._target_.endswith("JoblibLauncher"):
-            passed_on.append(signals.PassedOn())
+            passed_on.append(signals.ForwardedSignals())
         for run_dir in _directories(sweep_dir, planned):
             clear(run_dir)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stn.assets.pictures import Sized
+from stn.assets.pictures import LevelPictures
 from stn.config.schema import Init
 from stn.images import resizing
 from stn.network.network import Network
@@ -27,7 +27,7 @@ def noise(height: int, width: int, distribution: str, amplitude: float, seed: in
     return found.astype(np.float32)
 
 
-def initial_image(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+def initial_image(init: Init, pictures: LevelPictures, network: Network, seed: int) -> np.ndarray:
     """The initial image [1, h, w, 3], mean-subtracted, float64, of the result's size.
 
     A style or a file is resized to it. The rules between keys see to it that a picture is there
@@ -36,26 +36,26 @@ def initial_image(init: Init, pictures: Sized, network: Network, seed: int) -> n
     return INITIALIZATIONS[init.name](init, pictures, network, seed).astype(np.float64)
 
 
-def _content(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+def _content(init: Init, pictures: LevelPictures, network: Network, seed: int) -> np.ndarray:
     assert pictures.content is not None
     return network.image(pictures.content)
 
 
-def _style(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+def _style(init: Init, pictures: LevelPictures, network: Network, seed: int) -> np.ndarray:
     return network.image(resizing.resize(pictures.styles[0].rgb, *pictures.shape))
 
 
-def _noise(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+def _noise(init: Init, pictures: LevelPictures, network: Network, seed: int) -> np.ndarray:
     return noise(*pictures.shape, init.distribution, init.amplitude, seed)
 
 
-def _style_mean(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+def _style_mean(init: Init, pictures: LevelPictures, network: Network, seed: int) -> np.ndarray:
     """Noise around the mean color of the first style (Heitz et al. 2021)."""
     mean = pictures.styles[0].rgb.mean(axis=(0, 1), keepdims=True)
     return network.image(mean) + _noise(init, pictures, network, seed)
 
 
-def _blend(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
+def _blend(init: Init, pictures: LevelPictures, network: Network, seed: int) -> np.ndarray:
     """noise_ratio · noise + (1 − noise_ratio) · content, as neural-style-tf's and the TF1
     walk-through's.
     """
@@ -64,12 +64,12 @@ def _blend(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarr
     return ratio * _noise(init, pictures, network, seed) + (1 - ratio) * content
 
 
-def _file(init: Init, pictures: Sized, network: Network, seed: int) -> np.ndarray:
-    assert pictures.first is not None
-    return network.image(resizing.resize(pictures.first, *pictures.shape))
+def _file(init: Init, pictures: LevelPictures, network: Network, seed: int) -> np.ndarray:
+    assert pictures.initial is not None
+    return network.image(resizing.resize(pictures.initial, *pictures.shape))
 
 
-INITIALIZATIONS: dict[str, Callable[[Init, Sized, Network, int], np.ndarray]] = {
+INITIALIZATIONS: dict[str, Callable[[Init, LevelPictures, Network, int], np.ndarray]] = {
     "content": _content,
     "style": _style,
     "style_mean": _style_mean,

@@ -54,36 +54,34 @@ def run(
             return Result.of(*directory.result(), directory.path, settings)
         state = directory.begin()
         originals = mixing.mixed(originals, settings, directory.path, run)
-        with tracking.Watch(directory, settings, state, group, axes, network) as watch:
+        with tracking.Tracker(directory, settings, state, group, axes, network) as tracker:
             for number, level in enumerate(config.levels(settings)):
                 if state and state.level > number:
                     continue  # done before an interruption
                 sized = originals.at(level.scale)
                 loss = objective.build(specification, network, sized, number)
-                watch.shown = sized.shown
+                tracker.shown = sized.shown
                 state = _at_level(number, state, settings, sized, network, directory)
-                outcome = _minimize(settings, level, loss, state, watch, network)
-                watch.stop_if_interrupted(outcome.image)
-            return _finish(outcome, loss, settings, sized, network, directory, watch)
+                outcome = _minimize(settings, level, loss, state, tracker, network)
+                tracker.stop_if_interrupted(outcome.image)
+            return _finish(outcome, loss, settings, sized, network, directory, tracker)
 
 
 def network_of(settings: config.Config, operation: str | None = None) -> Network:
     """The network that the settings name; `operation` as `network.load` takes it."""
     chosen = settings.network
     means = inputs.means(settings)
-    rescaling = str(means) if means else chosen.rescale
-    file = inputs.weights(settings)
     loaded = load(
-        file,
+        inputs.weights(settings),
         chosen.convolution,
-        rescaling,
-        chosen.pooling,
-        chosen.mean_pixel,
-        chosen.input_range,
-        chosen.transposed,
-        chosen.bgr,
-        chosen.feature_scale,
-        operation,
+        rescaling=str(means) if means else chosen.rescale,
+        pooling=chosen.pooling,
+        mean_pixel=chosen.mean_pixel,
+        input_range=chosen.input_range,
+        transposed=chosen.transposed,
+        bgr=chosen.bgr,
+        feature_scale=chosen.feature_scale,
+        operation=operation,
     )
     return loaded.with_options(ceil_mode=chosen.ceil_mode, border=chosen.border)
 
@@ -93,12 +91,12 @@ def objective_of(settings: config.Config) -> Specification:
     chosen = settings.objective
     projects = any(STATISTICS[name].projects for name in config.statistics(chosen))
     formula = Formula(
-        chosen.content_reduction,
-        STATISTICS[chosen.style_statistic],
-        chosen.gram_divisor,
-        chosen.style_reduction,
-        chosen.activation_shift,
-        chosen.total_variation.form,
+        content_reduction=chosen.content_reduction,
+        statistic=STATISTICS[chosen.style_statistic],
+        gram_divisor=chosen.gram_divisor,
+        style_reduction=chosen.style_reduction,
+        activation_shift=chosen.activation_shift,
+        total_variation=chosen.total_variation.form,
     )
     return Specification(
         formula,
@@ -129,7 +127,7 @@ def _at_level(
     number: int,
     state: optimize.State | None,
     settings: config.Config,
-    sized: pictures.Sized,
+    sized: pictures.LevelPictures,
     network: Network,
     directory: run_directory.RunDirectory,
 ) -> optimize.State:
@@ -155,7 +153,7 @@ def _minimize(
     level: config.Level,
     loss: objective.Objective,
     state: optimize.State,
-    watch: tracking.Watch,
+    tracker: tracking.Tracker,
     network: Network,
 ) -> optimize.Outcome:
     def value_and_grad(image: np.ndarray) -> tuple[objective.Terms, np.ndarray]:
@@ -166,9 +164,9 @@ def _minimize(
         value_and_grad,
         state,
         dataclasses.replace(settings.optimizer, max_evaluations=level.max_evaluations),
-        on_evaluation=watch.on_evaluation,
-        on_checkpoint=watch.on_checkpoint,
-        interrupted=watch.interrupted,
+        on_evaluation=tracker.on_evaluation,
+        on_checkpoint=tracker.on_checkpoint,
+        interrupted=tracker.interrupted,
         limits=network.limits,
         unit=np.array(config.pixel_unit(settings)),
         periodic=settings.network.border == "wrap",
@@ -182,10 +180,10 @@ def _finish(
     outcome: optimize.Outcome,
     loss: objective.Objective,
     settings: config.Config,
-    sized: pictures.Sized,
+    sized: pictures.LevelPictures,
     network: Network,
     directory: run_directory.RunDirectory,
-    watch: tracking.Watch,
+    tracker: tracking.Tracker,
 ) -> Result:
     """Measure the picture as it is shown and write what the run leaves; its losses are of the
     colors optimized.
@@ -199,6 +197,6 @@ def _finish(
     measured = measures.measure(saved, sized.photograph, sized.styles[0].rgb, network.plain())
     clipped = {"picture/clipped_share": network.clipped_share(outcome.image)}
     summary = directory.summarize(outcome, shown, written, clipped | measured)
-    watch.finish(shown, summary)
+    tracker.finish(shown, summary)
     directory.finish(summary)
     return Result.of(shown, written, directory.path, settings)

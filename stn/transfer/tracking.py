@@ -22,7 +22,7 @@ PLAIN_LINES = 10
 NOTABLE = 0.01
 
 
-class Watch:
+class Tracker:
     """The hooks that `optimize.minimize` calls: they tell the run directory, the terminal and W&B,
     and when to stop.
     """
@@ -37,7 +37,7 @@ class Watch:
         network: Network,
     ) -> None:
         self._directory, self._network = directory, network
-        # `rgb` as it is saved: pictures.Sized.shown of the level
+        # `rgb` as it is saved: pictures.LevelPictures.shown of the level
         self.shown: Callable[[np.ndarray], np.ndarray] = lambda rgb: rgb
         levels = config.levels(settings)
         self._in_pyramid = len(levels) > 1
@@ -50,7 +50,7 @@ class Watch:
         # Where a larger budget would go on from: the level, and its evaluations.
         self._end = len(levels) - 1, levels[-1].max_evaluations
         self._keep = settings.tracking.keep_checkpoint
-        self._interrupts = signals.Remembered()
+        self._interrupts = signals.DeferredSignals()
         mode, project = settings.tracking.mode, settings.tracking.project
         shown = config.to_dict(settings) | ({"sweep": dict(axes)} if axes else {})
         self._wandb = wandb_run.WandB(mode, project, directory.path, shown, group)
@@ -129,7 +129,7 @@ class Watch:
         self._wandb.finish(summary)
         self._preview.end()
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "Tracker":
         self._interrupts.__enter__()
         return self
 

@@ -16,7 +16,7 @@ FIVE = [f"relu{block}_1" for block in range(1, 6)]
 HALF = np.arange(512)[:, None] * np.ones(512) < 256  # the upper half is inside
 
 
-def shares(guide: masks.Guide) -> list[float]:
+def shares(guide: masks.GuidanceChannels) -> list[float]:
     return [float((T > 0).mean()) for T in guide.layers.values()]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stn import backend, config
-from stn.assets.pictures import Painting, Sized
+from stn.assets.pictures import LevelPictures, Painting
 from stn.assets.weights import Layer, Weights
 from stn.loss import losses
 from stn.network import vgg
@@ -218,7 +218,7 @@ def build(
     )
     network = of_weights(weights, options=Options(form.pooling, form.ceil_mode))
     painting, shape = Painting(style[0]), content.shape[1:3]
-    sized = Sized(content[0], (painting,), None, shape, config.Color())
+    sized = LevelPictures(content[0], (painting,), None, shape, config.Color())
     return objective.build(specification, network, sized)
 
 

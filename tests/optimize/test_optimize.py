@@ -533,7 +533,7 @@ def test_the_fourth_loss_that_is_not_finite_ends_the_run_with_the_best_image(set
 @EVERY
 @pytest.mark.parametrize("in_gradient", [False, True])
 def test_a_first_image_whose_loss_is_not_finite_is_refused(settings, in_gradient):
-    with pytest.raises(InputError, match="first image, or its gradient, is not finite"):
+    with pytest.raises(InputError, match="initial image, or its gradient, is not finite"):
         minimize(broken(rosenbrock, {0}, in_gradient=in_gradient), START, settings)
 
 

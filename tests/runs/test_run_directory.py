@@ -614,7 +614,7 @@ def test_a_first_loss_that_is_not_finite_is_an_error_and_no_end(command, tmp_pat
         assert ended.code == 2
         [line] = (line for line in ended.err.splitlines() if not line.startswith("evaluation "))
         assert line.startswith(
-            "error: the loss of the first image, or its gradient, is not finite (content "
+            "error: the loss of the initial image, or its gradient, is not finite (content "
         )
         assert "objective.style_weight" in line and ended.out == ""
         assert not {"summary.json", "image.png", ".lock"} & listing(ended.run_dir)

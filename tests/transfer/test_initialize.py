@@ -7,7 +7,7 @@ import pytest
 import synthetic
 
 from stn import config
-from stn.assets.pictures import Painting, Sized
+from stn.assets.pictures import LevelPictures, Painting
 from stn.config.schema import Color, Init
 from stn.images import resizing
 from stn.network import convolution
@@ -31,8 +31,8 @@ CONTENT, STYLE, FILE = (
 )
 
 
-def pictures(content: np.ndarray, style: np.ndarray, file: np.ndarray | None) -> Sized:
-    return Sized(content, (Painting(style),), file, content.shape[:2], Color())
+def pictures(content: np.ndarray, style: np.ndarray, file: np.ndarray | None) -> LevelPictures:
+    return LevelPictures(content, (Painting(style),), file, content.shape[:2], Color())
 
 
 def first_image(init: Init, content=CONTENT, style=STYLE, file=FILE, seed: int = 0) -> np.ndarray:

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from stn import assets, config, images, transfer
 from stn.assets import matconvnet, weights
-from stn.assets.pictures import Painting, Pictures, Sized
+from stn.assets.pictures import LevelPictures, Painting, Pictures
 from stn.config.schema import Color
 from stn.images import masks, resizing
 from stn.layers import CONVS_PER_BLOCK, VGG19
@@ -651,7 +651,7 @@ def check(
     assert np.linalg.norm(ours - gradient) <= near * np.linalg.norm(gradient)
 
 
-def sized(content: np.ndarray, style: np.ndarray, settings: config.Config) -> Sized:
+def sized(content: np.ndarray, style: np.ndarray, settings: config.Config) -> LevelPictures:
     """Pictures of a run at these sizes, every style the same painting under its own masks."""
 
     def mask(path: str | None, rgb: np.ndarray) -> np.ndarray | None:
@@ -667,7 +667,7 @@ def sized(content: np.ndarray, style: np.ndarray, settings: config.Config) -> Si
         for each in config.styles(settings).values()
     )
     photograph = None if settings.content.path is None else content
-    return Sized(photograph, styles, None, content.shape[:2], Color())
+    return LevelPictures(photograph, styles, None, content.shape[:2], Color())
 
 
 def test_printed_and_released_gatys_differ_by_printed_constants_only(networks: dict) -> None:
