@@ -1,13 +1,14 @@
 """Many runs by one command.
 
-`cells` names the runs of a sweep and says which are missing. `hooks` is what Hydra calls: a run
-that fails is written down and does not stop the others.
+`cells` names the runs of a sweep and says which are missing. `checks` says what is wrong before
+the first. `hooks` is what Hydra calls: a run that fails is written down and does not stop the
+others.
 """
 
+from stn.sweeps.checks import check
 from stn.sweeps.hooks import (
     Begin,
     announce,
-    check,
     clear,
     end,
     fail,
