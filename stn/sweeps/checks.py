@@ -9,12 +9,9 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
-import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 
 from stn import config
 from stn.assets import inputs
@@ -25,7 +22,10 @@ from stn.loss.statistics import STATISTICS
 # The groups and keys that name files; of cells that differ in others alone one is looked at.
 FILES = ("preset", "content", "style", "more_styles", "network", "init", "mix", "paint_only")
 # The overrides that choose what is drawn: the initial image, and directions of a statistic.
-DRAWN = ("preset", "init", "init.name", "objective", "objective.style_statistic")
+DRAWN = (
+    *("preset", "init", "init.name", "objective"),
+    *("objective.style_statistic", "objective.more_statistics"),
+)
 
 
 def look_for_files(planned: Mapping[str, Sequence[str]]) -> None:
@@ -85,14 +85,20 @@ def _check_output(parsed: Sequence[Override], swept: Mapping[str, list[str]]) ->
 
 def _not_random(parsed: Sequence[Override], swept: Mapping[str, list[str]]) -> Iterator[str]:
     """The init.name of every combination of values with which a seed changes nothing."""
-    fixed = [str(each.input_line) for each in parsed if not each.is_sweep_override()]
+    fixed = [
+        str(each.input_line)
+        for each in parsed
+        if not each.is_sweep_override() and each.key_or_group.partition(".")[0] in DRAWN
+    ]
     axes = {key: values for key, values in swept.items() if key in DRAWN}
     for values in itertools.product(*axes.values()):
         chosen = [f"{key}={value}" for key, value in zip(axes, values, strict=True)]
         try:
-            settings = hydra.compose("config", [*fixed, *chosen])
-        except (HydraException, OmegaConfBaseException):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                settings = config.compose(*fixed, *chosen)
+        except InputError:
             return  # the cells themselves will say what is wrong
-        statistic = STATISTICS.get(settings.objective.style_statistic)
-        if settings.init.name not in Init.RANDOM and not (statistic and statistic.projects):
-            yield str(settings.init.name)
+        draws = [STATISTICS[name].projects for name in config.statistics(settings.objective)]
+        if settings.init.name not in Init.RANDOM and not any(draws):
+            yield settings.init.name

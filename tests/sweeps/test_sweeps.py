@@ -575,6 +575,13 @@ def test_an_output_that_names_its_cell_is_a_copy_each(command, tmp_path: Path) -
         (("seed=0,1", "init=noise", "init.name=style_mean"), None),
         (("seed=0,1", "objective.style_statistic=sliced_wasserstein"), None),
         (("seed=0,1", "objective.style_statistic=gram,sliced_wasserstein"), "content"),
+        (
+            (
+                "seed=0,1",
+                "objective.more_statistics=[{statistic: sliced_wasserstein, layers: [relu1_1]}]",
+            ),
+            None,
+        ),
         (("seed=0,1", "preset=johnson2016,demo"), "content"),
         (("seed=0", "image.size_px=32,34"), None),
         (("seed=0,1", "preset=no_such"), None),  # the cells say it
