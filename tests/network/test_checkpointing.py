@@ -12,7 +12,7 @@ import pytest
 import synthetic
 
 from stn import runs
-from stn.assets.pictures import Painting, Sized
+from stn.assets.pictures import LevelPictures, Painting
 from stn.config.schema import Color
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing, vgg
@@ -114,7 +114,7 @@ def test_a_layer_that_a_second_statistic_sorts_is_whole_and_the_others_are_not()
         weights = dict.fromkeys(LAYERS, 0.25)
         chosen = Specification(FORMULA, {}, weights, 1.0, 1e3, 1e-3, more_terms=(term,))
         style = Painting(picture(1)[0] + 128)
-        sized = Sized(None, (style,), None, picture(2).shape[1:3], Color())
+        sized = LevelPictures(None, (style,), None, picture(2).shape[1:3], Color())
         found.append(objective.build(chosen, network, sized).value_and_grad(picture(2)))
     (expected, slope), (terms, gradient) = found
     assert terms.per_layer.keys() >= {"histogram/conv2_2", *(f"style/{layer}" for layer in LAYERS)}
