@@ -34,6 +34,10 @@ SAID = {
     "Ambiguous value": "several values are a sweep; add -m",
 }
 
+# What an extra brings to Hydra: a launcher, or a sweeper.
+EXTRAS = {"joblib": "joblib", "submitit_slurm": "slurm", "ray": "ray", "optuna": "optuna"}
+NOT_THERE = re.compile(rf"Could not \w+ '(hydra/\w+/({'|'.join(EXTRAS)}))'")
+
 # No space is left: on the disk, of the user's share, in a file.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -77,6 +81,9 @@ def one_line(error: BaseException) -> str:
         )
         return text + "; make room, and the same command resumes" * (error.errno in FULL)
     text, cause = _folded(error), error.__cause__
+    if missing := NOT_THERE.search(text):
+        extra = EXTRAS[missing[2]]
+        return f"{missing[1]}: its package is not installed; type: pip install -e '.[{extra}]'"
     if cause is not None and _folded(cause) not in text:
         text += f"; {_folded(cause)}"
     return _of_setting(error, text) or text
@@ -120,8 +127,7 @@ def run_command(main: Callable[[], object]) -> None:
     """Run a script's `main`; bad input prints one line and exits with 2, Ctrl-C with 130; a warning
     is one line too.
 
-    Hydra prints its own tracebacks and exits with 1 unless HYDRA_FULL_ERROR is set, so it is set
-    here for Hydra, and the user's own setting of it decides whether the traceback is shown."""
+    HYDRA_FULL_ERROR=1, as the user gives it, shows the traceback before the line."""
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -129,7 +135,6 @@ def run_command(main: Callable[[], object]) -> None:
         sys.exit(2)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         main()
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 Launchers pickle `run` by its name, so that a worker process imports this module for itself.
 """
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -26,6 +27,8 @@ def main() -> None:
         version_base="1.3", config_path=str(config.CONFIG_DIR), config_name="config"
     )(run)
     problems.clear()
+    # Else Hydra prints tracebacks of its own and exits with 1.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
     with previews.kept_up():
         try:
             application()

@@ -6,6 +6,7 @@ import concurrent.futures
 import csv
 import dataclasses
 import functools
+import importlib.util
 import itertools
 import json
 import runpy
@@ -419,6 +420,23 @@ def until_it_waits(
         said += capsys.readouterr().err
         time.sleep(0.05)
     return said
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="Ray is installed")
+def test_a_launcher_that_is_not_installed_is_a_line_that_says_what_to_type(
+    small, tmp_path: Path, monkeypatch, capfd
+) -> None:
+    """Of the experiment's multirun too, a process of its own, without a traceback."""
+    words = [*small, "network.rescale=null", "hydra/launcher=ray_cluster"]
+    monkeypatch.setattr(sys, "argv", ["borders.py", *words])
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)  # of a run in this process
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        frame.main(load("borders"))
+    said = capfd.readouterr().err
+    assert end.value.code == 2 and "Traceback" not in said
+    line = "hydra/launcher/ray: its package is not installed; type: pip install -e '.[ray]'"
+    assert f"error: {line}" in said.splitlines()
 
 
 def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
