@@ -77,8 +77,7 @@ def _cell(overrides: DictConfig, run_dir: Path) -> float | None:
     if hydra_config.launcher._target_.endswith("JoblibLauncher"):
         signals.end_with_parent()
         sweeps.take_gpu()
-    if local:
-        sweeps.announce(axes, hydra_config.job.num)
+    sweeps.announce(axes, hydra_config.job.num)
     try:
         settings = config.parse(overrides, given)
         # Directories of experiments are by their checksums the right ones. A run that matches a

@@ -35,6 +35,7 @@ passed_on: list[signals.ForwardedSignals] = []
 
 
 SWEEPERS = ("BasicSweeper", "OptunaSweeper")  # the second chooses values by what runs return
+CELLS = "STN_CELLS"  # by which the processes of joblib know how many cells the sweep has
 HERE = ("BasicLauncher", "JoblibLauncher")  # whose cells read the files of this machine
 
 
@@ -65,6 +66,7 @@ class Begin(Callback):
         if config.view:
             previews.start(sweep_dir.absolute())
         if config.hydra.launcher._target_.endswith("JoblibLauncher"):
+            os.environ[CELLS] = str(len(planned or {}))
             passed_on.append(signals.ForwardedSignals())
         for run_dir in _directories(sweep_dir, planned):
             clear(run_dir)
@@ -155,24 +157,26 @@ def fail(
         with contextlib.suppress(OSError):  # a full disk
             files.write_text(run_dir / runs.FAILED, json.dumps(record, indent=2) + "\n")
     if local:
-        told.add(run_dir)
+        told.add(run_dir.absolute())
         print(f"error: {_called(run_dir.name, cell)}: {reason}", file=sys.stderr)
 
 
 def announce(cell_axes: Mapping[str, str], done: int) -> None:
-    """Say which cell of a sweep begins here after `done` others, and how long the rest takes."""
-    planned = under_way[-1][1] if under_way else None
-    if planned is None or len(planned) < 2:
+    """Say which cell of a sweep begins here after `done` others, and how long the rest takes where
+    one follows the other.
+    """
+    count = len(under_way[-1][1] or {}) if under_way else int(os.environ.get(CELLS, 0))
+    if count < 2:
         return
     began.append(time.monotonic())
     left = ""
-    if done and len(began) == done + 1:
-        seconds = (began[-1] - began[0]) / done * (len(planned) - done)
+    if under_way and done and len(began) == done + 1:
+        seconds = (began[-1] - began[0]) / done * (count - done)
         left = (
             f" (about {seconds / 60:.0f} min left)" if seconds > 90 else f" ({seconds:.0f} s left)"
         )
     cell = ",".join(f"{key}={value}" for key, value in cell_axes.items())
-    print(f"[{done + 1}/{len(planned)}] {cell}{left}", file=sys.stderr)
+    print(f"[{done + 1}/{count}] {cell}{left}", file=sys.stderr)
 
 
 def end(error: Exception | None = None) -> None:
@@ -185,6 +189,7 @@ def end(error: Exception | None = None) -> None:
         return
     sweep_dir, planned = under_way.pop()
     began.clear()
+    os.environ.pop(CELLS, None)
     asked = passed_on.pop().close() if passed_on else None
     if asked:
         print(
@@ -194,7 +199,7 @@ def end(error: Exception | None = None) -> None:
         sys.exit(128 + asked)
     missing = _missing(sweep_dir, planned, launched=error is None)
     for path, line in missing:
-        if path not in told:
+        if path is None or path.absolute() not in told:
             print(f"error: {line}", file=sys.stderr)
     told.clear()
     again = f"{_again(sweep_dir)} runs what is missing"

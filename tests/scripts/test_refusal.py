@@ -65,7 +65,7 @@ def bad(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> di
     matconvnet.write(folder / "fewer.mat", weights.Weights(network.layers[:3], network.mean_pixel))
     images.write(folder / "one.png", np.zeros((1, 1, 3)))
     images.write(folder / "line.png", np.zeros((1, 50, 3)))
-    images.write(folder / "tall.png", np.zeros((20_000, 2, 3)))
+    images.write(folder / "tall.png", np.full((20_000, 2, 3), 128.0))
     (folder / "again").symlink_to(inputs["content"].parent)
     (folder / "link.png").symlink_to(inputs["style"])
     (folder / "folder.png").mkdir()

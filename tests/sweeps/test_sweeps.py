@@ -7,6 +7,7 @@ import errno
 import itertools
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -47,17 +48,20 @@ def end_of_joblibs_processes() -> None:
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib_local"])
 def test_a_failed_cell_is_reported_and_sinks_nothing_and_the_rest_is_run_by_the_same_command(
-    launcher: str, command, tmp_path: Path, request: pytest.FixtureRequest
+    launcher: str, command, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch
 ) -> None:
     if launcher != "basic":
         pytest.importorskip(
             "hydra_plugins.hydra_joblib_launcher", reason="needs pip install -e '.[joblib]'"
         )
         request.addfinalizer(end_of_joblibs_processes)
-    sweep_dir = tmp_path / "sweep"
+    monkeypatch.chdir(tmp_path)
+    sweep_dir = Path("sweep")
     typed = ("-m", *AXES, f"hydra/launcher={launcher}", f"hydra.sweep.dir={sweep_dir}")
     code, _, err, _ = command(*typed)
     assert code == 2, err
+    begun = re.findall(r"^\[(\d)/6\] image", err, re.MULTILINE)
+    assert sorted(begun) == ["1", "2", "3", "4", "5", "6"]
     lines = [line for line in err.splitlines() if line.startswith("error: ")]
     assert [line.split(": content.path")[0] for line in lines] == [
         "error: image.size_px=2,seed=0",
