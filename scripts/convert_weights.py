@@ -1,6 +1,7 @@
 """Write VGG's weights from another program's file as a MatConvNet .mat, for network.weights=FILE.
 
-Takes torchvision's and Caffe's .pth, Keras' .h5, or vgg19 or vgg16 for random weights.
+Takes torchvision's and Caffe's .pth, Keras' .h5, Lasagne's .pkl, or vgg19 or vgg16 for random
+weights.
 """
 
 import argparse
@@ -23,7 +24,7 @@ def main() -> None:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", help="a .pth or .h5 file; or vgg19, vgg16: random weights")
+    parser.add_argument("source", help="a .pth, .h5 or .pkl file; or vgg19, vgg16: random weights")
     parser.add_argument("out", type=Path, help="the .mat file to write")
     parser.add_argument(
         "--convention",

@@ -1,4 +1,5 @@
-"""Weights of VGG from other programs' files: PyTorch's `.pth`, Keras' `.h5`; and random ones.
+"""Weights of VGG from other programs' files: PyTorch's `.pth`, Keras' `.h5`, Lasagne's `.pkl`; and
+random ones.
 
 Each becomes what MatConvNet's file holds: kernels [h, w, in, out] that take red first, in 0-255
 less the mean pixel.
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stn import files
-from stn.assets import torchfile, weights
+from stn.assets import lasagnefile, torchfile, weights
 from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
 from stn.errors import InputError
 from stn.layers import FILTERS, LAYERS, TRUNKS, of_kind
@@ -26,25 +27,31 @@ TORCH_FILES = {
     "00b39a1b": "caffe",  # vgg16-00b39a1b.pth
 }
 # What the numbers of a file with these kernels see: red first, in (x / 255 − mean) / deviation; or
-# blue first, in 0-255 less the mean pixel.
+# blue first, in 0-255 less the mean pixel. Lasagne's mean pixel is that of Caffe without fractions.
 CONVENTIONS = ("torchvision", "caffe")
+BLUE_FIRST = {"caffe": IMAGENET_MEAN, "lasagne": (123.0, 117.0, 104.0)}
 TORCHVISION_MEAN = np.array([0.485, 0.456, 0.406])
 TORCHVISION_DEVIATION = np.array([0.229, 0.224, 0.225])
+TORCH = b"\x80\x02\x8a\x0a"  # a pickled number of ten bytes, torch.serialization's magic one
+PICKLE = b"\x80\x02"  # protocol 2
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def read(path: Path, convention: str | None = None) -> Weights:
-    """The convolutions of a `.pth` or `.h5` file, told by its first bytes; a head is left out.
+    """The convolutions of a `.pth`, `.h5` or `.pkl` file, told by its first bytes; a head of the
+    first two is left out.
 
     `convention`, one of CONVENTIONS, is needed for a `.pth` whose checksum is not known. Raises
     InputError if the file is missing, damaged, of neither kind, or not a VGG's."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give a .pth or .h5 file of VGG's weights")
+        raise InputError(f"{path}: no such file; give a .pth, .h5 or .pkl file of VGG's weights")
     with path.open("rb") as file:
         start = file.read(len(HDF5))
     sha256 = files.sha256(path)
     if start == HDF5:
         layers, convention = _keras(path), convention or "caffe"
+    elif start.startswith(PICKLE) and not start.startswith(TORCH):
+        layers, convention = _lasagne(path), convention or "lasagne"
     else:
         convention = convention or TORCH_FILES.get(sha256[:8])
         if convention is None:
@@ -89,8 +96,8 @@ def randomized(network: Weights, seed: int) -> Weights:
 def _as_matconvnet(layers: tuple[Layer, ...], convention: str) -> Weights:
     first, *others = layers
     kernel = first.kernel
-    if convention == "caffe":
-        mean = np.array(IMAGENET_MEAN)
+    if convention in BLUE_FIRST:
+        mean = np.array(BLUE_FIRST[convention])
         kernel = kernel[:, :, ::-1]  # blue first in the file
     else:
         # What beyond the picture is zero is the mean pixel in both, so that no border changes.
@@ -114,12 +121,15 @@ def _torch(path: Path) -> tuple[Layer, ...]:
         and name.split(".")[1].isdecimal()
     )
     try:
-        pairs = [(tensors[f"features.{n}.weight"], tensors[f"features.{n}.bias"]) for n in numbers]
-        return _named(path, [(weight.transpose(2, 3, 1, 0), bias) for weight, bias in pairs])
+        both = [(tensors[f"features.{n}.weight"], tensors[f"features.{n}.bias"]) for n in numbers]
+        pairs = [(weight.transpose(2, 3, 1, 0), bias) for weight, bias in both if weight.ndim != 1]
     except (KeyError, ValueError) as error:
         raise InputError(
             f"{path}: its `features` are not a VGG's, each a weight and a bias"
         ) from error
+    if len(pairs) < len(both):
+        raise InputError(f"{path}: a VGG with batch normalization, which is another network")
+    return _named(path, pairs)
 
 
 def _keras(path: Path) -> tuple[Layer, ...]:
@@ -145,9 +155,26 @@ def _keras(path: Path) -> tuple[Layer, ...]:
         pairs = [
             tuple(sorted(found, key=np.ndim, reverse=True)) for _, found in sorted(arrays.items())
         ]
-        return _named(path, [(kernel, bias) for kernel, bias in pairs])
+        layers = [(kernel, bias) for kernel, bias in pairs]
     except ValueError as error:
         raise InputError(f"{path}: its blocks are not a VGG's, each a kernel and a bias") from error
+    return _named(path, layers)
+
+
+def _lasagne(path: Path) -> tuple[Layer, ...]:
+    """Kernels [out, in, h, w] and biases by turns, in the order of the layers.
+
+    Its network correlates, as ours does: the kernels are not turned (lasagne.layers.dnn)."""
+    try:
+        arrays = lasagnefile.load(path)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    try:
+        both = zip(arrays[::2], arrays[1::2], strict=True)
+        pairs = [(kernel.transpose(2, 3, 1, 0), bias) for kernel, bias in both]
+    except ValueError as error:
+        raise InputError(f"{path}: its arrays are not a VGG's, a kernel and a bias each") from error
+    return _named(path, pairs)
 
 
 def _named(path: Path, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[Layer, ...]:
@@ -165,6 +192,5 @@ def _named(path: Path, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[
                 for name, (kernel, bias) in zip(names, found, strict=True)
             )
     raise InputError(
-        f"{path}: {len(found)} convolutions, where VGG-16 has 13 and VGG-19 has 16; with batch"
-        " normalization it is another network"
+        f"{path}: {len(found)} convolutions, where VGG-16 has 13 and VGG-19 has 16: another network"
     )
