@@ -16,7 +16,6 @@ from stn.sweeps.hooks import (
     remove_if_empty,
     take_gpu,
     threads,
-    under_way,
 )
 
 __all__ = [
@@ -30,5 +29,4 @@ __all__ = [
     "remove_if_empty",
     "take_gpu",
     "threads",
-    "under_way",
 ]

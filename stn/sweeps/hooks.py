@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,24 @@ from stn.errors import InputError
 from stn.runs import previews
 from stn.sweeps import cells, checks
 
-# Of the sweep that this process started: its directory, and its cells if they are known
-# (`cells.planned`).
-under_way: list[tuple[Path, Mapping[str, Sequence[str]] | None]] = []
-began: list[float] = []  # when each of its cells began here, in seconds
-told: set[Path] = set()  # the directories of cells whose failure this process has printed
-# Its signals, where its cells run in processes of this machine.
-passed_on: list[signals.ForwardedSignals] = []
-
-
 SWEEPERS = ("BasicSweeper", "OptunaSweeper")  # the second chooses values by what runs return
 CELLS = "STN_CELLS"  # by which the processes of joblib know how many cells the sweep has
 HERE = ("BasicLauncher", "JoblibLauncher")  # whose cells read the files of this machine
+
+
+@dataclass
+class Sweep:
+    """A sweep that this process started."""
+
+    directory: Path
+    planned: Mapping[str, Sequence[str]] | None  # its cells, if known (`cells.planned`)
+    # Where its cells run in processes of this machine.
+    forwarded: signals.ForwardedSignals | None = None
+    began: list[float] = field(default_factory=list)  # when each cell began here, in seconds
+    told: set[Path] = field(default_factory=set)  # cells whose failure was printed here
+
+
+under_way: list[Sweep] = []  # the one of this process; Hydra's hooks have no other place for it
 
 
 class Begin(Callback):
@@ -61,14 +68,14 @@ class Begin(Callback):
         except errors.InputError as error:  # which Hydra would turn into a warning, and start
             print(f"error: {command_line.one_line(error)}", file=sys.stderr)
             sys.exit(2)
-        sweep_dir = Path(str(config.hydra.sweep.dir))
-        under_way.append((sweep_dir, planned))
+        sweep = Sweep(Path(str(config.hydra.sweep.dir)), planned)
+        under_way.append(sweep)
         if config.view:
-            previews.start(sweep_dir.absolute())
+            previews.start(sweep.directory.absolute())
         if config.hydra.launcher._target_.endswith("JoblibLauncher"):
             os.environ[CELLS] = str(len(planned or {}))
-            passed_on.append(signals.ForwardedSignals())
-        for run_dir in _directories(sweep_dir, planned):
+            sweep.forwarded = signals.ForwardedSignals()
+        for run_dir in _directories(sweep.directory, planned):
             clear(run_dir)
 
 
@@ -135,7 +142,8 @@ def fail(
     SystemExit."""
     if local and isinstance(error, errors.Interrupted):
         print(
-            f"{str(error).partition(';')[0]}; {_again(under_way[-1][0])} resumes", file=sys.stderr
+            f"{str(error).partition(';')[0]}; {_again(under_way[-1].directory)} resumes",
+            file=sys.stderr,
         )
         sys.exit(error.exit_code)
     if isinstance(error, errors.Interrupted) and signals.waiting():
@@ -157,7 +165,7 @@ def fail(
         with contextlib.suppress(OSError):  # a full disk
             files.write_text(run_dir / runs.FAILED, json.dumps(record, indent=2) + "\n")
     if local:
-        told.add(run_dir.absolute())
+        under_way[-1].told.add(run_dir.absolute())
         print(f"error: {_called(run_dir.name, cell)}: {reason}", file=sys.stderr)
 
 
@@ -165,12 +173,13 @@ def announce(cell_axes: Mapping[str, str], done: int) -> None:
     """Say which cell of a sweep begins here after `done` others, and how long the rest takes where
     one follows the other.
     """
-    count = len(under_way[-1][1] or {}) if under_way else int(os.environ.get(CELLS, 0))
+    count = len(under_way[-1].planned or {}) if under_way else int(os.environ.get(CELLS, 0))
     if count < 2:
         return
+    began = under_way[-1].began if under_way else []
     began.append(time.monotonic())
     left = ""
-    if under_way and done and len(began) == done + 1:
+    if done and len(began) == done + 1:
         seconds = (began[-1] - began[0]) / done * (count - done)
         left = (
             f" (about {seconds / 60:.0f} min left)" if seconds > 90 else f" ({seconds:.0f} s left)"
@@ -187,21 +196,19 @@ def end(error: Exception | None = None) -> None:
         if error is not None:
             raise error
         return
-    sweep_dir, planned = under_way.pop()
-    began.clear()
+    sweep = under_way.pop()
+    sweep_dir = sweep.directory
     os.environ.pop(CELLS, None)
-    asked = passed_on.pop().close() if passed_on else None
-    if asked:
+    if asked := sweep.forwarded.close() if sweep.forwarded else None:
         print(
             f"interrupted: the best images so far are in {sweep_dir}; {_again(sweep_dir)} resumes",
             file=sys.stderr,
         )
         sys.exit(128 + asked)
-    missing = _missing(sweep_dir, planned, launched=error is None)
+    missing = _missing(sweep_dir, sweep.planned, launched=error is None)
     for path, line in missing:
-        if path is None or path.absolute() not in told:
+        if path is None or path.absolute() not in sweep.told:
             print(f"error: {line}", file=sys.stderr)
-    told.clear()
     again = f"{_again(sweep_dir)} runs what is missing"
     if error is not None:
         if isinstance(error, errors.InputError) or type(error).__module__.startswith(
