@@ -30,8 +30,8 @@ PRESETS = sorted((config.CONFIG_DIR / "preset").glob("*.yaml"))
 PHOTOGRAPH = np.zeros((768, 1024, 3))  # Neckarfront's shape, which most presets paint
 MEASURED = "512 × 384 on two idle cores of an AMD EPYC with AVX-512"
 START_S = 10  # imports, targets and measures; docs/presets/gallery.md, of the default
-# A whole `preset=default` once took 126 s for 75 evaluations of 512 × 384, on a day when the
-# machine was slower than in the benchmark: that is the upper end of what a reader may see.
+# A whole `preset=default` took 126 s for 75 evaluations of 512 × 384 on another AMD EPYC than the
+# benchmark's (docs/science/benchmark.md): that is the upper end of what a reader may see.
 SLOW_PIXEL_S = (126 - START_S) / 75 / (384 * 512)
 README = config.CONFIG_DIR.parent / "README.md"
 README_ROW = re.compile(r"^(\| `(\w+)` \| .* \| )[\d to]+( \|)$", re.MULTILINE)
@@ -70,7 +70,7 @@ def page_of(path: Path) -> str:
         *picture(name, settings, seen),
         f"```sh\n{command}\n```",
         *(["Without `network=vgg19_q8` it takes the exact VGG-19 file, 535 MB."] if exact else []),
-        f"It takes {minutes(settings)} min at its own size and budget, the more on a slow day."
+        f"It takes {minutes(settings)} min at its own size and budget, the more on a slower machine."
         f" That is reckoned from {MEASURED}." + longer(settings),
         "## The source",
         *source(path, row),
@@ -123,7 +123,7 @@ def picture(name: str, settings: config.Config, seen: dict[str, str] | None) -> 
 
 def minutes(settings: config.Config) -> str:
     """How many minutes a run takes, all levels together: by the benchmark's seconds a megapixel,
-    and by those of a slower day.
+    and by those of a slower machine.
     """
     sizes = json.loads((FOLDER.parent / "science" / "benchmark.json").read_text())["sizes"]
     pixel_s = statistics.median(sizes["384x512"]["ours"]["seconds"]) / (384 * 512)
