@@ -70,8 +70,8 @@ def page_of(path: Path) -> str:
         *picture(name, settings, seen),
         f"```sh\n{command}\n```",
         *(["Without `network=vgg19_q8` it takes the exact VGG-19 file, 535 MB."] if exact else []),
-        f"It takes {minutes(settings)} min at its own size and budget, the more on a slower machine."
-        f" That is reckoned from {MEASURED}." + longer(settings),
+        f"It takes {minutes(settings)} min at its own size and budget, the more on a slower"
+        f" machine. That is reckoned from {MEASURED}." + longer(settings),
         "## The source",
         *source(path, row),
         "## What differs",
