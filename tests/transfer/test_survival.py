@@ -33,7 +33,8 @@ OPTIMIZERS = {
         "tracking.checkpoint_seconds=0",
     ),
     "adam": ("optimizer=adam", "optimizer.max_evaluations=31", "tracking.checkpoint_seconds=0"),
-    "pyramid": (
+    "pyramid_in_luminance": (
+        "color=luminance",
         "pyramid.levels=[{scale: 0.5, max_evaluations: 12}]",
         "optimizer.restart_every=7",
         "optimizer.max_evaluations=20",
@@ -80,7 +81,7 @@ def test_a_run_repeats_to_the_byte(case, run, tmp_path) -> None:
     same(tmp_path / "run", undisturbed)
 
 
-@pytest.mark.parametrize("instants", [(3, 4), (8, 9), (1, 15), (20, 30), (2, 9, 16, 23, 30)])
+@pytest.mark.parametrize("instants", [(3, 4), (1, 15), (2, 8, 9, 16, 20, 23, 30)])
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
     case, run, tmp_path, monkeypatch, instants
 ) -> None:
