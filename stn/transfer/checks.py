@@ -33,19 +33,19 @@ def recomputes(settings: Config, network: Network, pictures: Pictures, run_dir: 
         return settings.network.gradient_checkpointing
     if runs.Run(run_dir).suffices(config.to_dict(settings)):
         return False
-    began = _began_in_bands(settings, run_dir)
+    began = _began_by_rows(settings, run_dir)
     if began is not None:
         return began
-    whole, in_bands = (
+    whole, by_rows = (
         memory.needs(settings, network, pictures, gradient_checkpointing)
         for gradient_checkpointing in (False, True)
     )
     if all(need.fits() for need in whole):
         return False
-    if all(need.fits() for need in in_bands):
+    if all(need.fits() for need in by_rows):
         warnings.warn(
             f"{memory.size_key(settings)}: {max(need.bytes for need in whole) / 1e9:.1f} GB of"
-            " features are computed in bands and again for the gradient, for want of memory; an"
+            " features are computed by rows and again for the gradient, since memory is short; an"
             " evaluation takes nearly twice as long (network.gradient_checkpointing)",
             stacklevel=2,
         )
@@ -81,8 +81,8 @@ def _check_redraw(settings: Config) -> None:
         )
 
 
-def _began_in_bands(settings: Config, run_dir: Path) -> bool | None:
-    """Whether the run that these settings go on with began in bands; None if there is none or it
+def _began_by_rows(settings: Config, run_dir: Path) -> bool | None:
+    """Whether the run that these settings go on with began by rows; None if there is none or it
     does not say.
     """
     earlier = runs.Run(run_dir)
@@ -207,7 +207,7 @@ def _check_memory(settings: Config, network: Network, pictures: Pictures) -> Non
     why = remedy = ""
     if not network.gradient_checkpointing:
         if settings.network.gradient_checkpointing is None:
-            why = " without bands, as the run began,"
+            why = " without gradient checkpointing, as the run began,"
         if all(
             need.fits()
             for need in memory.needs(settings, network, pictures, gradient_checkpointing=True)

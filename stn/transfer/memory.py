@@ -1,4 +1,4 @@
-"""What memory a run needs, in bands and without, beside what is free."""
+"""What memory a run needs, with gradient checkpointing and without, next to what is free."""
 
 import contextlib
 from collections.abc import Collection, Iterator
@@ -27,7 +27,7 @@ KERNEL_BYTES, ACTIVATION_FACTOR = 0.3e9, 1.45
 PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
 # The targets' forward pass keeps nothing: measured on VGG-19 at 1024 × 1024 and 1600 × 1600 pixels,
 # 2.8 to 2.9 times the bytes of the largest output. TensorFlow keeps that memory and hardly uses it
-# for the gradient: of a run at 768 × 576 the peak was 0.83 of the sum of both, in bands 0.71.
+# for the gradient: of a run at 768 × 576 the peak was 0.83 of the sum of both, by rows 0.71.
 FORWARD_FACTOR = 3.3
 # Where memory ran out in spite of the estimate, so much of the pixels is tried next; ours.
 SMALLER = 0.5
@@ -129,7 +129,7 @@ def needs(
     deepest = network.deepest([*content, *style])
     height, width = pictures.shape_at(1.0)
     if gradient_checkpointing:
-        features = in_bands(network, deepest, whole, height, width, wraps)
+        features = bytes_by_rows(network, deepest, whole, height, width, wraps)
     else:
         features = ACTIVATION_FACTOR * sum(network.activation_bytes(deepest, height * width))
     features += copies(height * width)
@@ -143,7 +143,9 @@ def needs(
         deepest, pixels = network.deepest(layers), shape[0] * shape[1]
         forward = FORWARD_FACTOR * max(network.activation_bytes(deepest, pixels))
         if gradient_checkpointing:
-            forward = min(forward, in_bands(network, deepest, whole.intersection(layers), *shape))
+            forward = min(
+                forward, bytes_by_rows(network, deepest, whole.intersection(layers), *shape)
+            )
         if key != "content":
             forward += copies(pixels)
             what = f"{key}.path={pictures.paths[key]}"
@@ -160,7 +162,7 @@ def size_key(settings: Config) -> str:
     return f"image.size_px={size_px}" if shape is None else f"image.shape={shape}"
 
 
-def in_bands(
+def bytes_by_rows(
     network: Network,
     deepest: str,
     whole: Collection[str],
@@ -169,7 +171,7 @@ def in_bands(
     wraps: bool = False,
 ) -> float:
     """Bytes for value and gradient with `network.gradient_checkpointing`; the layers `whole` are
-    not summed up band by band."""
+    not summed up over the rows."""
     needed, largest = 0.0, 0.0
     names = network.layer_names[: network.layer_names.index(deepest) + 1]
     for block in dict.fromkeys(LAYERS[name].block for name in names):

@@ -81,7 +81,7 @@ def silently(case: Any, free: float) -> bool | str:
 def test_a_picture_that_fits_only_in_bands_is_computed_in_bands(case) -> None:
     whole, in_bands = case.need(False), case.need(True)
     assert in_bands < 0.8 * whole
-    with pytest.warns(UserWarning, match=r"for want of memory.*network\.gradient_checkpointing"):
+    with pytest.warns(UserWarning, match=r"since memory is short.*network\.gradient_checkpointing"):
         assert case.decided(in_bands) is True
     assert silently(case, whole) is False
     assert "would fit" in silently(case, 0.8 * in_bands)
@@ -242,6 +242,6 @@ def test_the_longest_band_is_the_one_that_is_computed(
     checkpointing.features(
         image, network.kernels, ["relu1_2"], "avg", lambda _, F: F, True, border, shares
     )
-    found = memory.in_bands(network, "relu1_2", (), height, width, border == "wrap")
+    found = memory.bytes_by_rows(network, "relu1_2", (), height, width, border == "wrap")
     band = max(lengths) * width * 2 * 20 * 4
     assert found == pytest.approx(memory.BAND_FACTOR * band)
