@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stn import config, files, runs
-from stn.config import overrides
+from stn.config import names, overrides
 from stn.experiment import frame
 from stn.images import formats
 from stn.study import figures, tables
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 3
+PRESETS = names.groups()["preset"]
 # Photographs and paintings that may be shown, with the optimizer that gets there soonest.
 RANGE = {
     # By eye: at the preset's 5000 the face is gone.
@@ -48,7 +49,7 @@ RANGE = {
 
 def cells(base: config.Config) -> list[frame.Cell]:
     found = []
-    for name in _presets():
+    for name in PRESETS:
         settings = _settings(name)
         # A guided preset's masks are of these two pictures, which are its own already.
         pictures = [] if settings.style.mask else ["style=starry_night"]
@@ -66,7 +67,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
 
 
 def draw(finished: frame.Finished) -> Figure:
-    return _montage({name: finished[name,] for name in _presets()}, COLUMNS)
+    return _montage({name: finished[name,] for name in PRESETS}, COLUMNS)
 
 
 def write(folder: Path, finished: frame.Finished) -> None:
@@ -74,23 +75,19 @@ def write(folder: Path, finished: frame.Finished) -> None:
     presets/NAME.jpg, the pictures that docs/figures/presets/ has.
     """
     (folder / "presets").mkdir(exist_ok=True)
-    for name in _presets():
+    for name in PRESETS:
         formats.write(folder / "presets" / f"{name}.jpg", finished[name,].rgb)
     six = dict(
         zip(RANGE, (finished["range", number] for number in range(1, len(RANGE) + 1)), strict=True)
     )
     figures.save(_montage(six, 3), folder / "range.png")
     rows = [["picture", "evaluations", "seconds", "feature distance", "Gram distance", "command"]]
-    for name, run in {**{name: finished[name,] for name in _presets()}, **six}.items():
+    for name, run in {**{name: finished[name,] for name in PRESETS}, **six}.items():
         content, style = (run.summary.get(f"measures/{key}") for key in ("features", "gram"))
         distances = ["" if value is None else f"{value:.2f}" for value in (content, style)]
         numbers = [str(run.summary["evaluations"]), f"{run.summary['seconds']:.0f}", *distances]
         rows.append([name, *numbers, f"`{overrides.command(run.settings)}`"])
     files.write_text(folder / "gallery.md", tables.markdown(rows))
-
-
-def _presets() -> list[str]:
-    return sorted(path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml"))
 
 
 _settings = functools.cache(lambda preset: config.compose(f"preset={preset}"))

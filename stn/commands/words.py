@@ -11,9 +11,9 @@ from typing import Any
 from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
-from stn import command_line, config, files, runs
+from stn import command_line, files, runs
 from stn.assets import store
-from stn.config import overrides
+from stn.config import names, overrides
 from stn.errors import InputError
 from stn.images import formats
 
@@ -96,8 +96,8 @@ def _positional(words: Sequence[str]) -> list[str]:
         )
     for word in words:
         if not _like_a_file(word):
-            presets = {path.stem for path in (config.CONFIG_DIR / "preset").glob("*.yaml")}
-            meant = f"preset={word}" if word in presets else "KEY=VALUE for a setting"
+            known = word in names.groups()["preset"]
+            meant = f"preset={word}" if known else "KEY=VALUE for a setting"
             raise InputError(f"{word}: no such file; type {meant}")
     return [
         f"{key}={word}" for key, word in zip(("content.path", "style.path"), words, strict=False)
@@ -110,8 +110,7 @@ def _with_path(word: str) -> str:
     if key not in GROUPS:
         return word
     pieces = [value] if _is_file(value) else value.split(",")
-    options = {path.stem for path in (config.CONFIG_DIR / key).glob("*.yaml")}
-    known = any(piece in options for piece in pieces)
+    known = any(piece in names.groups()[key] for piece in pieces)
     if known or not all(_like_a_file(piece.strip("'\"")) for piece in pieces):
         return word
     return f"{GROUPS[key]}={value}"
