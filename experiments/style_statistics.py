@@ -43,6 +43,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
                 f"objective.style_weight={WEIGHTS[name]:g}",
             ),
             name.replace("_", " "),
+            label=content.replace("_", " "),
             before=("content", "style") if name == "gram" else (),
         )
         for content, style in frame.PAIRS
