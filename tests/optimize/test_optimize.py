@@ -662,7 +662,9 @@ def test_adam_takes_kerass_steps(function, rate, beta1, beta2, epsilon):
     settings = Adam(
         max_evaluations=25, learning_rate=rate, beta1=beta1, beta2=beta2, epsilon=epsilon
     )
-    _, trace = minimize(function, START, settings)
+    outcome, trace = minimize(function, START, settings)
+    assert [evaluation.iteration for evaluation, _ in trace] == list(range(25))
+    assert outcome.iterations == 25
     expected = keras_adam(function, 25, rate, beta_1=beta1, beta_2=beta2, epsilon=epsilon)
     np.testing.assert_allclose([image for _, image in trace], expected, rtol=1e-9, atol=1e-11)
 
