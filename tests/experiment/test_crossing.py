@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from stn import assets, quantities, transfer
+from stn import assets, layers, quantities, transfer
 from stn.errors import InputError
 from stn.experiment import crossing
 from stn.transfer import matching
@@ -39,7 +39,7 @@ def test_a_cell_is_the_run_that_the_command_makes(bench, composed, tmp_path, inp
         f"content.path={crossing.PHOTOGRAPHS['astronaut']}",
         f"style.path={crossing.PAINTINGS['strokes']}",
         "objective.content_layers=[relu2_2]",
-        f"objective.style_layers=[{crossing.JOHNSON}]",
+        f"objective.style_layers=[{','.join(layers.JOHNSON)}]",
         "objective.style_weight=3",
         "seed=0",
     )

@@ -257,7 +257,8 @@ def test_a_signal_reaches_the_processes_of_a_sweep_and_none_is_left(
             process.terminate()
         _, err = process.communicate(timeout=60)
         assert process.returncode == (130 if "Ctrl-C" in asked else 143), err
-        assert [line for line in err.splitlines() if not line.startswith("evaluation ")] == [
+        shown = ("evaluation ", "[")  # progress: evaluations, and which cell begins
+        assert [line for line in err.splitlines() if not line.startswith(shown)] == [
             "interrupted: the best images so far are in sweep; the same command with"
             " hydra.sweep.dir=sweep resumes"
         ]
