@@ -30,9 +30,9 @@ PRESETS = sorted((config.CONFIG_DIR / "preset").glob("*.yaml"))
 PHOTOGRAPH = np.zeros((768, 1024, 3))  # Neckarfront's shape, which most presets paint
 MEASURED = "512 × 384 on two idle cores of an AMD EPYC with AVX-512"
 START_S = 10  # imports, targets and measures; docs/presets/gallery.md, of the default
-# A whole `preset=default` took 126 s for 75 evaluations of 512 × 384 on another AMD EPYC than the
+# A whole `preset=default` took 108 s for 75 evaluations of 512 × 384 on another AMD EPYC than the
 # benchmark's (docs/science/benchmark.md): that is the upper end of what a reader may see.
-SLOW_PIXEL_S = (126 - START_S) / 75 / (384 * 512)
+SLOW_PIXEL_S = (108 - START_S) / 75 / (384 * 512)
 README = config.CONFIG_DIR.parent / "README.md"
 README_ROW = re.compile(r"^(\| `(\w+)` \| .* \| )[\d to]+( \|)$", re.MULTILINE)
 

@@ -130,7 +130,7 @@ def test_a_page_of_a_preset_has_every_setting_with_its_value_and_source() -> Non
 
 
 def test_the_minutes_of_the_readme_and_the_pages_hold_what_was_measured() -> None:
-    """126 s for 75 evaluations of the default, and 0.59 s an evaluation in the benchmark."""
+    """108 s for 75 evaluations of the default, and 0.59 s an evaluation in the benchmark."""
     pages = runpy.run_path(str(SCRIPTS / "preset_pages.py"))
     row = "| `{}` | what it is | {} |"
     written = pages["readme_of"](f"{row.format('default', 9)}\n| `layers` | no preset | as it is |")
