@@ -215,7 +215,8 @@ def test_targets_value_and_gradient_take_what_was_estimated_but_not_much_less() 
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    # 0.81, whatever else runs. Without oneDNN Eigen's convolutions take 1.96 (docs/start/install.md).
+    # 0.81, whatever else runs; without oneDNN Eigen's convolutions take 1.96
+    # (docs/start/install.md).
     without = os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0"
     least, most = (1.7, 2.2) if without else (0.7, 0.9)
     assert least < float(ended.stdout.split()[-1]) < most
