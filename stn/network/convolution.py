@@ -233,9 +233,9 @@ def _winograd(x: Tensor, U: Tensor, zeros: bool) -> Tensor:
 
     @tf.custom_gradient
     def differentiable(x: Tensor) -> tuple[Tensor, Tensor]:
-        forward, backward = (1, 1) if zeros else (0, 2)
-        y = _tiles(x, U, *_FORWARD, margin=forward)
-        return y, lambda dy: _tiles(dy, U, *_BACKWARD, margin=backward, transpose=True)
+        margin = 1 if zeros else 0
+        y = _tiles(x, U, *_FORWARD, margin=margin)
+        return y, lambda dy: _tiles(dy, U, *_BACKWARD, margin=2 - margin, transpose=True)
 
     return differentiable(x)
 
@@ -255,7 +255,7 @@ def _tiles(
         first = number * at_once
         last = min(first + at_once, rows) if isinstance(number, int) else first + at_once
         top, bottom = 4 * first - margin, 4 * last + 4 - margin  # whole tiles, of the one below too
-        above, below = (0, 0)
+        above = below = 0
         if isinstance(number, int):
             above, below = max(-top, 0), max(bottom - x.shape[1], 0)
         # One after another, or their memory would add up.
