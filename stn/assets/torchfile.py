@@ -5,12 +5,12 @@ trusting their pickles.
 import collections
 import io
 import math
-import pickle
 import zipfile
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from stn.assets import pickled
 from stn.errors import InputError
 
 # What such a file opens with: torch.serialization's MAGIC_NUMBER and PROTOCOL_VERSION.
@@ -33,23 +33,19 @@ def load(content: bytes) -> dict[str, np.ndarray]:
         raise InputError("is not a whole file of torch.save; fetch it again") from error
 
 
-class _Unpickler(pickle._Unpickler):
-    """Admits the four names that tensors need; what it hands out for them holds values and can do
-    nothing else.
+def _described(storage: Any, offset: int, size: Any, stride: Any, *_: Any) -> tuple[Any, ...]:
+    return storage, offset, size, stride
 
-    The pure Python one: its memo is a dict, so that a damaged index cannot ask for gigabytes.
-    """
 
-    def find_class(self, module: str, name: str) -> Any:
-        if module == "torch" and name in STORAGES:
-            return name
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda storage, offset, size, stride, *_: (storage, offset, size, stride)
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        raise InputError(
-            f"asks for {f'{module}.{name}'!r}, which no tensor needs: refused; do not use that file"
-        )
+class _Unpickler(pickled.Unpickler):
+    """Admits the four names that tensors need."""
+
+    NAMES: ClassVar = {
+        **{("torch", storage): storage for storage in STORAGES},
+        ("torch._utils", "_rebuild_tensor_v2"): _described,
+        ("collections", "OrderedDict"): collections.OrderedDict,
+    }
+    WHAT = "tensor"
 
     def persistent_load(self, pid: Any) -> Any:
         return pid  # ("storage", type, key, device, length, view)
