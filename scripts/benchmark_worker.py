@@ -76,7 +76,8 @@ def pictures(
 def ours(program: str, network: weights.Weights, height: int, width: int) -> Any:
     from stn import optimize
     from stn.network import convolution
-    from stn.network.network import Options, of_weights
+    from stn.network.network import of_weights
+    from stn.network.vgg import Options
     from stn.objective import graph, objective
     from stn.objective.specification import Formula, Specification
     from stn.objective.targets import StyleTarget

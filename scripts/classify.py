@@ -51,14 +51,7 @@ def main() -> None:
         shape = pictures.shape_of(rgb, settings.image)
         resized = resizing.resize(rgb, *shape, settings.image.filter)
         print_statistics(
-            vgg.features(
-                seen.image(resized),
-                seen.kernels,
-                seen.layer_names,
-                chosen.pooling,
-                ceil_mode=chosen.ceil_mode,
-                border=chosen.border,
-            )
+            vgg.features(seen.image(resized), seen.kernels, seen.layer_names, seen.options)
         )
     if not any(layer.name == "fc8" for layer in network.layers):
         whole = "vgg19" if network.depth == 19 else "vgg16_full"

@@ -112,7 +112,7 @@ def of_gatys(image, targets, kernels, cast):
     with pytest.MonkeyPatch.context() as patch, tf.GradientTape() as tape:
         patch.setattr(convolution, "convolve", convolve)
         tape.watch(image)
-        F = vgg.features(image, kernels, {CONTENT, *STYLE}, "avg")
+        F = vgg.features(image, kernels, {CONTENT, *STYLE}, vgg.Options("avg"))
         found = {layer: gram(F[layer]) for layer in STYLE} | {CONTENT: F[CONTENT]}
         if targets is None:
             return found

@@ -26,9 +26,9 @@ def class_scores(image: Any, trunk: Weights | vgg.Kernels, head: vgg.Kernels) ->
     any size."""
     if "fc8" not in head:
         [(layer, (kernel, bias))] = head.items()
-        F = vgg.features(image, trunk, [layer], pooling="max")[layer]
+        F = vgg.features(image, trunk, [layer])[layer]
         return tf.matmul(tf.reduce_mean(F, (1, 2)), kernel) + bias
-    x = vgg.features(image, trunk, ["pool5"], pooling="max")["pool5"]
+    x = vgg.features(image, trunk, ["pool5"])["pool5"]
     for name in FULLY_CONNECTED:
         kernel, bias = head[name]
         x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="VALID"), bias)

@@ -27,10 +27,8 @@ def features(
     image: Tensor,
     kernels: vgg.Kernels,
     layers: Iterable[str],
-    pooling: str,
+    options: vgg.Options,
     hook: Callable[[str, Tensor], Tensor],
-    ceil_mode: bool,
-    border: str,
     shares: Mapping[str, Share],
 ) -> dict[str, list[Tensor]]:
     """As `vgg.features`, but large blocks are computed in bands.
@@ -45,20 +43,19 @@ def features(
 
     for names in vgg.blocks(kernels, wanted):
         inner = [name for name in names if LAYERS[name].kind != "pool"]
-        bands = of_block(x.shape[1:3], kernels, inner, wraps=border == "wrap")
+        bands = of_block(x.shape[1:3], kernels, inner, options.border == "wrap")
         if bands is None:
-            x = vgg.features(
-                x, kernels, {*wanted, names[-1]} & {*names}, pooling, at, ceil_mode, border, names
-            )[names[-1]]
+            here = {*wanted, names[-1]} & {*names}
+            x = vgg.features(x, kernels, here, options, at, names)[names[-1]]
             continue
         whole = [name for name in inner if name in wanted - shares.keys()]
         summed = {name: shares[name] for name in inner if name in wanted & shares.keys()}
-        pool = (pooling, ceil_mode) if names != inner else None  # nothing follows the last block
-        found, in_block = _block(x, kernels, inner, bands, whole, summed, border, pool)
+        pools = names != inner  # nothing follows the last block
+        found, in_block = _block(x, kernels, inner, bands, whole, summed, options, pools)
         sums |= in_block
         for layer in whole:
             hook(layer, found[layer])
-        if pool:
+        if pools:
             x = at(names[-1], found["pool"])
     return sums
 
@@ -67,29 +64,28 @@ def walk(
     image: Tensor,
     kernels: vgg.Kernels,
     layers: Sequence[str],
-    pooling: str,
-    gradient_checkpointing: bool,
+    options: vgg.Options,
 ) -> Iterator[tuple[str, Tensor, int]]:
     """For each of the `layers`, all ReLUs: its name, some rows of its features, and how many
     positions it has in all. There is no gradient.
 
-    With `gradient_checkpointing` a large block gives one band after the other. Otherwise the rows
-    are all."""
+    With `options.gradient_checkpointing` a large block gives one band after the other. Otherwise
+    the rows are all. The border is no wrap: bands do not see the other side."""
     x = tf.convert_to_tensor(image, tf.float32)
     for names in vgg.blocks(kernels, layers):
         inner = [name for name in names if LAYERS[name].kind != "pool"]
         positions = x.shape[1] * x.shape[2]
-        bands = of_block(x.shape[1:3], kernels, inner) if gradient_checkpointing else None
+        bands = of_block(x.shape[1:3], kernels, inner) if options.gradient_checkpointing else None
         bands = bands or Bands(x.shape[1], x.shape[1], 1, 0, 0)
         pooled = []
         for number in range(bands.count):
             start, length = bands.read(number)
             part = x if bands.count == 1 else x[:, start : start + length]
-            for layer, F in vgg.walk(part, kernels, {*inner} & {*layers}, pooling, names=inner):
+            for layer, F in vgg.walk(part, kernels, {*inner} & {*layers}, options, names=inner):
                 F = F if bands.count == 1 else F[:, bands.own(number)]
                 yield layer, F, positions
             if names != inner:
-                pooled.append(vgg.pool(F, pooling, True))
+                pooled.append(vgg.pool(F, options))
         x = tf.concat(pooled, 1) if len(pooled) > 1 else pooled[0] if pooled else None
 
 
@@ -113,10 +109,10 @@ def _block(
     bands: "Bands",
     whole: Sequence[str],
     shares: Mapping[str, Share],
-    border: str,
-    pool: tuple[str, bool] | None,
+    options: vgg.Options,
+    pools: bool,
 ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
-    """Features at the layers `whole`, and as "pool" after the pooling if there is one; then the
+    """Features at the layers `whole`, and as "pool" after the pooling if it `pools`; then the
     sums of `shares`.
     """
     if bands.beyond:
@@ -125,14 +121,13 @@ def _block(
     def of_band(
         part: Tensor, own: slice, first: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
-        found = vgg.features(
-            part, kernels, {*whole, *shares, names[-1]}, border=border, names=names
-        )
+        here = {*whole, *shares, names[-1]}
+        found = vgg.features(part, kernels, here, options, names=names)
         F = {layer: each[:, own] for layer, each in found.items()}
         sums = {
             layer: list(share(F[layer], first, bands.height)) for layer, share in shares.items()
         }
-        pooled = {"pool": vgg.pool(F[names[-1]], *pool)} if pool else {}
+        pooled = {"pool": vgg.pool(F[names[-1]], options)} if pools else {}
         return {layer: F[layer] for layer in whole} | pooled, sums
 
     return recomputed(of_band, x, bands)

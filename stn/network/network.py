@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,20 +16,7 @@ from stn.errors import InputError
 from stn.layers import LAYERS, of_kind
 from stn.network import convolution as algorithm
 from stn.network import rescale, vgg
-
-
-class Options(NamedTuple):
-    """What published programs do differently with the same weights; `vgg.features` explains each.
-
-    `gradient_checkpointing` computes large blocks by rows, to save memory."""
-
-    pooling: str = "max"
-    ceil_mode: bool = True
-    border: str = "zero"
-    gradient_checkpointing: bool = False
-
-
-AS_DEFAULT = Options()
+from stn.network.vgg import AS_DEFAULT, Options
 
 
 @dataclass(frozen=True)

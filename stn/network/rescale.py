@@ -55,7 +55,7 @@ def mean_activations(
     for rgb in photographs:
         small = resizing.resize(rgb, *resizing.target_shape(rgb, SIZE_PX))
         image = (small - weights.mean_pixel)[None].astype(np.float32)
-        for relu, F in vgg.features(image, kernels, relus, pooling).items():
+        for relu, F in vgg.features(image, kernels, relus, vgg.Options(pooling)).items():
             name = LAYERS[relu].convolution
             powers = F.numpy().astype(np.float64) ** power
             sums[name] = sums.get(name, 0.0) + powers.sum(axis=(0, 1, 2))

@@ -1,6 +1,7 @@
 """The VGG graph, built by hand: a tuple of layer names and a loop."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from stn.assets.weights import Weights
 from stn.backend import Tensor, tf
@@ -13,6 +14,25 @@ Kernels = Mapping[str, tuple[Tensor, Tensor]]
 # Where Winograd's algorithm beats the direct sum both ways (docs/science/benchmark.md); ours.
 # Half as many where Conv2D is avoided: direct sums are slower there.
 WINOGRAD_CHANNELS = 256
+
+
+class Options(NamedTuple):
+    """What published programs do differently with the same weights.
+
+    `pooling` is "avg" or "max", 2 × 2 with stride 2, over real pixels only. Of an odd side n it
+    makes ceil(n / 2) with `ceil_mode`, as MatConvNet's and Caffe's imports, and else floor(n / 2),
+    as PyTorch and Keras. `border` is what convolutions see beyond the picture
+    (`convolution.convolve`, `border_at`); most published systems have zeros. With
+    `gradient_checkpointing` large blocks are computed by rows, to save memory
+    (`checkpointing.features`)."""
+
+    pooling: str = "max"
+    ceil_mode: bool = True
+    border: str = "zero"
+    gradient_checkpointing: bool = False
+
+
+AS_DEFAULT = Options()
 
 
 def kernels(
@@ -41,10 +61,8 @@ def features(
     image: Tensor,
     weights: Weights | Kernels,
     layers: Iterable[str],
-    pooling: str = "max",
-    hook: Callable[[str, Tensor], Tensor] = lambda name, x: x,
-    ceil_mode: bool = True,
-    border: str = "zero",
+    options: Options = AS_DEFAULT,
+    hook: Callable[[str, Tensor], Tensor] | None = None,
     names: Sequence[str] = (),
 ) -> dict[str, Tensor]:
     """Features {layer: [1, h, w, N]} of `image` [1, H, W, 3] (RGB, mean-subtracted) at the named
@@ -52,15 +70,11 @@ def features(
 
     `hook(layer, features)` is called at each named layer, and what it returns goes on to the next.
 
-    `conv*_*` is before the ReLU, `relu*_*` after it, `pool*` after `pooling` ("avg" or "max"), 2 ×
-    2 with stride 2 and averages over real pixels only. An odd side n becomes ceil(n / 2), as in
-    MatConvNet's and Caffe's imports. With `ceil_mode=False` it becomes floor(n / 2), as in PyTorch
-    and Keras. `border` is what convolutions see beyond the picture (`convolution.convolve`,
-    `border_at`); most published systems have zeros. Computes nothing above the deepest layer asked
-    for. With `names`, layers that follow each other, `image` is what reaches the first of them.
-    Raises KeyError for a layer that these weights do not reach."""
+    `conv*_*` is before the ReLU, `relu*_*` after it, `pool*` after the pooling. Computes nothing
+    above the deepest layer asked for. With `names`, layers that follow each other, `image` is what
+    reaches the first of them. Raises KeyError for a layer that these weights do not reach."""
     wanted = set(layers)
-    found = dict(walk(image, weights, wanted, pooling, hook, ceil_mode, border, names))
+    found = dict(walk(image, weights, wanted, options, hook, names))
     missing = wanted - found.keys()
     if missing:
         raise KeyError(f"these weights do not reach {', '.join(sorted(missing))}")
@@ -71,14 +85,12 @@ def walk(
     image: Tensor,
     weights: Weights | Kernels,
     layers: Iterable[str],
-    pooling: str = "max",
-    hook: Callable[[str, Tensor], Tensor] = lambda name, x: x,
-    ceil_mode: bool = True,
-    border: str = "zero",
+    options: Options = AS_DEFAULT,
+    hook: Callable[[str, Tensor], Tensor] | None = None,
     names: Sequence[str] = (),
 ) -> Iterator[tuple[str, Tensor]]:
-    """Each of the `layers` that these weights reach and its features, one after the other: nothing
-    else is kept.
+    """Each of the `layers` that these weights reach and its features [1, h, w, N], one after the
+    other: nothing else is kept. Arguments are those of `features`.
     """
     convolutions = kernels(weights) if isinstance(weights, Weights) else weights
     wanted = set(layers)
@@ -91,15 +103,15 @@ def walk(
             if name not in convolutions:
                 return
             kernel, bias = convolutions[name]
-            around = convolution.border_at(name, border)
+            around = convolution.border_at(name, options.border)
             x = tf.nn.bias_add(convolution.convolve(x, kernel, around), bias)
         elif kind == "relu":
             x = tf.nn.relu(x) if name in wanted else _relu(x)
         else:
-            x = pool(x, pooling, ceil_mode)
+            x = pool(x, options)
         if name in wanted:
             wanted.remove(name)
-            x = hook(name, x)
+            x = hook(name, x) if hook else x
             yield name, x
 
 
@@ -114,10 +126,10 @@ def blocks(convolutions: Kernels, layers: Iterable[str]) -> list[list[str]]:
     return found if found[0] else []
 
 
-def pool(x: Tensor, pooling: str, ceil_mode: bool) -> Tensor:
-    """2 × 2 pooling with stride 2, as `features` describes it."""
-    function = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[pooling]
-    return function(x, ksize=2, strides=2, padding="SAME" if ceil_mode else "VALID")
+def pool(x: Tensor, options: Options) -> Tensor:
+    """2 × 2 pooling of x [1, h, w, N] with stride 2, as `Options` describes it."""
+    function = {"avg": tf.nn.avg_pool2d, "max": tf.nn.max_pool2d}[options.pooling]
+    return function(x, ksize=2, strides=2, padding="SAME" if options.ceil_mode else "VALID")
 
 
 def _trunk(convolutions: Kernels) -> tuple[str, ...]:

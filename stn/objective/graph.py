@@ -11,7 +11,8 @@ from stn.loss import losses
 from stn.loss import statistics as statistics_table
 from stn.loss.statistics import Context, Statistic
 from stn.network import checkpointing, convolution, vgg
-from stn.network.network import Network, Options
+from stn.network.network import Network
+from stn.network.vgg import Options
 from stn.objective.specification import Formula, Specification
 
 
@@ -203,12 +204,9 @@ def _features(
     """Call `hook` with the features of each layer. Layers that are computed by rows are never
     whole: the sums of their `shares` are returned instead.
     """
-    pooling, ceil_mode, border, gradient_checkpointing = options
-    if gradient_checkpointing:
-        return checkpointing.features(
-            image, kernels, layers, pooling, hook, ceil_mode, border, shares
-        )
-    vgg.features(image, kernels, layers, pooling, hook, ceil_mode, border)
+    if options.gradient_checkpointing:
+        return checkpointing.features(image, kernels, layers, options, hook, shares)
+    vgg.features(image, kernels, layers, options, hook)
     return {}
 
 

@@ -39,6 +39,7 @@ from stn.layers import GATYS
 from stn.loss import losses
 from stn.network import checkpointing
 from stn.network.network import Network
+from stn.network.vgg import Options
 from stn.transfer import artifacts, patches
 
 # Gatys et al. 2016, section 3; VGG-19 and VGG-16 both have them.
@@ -133,11 +134,10 @@ def _network_measures(
 ) -> dict[str, float]:
     layers = [layer.replace("conv", "relu") for layer in network.kernels]
 
+    options = Options(POOLING, gradient_checkpointing=network.gradient_checkpointing)
+
     def walk(picture: np.ndarray) -> Iterator[tuple[str, Any, int]]:
-        image = network.image(picture)
-        return checkpointing.walk(
-            image, network.kernels, layers, POOLING, network.gradient_checkpointing
-        )
+        return checkpointing.walk(network.image(picture), network.kernels, layers, options)
 
     # By layer, summed over its bands: Gram matrices, Σ(F−P)², ΣP², NM.
     A, G, off, length, size = (collections.defaultdict[str, Any](float) for _ in range(5))

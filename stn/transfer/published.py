@@ -63,10 +63,8 @@ def ssim(rgb: np.ndarray, content_rgb: np.ndarray) -> dict[str, float]:
 
 
 def _walk(rgb: np.ndarray, network: Network) -> Any:
-    image = network.image(rgb)
-    return vgg.walk(
-        image, network.kernels, STYLE_LAYERS, pooling="max", ceil_mode=True, border="reflect"
-    )
+    options = vgg.Options("max", border="reflect")
+    return vgg.walk(network.image(rgb), network.kernels, STYLE_LAYERS, options)
 
 
 def _moments(F: Any) -> tuple[Any, Any]:

@@ -151,7 +151,7 @@ def test_statistics_of_a_preset_are_of_the_picture_that_its_run_sees(
     rgb = images.read(assets.sample_path("skimage", "coffee.png"))
     small = tf.image.resize(rgb, (341, 512), "bilinear")
     features = vgg.features(
-        small[None] - network.mean_pixel, network, ["relu2_1"], "max", ceil_mode=False
+        small[None] - network.mean_pixel, network, ["relu2_1"], vgg.Options(ceil_mode=False)
     )
     F = features["relu2_1"].numpy()
     row = next(line for line in lines if line.startswith("relu2_1"))

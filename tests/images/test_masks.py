@@ -98,7 +98,8 @@ def test_propagation_is_what_a_probe_of_the_network_sees(propagation, ceil_mode,
     probes = np.full((2, 45, 61, 3), 10.0)
     probes[1, mask == (propagation == "all")] += 1e3
     first, second = (
-        vgg.features(probe[None], network, layers, "avg", ceil_mode=ceil_mode) for probe in probes
+        vgg.features(probe[None], network, layers, vgg.Options("avg", ceil_mode))
+        for probe in probes
     )
     guide = masks.propagate(mask, layers, network.layer_names, ceil_mode, propagation)
     for layer in set(layers) - set(guide.vanished):
@@ -158,7 +159,9 @@ def test_guides_have_the_layers_size_and_squares_that_sum_to_one(propagation, ce
     mask = np.sqrt(rng.uniform(size=(37, 51)))
     network = synthetic.vgg(16)
     layers = ["conv1_1", "pool1", "relu3_2", "pool4"]
-    features = vgg.features(np.zeros((1, 37, 51, 3)), network, layers, ceil_mode=ceil_mode)
+    features = vgg.features(
+        np.zeros((1, 37, 51, 3)), network, layers, vgg.Options(ceil_mode=ceil_mode)
+    )
     guide = masks.propagate(mask, layers, VGG16, ceil_mode, propagation)
     for layer, T in guide.layers.items():
         assert T.shape == features[layer].shape[1:3]

@@ -16,7 +16,8 @@ from stn.assets.pictures import LevelPictures, Painting
 from stn.config.schema import Color
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing, vgg
-from stn.network.network import Options, of_weights
+from stn.network.network import of_weights
+from stn.network.vgg import Options
 from stn.objective import graph, objective
 from stn.objective.specification import Formula, Specification, Term
 from stn.objective.targets import StyleTarget
@@ -87,7 +88,7 @@ def value_and_grad(
     statistic, T = case.formula.statistic, None
     [A] = graph.statistics(specification, network, picture(1, 17, 24), [(statistic, None)])
     if guide is not None:
-        found = vgg.features(picture(0), network.kernels, LAYERS, case.options.pooling)
+        found = vgg.features(picture(0), network.kernels, LAYERS, Options(case.options.pooling))
         drawn = {layer: np.resize(guide, F.shape[1:3]) for layer, F in found.items()}
         T = {layer: each / np.linalg.norm(each) for layer, each in drawn.items()}
     target = StyleTarget(statistic, A, dict.fromkeys(case.style_layers, 1.0), T)
@@ -176,7 +177,8 @@ import numpy as np
 sys.path.insert(0, sys.argv[1])
 import synthetic
 from stn.network import checkpointing as bands
-from stn.network.network import Options, of_weights
+from stn.network.network import of_weights
+from stn.network.vgg import Options
 from stn.objective import graph, objective
 from stn.objective.specification import Formula, Specification
 from stn.objective.targets import StyleTarget

@@ -80,11 +80,11 @@ def test_white_is_what_the_network_sees(
     layers = ["relu1_1", "relu3_1"]
     image = ours.image(rgb)
     brighter = usual.image(rgb * 256 / 255)
-    for layer, F in vgg.features(image, ours.kernels, layers, "avg").items():
-        expected = vgg.features(brighter, usual.kernels, layers, "avg")[layer]
+    for layer, F in vgg.features(image, ours.kernels, layers, vgg.Options("avg")).items():
+        expected = vgg.features(brighter, usual.kernels, layers, vgg.Options("avg"))[layer]
         np.testing.assert_allclose(F, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
         assert (
-            np.abs(F - vgg.features(image, usual.kernels, layers, "avg")[layer]).max()
+            np.abs(F - vgg.features(image, usual.kernels, layers, vgg.Options("avg"))[layer]).max()
             > 1e-3 * np.abs(F).max()
         )
     np.testing.assert_array_equal(ours.plain().mean_pixel, of_file.mean_pixel)
@@ -104,11 +104,11 @@ def test_bgr_shows_the_network_blue_first(inputs: dict[str, Path]) -> None:
     np.testing.assert_array_equal(ours.mean_pixel, np.float32(mean))
     layers = ["relu1_1", "relu3_1"]
     seen = (rgb - np.float32(mean))[None, :, :, ::-1].astype(np.float32)
-    expected = vgg.features(seen, upright.kernels, layers, "max")
+    expected = vgg.features(seen, upright.kernels, layers)
     image = (rgb - ours.mean_pixel)[None].astype(np.float32)
-    found = vgg.features(image, ours.kernels, layers, "max")
-    twice = vgg.features(image[..., ::-1], ours.kernels, layers, "max")
-    plain = vgg.features(image, upright.kernels, layers, "max")
+    found = vgg.features(image, ours.kernels, layers)
+    twice = vgg.features(image[..., ::-1], ours.kernels, layers)
+    plain = vgg.features(image, upright.kernels, layers)
     for layer in layers:
         np.testing.assert_allclose(found[layer], expected[layer], rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(twice[layer], plain[layer], rtol=1e-4, atol=1e-4)
@@ -125,14 +125,14 @@ def test_transposed_kernels_see_rows_as_columns(inputs: dict[str, Path]) -> None
     ours, upright = network.load(file, "direct", transposed=True), network.load(file, "direct")
     image = ours.image(rgb)
     layers = ["relu1_1", "relu3_1"]
-    found = vgg.features(image, ours.kernels, layers, "max")
-    expected = vgg.features(image.swapaxes(1, 2), upright.kernels, layers, "max")
+    found = vgg.features(image, ours.kernels, layers)
+    expected = vgg.features(image.swapaxes(1, 2), upright.kernels, layers)
     for layer in layers:
         np.testing.assert_allclose(
             found[layer], np.swapaxes(expected[layer], 1, 2), rtol=1e-4, atol=1e-4
         )
     of_file = matconvnet.load(file).layer("conv1_1").kernel
-    options = network.Options("avg", False, "reflect", True)  # none as by default
+    options = vgg.Options("avg", False, "reflect", True)  # none as by default
     assert ours.with_options(**options._asdict()).plain().options == options
     assert not np.array_equal(of_file, of_file.swapaxes(0, 1))
     np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file)
@@ -143,8 +143,8 @@ def test_features_of_every_layer_are_multiplied_by_one_factor(inputs: dict[str, 
     ours, usual = network.load(file, "direct", feature_scale=0.01), network.load(file, "direct")
     image = ours.image(rgb)
     layers = ["conv1_1", "relu2_1", "pool2", "relu3_1"]
-    found = vgg.features(image, ours.kernels, layers, "max")
-    for layer, F in vgg.features(image, usual.kernels, layers, "max").items():
+    found = vgg.features(image, ours.kernels, layers)
+    for layer, F in vgg.features(image, usual.kernels, layers).items():
         np.testing.assert_allclose(100 * found[layer], F, rtol=1e-4, atol=1e-5 * np.abs(F).max())
     of_file = matconvnet.load(file).layer("conv1_1").kernel
     np.testing.assert_array_equal(ours.plain().kernels["conv1_1"][0], of_file)
@@ -155,7 +155,7 @@ def test_the_border_of_the_first_convolution_alone(inputs: dict[str, Path]) -> N
     usual = network.load(inputs["vgg19"], "direct")
     image = usual.image(images.read(inputs["content"]))
     found, zero, own = (
-        vgg.features(image, usual.kernels, ["relu1_1", "relu1_2"], "max", border=border)
+        vgg.features(image, usual.kernels, ["relu1_1", "relu1_2"], vgg.Options(border=border))
         for border in ("replicate_first", "zero", "replicate")
     )
     np.testing.assert_array_equal(found["relu1_1"], own["relu1_1"])

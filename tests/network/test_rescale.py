@@ -67,9 +67,9 @@ def test_means_are_those_over_all_positions_of_all_photographs(
         found = []
         for rgb in photographs:
             small = resizing.resize(rgb, *resizing.target_shape(rgb, rescale.SIZE_PX))
-            F = vgg.features((small - narrow.mean_pixel)[None], narrow, [relu], pooling)[
-                relu
-            ].numpy()
+            F = vgg.features(
+                (small - narrow.mean_pixel)[None], narrow, [relu], vgg.Options(pooling)
+            )[relu].numpy()
             found.append(F.reshape(-1, F.shape[-1]))
         expected = np.concatenate(found).mean(axis=0, dtype=np.float64)
         np.testing.assert_allclose(means[relu.replace("relu", "conv")], expected, rtol=1e-5)
@@ -85,8 +85,8 @@ def test_every_layer_is_the_plain_one_times_a_constant_a_filter(
     means = rescale.mean_activations(narrow, photographs, pooling)
     normalized = rescale.rescaled(narrow, means)
     image = (photographs[0] - narrow.mean_pixel)[None]
-    plain = vgg.features(image, narrow, narrow.layer_names, pooling)
-    scaled = vgg.features(image, normalized, narrow.layer_names, pooling)
+    plain = vgg.features(image, narrow, narrow.layer_names, vgg.Options(pooling))
+    scaled = vgg.features(image, normalized, narrow.layer_names, vgg.Options(pooling))
     factor = np.ones(3)
     for name in narrow.layer_names:
         factor = (
@@ -270,7 +270,7 @@ def rescaled_vgg19(vgg19_q8: Path) -> network.Network:
 def grams(image: np.ndarray, rescaled: network.Network) -> dict[str, np.ndarray]:
     """G/M at each layer."""
     found = {}
-    for layer, F in vgg.features(image, rescaled.kernels, GATYS, "avg").items():
+    for layer, F in vgg.features(image, rescaled.kernels, GATYS, vgg.Options("avg")).items():
         flat = F.numpy().reshape(-1, F.shape[-1]).astype(np.float64)
         found[layer] = flat.T @ flat / len(flat)
     return found

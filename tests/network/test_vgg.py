@@ -15,7 +15,7 @@ from stn.assets import matconvnet, weights
 from stn.assets.weights import Layer, Weights
 from stn.backend import tf
 from stn.layers import VGG16, VGG19
-from stn.network.vgg import features, kernels
+from stn.network.vgg import Options, features, kernels
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -184,7 +184,7 @@ def test_pooling_of_an_odd_size_takes_real_pixels_only(pooling, expected):
     image = np.zeros((1, 5, 5, 3), dtype=np.float32)
     image[0, :, :, 0] = np.arange(25).reshape(5, 5)
     np.testing.assert_array_equal(
-        features(image, through, ["pool1"], pooling)["pool1"][0, :, :, 0], expected
+        features(image, through, ["pool1"], Options(pooling))["pool1"][0, :, :, 0], expected
     )
 
 
@@ -198,7 +198,7 @@ def test_pooling_of_an_odd_size_takes_real_pixels_only(pooling, expected):
 @pytest.mark.parametrize(("pooling", "reduce"), [("avg", np.mean), ("max", np.max)])
 def test_every_pooling_layer_against_its_definition(pooling, reduce, ceil_mode, sizes):
     network = vgg(19, channels=3)
-    found = features(picture(47, 55), network, VGG19, pooling, ceil_mode=ceil_mode)
+    found = features(picture(47, 55), network, VGG19, Options(pooling, ceil_mode))
     for block, last in enumerate((2, 2, 4, 4, 4), start=1):
         expected = pool(np.asarray(found[f"relu{block}_{last}"][0], dtype=float), reduce, ceil_mode)
         np.testing.assert_allclose(found[f"pool{block}"][0], expected, rtol=1e-5, atol=1e-5)
@@ -207,7 +207,12 @@ def test_every_pooling_layer_against_its_definition(pooling, reduce, ceil_mode, 
 
 def test_ceil_leaves_a_pixel_of_the_smallest_picture():
     for pooling in ("avg", "max"):
-        assert features(picture(1, 1), vgg(19), ["pool5"], pooling)["pool5"].shape == (1, 1, 1, 2)
+        assert features(picture(1, 1), vgg(19), ["pool5"], Options(pooling))["pool5"].shape == (
+            1,
+            1,
+            1,
+            2,
+        )
 
 
 def test_nothing_is_computed_above_the_deepest_layer_asked_for():
@@ -237,9 +242,9 @@ def test_vgg16_has_no_fourth_convolution():
 
 def test_each_layer_is_the_same_however_it_is_asked_for():
     network, image = vgg(), picture(21, 16)
-    everything = features(image, network, VGG16, "avg")
+    everything = features(image, network, VGG16, Options("avg"))
     for layers in (["relu1_1"], ["pool3", "conv1_2", "pool3"], iter(("relu4_3", "relu2_2"))):
-        for name, found in features(image, network, layers, "avg").items():
+        for name, found in features(image, network, layers, Options("avg")).items():
             np.testing.assert_array_equal(found, everything[name])
     assert features(image, network, []) == {}
 
@@ -258,11 +263,11 @@ def test_a_compiled_function_takes_weights_as_an_input():
     @tf.function
     def compiled(image, convolutions):
         traces.append(1)
-        return features(image, convolutions, ["relu2_1", "pool2"], "avg")
+        return features(image, convolutions, ["relu2_1", "pool2"], Options("avg"))
 
     for seed in (0, 1):
         network = vgg(19, seed=seed)
-        expected = features(picture(13, 18), network, ["relu2_1", "pool2"], "avg")
+        expected = features(picture(13, 18), network, ["relu2_1", "pool2"], Options("avg"))
         found = compiled(tf.constant(picture(13, 18)), kernels(network))
         for name in expected:
             np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5)
@@ -274,7 +279,7 @@ def test_every_layout_gives_the_same_features(tmp_path: Path, layout):
     network = vgg(19)
     read = matconvnet.read(write(tmp_path / "vgg.mat", network, layout, shuffle=1))
     found, expected = (
-        features(picture(18, 25), source, VGG19, "avg") for source in (read, network)
+        features(picture(18, 25), source, VGG19, Options("avg")) for source in (read, network)
     )
     for name in VGG19:
         np.testing.assert_array_equal(found[name], expected[name])

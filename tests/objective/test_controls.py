@@ -67,9 +67,7 @@ def features(
     image = network.image(rgb)
     chosen = settings.network
     border = "replicate" if painting and chosen.border == "wrap" else chosen.border
-    found = vgg.features(
-        image, network.kernels, LAYERS, chosen.pooling, ceil_mode=chosen.ceil_mode, border=border
-    )
+    found = vgg.features(image, network.kernels, LAYERS, network.options._replace(border=border))
     return {layer: F.numpy()[0].astype(np.float64) for layer, F in found.items()}
 
 
@@ -101,14 +99,11 @@ def check(settings: config.Config, expected: Any) -> objective.Terms:
     with tf.GradientTape() as tape:
         watched = tf.constant(image)
         tape.watch(watched)
-        chosen = settings.network
         F = vgg.features(
             watched,
             network.kernels,
             LAYERS,
-            chosen.pooling,
-            ceil_mode=chosen.ceil_mode,
-            border=chosen.border,
+            network.options,
         )
     slopes = [
         tf.constant(
@@ -266,8 +261,7 @@ def test_a_chain_compares_neighboring_layers(composed):
             watched,
             network.kernels,
             LAYERS,
-            settings.network.pooling,
-            ceil_mode=settings.network.ceil_mode,
+            network.options,
         )
     share = settings.objective.style_weight / 2
     slopes = [tf.constant(share * slope[None], tf.float32) for slope in (of_first, of_second)]

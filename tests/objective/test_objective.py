@@ -16,7 +16,8 @@ from stn.assets.pictures import LevelPictures, Painting
 from stn.assets.weights import Layer, Weights
 from stn.loss import losses
 from stn.network import vgg
-from stn.network.network import Options, of_weights
+from stn.network.network import of_weights
+from stn.network.vgg import Options
 from stn.objective import objective
 from stn.objective.specification import Formula, Specification
 

@@ -54,7 +54,9 @@ def measure(pictures: dict[str, np.ndarray], network: Weights | Network) -> dict
 
 def features(rgb: np.ndarray, network, layer: str) -> np.ndarray:
     """[positions, filters] of one picture; the graph itself is tested in test_vgg.py."""
-    found = vgg.features((rgb - network.mean_pixel)[None], network, [layer], "avg")[layer].numpy()
+    found = vgg.features((rgb - network.mean_pixel)[None], network, [layer], vgg.Options("avg"))[
+        layer
+    ].numpy()
     return found.reshape(-1, found.shape[-1]).astype(np.float64)
 
 

@@ -47,7 +47,7 @@ def test_stytr2_is_its_definition(network: Path, pictures: dict[str, np.ndarray]
     def features(rgb: np.ndarray) -> dict[str, np.ndarray]:
         layers = published.STYLE_LAYERS
         image = (rgb - loaded.mean_pixel)[None].astype(np.float32)
-        found = vgg.features(image, loaded.kernels, layers, "max", border="reflect")
+        found = vgg.features(image, loaded.kernels, layers, vgg.Options("max", border="reflect"))
         return {name: F.numpy().reshape(-1, F.shape[-1]).astype(float) for name, F in found.items()}
 
     F, P, S = (features(pictures[name]) for name in ("result", "content", "style"))

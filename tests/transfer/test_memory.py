@@ -18,7 +18,8 @@ from stn.assets import pictures
 from stn.backend import tf
 from stn.config.schema import MoreStatistic
 from stn.network import checkpointing, vgg
-from stn.network.network import Network, Options, of_weights
+from stn.network.network import Network, of_weights
+from stn.network.vgg import Options
 from stn.runs import run_directory
 from stn.transfer import checks, memory
 
@@ -244,7 +245,7 @@ def test_the_longest_band_is_the_one_that_is_computed(
     image = np.zeros((1, height, width, 3), np.float32)
     shares = {"relu1_2": lambda F, first, height: [F[0, 0, 0]]}
     checkpointing.features(
-        image, network.kernels, ["relu1_2"], "avg", lambda _, F: F, True, border, shares
+        image, network.kernels, ["relu1_2"], Options("avg", border=border), lambda _, F: F, shares
     )
     found = memory.bytes_by_rows(network, "relu1_2", (), height, width, border == "wrap")
     band = max(lengths) * width * 2 * 20 * 4
