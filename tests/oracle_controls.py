@@ -215,6 +215,33 @@ def histogram(X: np.ndarray, P: np.ndarray) -> Loss:
     return float(((x - matched) ** 2).sum()) / x.size, (2 * (x - matched) / x.size).reshape(X.shape)
 
 
+def patches(X: np.ndarray, P: np.ndarray, stride: int) -> Loss:
+    """½ Σ (a − t)² / n over the 3 × 3 patches a of X: n patches cover a number, and t is the patch
+    of P at the smallest angle (Li and Wand 2016; chuanli11/CNNMRF, whose field is the gradient).
+    """
+
+    def corners(F: np.ndarray) -> list[tuple[int, int]]:
+        down, across = (
+            [k for k in range(side - 2) if k % stride == 0 or k == side - 3] for side in F.shape[:2]
+        )
+        return list(itertools.product(down, across))
+
+    def angle(a: np.ndarray, t: np.ndarray) -> float:
+        return math.acos(np.vdot(a, t) / math.sqrt(np.vdot(a, a) * np.vdot(t, t)))
+
+    def patch(F: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
+        return F[corner[0] : corner[0] + 3, corner[1] : corner[1] + 3]
+
+    covered, squares, pulls = np.zeros(X.shape), np.zeros(X.shape), np.zeros(X.shape)
+    for corner in corners(X):
+        a = patch(X, corner)
+        t = min((patch(P, each) for each in corners(P)), key=lambda t: angle(a, t))
+        patch(covered, corner)[:] += 1
+        patch(squares, corner)[:] += (a - t) ** 2
+        patch(pulls, corner)[:] += a - t
+    return float((squares / covered).sum()) / 2, pulls / covered
+
+
 def sliced_wasserstein(X: np.ndarray, P: np.ndarray, directions: np.ndarray) -> Loss:
     """The mean over directions d and ranks i of (i-th of X d − i-th of P d)², for as many positions
     of both (Heitz et al. 2021).

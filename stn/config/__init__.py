@@ -26,7 +26,7 @@ from stn.config.dotted import (
     short,
     to_dict,
 )
-from stn.config.more_statistics import statistics, style_layers
+from stn.config.more_statistics import compared, statistics, style_layers
 from stn.config.more_styles import guided, styles
 from stn.config.optimizers import Optimizer
 from stn.config.schema import Color, Config, Image, Level
@@ -41,6 +41,7 @@ __all__ = [
     "Optimizer",
     "check",
     "choices",
+    "compared",
     "compose",
     "counted",
     "difference",

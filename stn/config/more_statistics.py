@@ -2,6 +2,7 @@
 `objective.more_statistics`.
 """
 
+import itertools
 from typing import Any
 
 from stn.config import fields, layer_lists
@@ -18,10 +19,20 @@ def statistics(objective: Objective) -> list[str]:
     return [objective.style_statistic, *(each.statistic for each in objective.more_statistics)]
 
 
+def compared(objective: Objective) -> dict[str, list[str]]:
+    """The layers of every statistic that is compared."""
+    return {
+        name: [each.layer for each in layers]
+        for name, layers in (
+            (objective.style_statistic, objective.style_layers),
+            *((each.statistic, each.layers) for each in objective.more_statistics),
+        )
+    }
+
+
 def style_layers(objective: Objective) -> list[str]:
     """The layers at which any is compared, each once."""
-    listed = [objective.style_layers, *(each.layers for each in objective.more_statistics)]
-    return list(dict.fromkeys(each.layer for layers in listed for each in layers))
+    return list(dict.fromkeys(itertools.chain(*compared(objective).values())))
 
 
 def replace_entries(objective: Objective, network: str) -> None:

@@ -167,6 +167,65 @@ def sliced_wasserstein(G: Tensor, A: Tensor) -> Tensor:
     return tf.reduce_mean(tf.square(G - at))
 
 
+# Li and Wand 2016, section 3; chuanli11/CNNMRF, mrf_patch_size
+PATCH = 3
+# How many scores of patches are in memory at a time; ours.
+SCORES = 2**22
+
+
+def patches(F: Tensor, S: Tensor, stride: int = 2) -> Tensor:
+    """½ Σ |a − t|² over 3 × 3 patches a of F [1, h, w, N], each number over the patches it is in.
+
+    t is the patch of S [1, h', w', N] whose cosine with a is largest, and a constant. So the
+    gradient is F minus the mean of the patches t laid over each other (Li and Wand 2016, eq. (2);
+    chuanli11/CNNMRF, mylib/mrf.lua). Patches lie `stride` positions apart; the last ones end at the
+    rim."""
+    a, candidates = patches_of(F, stride), patches_of(S, stride)
+    t = tf.gather(candidates, nearest_patches(a, candidates))
+    counts = np.outer(*(np.bincount(_places(side, stride).ravel()) for side in F.shape[1:3]))
+    over = patches_of(tf.constant(1 / counts[None, ..., None], F.dtype), stride)  # [n, 9]
+    squares = tf.reduce_sum(tf.reshape(tf.square(a - t), (*over.shape, -1)), -1)  # [n, 9, N]
+    return 0.5 * tf.reduce_sum(over * squares)
+
+
+def _places(side: int, stride: int) -> np.ndarray:
+    """The positions [PATCH, n] of the n patches along a side: its first ones, its second ones …"""
+    last = side - PATCH
+    starts = np.unique([*range(0, last, stride), last])
+    return np.arange(PATCH)[:, None] + starts
+
+
+def patches_of(F: Tensor, stride: int) -> Tensor:
+    """The patches [n, 9N] of features [1, h, w, N], row by row."""
+    down, across = (_places(side, stride) for side in F.shape[1:3])
+    parts = [
+        tf.gather(rows, columns, axis=1)
+        for rows in (tf.gather(F[0], each) for each in down)
+        for columns in across
+    ]
+    return tf.reshape(tf.concat(parts, -1), (down.shape[1] * across.shape[1], -1))
+
+
+def nearest_patches(a: Tensor, candidates: Tensor) -> Tensor:
+    """For each patch a [n, K] the row of `candidates` [n', K] whose cosine with it is largest."""
+    a, candidates = tf.stop_gradient(a), tf.stop_gradient(candidates)
+    # 1e-8: a patch of zeros alone has no direction, and no cosine but zero.
+    units = candidates / (tf.norm(candidates, axis=1, keepdims=True) + 1e-8)
+    count, step = a.shape[0], max(1, SCORES // candidates.shape[0])
+
+    def of_some(number: Tensor, found: tf.TensorArray) -> tuple[Tensor, tf.TensorArray]:
+        some = a[number * step : (number + 1) * step]
+        best = tf.argmax(tf.matmul(some, units, transpose_b=True), 1, tf.int32)
+        return number + 1, found.write(number, best)
+
+    parts = -(-count // step)
+    found = tf.TensorArray(tf.int32, parts, infer_shape=False, element_shape=(None,))
+    _, found = tf.while_loop(
+        lambda number, _: number < parts, of_some, (tf.constant(0), found), parallel_iterations=1
+    )
+    return tf.ensure_shape(found.concat(), (count,))
+
+
 # Added to the diagonal of both covariances: crowsonkb/style-transfer-pytorch, StyleLossW2.
 COVARIANCE_EPSILON = 1e-4
 

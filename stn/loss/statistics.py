@@ -63,6 +63,8 @@ class Statistic:
     projects: bool = False
     # Arrays of the size of a layer's features that its loss keeps, and its target.
     copies: float = 0.0
+    # The fewest positions that a layer has to have, down and across.
+    least_side: int = 1
 
     def of(self, F: Tensor, context: Context) -> Tensor:
         """The statistic of features F [1, h, w, N]."""
@@ -197,6 +199,11 @@ def _histograms(F: Tensor, context: Context) -> Tensor:
     return losses.sorted_rows(tf.transpose(_flat(F)))
 
 
+def _features(F: Tensor, context: Context) -> Tensor:
+    """The features themselves, for a loss that matches them."""
+    return tf.identity(F)
+
+
 _MATRIX = frozenset({"gram_divisor", "style_reduction"})
 
 # By the names of objective.style_statistic.
@@ -247,6 +254,22 @@ STATISTICS: dict[str, Statistic] = {
         no_masks="it sorts all positions",
         averages=False,
         copies=4.0,
+    ),
+    "patches": Statistic(
+        _features,
+        distance=losses.patches,
+        no_masks="its patches reach over their edges",
+        averages=False,
+        copies=14.0,
+        least_side=losses.PATCH,
+    ),
+    "patches_dense": Statistic(
+        _features,
+        distance=functools.partial(losses.patches, stride=1),
+        no_masks="its patches reach over their edges",
+        averages=False,
+        copies=54.0,
+        least_side=losses.PATCH,
     ),
 }
 # What guidance=sums compares next to the statistic chosen: the authors' code of Gatys et al. 2017,

@@ -2,6 +2,7 @@
 the wrong place.
 """
 
+import itertools
 import shutil
 import tempfile
 import warnings
@@ -59,6 +60,7 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     devices.check(settings.gpus_per_cell)
     layers = check_layers(settings, network)
     _check_sizes(settings, network, pictures, network.deepest(layers))
+    _check_patches(settings, network, pictures)
     _note_masks(pictures)
     _check_redraw(settings)
     if settings.output:
@@ -200,6 +202,26 @@ def _check_sizes(settings: Config, network: Network, pictures: Pictures, deepest
             f" position of {deepest} covers; with an image.shape that is, the seam shows less",
             stacklevel=2,
         )
+
+
+def _check_patches(settings: Config, network: Network, pictures: Pictures) -> None:
+    """Raise InputError if a layer has fewer positions, down or across, than its statistic needs at
+    the coarsest level.
+    """
+    coarsest = min([level.scale for level in settings.pyramid.levels], default=1.0)
+    shapes = {"the result": pictures.shape_at(coarsest), **pictures.shapes_at(coarsest)}
+    for name, layers in config.compared(settings.objective).items():
+        needed = STATISTICS[name].least_side
+        for what, layer in itertools.product(shapes, layers):
+            before = network.layer_names[: network.layer_names.index(layer) + 1]
+            covers, pixels = 2 ** len(of_kind("pool", before)), min(shapes[what])
+            if (-(-pixels // covers) if network.options.ceil_mode else pixels // covers) < needed:
+                height, width = shapes[what]
+                raise InputError(
+                    f"{what}: {width} × {height} pixels are too few for objective.style_statistic="
+                    f"{name} at {layer}, which needs {needed} positions down and across, of"
+                    f" {covers} pixels each; use a larger image.size_px or shallower layers"
+                )
 
 
 def _check_memory(settings: Config, network: Network, pictures: Pictures) -> None:

@@ -107,13 +107,7 @@ def needs(
     style = config.style_layers(chosen)
     # Next to the statistic chosen.
     by_means = settings.guidance.name == "sums" and config.guided(settings)
-    compared = [
-        (STATISTICS[name], [layer.layer for layer in layers])
-        for name, layers in (
-            (chosen.style_statistic, chosen.style_layers),
-            *((each.statistic, each.layers) for each in chosen.more_statistics),
-        )
-    ]
+    compared = [(STATISTICS[name], layers) for name, layers in config.compared(chosen).items()]
     whole = {*content}
     for statistic, layers in compared:
         if by_means or not statistic.sums_over_rows:

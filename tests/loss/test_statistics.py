@@ -34,6 +34,8 @@ ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
         "",
     ),
     "histogram": (oracle.histogram, ""),
+    "patches": (lambda X, P: oracle.patches(X, P, stride=2), ""),
+    "patches_dense": (lambda X, P: oracle.patches(X, P, stride=1), ""),
 }
 # METHODS.md §2.5
 GOLDEN = {
@@ -263,6 +265,46 @@ def test_histogram_has_the_values_of_the_axes_as_directions() -> None:
     expected = 0.0036568063858038054, 0.000786483000235419, 0.08973254992341022
     assert found == pytest.approx(expected, rel=1e-12)
     assert value * X.size == pytest.approx(0.7021068260743306, rel=1e-12)
+
+
+# Of X against P: the loss, its gradient at [0, 0, 0], the sum of the gradient's absolute values and
+# the patches of P that are matched. The dense one is that of pystiche/papers, the other a script's.
+PATCHES = {
+    "patches": (
+        (46.07941686159732, 0.4902608213406994, 91.01888407257485),
+        [3, 4, 2, 11, 9, 0, 9, 2, 5, 11, 5, 2],
+    ),
+    "patches_dense": (
+        (47.29291681884053, 0.4902608213406994, 87.45597208223629),
+        [5, 0, 1, 9, 10, 23, 15, 23, 0, 19, 4, 17, 20, 16, 0, 1, 9, 10, 14, 15, 23, 0, 19, 4],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PATCHES)
+@pytest.mark.parametrize("at_once", [2**22, 30])
+def test_patches_have_the_authors_values_and_matches(
+    name: str, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many scores are computed at a time."""
+    monkeypatch.setattr(losses, "SCORES", at_once)
+    value, gradient = with_gradient(STATISTICS[name], X, P)
+    expected, matched = PATCHES[name]
+    found = value, gradient[0, 0, 0], np.abs(gradient).sum()
+    assert found == pytest.approx(expected, rel=1e-12)
+    pair = [losses.patches_of(tf.constant(F[None]), 1 + (name == "patches")) for F in (X, P)]
+    np.testing.assert_array_equal(losses.nearest_patches(*pair), matched)
+
+
+def test_patches_of_zeros_alone_are_finite() -> None:
+    """As where a ReLU gives nothing: a patch without an angle is no match but of its like."""
+    some = np.abs(P)
+    some[:, :5] = 0
+    for F, S in ((X * 0, P), (X, some), (X * 0, P * 0)):
+        value, gradient = with_gradient(STATISTICS["patches"], F, S)
+        assert np.isfinite(value) and np.isfinite(gradient).all()
+    corner = losses.patches_of(tf.constant(some[None]), 2)
+    assert 0 not in losses.nearest_patches(losses.patches_of(tf.constant(abs(X[None])), 2), corner)
 
 
 def test_directions_depend_on_their_numbers_and_on_nothing_else() -> None:

@@ -602,6 +602,11 @@ GOING_ON = {
         "objective.more_statistics=[{statistic: histogram, layers: [relu1_1], weight: 2}]",
         "more_styles=[{path: RINGS, scale: 0.8}]",
     ),
+    "patches": (
+        "objective.style_statistic=patches",
+        "objective.style_layers=[relu1_1]",
+        "more_styles=[{path: RINGS, scale: 0.8}]",
+    ),
     "texture": (
         "content.path=null",
         "objective.content_layers=[]",
@@ -650,6 +655,12 @@ REFUSED = {
     ],
     "objective.style_statistic=sliced_wasserstein style.mask=polygon:0 0 1 0 1 1": [
         *("sliced_wasserstein", "takes no masks"),
+    ],
+    "objective.style_statistic=patches objective.content_layers=[relu2_1] style.scale=0.1": [
+        *("patches at relu2_1", "needs 3 positions"),
+    ],
+    "objective.style_statistic=patches style.mask=polygon:0 0 1 0 1 1": [
+        *("patches", "takes no masks"),
     ],
     "objective.more_statistics=[{statistic:histogram,layers:[relu1_1]}] style.mask=left": [
         *("objective.more_statistics=histogram", "takes no masks"),

@@ -185,6 +185,17 @@ def risser_style(F: Any, S: Any, layer: str) -> Any:
     return total
 
 
+def patch_style(F: Any, S: Any) -> Any:
+    """1e-4 of the distance to the patches at the least angle, from NumPy."""
+
+    @tf.custom_gradient
+    def loss(F: Any) -> Any:
+        value, gradient = oracle_controls.patches(F[0].numpy(), S[0].numpy(), stride=2)
+        return tf.constant(1e-4 * value, tf.float64), lambda d: 1e-4 * d * gradient[None]
+
+    return loss(F)
+
+
 def linear_mmd(F: Any, S: Any, count: float) -> Any:
     """½ |Σ_k F_k − Σ_k S_k|² / M, and over the pixels."""
     return squares(*(tf.reduce_sum(X, (0, 1, 2)) for X in (F, S))) / (2 * size(F)[1]) / count
@@ -422,6 +433,12 @@ LATER["heitz2021"] = LATER["heitz2021_torch"]._replace(
 )
 LATER["crowson_w2 objective.style_statistic=wasserstein2"] = LATER["crowson_w2"]._replace(
     style=w2_style
+)
+LATER["li_wand2016"] = TORCH._replace(
+    content=lambda F, P: 20 * mse(F, P),
+    style_layers=["relu3_1", "relu4_1"],
+    style=patch_style,
+    style_weights=[1.0, 1.0],
 )
 SYSTEMS_AND_CONTROLS = SYSTEMS | CONTROLS | LATER
 # These minimize what gatys_released does, of pictures that are recolored or mixed before.
@@ -815,6 +832,10 @@ TABLE = {
         {}, EACH(HEITZ, 1),
         {"statistic": ("sliced_wasserstein", 0), "border": "reflect", "redraw": (None, 1, False),
          "result": "last"}),
+    "li_wand2016": Row(  # 1014 · 384 / 1280 = 304.2
+        "vgg19", "max ceil", (288, 384), (304, 384), (288, 384), "area", CONTENT, ("torch_lbfgs", 25), 100, False,
+        {"relu4_2": 20}, EACH(["relu3_1", "relu4_1"], 1e-4),
+        {"statistic": ("patches", 0), "levels": ("anew", {96: 100, 192: 100})}),
     "crowson_w2": Row(  # gen_scales(128, 512): round(512 / √2^i) while that is 128 or more
         "vgg19", "max floor", (384, 512), (406, 512), (384, 512), "pillow_bicubic", CONTENT,
         ("adam", 0.02, 0.9, 0.99, 1e-8), 500, True, {"relu4_2": 0.015},
@@ -948,7 +969,8 @@ def found_controls(settings: config.Config) -> dict[str, Any]:
             round(each.scale * settings.image.size_px): each.max_evaluations
             for each in pyramid.levels
         }
-        found["levels"] = ("kept" if settings.optimizer.keep_over_levels else "anew", sizes)
+        kept = getattr(settings.optimizer, "keep_over_levels", False)
+        found["levels"] = ("kept" if kept else "anew", sizes)
     assert settings.styles_blend == "targets" and not settings.paint_only
     return found
 
