@@ -63,6 +63,8 @@ class LevelPictures:
                 rgb = color.restore_chroma(rgb, self.photograph)
             if self.color.name == "swap":
                 rgb = color.swap(rgb, self.photograph, self.color.space)
+            if self.color.name == "oklab":
+                rgb = color.match_oklab(rgb, self.photograph, self.styles[0].rgb)
             if self.paint_only is not None:
                 rgb = self.photograph + self.paint_only[..., None] * (rgb - self.photograph)
         return rgb if self.opacity is None else np.dstack([rgb, 255 * self.opacity])

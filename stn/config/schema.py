@@ -206,11 +206,12 @@ class Style:
 class Color:
     """How the result gets the photograph's colors."""
 
-    OF_CONTENT: ClassVar = ("match", "luminance", "swap")
-    OF_RESULT: ClassVar = ("luminance", "swap", "histogram")  # change it after the optimization
+    OF_CONTENT: ClassVar = ("match", "luminance", "swap", "oklab")
+    # These change it after the optimization.
+    OF_RESULT: ClassVar = ("luminance", "swap", "histogram", "oklab")
     name: str = one_of(
         "none",
-        ("none", "match", "luminance", "swap", "histogram"),
+        ("none", "match", "luminance", "swap", "histogram", "oklab"),
         help="How the result gets the photograph's colors.",
     )
     mode: str = one_of("pca", color.MAPS, help="Which linear map `match` moves the colors by.")

@@ -136,6 +136,94 @@ def match_histogram(source_rgb: np.ndarray, target_rgb: np.ndarray, bins: int = 
     return matched
 
 
+# OKLab by Björn Ottosson (2020), in its first numbers, those of NNST's utils/colorization.py.
+TO_LMS = np.array(
+    [
+        [0.4121656120, 0.5362752080, 0.0514575653],
+        [0.2118591070, 0.6807189584, 0.1074065790],
+        [0.0883097947, 0.2818474174, 0.6302613616],
+    ]
+)
+TO_OKLAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+FROM_OKLAB = np.array(
+    [
+        [1, 0.3963377774, 0.2158037573],
+        [1, -0.1055613458, -0.0638541728],
+        [1, -0.0894841775, -1.2914855480],
+    ]
+)
+FROM_LMS = np.array(
+    [
+        [4.0767245293, -3.3072168827, 0.2307590544],
+        [-1.2681437731, 2.6093323231, -0.3411344290],
+        [-0.0041119885, -0.7034763098, 1.7068625689],
+    ]
+)
+# The same program: what is added to variances, below which covariance of A and B a painting is
+# gray, how a difference of L weighs, and how often neighbors are averaged.
+OKLAB_EPS, GRAY, EDGE, ROUNDS = 1e-4, 6e-5, 10.0, 5
+
+
+def match_oklab(
+    result_rgb: np.ndarray, content_rgb: np.ndarray, style_rgb: np.ndarray
+) -> np.ndarray:
+    """The lightness of the result with the colors of the content, which are moved to those of the
+    style; result and content of one size (Kolkin et al. 2022; NNST, utils/colorization.py).
+
+    In OKLab, applied to gamma-encoded values as there: L is the result's. A and B are the content's
+    with mean and covariance of the style's, averaged over neighbors of like L. All three are cut to
+    the style's range. Where the style is gray, it is the result's A and B, and all three channels
+    are moved."""
+    content, style, result = (
+        to_oklab(np.clip(rgb, 0, 255)) for rgb in (content_rgb, style_rgb, result_rgb)
+    )
+    least, most = style.min(axis=(0, 1)), style.max(axis=(0, 1))
+    _, covariance = _statistics(style, 0.0)
+    cut = np.clip(result, least, most)
+    if np.abs(covariance[1:, 1:]).max() < GRAY:
+        found = match(np.dstack([cut[..., :1], result[..., 1:]]), style, eps=OKLAB_EPS, clip=False)
+    else:
+        moved = match(content[..., 1:], style[..., 1:], eps=OKLAB_EPS, clip=False)
+        found = np.dstack([cut[..., :1], _smoothed(moved, cut[..., 0])])
+    return from_oklab(np.clip(found, least, most))
+
+
+def to_oklab(rgb: np.ndarray) -> np.ndarray:
+    """L, A and B of OKLab, from `rgb` as it is, without gamma undone."""
+    return np.cbrt(rgb / 255 @ TO_LMS.T) @ TO_OKLAB.T
+
+
+def from_oklab(lab: np.ndarray) -> np.ndarray:
+    """`rgb` of OKLab, clipped to 0-255."""
+    return np.clip(255 * ((lab @ FROM_OKLAB.T) ** 3 @ FROM_LMS.T), 0, 255)
+
+
+def _smoothed(values: np.ndarray, guide: np.ndarray) -> np.ndarray:
+    """ROUNDS of the mean of 3 × 3 neighbors of `values` [h, w, N], each weighing exp(−EDGE |Δ|) by
+    its difference in `guide` [h, w]; at the rim stands the last.
+    """
+    height, width = guide.shape
+    corners = [(i, j) for i in range(3) for j in range(3)]
+
+    def shifted(image: np.ndarray) -> list[np.ndarray]:
+        padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), "edge")
+        return [padded[i : i + height, j : j + width] for i, j in corners]
+
+    guide = guide[..., None]
+    weights = [np.exp(-EDGE * np.abs(guide - other)) for other in shifted(guide)]
+    total = np.sum(weights, axis=0)
+    for _ in range(ROUNDS):
+        parts = zip(weights, shifted(values), strict=True)
+        values = np.sum([weight * other for weight, other in parts], axis=0) / total
+    return values
+
+
 def _ranks(values: np.ndarray) -> np.ndarray:
     """The rank of each of `values` [h, w] among them all, from one; equals share their mean."""
     # As scipy.stats.rankdata, whose import takes longer than most pictures.
@@ -144,11 +232,12 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _statistics(rgb: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [3] and covariance [3, 3] of the colors, over the number of pixels, `eps` on its
+    """Mean [N] and covariance [N, N] of the N channels, over the number of pixels, `eps` on its
     diagonal.
     """
-    colors = rgb.reshape(-1, 3)
-    return colors.mean(axis=0), np.cov(colors.T, bias=True) + eps * np.eye(3)
+    channels = rgb.shape[-1]
+    colors = rgb.reshape(-1, channels)
+    return colors.mean(axis=0), np.cov(colors.T, bias=True) + eps * np.eye(channels)
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 
 from stn import config
 from stn.assets import pictures
+from stn.images import color
 
 RNG = np.random.default_rng(5)
 # Without contrast enough for a value to be clipped.
@@ -53,6 +54,13 @@ PROMISED: dict[str, Callable[[np.ndarray, np.ndarray], bool]] = {
     ),
     "histogram": lambda style, shown: (
         same(style, STYLE) and np.allclose(quantiles(shown), quantiles(STYLE), atol=1.5)
+    ),
+    "oklab": lambda style, shown: (
+        same(style, STYLE)
+        and np.abs(color.to_oklab(shown) - color.to_oklab(RESULT))[..., 0].mean() < 0.02
+        and np.allclose(
+            *(color.to_oklab(rgb)[..., 1:].mean((0, 1)) for rgb in (shown, STYLE)), atol=0.01
+        )
     ),
 }
 

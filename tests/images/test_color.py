@@ -244,3 +244,28 @@ def test_histograms_of_channels_are_matched_apart_and_order_is_kept():
         order = np.argsort(S[..., c], axis=None)
         assert (np.diff(matched[..., c].ravel()[order]) >= 0).all()
     np.testing.assert_allclose(color.match_histogram(S, FLAT), FLAT[0, 0, 0], atol=0.5)
+
+
+def test_oklab_has_the_numbers_of_its_program() -> None:
+    """NNST's utils/colorization.py in float64, without its last lines, which do nothing."""
+    found = color.to_oklab(RESULT)[0, 0]
+    np.testing.assert_allclose(
+        found, [0.6745985408142918, 0.17598575723797383, -0.02213690851078398], rtol=1e-12
+    )
+    np.testing.assert_allclose(color.from_oklab(color.to_oklab(C)), C, atol=1e-3)
+    result = 255 * (0.5 + 0.4 * np.sin(0.5 * np.arange(105))).reshape(5, 7, 3)
+    matched = color.match_oklab(result, C, S) / 255
+    np.testing.assert_allclose(
+        matched[0, 0], [0.5995657971859449, 0.6661012777336732, 0.5783096078683706], rtol=1e-10
+    )
+    assert matched.sum() == pytest.approx(53.524406407684396, rel=1e-12)
+
+
+def test_oklab_of_a_gray_style_is_gray() -> None:
+    """The content's hues have no part in it; the lightness has the style's mean and deviation."""
+    shown = color.match_oklab(C, 255 - C, GRAY)
+    assert np.ptp(shown, axis=-1).max() < 0.5
+    np.testing.assert_array_equal(shown, color.match_oklab(C, C, GRAY))
+    L, expected = (color.to_oklab(rgb)[..., 0] for rgb in (shown, GRAY))
+    assert L.mean() == pytest.approx(expected.mean(), abs=0.01)
+    assert L.std() == pytest.approx(expected.std(), rel=0.2)  # both are cut to one range

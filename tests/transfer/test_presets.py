@@ -930,6 +930,7 @@ def found_controls(settings: config.Config) -> dict[str, Any]:
             "luminance": (color.luma,),
             "swap": (color.space,),
             "histogram": (),
+            "oklab": (),
         }
         found["color"] = (color.name, *counts[color.name])
     if config.guided(settings):
