@@ -10,6 +10,7 @@ import pytest
 
 from stn import devices, errors
 from stn.backend import tf
+from stn.config import schema
 from stn.network import convolution, network, vgg
 
 CONTENT, STYLE = "relu4_2", ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -127,7 +128,7 @@ def of_gatys(image, targets, kernels, cast):
 
 def test_tf32_moves_the_loss_a_thousandth_and_the_gradient_some_percent(vgg19_q8: Path) -> None:
     """The size that docs/reference/outputs.md gives, emulated: every factor is rounded."""
-    net = network.load(vgg19_q8)
+    net = network.load(vgg19_q8, schema.Network(convolution="direct"))
     y, x = np.mgrid[:64, :64]
     disc = np.where(np.hypot(x - 40, y - 26) < 16, 220.0, 60.0)
     slopes = np.stack([2.0 * x, disc, 2.5 * y], axis=-1)

@@ -106,7 +106,7 @@ def own(path: Path) -> Classifier:
         ) from None
     count = head["fc8"][1].shape[0]
     names = (*weights.classes, *(f"class {i}" for i in range(len(weights.classes), count)))
-    return Classifier(network.load(path, "winograd"), head, names, {"weights": weights.sha256})
+    return Classifier(network.load(path), head, names, {"weights": weights.sha256})
 
 
 def linear(trunk: network.Network, layer: str, labeled: Labeled) -> Classifier:

@@ -87,7 +87,7 @@ def parse(made: argparse.ArgumentParser) -> argparse.Namespace:
 
 def trunk(arguments: argparse.Namespace) -> network.Network:
     """The network that was asked for; InputError if its file is missing or damaged."""
-    return network.load(assets.locate_weights(arguments.network, arguments.weights), "winograd")
+    return network.load(assets.locate_weights(arguments.network, arguments.weights))
 
 
 def read_labeled(arguments: argparse.Namespace) -> labeled.Labeled:

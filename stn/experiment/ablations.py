@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stn import assets, quantities, runs
+from stn.config import schema
 from stn.errors import InputError
 from stn.experiment import frame
 from stn.images import resizing
@@ -140,9 +141,8 @@ def _measured(path: Path, size_px: int) -> dict[str, float]:
 
     run = _Resized(path, size_px)
     chosen = run.settings["network"]
-    plain = network.load(
-        assets.locate_weights(chosen["name"], chosen["weights"]), chosen["convolution"]
-    )
+    path = assets.locate_weights(chosen["name"], chosen["weights"])
+    plain = network.load(path, schema.Network(convolution=chosen["convolution"]))
     return measures.measure(run.rgb, run.picture("content"), run.picture("style"), plain)
 
 

@@ -1,13 +1,14 @@
 """The network of a run as one value: its kernels, how they are used, and how pictures enter it."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stn import files
 from stn.assets import matconvnet
 from stn.assets.weights import Weights
 from stn.backend import tf
@@ -16,7 +17,7 @@ from stn.errors import InputError
 from stn.layers import LAYERS, of_kind
 from stn.network import convolution as algorithm
 from stn.network import rescale, vgg
-from stn.network.vgg import AS_DEFAULT, Options
+from stn.network.vgg import Options
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Network:
     path: Path
     convolution: str  # winograd or direct
     changed: bool  # not as its file has it
-    options: Options = AS_DEFAULT
+    options: Options = vgg.AS_DEFAULT
     operation: str = "conv2d"  # what makes direct convolutions (`convolution.OPERATIONS`)
 
     @property
@@ -74,7 +75,7 @@ class Network:
         """
         if not self.changed:
             return self
-        plain = load(self.path, self.convolution, operation=self.operation)
+        plain = load(self.path, schema.Network(convolution=self.convolution), self.operation)
         return dataclasses.replace(plain, options=self.options)
 
     def activation_bytes(self, deepest: str, pixels: float) -> list[float]:
@@ -116,31 +117,14 @@ class Network:
         return max(layers, key=self.layer_names.index)
 
 
-def load(
-    path: Path,
-    convolution: str = "direct",
-    rescaling: str | None = None,
-    pooling: str = "avg",
-    mean_pixel: Sequence[float] | None = None,
-    input_range: float = 255.0,
-    transposed: bool = False,
-    bgr: bool = False,
-    feature_scale: float = 1.0,
-    operation: str | None = None,
-) -> Network:
-    """The network in a MatConvNet file, its convolutions to be computed as `convolution` says
-    (`vgg.kernels`).
+AS_DEFAULT = schema.Network()
 
-    `rescaling` is None, one of `schema.Network.POWERS` or a file of mean activations (rescale.py),
-    which are those with `pooling`. Where the network is to see another `input_range` than 255, its
-    first kernels and mean pixel take the factor, so that images keep their 0-255. With `transposed`
-    each kernel has rows and columns exchanged, as anishathalye/neural-style loads them (vgg.py,
-    net_preloaded; METHODS, §1), after the rescaling, whose means are those of upright kernels. With
-    `bgr` the network's first channel is blue and its third red; `mean_pixel` stays RGB. The
-    features of every layer are multiplied by `feature_scale`: by it the first kernel and all biases
-    are, and ReLUs and poolings pass such a factor on. `operation` makes direct convolutions, None:
-    what suits the machine.
 
+def load(path: Path, chosen: schema.Network = AS_DEFAULT, operation: str | None = None) -> Network:
+    """The network in a MatConvNet file, used as `chosen` says; its name and its weights are not
+    looked at.
+
+    `operation` makes direct convolutions (`convolution.OPERATIONS`); None: what suits the machine.
     Raises InputError if a file is missing, damaged, or not a VGG's, or if eager execution is
     off."""
     if not tf.executing_eagerly():
@@ -148,47 +132,69 @@ def load(
             "TensorFlow's eager execution is off (tf.compat.v1.disable_eager_execution), and cannot"
             " be turned on again; start Python anew without it"
         )
-    of_file, method = matconvnet.load(path), algorithm.chosen(convolution)
-    loaded = of_file
-    if rescaling in schema.Network.POWERS:
-        power = schema.Network.POWERS[rescaling]
-        loaded = rescale.rescaled(loaded, rescale.default_means(loaded, path, pooling, power))
-    elif rescaling is not None:
-        loaded = rescale.rescaled(loaded, rescale.read_means(Path(rescaling)))
-    if mean_pixel is not None:
-        # After the rescaling, whose means are those of the file's own mean pixel.
-        loaded = dataclasses.replace(loaded, mean_pixel=np.array(mean_pixel, np.float32))
-    if transposed:
-        exchanged = (
-            dataclasses.replace(each, kernel=each.kernel.swapaxes(0, 1)) for each in loaded.layers
-        )
-        loaded = dataclasses.replace(loaded, layers=tuple(exchanged))
-    if bgr:
-        first, *others = loaded.layers
-        first = dataclasses.replace(first, kernel=first.kernel[:, :, ::-1])
-        loaded = dataclasses.replace(loaded, layers=(first, *others))
-    if input_range != 255:
-        first, *others = loaded.layers
-        first = dataclasses.replace(first, kernel=first.kernel * np.float32(input_range / 255))
-        mean = (loaded.mean_pixel * (255 / input_range)).astype(np.float32)
-        loaded = dataclasses.replace(loaded, layers=(first, *others), mean_pixel=mean)
-    if feature_scale != 1:
-        factor = np.float32(feature_scale)
-        first, *others = (
-            dataclasses.replace(each, bias=each.bias * factor) for each in loaded.layers
-        )
-        first = dataclasses.replace(first, kernel=first.kernel * factor)
-        loaded = dataclasses.replace(loaded, layers=(first, *others))
+    of_file = matconvnet.load(path)
+    loaded = _changed(_rescaled(of_file, path, chosen), chosen)
     if operation is None:
         operation = algorithm.operation(max(layer.bias.size for layer in loaded.layers))
-    made = of_weights(loaded, method, Options(pooling), operation)
+    options = Options(chosen.pooling, chosen.ceil_mode, chosen.border)
+    made = of_weights(loaded, algorithm.chosen(chosen.convolution), options, operation)
     return dataclasses.replace(made, path=path, changed=loaded is not of_file)
+
+
+def _rescaled(weights: Weights, path: Path, chosen: schema.Network) -> Weights:
+    """By the means of `network.rescale`, which are those with the pooling that is chosen."""
+    if chosen.rescale is None:
+        return weights
+    power = schema.Network.POWERS.get(chosen.rescale)
+    if power is None:
+        return rescale.rescaled(weights, rescale.read_means(files.expanded(chosen.rescale)))
+    means = rescale.default_means(weights, path, chosen.pooling, power)
+    return rescale.rescaled(weights, means)
+
+
+def _changed(weights: Weights, chosen: schema.Network) -> Weights:
+    """The weights as a published program has them in memory, itself where that is as in the file.
+
+    It comes after the rescaling, whose means are those of upright kernels and of the file's own
+    mean pixel. `transposed` kernels are those of anishathalye/neural-style (vgg.py, net_preloaded;
+    METHODS, §1). With `bgr` the first channel is blue and the third red; `mean_pixel` stays RGB.
+    Where white is another `input_range` than 255, the first kernels and the mean pixel take the
+    factor, so that images keep their 0-255. `feature_scale` multiplies the features of every layer:
+    by it the first kernel and all biases are, and ReLUs and poolings pass such a factor on."""
+    if chosen.mean_pixel is not None:
+        mean = np.array(chosen.mean_pixel, np.float32)
+        weights = dataclasses.replace(weights, mean_pixel=mean)
+    if chosen.transposed:
+        exchanged = [
+            dataclasses.replace(each, kernel=each.kernel.swapaxes(0, 1)) for each in weights.layers
+        ]
+        weights = dataclasses.replace(weights, layers=tuple(exchanged))
+    if chosen.bgr:
+        weights = _with_first(weights, lambda kernel: kernel[:, :, ::-1])
+    if chosen.input_range != 255:
+        factor = np.float32(chosen.input_range / 255)
+        mean = (weights.mean_pixel * (255 / chosen.input_range)).astype(np.float32)
+        weights = _with_first(weights, lambda kernel: kernel * factor)
+        weights = dataclasses.replace(weights, mean_pixel=mean)
+    if chosen.feature_scale != 1:
+        scale = np.float32(chosen.feature_scale)
+        scaled = [dataclasses.replace(each, bias=each.bias * scale) for each in weights.layers]
+        weights = dataclasses.replace(weights, layers=tuple(scaled))
+        weights = _with_first(weights, lambda kernel: kernel * scale)
+    return weights
+
+
+def _with_first(weights: Weights, change: Callable[[np.ndarray], np.ndarray]) -> Weights:
+    """The same with the kernel [3, 3, 3, N] of the first convolution changed."""
+    first, *others = weights.layers
+    first = dataclasses.replace(first, kernel=change(first.kernel))
+    return dataclasses.replace(weights, layers=(first, *others))
 
 
 def of_weights(
     weights: Weights,
     method: str = "direct",
-    options: Options = AS_DEFAULT,
+    options: Options = vgg.AS_DEFAULT,
     operation: str = "conv2d",
 ) -> Network:
     """A network of weights that are in memory already."""

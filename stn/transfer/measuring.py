@@ -11,7 +11,7 @@ import numpy as np
 
 from stn import assets, config, images, runs
 from stn.assets import inputs, pictures
-from stn.config import overrides
+from stn.config import overrides, schema
 from stn.errors import InputError
 from stn.images import resizing
 from stn.network.network import Network, load
@@ -191,7 +191,7 @@ def _networks(network: str | Path) -> tuple[Network, Network]:
     path = assets.locate_weights(str(network)) if known else Path(network)
     if not path.is_file():
         raise InputError(f"network={network}: no such file, and no network of this name")
-    return load(path, "auto"), load(path, "auto", rescaling="default", pooling="max")
+    return load(path), load(path, schema.Network(rescale="default"))
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -69,21 +69,7 @@ def run(
 
 def network_of(settings: config.Config, operation: str | None = None) -> Network:
     """The network that the settings name; `operation` as `network.load` takes it."""
-    chosen = settings.network
-    means = inputs.means(settings)
-    loaded = load(
-        inputs.weights(settings),
-        chosen.convolution,
-        rescaling=str(means) if means else chosen.rescale,
-        pooling=chosen.pooling,
-        mean_pixel=chosen.mean_pixel,
-        input_range=chosen.input_range,
-        transposed=chosen.transposed,
-        bgr=chosen.bgr,
-        feature_scale=chosen.feature_scale,
-        operation=operation,
-    )
-    return loaded.with_options(ceil_mode=chosen.ceil_mode, border=chosen.border)
+    return load(inputs.weights(settings), settings.network, operation)
 
 
 def objective_of(settings: config.Config) -> Specification:

@@ -11,6 +11,7 @@ import pytest
 from stn import images
 from stn.assets import matconvnet
 from stn.backend import tf
+from stn.config import schema
 from stn.layers import VGG19
 from stn.network import network, rescale, vgg
 from stn.network.network import Network
@@ -27,6 +28,7 @@ NETWORK = Network(
     convolution="direct",
     changed=False,
 )
+DIRECT = schema.Network(convolution="direct")
 CONVOLUTIONS_AND_POOLS = [name for name in VGG19 if not name.startswith("relu")]
 
 
@@ -58,12 +60,12 @@ def test_parameters_of_five_layers_and_of_their_principal_components(
 @pytest.mark.parametrize("devices, expected", [([], "winograd"), (["GPU:0"], "direct")])
 def test_the_convolution_suits_the_device(devices, expected, inputs, monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices)
-    assert network.load(inputs["vgg19"], "auto").convolution == expected
-    assert network.load(inputs["vgg19"], "direct").convolution == "direct"
+    assert network.load(inputs["vgg19"]).convolution == expected
+    assert network.load(inputs["vgg19"], DIRECT).convolution == "direct"
 
 
 @pytest.mark.parametrize("rescaling", [None, "means"])
-@pytest.mark.parametrize("mean_pixel", [None, (90.0, 100.0, 130.0)])
+@pytest.mark.parametrize("mean_pixel", [None, [90.0, 100.0, 130.0]])
 def test_white_is_what_the_network_sees(
     rescaling, mean_pixel, inputs: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -75,8 +77,9 @@ def test_white_is_what_the_network_sees(
     if rescaling:
         rescaling = str(tmp_path / "means.npz")
         rescale.write_means(Path(rescaling), rescale.mean_activations(of_file, [rgb], "avg"))
-    ours = network.load(file, "direct", rescaling, mean_pixel=mean_pixel, input_range=256.0)
-    usual = network.load(file, "direct", rescaling, mean_pixel=mean_pixel)
+    chosen = dataclasses.replace(DIRECT, pooling="avg", rescale=rescaling, mean_pixel=mean_pixel)
+    ours = network.load(file, dataclasses.replace(chosen, input_range=256.0))
+    usual = network.load(file, chosen)
     layers = ["relu1_1", "relu3_1"]
     image = ours.image(rgb)
     brighter = usual.image(rgb * 256 / 255)
@@ -98,9 +101,9 @@ def test_bgr_shows_the_network_blue_first(inputs: dict[str, Path]) -> None:
     channel; twice it is the identity, and the plain network sees red first.
     """
     file, rgb = inputs["vgg19"], images.read(inputs["content"])
-    mean = (103.939, 116.779, 123.68)
-    ours = network.load(file, "direct", mean_pixel=mean, bgr=True)
-    upright = network.load(file, "direct")
+    mean = [103.939, 116.779, 123.68]
+    ours = network.load(file, dataclasses.replace(DIRECT, mean_pixel=mean, bgr=True))
+    upright = network.load(file, DIRECT)
     np.testing.assert_array_equal(ours.mean_pixel, np.float32(mean))
     layers = ["relu1_1", "relu3_1"]
     seen = (rgb - np.float32(mean))[None, :, :, ::-1].astype(np.float32)
@@ -122,7 +125,8 @@ def test_transposed_kernels_see_rows_as_columns(inputs: dict[str, Path]) -> None
     upright.
     """
     file, rgb = inputs["vgg19"], images.read(inputs["content"])
-    ours, upright = network.load(file, "direct", transposed=True), network.load(file, "direct")
+    ours = network.load(file, dataclasses.replace(DIRECT, transposed=True))
+    upright = network.load(file, DIRECT)
     image = ours.image(rgb)
     layers = ["relu1_1", "relu3_1"]
     found = vgg.features(image, ours.kernels, layers)
@@ -140,7 +144,8 @@ def test_transposed_kernels_see_rows_as_columns(inputs: dict[str, Path]) -> None
 
 def test_features_of_every_layer_are_multiplied_by_one_factor(inputs: dict[str, Path]) -> None:
     file, rgb = inputs["vgg19"], images.read(inputs["content"])
-    ours, usual = network.load(file, "direct", feature_scale=0.01), network.load(file, "direct")
+    ours = network.load(file, dataclasses.replace(DIRECT, feature_scale=0.01))
+    usual = network.load(file, DIRECT)
     image = ours.image(rgb)
     layers = ["conv1_1", "relu2_1", "pool2", "relu3_1"]
     found = vgg.features(image, ours.kernels, layers)
@@ -152,7 +157,7 @@ def test_features_of_every_layer_are_multiplied_by_one_factor(inputs: dict[str, 
 
 def test_the_border_of_the_first_convolution_alone(inputs: dict[str, Path]) -> None:
     """The picture is continued by its own pixels; what reaches the second convolution, by zeros."""
-    usual = network.load(inputs["vgg19"], "direct")
+    usual = network.load(inputs["vgg19"], DIRECT)
     image = usual.image(images.read(inputs["content"]))
     found, zero, own = (
         vgg.features(image, usual.kernels, ["relu1_1", "relu1_2"], vgg.Options(border=border))

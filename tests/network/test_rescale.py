@@ -15,6 +15,7 @@ import synthetic
 from stn import assets, files, images
 from stn.assets import matconvnet
 from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
+from stn.config import schema
 from stn.errors import InputError
 from stn.images import resizing
 from stn.network import network, rescale, vgg
@@ -264,7 +265,7 @@ def test_the_script_averages_a_folder(
 @pytest.fixture(scope="module")
 def rescaled_vgg19(vgg19_q8: Path) -> network.Network:
     """VGG-19 with 8-bit kernels, rescaled by the packaged photographs."""
-    return network.load(vgg19_q8, "winograd", "default", "avg")
+    return network.load(vgg19_q8, schema.Network(rescale="default", pooling="avg"))
 
 
 def grams(image: np.ndarray, rescaled: network.Network) -> dict[str, np.ndarray]:
