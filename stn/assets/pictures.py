@@ -12,6 +12,7 @@ import numpy as np
 
 from stn import config, files, images
 from stn.assets import inputs, store
+from stn.config import more_styles
 from stn.images import color, masks, resizing
 
 ARRAY = "array"  # what stands in the settings in place of a path
@@ -115,9 +116,7 @@ class Pictures:
         """
         shapes = {} if self.content is None else {"content": self.shape_at(scale)}
         return shapes | {
-            "style" if number == 0 else f"more_styles[{number - 1}]": self._style_shape(
-                style, scale
-            )
+            more_styles.key_of(number): self._style_shape(style, scale)
             for number, style in enumerate(self.styles)
         }
 

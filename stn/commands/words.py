@@ -16,6 +16,7 @@ from stn.assets import store
 from stn.config import names, overrides
 from stn.errors import InputError
 from stn.images import formats
+from stn.sweeps import cells
 
 # What a picture may be typed as, other than by its key; a group's option is no file.
 FLAGS = {
@@ -27,7 +28,6 @@ FLAGS = {
     "-o": "output",
 }
 GROUPS = {"content": "content.path", "style": "style.path", "network": "network.weights"}
-SWEEP = "multirun.yaml"  # what Hydra's sweeper leaves in a sweep's directory
 
 
 def understood(words: Sequence[str]) -> list[str]:
@@ -135,9 +135,9 @@ def _resumed(directory: str) -> list[str]:
     here = f"{overrides.text(directory)}"
     if not directory:
         raise InputError("--resume: which directory? type --resume DIRECTORY")
-    if (Path(directory) / SWEEP).is_file():
+    if (Path(directory) / cells.SWEEP).is_file():
         asked: Any = OmegaConf.to_container(
-            OmegaConf.load(Path(directory) / SWEEP).hydra.overrides, resolve=False
+            OmegaConf.load(Path(directory) / cells.SWEEP).hydra.overrides, resolve=False
         )
         kept = [word for word in asked["hydra"] if _of_launcher(word)]
         return ["-m", *asked["task"], *kept, f"hydra.sweep.dir={here}"]

@@ -26,7 +26,7 @@ from stn.config.dotted import (
     short,
     to_dict,
 )
-from stn.config.more_statistics import compared, statistics, style_layers
+from stn.config.more_statistics import compared, draws, statistics, style_layers
 from stn.config.more_styles import guided, styles
 from stn.config.optimizers import Optimizer
 from stn.config.schema import Color, Config, Image, Level
@@ -46,6 +46,7 @@ __all__ = [
     "counted",
     "difference",
     "differing",
+    "draws",
     "finite",
     "flat",
     "guided",

@@ -35,6 +35,11 @@ def style_layers(objective: Objective) -> list[str]:
     return list(dict.fromkeys(itertools.chain(*compared(objective).values())))
 
 
+def draws(objective: Objective) -> bool:
+    """Whether a statistic that is compared draws directions, so that a seed and a redraw count."""
+    return any(STATISTICS[name].projects for name in statistics(objective))
+
+
 def replace_entries(objective: Objective, network: str) -> None:
     """Entries become MoreStatistics, their layers LayerWeights; InputError for what is none."""
     objective.more_statistics = [

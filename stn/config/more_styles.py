@@ -10,11 +10,15 @@ from stn.errors import InputError
 MORE = ("path", "weight", "scale", "mask", "result_mask", "layers")
 
 
+def key_of(number: int) -> str:
+    """The key that names a style by its place: `style`, then `more_styles[0]` and so on."""
+    return f"more_styles[{number - 1}]" if number else "style"
+
+
 def styles(config: Config) -> dict[str, Style]:
-    """Every style of a run by the key that names it: `style`, then `more_styles[0]` and so on."""
-    return {"style": config.style} | {
-        f"more_styles[{number}]": style for number, style in enumerate(config.more_styles)
-    }
+    """Every style of a run by the key that names it."""
+    listed = [config.style, *config.more_styles]
+    return {key_of(number): style for number, style in enumerate(listed)}
 
 
 def guided(config: Config) -> bool:
@@ -25,12 +29,12 @@ def guided(config: Config) -> bool:
 def replace_entries(config: Config) -> None:
     """Entries of `more_styles` become Styles; InputError for what is none."""
     config.more_styles = [
-        _parse(number, item, config.style.size) for number, item in enumerate(config.more_styles)
+        _parse(key_of(number), item, config.style.size)
+        for number, item in enumerate(config.more_styles, start=1)
     ]
 
 
-def _parse(number: int, item: Any, size: str) -> Style:
-    key = f"more_styles[{number}]"
+def _parse(key: str, item: Any, size: str) -> Style:
     if isinstance(item, Style):
         return item
     if not isinstance(item, dict) or "path" not in item:

@@ -9,6 +9,7 @@ import numpy as np
 
 from stn.assets.pictures import LevelPictures, Painting
 from stn.backend import Tensor
+from stn.config import more_styles
 from stn.images import masks
 from stn.loss.statistics import GUIDED_MEANS, Statistic
 from stn.network.network import Network
@@ -113,7 +114,7 @@ def _targets(
             for place, term in enumerate(specification.style_terms)
             if (shares := {layer: share[layer] for layer in term.layers if share[layer]})
         ]
-        key = "style" if number == 0 else f"more_styles[{number - 1}]"
+        key = more_styles.key_of(number)
         if not guided or by_means or guidance.global_weight:
             whole += [(style.rgb, None, target) for target in wanted]
         if guided and (not by_means or guidance.sums_weight):

@@ -11,7 +11,6 @@ from stn import runs
 from stn.runs import locks, previews
 from stn.sweeps import cells
 
-SWEEP = "multirun.yaml"  # the settings of a sweep, which Hydra writes
 ROWS = 20  # the last rows of metrics.csv, from which the pace is taken
 # How long a run may write nothing and still count as running: before its first evaluation, which
 # waits for compilation; and after it, in evaluations and in seconds.
@@ -51,7 +50,7 @@ def _remaining(run: runs.Run, planned: list[tuple[float, int]]) -> float:
 
 def waiting(sweep_dir: Path) -> dict[str, list[str]]:
     """The cells of the last sweep here that left nothing yet, as of `cells.last_command`."""
-    planned = _planned(sweep_dir, modified(sweep_dir / SWEEP))
+    planned = _planned(sweep_dir, modified(sweep_dir / cells.SWEEP))
     left = (runs.PROVENANCE, runs.FAILED)
     return {
         name: given

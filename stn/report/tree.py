@@ -18,6 +18,7 @@ from stn.errors import InputError
 from stn.report import document, pictures, progress
 from stn.runs import previews
 from stn.study import tables
+from stn.sweeps import cells
 
 MAX_PX = 512  # as in the report
 READ = (runs.PROVENANCE, runs.SUMMARY, runs.FAILED, runs.METRICS)
@@ -107,7 +108,7 @@ class Tree:
         places = dict.fromkeys(
             [self.root, *(run.path.parent for run in found if run.path != self.root)]
         )
-        sweeps = [place for place in places if self._is_inside(place / progress.SWEEP)]
+        sweeps = [place for place in places if self._is_inside(place / cells.SWEEP)]
         return {
             str((place / name).relative_to(self.root)): given
             for place in sweeps

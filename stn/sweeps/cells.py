@@ -26,7 +26,8 @@ from stn.errors import InputError
 
 LENGTH = 120  # characters of a directory's name: W&B's names have 128, file systems' 255 bytes
 VALUE_LENGTH = 40  # of one value in it
-LARGEST = 2**20  # bytes of a multirun.yaml; ours have 10,000
+SWEEP = "multirun.yaml"  # in the directory of a sweep: its settings, which Hydra writes
+LARGEST = 2**20  # bytes of it; ours have 10,000
 EXPERIMENTS = runs.EXPERIMENT  # the group whose choices are an experiment's cells, by their names
 # What hydra.sweep.subdir asks for: names by what varies, as in configs/config.yaml, or numbers, as
 # Hydra has by default.
@@ -119,7 +120,7 @@ def last_command(sweep_dir: Path) -> dict[str, list[str]]:
     The file may be anybody's: nothing in it is resolved, such as a variable of the environment, and
     aliases, of which a few lines make millions of values, are not followed."""
     try:
-        text = files.read_text(sweep_dir / "multirun.yaml", LARGEST)
+        text = files.read_text(sweep_dir / SWEEP, LARGEST)
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
             return {}
         # For glob(...).
@@ -153,7 +154,7 @@ def missing(folder: Path) -> dict[str, list[str]]:
     there.
     """
     lost = {}
-    for path in sorted(folder.rglob("multirun.yaml")):
+    for path in sorted(folder.rglob(SWEEP)):
         planned_here = last_command(path.parent)
         for directory, run in found(path.parent, planned_here).items():
             if run is None:

@@ -17,7 +17,6 @@ from stn import config
 from stn.assets import inputs
 from stn.config.schema import Init
 from stn.errors import InputError
-from stn.loss.statistics import STATISTICS
 
 # The groups and keys that name files; of cells that differ in others alone one is looked at.
 FILES = ("preset", "content", "style", "more_styles", "network", "init", "mix", "paint_only")
@@ -99,6 +98,5 @@ def _not_random(parsed: Sequence[Override], swept: Mapping[str, list[str]]) -> I
                 settings = config.compose(*fixed, *chosen)
         except InputError:
             return  # the cells themselves will say what is wrong
-        draws = [STATISTICS[name].projects for name in config.statistics(settings.objective)]
-        if settings.init.name not in Init.RANDOM and not any(draws):
+        if settings.init.name not in Init.RANDOM and not config.draws(settings.objective):
             yield settings.init.name

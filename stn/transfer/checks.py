@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stn import config, devices, images, runs
 from stn.assets.pictures import Pictures
-from stn.config import optimizers
+from stn.config import more_styles, optimizers
 from stn.config.schema import Config
 from stn.errors import InputError
 from stn.images import masks
@@ -74,9 +74,8 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
 def _check_redraw(settings: Config) -> None:
     """Raise InputError where a line search would compare losses on different directions."""
     redraw, name = settings.objective.redraw, settings.optimizer.name
-    projects = any(STATISTICS[each].projects for each in config.statistics(settings.objective))
     needed = optimizers.OPTIMIZERS[name].line_search
-    if projects and redraw and redraw < needed:
+    if config.draws(settings.objective) and redraw and redraw < needed:
         raise InputError(
             f"objective.redraw={redraw}: {name} compares losses along a line, all on the same"
             f" directions; give at least {needed}, or optimizer=torch_lbfgs"
@@ -104,9 +103,7 @@ def _note_masks(pictures: Pictures) -> None:
     """Warn where the places at which styles are painted overlap or leave gaps."""
     shape = pictures.shape_at(1.0)
     result_mask = {
-        (
-            "style.result_mask" if number == 0 else f"more_styles[{number - 1}].result_mask"
-        ): masks.resize(style.result_mask, *shape)
+        f"{more_styles.key_of(number)}.result_mask": masks.resize(style.result_mask, *shape)
         for number, style in enumerate(pictures.styles)
         if style.result_mask is not None
     }

@@ -75,7 +75,6 @@ def network_of(settings: config.Config, operation: str | None = None) -> Network
 def objective_of(settings: config.Config) -> Specification:
     """The objective that the settings describe."""
     chosen = settings.objective
-    projects = any(STATISTICS[name].projects for name in config.statistics(chosen))
     formula = Formula(
         content_reduction=chosen.content_reduction,
         statistic=STATISTICS[chosen.style_statistic],
@@ -105,7 +104,7 @@ def objective_of(settings: config.Config) -> Specification:
         blend_targets=settings.styles_blend == "targets",
         seed=settings.seed,
         directions=chosen.directions,
-        redraw=chosen.redraw if projects else None,
+        redraw=chosen.redraw if config.draws(chosen) else None,
     )
 
 
