@@ -4,11 +4,10 @@
 `-m content.path=photo.jpg style.path=painting.jpg seed=0,1`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
 from stn import command_line, files, runs
@@ -27,6 +26,16 @@ FLAGS = {
     "--output": "output",
     "-o": "output",
 }
+# Hydra's own flags (hydra.cc, "Hydra's command line flags"), and those that take a value.
+HYDRAS = (
+    *("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m"),
+    *("--shell-completion", "-sc"),
+)
+HYDRAS_WITH_VALUE = (
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
+    *("--config-dir", "-cd", "--experimental-rerun", "--info", "-i"),
+)
+SHOWN = ("job", "hydra", "all")  # of --cfg
 GROUPS = {"content": "content.path", "style": "style.path", "network": "network.weights"}
 
 
@@ -35,7 +44,6 @@ def understood(words: Sequence[str]) -> list[str]:
 
     Raises InputError, with what to type, for flags that are none and for more than two files.
     """
-    hydras = {name: action for each in get_args_parser()._actions for name, action in _named(each)}
     flags: list[str] = []
     given: list[str] = []
     pictures: list[int] = []  # where in `given` a file stands that was typed without a key
@@ -48,15 +56,15 @@ def understood(words: Sequence[str]) -> list[str]:
             given += _resumed(value or (left.pop(0) if following else ""))
         elif word == "--demo":
             given.append("preset=demo")
-        elif name == "-c" and following in (hydras["-c"].choices or ()):
+        elif name == "-c" and following in SHOWN:
             flags += [word, left.pop(0)]
         elif name in FLAGS:
             if not value and not following:
                 raise InputError(f"{word}: which file? type {name} FILE")
             given.append(f"{FLAGS[name]}={value or left.pop(0)}")
-        elif name in hydras:
+        elif name in (*HYDRAS, *HYDRAS_WITH_VALUE):
             flags.append(word)
-            if hydras[name].nargs != 0 and not sign and following:
+            if name in HYDRAS_WITH_VALUE and not sign and following:
                 flags.append(left.pop(0))
         elif word.startswith("-"):
             key = name.lstrip("-").replace("-", "_")
@@ -74,10 +82,6 @@ def understood(words: Sequence[str]) -> list[str]:
     for number, override in zip(pictures, _positional([given[i] for i in pictures]), strict=True):
         given[number] = override
     return _with_multirun(flags, given)
-
-
-def _named(action: Any) -> Iterator[tuple[str, Any]]:
-    return ((name, action) for name in action.option_strings)
 
 
 def _with_multirun(flags: list[str], given: list[str]) -> list[str]:

@@ -9,12 +9,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import hydra
 from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import JobRuntime
+from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stn.command_line import of_hydra, one_line
@@ -36,7 +38,8 @@ def compose(*words: str) -> Config:
     keys = [text for text in overrides if _is_key(text)]
     with _input_errors():
         composed = _of_groups([text for text in overrides if text not in keys])
-        ConfigLoaderImpl._apply_overrides_to_config([*map(names.parsed, keys)], composed)
+        for text in keys:
+            _put(composed, text)
     return parse(composed, overrides)
 
 
@@ -44,6 +47,14 @@ def _is_key(text: str) -> bool:
     """Whether it gives one key one value. Such win over groups, whatever the order."""
     known = names.keys().keys() - names.groups().keys()
     return text.partition("=")[0] in known and not names.parsed(text).is_sweep_override()
+
+
+def _put(composed: DictConfig, text: str) -> None:
+    override = names.parsed(text)
+    try:
+        OmegaConf.update(composed, override.key_or_group, override.value(), merge=True)
+    except OmegaConfBaseException as error:  # in Hydra's words, of which `one_line` knows the value
+        raise ConfigCompositionException(f"Error merging override {text}") from error
 
 
 def _of_groups(overrides: Sequence[str]) -> DictConfig:
@@ -62,22 +73,27 @@ def _loaded(overrides: tuple[str, ...], stamps: tuple[tuple[Path, int], ...]) ->
 
 
 def _load(overrides: Sequence[str]) -> DictConfig:
-    # Hydra's own `compose` would take the place of the program around it, if that is Hydra's too,
-    # and of other threads.
+    with own_loader():
+        return hydra.compose("config", list(overrides))
+
+
+@contextlib.contextmanager
+def own_loader() -> Iterator[ConfigLoader]:
+    """For the time of the block Hydra composes from CONFIG_DIR.
+
+    A program around it that is Hydra's too has its own again at the end."""
     with _composing:
-        before = version.getbase()
-        version.setbase("1.3")
+        there, base = GlobalHydra.instance(), version.getbase()
+        around = there.hydra
+        there.clear()
         try:
-            loader = ConfigLoaderImpl(create_config_search_path(str(CONFIG_DIR)))
-            composed = loader.load_configuration(
-                "config", list(overrides), RunMode.RUN, from_shell=False
-            )
+            job = JobRuntime.instance().get("name")
+            hydra.initialize_config_dir(str(CONFIG_DIR), job, version_base="1.3")
+            yield there.config_loader()
         finally:
+            there.hydra = around
             # `setbase` would not take None, which it was if nobody had set it.
-            version.VersionBase.instance().version_base = before
-    with open_dict(composed):
-        del composed["hydra"]
-    return composed
+            version.VersionBase.instance().version_base = base
 
 
 @contextlib.contextmanager

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.utils import create_config_search_path
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 
 from stn import config, files, runs
+from stn.config import composition
 from stn.errors import InputError
 
 LENGTH = 120  # characters of a directory's name: W&B's names have 128, file systems' 255 bytes
@@ -96,7 +94,7 @@ def planned(
     if not is_basic(hydra):
         return None
     parsed = _parsed(hydra, loader, resolve)
-    [cells] = BasicSweeper.split_arguments(parsed, None)
+    cells = _combined(parsed)
     subdir = cast(dict[str, Any], OmegaConf.to_container(hydra.sweep, resolve=False))["subdir"]
     if BY_NAME in subdir:
         named = [(name(cell, _fixed(parsed)), cell) for cell in cells]
@@ -113,6 +111,21 @@ def planned(
     return dict(named)
 
 
+def _combined(parsed: Iterable[Override]) -> list[list[str]]:
+    """The overrides of every combination of values, the last key varying first, as Hydra's own
+    sweeper makes them.
+    """
+    choices = {}
+    for override in parsed:
+        key = override.get_key_element()
+        swept = override.is_sweep_override()
+        values = (
+            override.sweep_string_iterator() if swept else [override.get_value_element_as_str()]
+        )
+        choices[key] = [f"{key}={value}" for value in values]
+    return [list(cell) for cell in itertools.product(*choices.values())]
+
+
 def last_command(sweep_dir: Path) -> dict[str, list[str]]:
     """The cells that the last command planned in this directory, as `planned`; none if that cannot
     be known.
@@ -123,9 +136,8 @@ def last_command(sweep_dir: Path) -> dict[str, list[str]]:
         text = files.read_text(sweep_dir / SWEEP, LARGEST)
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
             return {}
-        # For glob(...).
-        loader = ConfigLoaderImpl(create_config_search_path(str(config.CONFIG_DIR)))
-        return planned(OmegaConf.create(text).hydra, loader, resolve=False) or {}
+        with composition.own_loader() as loader:  # for glob(...)
+            return planned(OmegaConf.create(text).hydra, loader, resolve=False) or {}
     except Exception:  # no sweep's directory, or a file that is damaged or of another program
         return {}
 

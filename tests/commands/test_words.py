@@ -6,12 +6,20 @@ from pathlib import Path
 
 import pytest
 from conftest import Ended
+from hydra._internal.utils import get_args_parser
 
 from stn import assets, config, runs
 from stn.assets import catalog
 from stn.assets import inputs as input_files
 from stn.commands import words
 from stn.errors import InputError
+
+
+def test_hydras_flags_are_those_that_its_parser_has() -> None:
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for action in get_args_parser()._actions:
+        found[action.nargs != 0] |= set(action.option_strings)
+    assert (found[False], found[True]) == (set(words.HYDRAS), set(words.HYDRAS_WITH_VALUE))
 
 
 @pytest.fixture
