@@ -18,25 +18,23 @@ from stn.assets import inputs
 from stn.runs import previews, run_directory
 from stn.sweeps import cells
 
-problems: list[Exception] = []
-
 
 def main() -> None:
     """Let Hydra read sys.argv and call `run`; raises what is wrong as InputError."""
     application = hydra.main(
         version_base="1.3", config_path=str(config.CONFIG_DIR), config_name="config"
     )(run)
-    problems.clear()
+    sweeps.here.problem = None
     # Else Hydra prints tracebacks of its own and exits with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    with previews.kept_up():
+    with previews.kept_up(sweeps.here.pages):
         try:
             application()
         except Exception as error:
             sweeps.end(error)
         sweeps.end()
-        if problems:
-            raise problems[0]
+        if sweeps.here.problem:
+            raise sweeps.here.problem
 
 
 def run(overrides: DictConfig) -> float | None:
@@ -51,12 +49,12 @@ def run(overrides: DictConfig) -> float | None:
         settings = config.parse(overrides, HydraConfig.get().overrides.task)
         inputs.prepare([(settings, HydraConfig.get().overrides.task)])
         if settings.view:
-            previews.start(run_dir)
+            sweeps.here.pages.append(previews.start(run_dir))
         metric = _stylize(settings, run_dir)
         _say_what_next(run_dir, settings)
         return metric
     except (errors.InputError, errors.Interrupted) as error:
-        problems.append(error)  # Hydra would print a line of its own before ours
+        sweeps.here.problem = error  # Hydra would print a line of its own before ours
     finally:
         sweeps.remove_if_empty(run_dir)
     return None

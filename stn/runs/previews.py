@@ -80,41 +80,41 @@ def _requests() -> Path:
     return files.cache_dir() / "previews"
 
 
-started: list[subprocess.Popen[bytes]] = []
+Page = subprocess.Popen[bytes]  # a live page
 
 
-def start(directory: Path) -> None:
+def start(directory: Path) -> Page:
     """Start the live page over the runs in `directory`; its process ends with this one."""
     command = [sys.executable, "-m", "stn.report.live_server", str(directory)]
     # In a session of its own Ctrl-C, which is for the run first, does not reach it.
-    started.append(
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
-        )
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
     )
 
 
 @contextlib.contextmanager
-def kept_up() -> Iterator[None]:
-    """Around a command: a live page that it started stays after its end, until Ctrl-C."""
+def kept_up(pages: list[Page]) -> Iterator[None]:
+    """Around a command: the live pages that it starts stay after its end, until Ctrl-C; then the
+    list is empty.
+    """
     try:
         yield
     except SystemExit as end:
         if end.code == 2:
-            _wait()
+            _wait(pages)
         raise
     else:
-        _wait()
+        _wait(pages)
     finally:
-        for process in started:
+        for process in pages:
             process.terminate()
             process.wait()
-        started.clear()
+        pages.clear()
 
 
-def _wait() -> None:
-    if any(process.poll() is None for process in started):
+def _wait(pages: list[Page]) -> None:
+    if any(process.poll() is None for process in pages):
         print("the page stays until Ctrl-C", file=sys.stderr)
     with contextlib.suppress(KeyboardInterrupt):
-        for process in started:
+        for process in pages:
             process.wait()

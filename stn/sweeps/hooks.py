@@ -43,7 +43,16 @@ class Sweep:
     told: set[Path] = field(default_factory=set)  # cells whose failure was printed here
 
 
-under_way: list[Sweep] = []  # the one of this process; Hydra's hooks have no other place for it
+@dataclass
+class Command:
+    """What this process knows of the command that it is."""
+
+    sweep: Sweep | None = None  # under way
+    problem: Exception | None = None  # of a single run
+    pages: list[previews.Page] = field(default_factory=list)
+
+
+here = Command()  # Hydra's hooks and its task have no other place for it
 
 
 class Begin(Callback):
@@ -69,9 +78,9 @@ class Begin(Callback):
             print(f"error: {command_line.one_line(error)}", file=sys.stderr)
             sys.exit(2)
         sweep = Sweep(Path(str(config.hydra.sweep.dir)), planned)
-        under_way.append(sweep)
+        here.sweep = sweep
         if config.view:
-            previews.start(sweep.directory.absolute())
+            here.pages.append(previews.start(sweep.directory.absolute()))
         if config.hydra.launcher._target_.endswith("JoblibLauncher"):
             os.environ[CELLS] = str(len(planned or {}))
             sweep.forwarded = signals.ForwardedSignals()
@@ -140,11 +149,9 @@ def fail(
     `local`: in the process that the user started, which says so at once in one line; of others it
     says so at the end. Ctrl-C and SIGTERM there end the whole sweep, by
     SystemExit."""
-    if local and isinstance(error, errors.Interrupted):
-        print(
-            f"{str(error).partition(';')[0]}; {_again(under_way[-1].directory)} resumes",
-            file=sys.stderr,
-        )
+    sweep = here.sweep if local else None
+    if sweep and isinstance(error, errors.Interrupted):
+        print(f"{str(error).partition(';')[0]}; {_again(sweep.directory)} resumes", file=sys.stderr)
         sys.exit(error.exit_code)
     if isinstance(error, errors.Interrupted) and signals.waiting():
         return  # the process that the user started says so
@@ -164,8 +171,8 @@ def fail(
     if not isinstance(error, errors.InUse):
         with contextlib.suppress(OSError):  # a full disk
             files.write_text(run_dir / runs.FAILED, json.dumps(record, indent=2) + "\n")
-    if local:
-        under_way[-1].told.add(run_dir.absolute())
+    if sweep:
+        sweep.told.add(run_dir.absolute())
         print(f"error: {_called(run_dir.name, cell)}: {reason}", file=sys.stderr)
 
 
@@ -173,10 +180,11 @@ def announce(cell_axes: Mapping[str, str], done: int) -> None:
     """Say which cell of a sweep begins here after `done` others, and how long the rest takes where
     one follows the other.
     """
-    count = len(under_way[-1].planned or {}) if under_way else int(os.environ.get(CELLS, 0))
+    sweep = here.sweep
+    count = len(sweep.planned or {}) if sweep else int(os.environ.get(CELLS, 0))
     if count < 2:
         return
-    began = under_way[-1].began if under_way else []
+    began = sweep.began if sweep else []
     began.append(time.monotonic())
     left = ""
     if done and len(began) == done + 1:
@@ -192,11 +200,11 @@ def end(error: Exception | None = None) -> None:
     """After the last cell, or the launcher's `error`: a line for each cell that is missing, and
     exit code 2.
     """
-    if not under_way:
+    sweep, here.sweep = here.sweep, None
+    if sweep is None:
         if error is not None:
             raise error
         return
-    sweep = under_way.pop()
     sweep_dir = sweep.directory
     os.environ.pop(CELLS, None)
     if asked := sweep.forwarded.close() if sweep.forwarded else None:

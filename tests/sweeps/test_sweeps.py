@@ -392,7 +392,7 @@ def test_a_cluster_is_asked_for_the_gpus_of_a_cell(launcher, plugin, key, gpus) 
 
 
 def test_an_unforeseen_error_of_a_launcher_is_one_line(tmp_path: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(hooks, "under_way", [hooks.Sweep(tmp_path, None)])
+    monkeypatch.setattr(hooks.here, "sweep", hooks.Sweep(tmp_path, None))
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "provenance.json").write_text("{}")
     with pytest.raises(
@@ -419,7 +419,7 @@ def test_a_sweep_names_every_cell_that_is_not_whole(tmp_path: Path, monkeypatch,
         (tmp_path / name).mkdir()
         for file, text in texts.items():
             (tmp_path / name / file).write_text(text)
-    monkeypatch.setattr(hooks, "under_way", [hooks.Sweep(tmp_path, None)])
+    monkeypatch.setattr(hooks.here, "sweep", hooks.Sweep(tmp_path, None))
     with pytest.raises(SystemExit, match="2"):
         sweeps.end()
     unfinished = "did not finish: its process ended, or is still running"
