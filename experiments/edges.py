@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HIGH = 0.25  # cycles a pixel: half of the highest that pixels hold, a period of four; ours
-STRONGER = 100  # times the tutorial's weight, whose effect is hardly seen
+STRONGER = 1000  # times the tutorial's weight, whose effect is hardly seen
 
 
 def high_pass(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +96,7 @@ def write(folder: Path, finished: frame.Finished) -> None:
 EXPERIMENT = frame.Experiment(
     "edges",
     "TensorFlow's tutorial: style transfer adds high frequencies, and the total variation is there"
-    " to take them out. At the tutorial's weight of 30 that is hardly seen; at a hundred times it"
+    " to take them out. At the tutorial's weight of 30 that is hardly seen; at a thousand times it"
     " is. Below the pictures are the differences of neighbors down and across, 2 Δ + 0.5, and"
     " Sobel's edges down and across, s / 4 + 0.5, pixels in 0-1. The share of the variance above a"
     " quarter of a cycle a pixel is in numbers.csv.",
