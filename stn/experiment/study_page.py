@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = config.CONFIG_DIR.parent / "docs" / "experiments" / "ablations.md"
-LONGER = config.CONFIG_DIR.parent / "results" / "study_vgg19_q8_64_100.csv"  # 100 evaluations
+RESULTS = config.CONFIG_DIR.parent / "results"
+LONGER = RESULTS / "study_vgg19_q8_64_100.csv"  # 100 evaluations
+ELSEWHERE = RESULTS / "study_vgg16_64.csv"  # another network, stages 1 and 2
 DRAWN = ("patches_to_style", "gram", "histogram_to_style")
 # Not in the public domain everywhere, so never among the example pictures.
 NOT_SHOWN = ("femme_nue_assise",)
@@ -30,13 +32,24 @@ def findings(rows: Sequence[crossing.Row]) -> list[Finding]:
     return crossed.findings(rows, crossing.CONTRASTS, crossing.OUTCOMES, list(crossing.PAINTINGS))
 
 
-def parts(rows: Sequence[crossing.Row], longer: Sequence[crossing.Row]) -> dict[str, str]:
-    """The tables of the page as Markdown, by name; `longer` are rows of a larger budget."""
+def parts(
+    rows: Sequence[crossing.Row],
+    longer: Sequence[crossing.Row],
+    elsewhere: Sequence[crossing.Row],
+) -> dict[str, str]:
+    """The tables of the page as Markdown, by name; `longer` are rows of a larger budget,
+    `elsewhere` of another network.
+    """
     found = findings(rows)
-    primary = [each for each in found if each.outcome == crossing.OUTCOMES[0]]
+    primary, of_other = (
+        [each for each in several if each.outcome == crossing.OUTCOMES[0]]
+        for several in (found, findings(elsewhere))
+    )
     return {
         "primary": tables.markdown(*crossed.table(primary)),
-        "budgets": tables.markdown(of_budgets(rows, longer)),
+        "budgets": tables.markdown(beside(rows, longer, "{evaluations:g} evaluations")),
+        "networks": tables.markdown(beside(rows, elsewhere, "{network}")),
+        "elsewhere": tables.markdown(*crossed.table(of_other)),
         "all": tables.markdown(*crossed.table(found)),
         "choices": tables.markdown(of_choices(rows)),
         "noise": tables.markdown(of_noise(rows)),
@@ -68,25 +81,24 @@ def of_choices(rows: Sequence[crossing.Row]) -> list[list[str]]:
     return found
 
 
-def of_budgets(rows: Sequence[crossing.Row], longer: Sequence[crossing.Row]) -> list[list[str]]:
-    """A row an outcome: Johnson's change at either budget with its interval, over the photographs
-    that are complete at the larger one.
+def beside(
+    rows: Sequence[crossing.Row], others: Sequence[crossing.Row], heading: str
+) -> list[list[str]]:
+    """A row an outcome: Johnson's change in either study with its interval, over the photographs
+    that are complete in both. `heading` is filled in from a row of each.
     """
     contrast, paintings = crossing.CONTRASTS[0], list(crossing.PAINTINGS)
-    found = [["outcome"]]
-    for several in (rows, longer):
-        evaluations = "/".join(f"{value:g}" for value in {row["evaluations"] for row in several})
-        found[0].append(f"{evaluations} evaluations")
-    found[0].append("pairs")
+    found = [["outcome", *(heading.format_map(each[0]) for each in (rows, others)), "pairs"]]
     for outcome in crossing.OUTCOMES:
-        later, factor = crossed.changes(longer, contrast, outcome)
-        pairs = crossed.complete(later, paintings)
-        sooner, same = crossed.changes(rows, contrast, outcome)
+        both = [crossed.changes(each, contrast, outcome) for each in (rows, others)]
+        [factor, same] = (factor for _, factor in both)
+        common = {pair: value for pair, value in both[1][0].items() if pair in both[0][0]}
+        pairs = crossed.complete(common, paintings)
         if not pairs or factor != same:
             continue
         cells = []
-        for changes in (sooner, later):
-            effect = inference.effect({pair: [changes[pair]] for pair in pairs if pair in changes})
+        for changes, _ in both:
+            effect = inference.effect({pair: [changes[pair]] for pair in pairs})
             assert effect is not None
             ends = [tables.change(end, factor) for end in (effect.low, effect.high)]
             cells.append(f"{tables.change(effect.mean, factor)} ({ends[0]} … {ends[1]})")
@@ -121,9 +133,11 @@ def of_correlations(rows: Sequence[crossing.Row]) -> list[list[str]]:
     return found
 
 
-def with_parts(page: str, rows: Sequence[crossing.Row], longer: Sequence[crossing.Row]) -> str:
-    """The page with its tables written anew; InputError if it has no place for one."""
-    found = parts(rows, longer)
+def with_parts(page: str, *studies: Sequence[crossing.Row]) -> str:
+    """The page with its tables written anew, from studies as `parts` takes them; InputError if it
+    has no place for one.
+    """
+    found = parts(*studies)
     for name in found:
         if f"<!-- study: {name} -->" not in page:
             raise InputError(f"the page has no <!-- study: {name} --> … <!-- end -->")
@@ -168,7 +182,8 @@ def examples(rows: Sequence[crossing.Row], bench: crossing.Bench) -> Figure:
 def write(path: Path, page: Path, folder: Path, bench: crossing.Bench) -> None:
     """Write the page's tables, and study.jpg and study_examples.jpg into `folder`."""
     rows = crossing.read(path)
-    text = with_parts(page.read_text(encoding="utf-8"), rows, crossing.read(LONGER))
+    others = (crossing.read(each) for each in (LONGER, ELSEWHERE))
+    text = with_parts(page.read_text(encoding="utf-8"), rows, *others)
     figures.save(figure(rows), folder / "study.jpg")
     figures.save(examples(rows, bench), folder / "study_examples.jpg")
     page.write_text(text, encoding="utf-8")

@@ -12,7 +12,10 @@ from stn.study import crossed
 
 PAGE = "".join(
     f"before\n<!-- study: {name} -->\nold\n<!-- end -->\nafter\n"
-    for name in ("primary", "budgets", "all", "choices", "noise", "correlations")
+    for name in (
+        *("primary", "budgets", "elsewhere", "networks", "all"),
+        *("choices", "noise", "correlations"),
+    )
 )
 
 
@@ -32,6 +35,7 @@ def rows():
             {
                 **names,
                 **row,
+                "network": "vgg19_q8",
                 "evaluations": 30.0,
                 "matched": 1.0,
                 "style_weight": 2.0,
@@ -43,8 +47,8 @@ def rows():
 
 
 def test_the_tables_say_what_the_rows_hold(rows):
-    page = study_page.with_parts(PAGE, rows, rows)
-    assert page.count("before") == page.count("after") == 6 and "\nold\n" not in page
+    page = study_page.with_parts(PAGE, rows, rows, rows)
+    assert page.count("before") == page.count("after") == 8 and "\nold\n" not in page
     [line] = [line for line in page.splitlines() if line.startswith("| Johnson | patches")][:1]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     ratio = np.mean(
@@ -54,9 +58,9 @@ def test_the_tables_say_what_the_rows_hold(rows):
         ]
     )
     assert cells[2] == f"**{100 * np.expm1(ratio):+.1f} %**".replace("-", "−") and cells[4] == "60"
-    assert study_page.with_parts(page, rows, rows) == page
+    assert study_page.with_parts(page, rows, rows, rows) == page
     with pytest.raises(InputError, match="study: all"):
-        study_page.with_parts(PAGE.replace("study: all", "x"), rows, rows)
+        study_page.with_parts(PAGE.replace("study: all", "x"), rows, rows, rows)
 
 
 def test_what_was_not_reached_is_counted(rows):
@@ -70,7 +74,7 @@ def test_a_larger_budget_is_compared_on_the_pairs_that_it_has(rows):
     longer = [{**row, "evaluations": 100.0} for row in first]
     for row in longer:
         row["patches_to_style"] *= 2 if row["choice"] == "johnson" else 1
-    table = study_page.of_budgets(rows, longer)
+    table = study_page.beside(rows, longer, "{evaluations:g} evaluations")
     assert table[0] == ["outcome", "30 evaluations", "100 evaluations", "pairs"]
     value = {(row["painting"], row["choice"]): row["patches_to_style"] for row in first}
     ratio = np.mean([np.log(value[p, "johnson"] / value[p, "gatys"]) for p in crossing.PAINTINGS])
@@ -115,8 +119,8 @@ def test_examples_are_never_of_what_may_not_be_shown(rows, monkeypatch):
 def test_the_committed_results_give_the_committed_page():
     root = study_page.PAGE.parents[2]
     rows = crossing.read(root / "results" / "study_vgg19_q8_64.csv")
-    longer = crossing.read(study_page.LONGER)
+    others = [crossing.read(each) for each in (study_page.LONGER, study_page.ELSEWHERE)]
     text = study_page.PAGE.read_text(encoding="utf-8")
-    assert study_page.with_parts(text, rows, longer) == text
+    assert study_page.with_parts(text, rows, *others) == text
     with (root / "results" / "study_vgg19_q8_64.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(rows)
