@@ -150,6 +150,15 @@ def covariance(X: np.ndarray, P: np.ndarray) -> Loss:
     return gram(X - flat(X).mean(axis=0), P - flat(P).mean(axis=0))
 
 
+def components(X: np.ndarray, P: np.ndarray, count: int) -> Loss:
+    """The Gram loss of the features on the style's first `count` principal components (Gatys et al.
+    2015, NIPS), from a singular value decomposition of the style's features.
+    """
+    V = np.linalg.svd(flat(P))[2][:count].T  # [N, count]
+    value, gradient = gram(X @ V, P @ V)
+    return value, gradient @ V.T
+
+
 def mean_std(X: np.ndarray, P: np.ndarray) -> Loss:
     """(1/N) Σ[(μ − μ_S)² + (σ − σ_S)²] ("BN" of Li et al. 2017)."""
     x, p = flat(X), flat(P)

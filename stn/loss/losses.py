@@ -6,7 +6,8 @@ statistics of the generated image and of the style image, such as their Gram mat
 (statistics.py). Equations (1) to (7) are those of Gatys, Ecker and Bethge 2016 (CVPR). Other forms
 come from the programs named beside them (METHODS.md §2.2)."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -85,6 +86,26 @@ def style(G: Tensor, A: Tensor, reduction: str = "sum_over_4n2", positions: Tens
     squares = tf.reduce_sum(tf.square(G - A))
     rows, N = (tf.cast(side, G.dtype) for side in G.shape)
     return STYLE_REDUCTIONS[reduction](squares, rows, N, tf.cast(positions, G.dtype))
+
+
+def of_components(G: Tensor, A: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """VᵀGV and VᵀAV of two matrices [N, N]: those of features F V, where V [N, `count`] are the
+    eigenvectors of A with the largest eigenvalues (Gatys, Ecker and Bethge 2015 (NIPS), figure 3).
+
+    Of Gram matrices they are the style's principal components without its mean taken out, of
+    covariances with it. `count` may be N or more, and then all are taken."""
+    N = A.shape[-1]
+    if count >= N:
+        return G, A
+    V = tf.ensure_shape(
+        tf.numpy_function(functools.partial(_leading, count=count), [A], A.dtype, stateful=False),
+        (N, count),
+    )
+    return tuple(tf.matmul(V, tf.matmul(each, V), transpose_a=True) for each in (G, A))
+
+
+def _leading(A: np.ndarray, count: int) -> np.ndarray:
+    return np.linalg.eigh(A)[1][:, -count:]
 
 
 def sum_of_squares(G: Tensor, A: Tensor) -> Tensor:
@@ -173,15 +194,14 @@ PATCH = 3
 SCORES = 2**22
 
 
-def patches(F: Tensor, styles: Sequence[Tensor], stride: int = 2) -> Tensor:
+def patches(F: Tensor, S: Tensor, stride: int = 2) -> Tensor:
     """½ Σ |a − t|² over 3 × 3 patches a of F [1, h, w, N], each number over the patches it is in.
 
-    t is the patch of all `styles` [1, h', w', N] whose cosine with a is largest, and a constant. So
-    the gradient is F minus the mean of the patches t laid over each other (Li and Wand 2016, eq.
-    (2); chuanli11/CNNMRF, mylib/mrf.lua). Patches lie `stride` positions apart; the last ones end
-    at the rim."""
-    a = patches_of(F, stride)
-    candidates = tf.concat([patches_of(S, stride) for S in styles], 0)
+    t is the patch of S [1, h', w', N] whose cosine with a is largest, and a constant. So the
+    gradient is F minus the mean of the patches t laid over each other (Li and Wand 2016, eq. (2);
+    chuanli11/CNNMRF, mylib/mrf.lua). Patches lie `stride` positions apart; the last ones end at the
+    rim."""
+    a, candidates = patches_of(F, stride), patches_of(S, stride)
     t = tf.gather(candidates, nearest_patches(a, candidates))
     counts = np.outer(*(np.bincount(_places(side, stride).ravel()) for side in F.shape[1:3]))
     over = patches_of(tf.constant(1 / counts[None, ..., None], F.dtype), stride)  # [n, 9]

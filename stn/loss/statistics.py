@@ -9,7 +9,7 @@ missing."""
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Statistic:
     divided_by: str = ""
     # The loss of a layer from the statistics of the image and of the style. Without one it is
     # `losses.style`, in the form that objective.style_reduction names.
-    distance: Callable[[Tensor, Any], Tensor] | None = None
+    distance: Callable[[Tensor, Tensor], Tensor] | None = None
     # The keys of `objective` that change it.
     keys: frozenset[str] = frozenset()
     # Why it takes no masks, as the error says after "since"; empty if it takes them.
@@ -63,9 +63,6 @@ class Statistic:
     projects: bool = False
     # Arrays of the size of a layer's features that its loss keeps, and its target.
     copies: float = 0.0
-    # The same of a painting's size, for each copy of it that is compared with it
-    # (objective.copies). Its target is a tuple of them all. 0: it has no use for copies.
-    pooled: float = 0.0
     # The fewest positions that a layer has to have, down and across.
     least_side: int = 1
 
@@ -82,10 +79,21 @@ class Statistic:
         """What its matrix is divided by, where `chosen` is objective.gram_divisor."""
         return self.divided_by or chosen
 
-    def loss(self, G: Tensor, A: Any, reduction: str, positions: Tensor) -> Tensor:
-        """The style loss of a layer; `reduction` and `positions` as `losses.style` takes them."""
+    def loss(
+        self,
+        G: Tensor,
+        A: Tensor,
+        reduction: str,
+        positions: Tensor,
+        components: int | None = None,
+    ) -> Tensor:
+        """The style loss of a layer; `reduction` and `positions` as `losses.style` takes them, of
+        so many principal `components` if not of all.
+        """
         if self.distance is not None:
             return self.distance(G, A)
+        if components is not None and "components" in self.keys:
+            G, A = losses.of_components(G, A, components)
         return losses.style(G, A, reduction, positions)
 
 
@@ -212,9 +220,11 @@ _MATRIX = frozenset({"gram_divisor", "style_reduction"})
 # By the names of objective.style_statistic.
 STATISTICS: dict[str, Statistic] = {
     "gram": Statistic(
-        gram_features=_shifted, keys=_MATRIX | {"activation_shift"}, sums_over_rows=True
+        gram_features=_shifted,
+        keys=_MATRIX | {"activation_shift", "components"},
+        sums_over_rows=True,
     ),
-    "covariance": Statistic(gram_features=_centered, keys=_MATRIX),
+    "covariance": Statistic(gram_features=_centered, keys=_MATRIX | {"components"}),
     "polynomial": Statistic(gram_features=_with_ones, keys=_MATRIX, sums_over_rows=True),
     "wasserstein2": Statistic(
         gram_features=_with_ones,
@@ -261,21 +271,17 @@ STATISTICS: dict[str, Statistic] = {
     "patches": Statistic(
         _features,
         distance=losses.patches,
-        keys=frozenset({"copies"}),
         no_masks="its patches reach over their edges",
         averages=False,
-        copies=9.5,
-        pooled=4.5,
+        copies=14.0,
         least_side=losses.PATCH,
     ),
     "patches_dense": Statistic(
         _features,
         distance=functools.partial(losses.patches, stride=1),
-        keys=frozenset({"copies"}),
         no_masks="its patches reach over their edges",
         averages=False,
-        copies=37.0,
-        pooled=18.0,
+        copies=54.0,
         least_side=losses.PATCH,
     ),
 }

@@ -38,7 +38,7 @@ class Goal(NamedTuple):
 
     statistic: Statistic
     term: int
-    A: Any  # a tensor, or a tuple where the statistic pools copies
+    A: Tensor
     share: Tensor
     T: Tensor | None
 
@@ -318,10 +318,12 @@ class Layer(NamedTuple):
 
     def style_loss(self, found: Sequence[Tensor]) -> Tensor:
         """Σ share · loss of the statistics `found`, of each term [terms]."""
-        reduction, positions = self.formula.style_reduction, self.positions
+        formula, positions = self.formula, self.positions
         each: list[list[Tensor]] = [[] for _ in range(self.terms)]
         for G, goal in zip(found, self.goals, strict=True):
-            loss = goal.statistic.loss(G, goal.A, reduction, positions)
+            loss = goal.statistic.loss(
+                G, goal.A, formula.style_reduction, positions, formula.components
+            )
             each[goal.term].append(goal.share * loss)
         return tf.stack([tf.add_n(losses) if losses else tf.zeros(()) for losses in each])
 

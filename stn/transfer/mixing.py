@@ -64,6 +64,7 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     # itself.
     objective.gram_divisor, objective.style_reduction = "m", "mean"
     objective.style_statistic, objective.activation_shift = "gram", 0.0
+    objective.components = None
     objective.style_weight, objective.total_variation.form = mix.weight, "none"
     inner.optimizer = dataclasses.replace(settings.optimizer, max_evaluations=mix.max_evaluations)
     inner.tracking.mode, inner.tracking.keep_checkpoint = "off", False

@@ -81,6 +81,7 @@ def objective_of(settings: config.Config) -> Specification:
         gram_divisor=chosen.gram_divisor,
         style_reduction=chosen.style_reduction,
         activation_shift=chosen.activation_shift,
+        components=chosen.components,
         total_variation=chosen.total_variation.form,
     )
     return Specification(
@@ -104,7 +105,6 @@ def objective_of(settings: config.Config) -> Specification:
         blend_targets=settings.styles_blend == "targets",
         seed=settings.seed,
         directions=chosen.directions,
-        copies=tuple(chosen.copies),
         redraw=chosen.redraw if config.draws(chosen) else None,
     )
 
