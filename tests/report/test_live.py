@@ -419,6 +419,26 @@ def test_only_requests_that_name_this_server_are_answered_and_none_that_write(
         assert ask(server, "/data.json", tag=tag)[0] == 200
 
 
+def test_a_thousand_requests_at_once_are_answered(tmp_path: Path) -> None:
+    """Pages opened again after a restart, or a page of many pictures, do not wait for a timeout."""
+    count = 1000
+    with served(tmp_path) as server:
+        together, answers = threading.Barrier(count, timeout=60), []
+
+        def request() -> None:
+            together.wait()
+            asked = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+            asked.request("HEAD", "/", headers={"Host": "localhost"})
+            answers.append(asked.getresponse().status)
+
+        threads = [threading.Thread(target=request, daemon=True) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert answers == [200] * count
+
+
 def test_an_address_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
     with (
         served(tmp_path) as server,
