@@ -78,7 +78,7 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
         _warn_of_steps(config.optimizer.learning_rate, max(config.image.pixel_unit))
     typed = dict(_typed(overrides))
     for key, value in typed.items():
-        if value in (None, False, 0, "none"):
+        if value in (None, False, 0, "none", []):
             continue  # it switches off what is off
         if key.startswith("color.") and config.color.name == "none":
             needed = NEEDS[key][1][0] if key in NEEDS else "match"

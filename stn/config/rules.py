@@ -117,6 +117,8 @@ def _check_lists(config: Config) -> None:
     """Raise InputError for lists of numbers, or of levels, that are not what they have to be."""
     for level in config.pyramid.levels:
         fields.check_values(level, "pyramid.levels.")
+    for copy in config.objective.copies:
+        fields.check_values(copy, "objective.copies.")
     shape = config.image.shape
     if shape is not None and (len(shape) != 2 or min(shape) < 1):
         raise InputError(f"image.shape={shape}: must be [height, width], both above 0")

@@ -108,6 +108,16 @@ class MoreStatistic:
 
 
 @dataclass
+class Copy:
+    """A copy of a painting, whose patches are compared too."""
+
+    turn_deg: float = number(
+        0.0, unit="degrees", help="Counterclockwise; corners that are not covered are cut off."
+    )
+    scale: float = number(1.0, above=0, help="Of its sides, after that.")
+
+
+@dataclass
 class Objective:
     """What is minimized: which layers are compared, how, and with which weights."""
 
@@ -145,6 +155,11 @@ class Objective:
         [],
         values="`{statistic, layers, weight}` each",
         help="Others next to it, each at layers of its own; weights are times `style_weight`.",
+    )
+    copies: list[Copy] = key(
+        [],
+        values="`{turn_deg, scale}` each",
+        help="Copies of each painting that are searched for matches next to it.",
     )
     directions: int | None = number(
         None, above=0, help="On how many features are projected; `null`: as many as channels."

@@ -3,7 +3,7 @@ gets there.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import skimage.filters
@@ -47,6 +47,39 @@ def target_shape(
     if (side == "short") == (ratio >= 1):  # it is the height
         return named, whole(named * ratio, rounding)
     return whole(named / ratio, rounding), named
+
+
+def copy(rgb: np.ndarray, turn_deg: float, scale: float) -> np.ndarray:
+    """`rgb` turned counterclockwise around its middle, by quarters exactly and else bilinear, cut
+    to `copy_shape` and then scaled, where it shrinks by the mean over areas.
+    """
+    height, width = copy_shape(rgb.shape[:2], turn_deg, 1.0)
+    quarters, rest = _quarters(turn_deg)
+    rgb = np.rot90(rgb, quarters)
+    if rest:
+        rgb = skimage.transform.rotate(rgb, rest, order=1, mode="edge", preserve_range=True)
+    top, left = (rgb.shape[0] - height) // 2, (rgb.shape[1] - width) // 2
+    cut = rgb[top : top + height, left : left + width]
+    return resize(cut, *copy_shape(cut.shape[:2], 0.0, scale), "area")
+
+
+def copy_shape(shape: Sequence[int], turn_deg: float, scale: float) -> tuple[int, int]:
+    """Height and width of a picture that is turned, without the corners that are not covered, and
+    then scaled: the box of chuanli11/CNNMRF, mylib/helper.lua, computeBB. Below 1: nothing is left.
+    """
+    quarters, rest = _quarters(turn_deg)
+    height, width = shape[::-1] if quarters % 2 else shape
+    sine, cosine = math.sin(math.radians(abs(rest))), math.cos(math.radians(rest))
+    # Where the turned upper side meets the left rim, and where its right side has that height.
+    inner_height = (height - width * sine) / cosine
+    inner_width = width * cosine + sine * (width * sine - inner_height) / cosine
+    return math.floor(round(inner_height * scale, 6)), math.floor(round(inner_width * scale, 6))
+
+
+def _quarters(degrees: float) -> tuple[int, float]:
+    """The quarters of a turn, and the rest from −45 to 45 degrees."""
+    quarters, rest = divmod(degrees + 45, 90)
+    return int(quarters), rest - 45
 
 
 def whole(side: float, rounding: str) -> int:

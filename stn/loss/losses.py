@@ -7,7 +7,7 @@ statistics of the generated image and of the style image, such as their Gram mat
 come from the programs named beside them (METHODS.md §2.2)."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -194,14 +194,15 @@ PATCH = 3
 SCORES = 2**22
 
 
-def patches(F: Tensor, S: Tensor, stride: int = 2) -> Tensor:
+def patches(F: Tensor, styles: Sequence[Tensor], stride: int = 2) -> Tensor:
     """½ Σ |a − t|² over 3 × 3 patches a of F [1, h, w, N], each number over the patches it is in.
 
-    t is the patch of S [1, h', w', N] whose cosine with a is largest, and a constant. So the
-    gradient is F minus the mean of the patches t laid over each other (Li and Wand 2016, eq. (2);
-    chuanli11/CNNMRF, mylib/mrf.lua). Patches lie `stride` positions apart; the last ones end at the
-    rim."""
-    a, candidates = patches_of(F, stride), patches_of(S, stride)
+    t is the patch of all `styles` [1, h', w', N] whose cosine with a is largest, and a constant. So
+    the gradient is F minus the mean of the patches t laid over each other (Li and Wand 2016, eq.
+    (2); chuanli11/CNNMRF, mylib/mrf.lua). Patches lie `stride` positions apart; the last ones end
+    at the rim."""
+    a = patches_of(F, stride)
+    candidates = tf.concat([patches_of(S, stride) for S in styles], 0)
     t = tf.gather(candidates, nearest_patches(a, candidates))
     counts = np.outer(*(np.bincount(_places(side, stride).ravel()) for side in F.shape[1:3]))
     over = patches_of(tf.constant(1 / counts[None, ..., None], F.dtype), stride)  # [n, 9]

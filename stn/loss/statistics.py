@@ -9,7 +9,7 @@ missing."""
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Statistic:
     divided_by: str = ""
     # The loss of a layer from the statistics of the image and of the style. Without one it is
     # `losses.style`, in the form that objective.style_reduction names.
-    distance: Callable[[Tensor, Tensor], Tensor] | None = None
+    distance: Callable[[Tensor, Any], Tensor] | None = None
     # The keys of `objective` that change it.
     keys: frozenset[str] = frozenset()
     # Why it takes no masks, as the error says after "since"; empty if it takes them.
@@ -63,6 +63,9 @@ class Statistic:
     projects: bool = False
     # Arrays of the size of a layer's features that its loss keeps, and its target.
     copies: float = 0.0
+    # The same of a painting's size, for each copy of it that is compared with it
+    # (objective.copies). Its target is a tuple of them all. 0: it has no use for copies.
+    pooled: float = 0.0
     # The fewest positions that a layer has to have, down and across.
     least_side: int = 1
 
@@ -82,7 +85,7 @@ class Statistic:
     def loss(
         self,
         G: Tensor,
-        A: Tensor,
+        A: Any,
         reduction: str,
         positions: Tensor,
         components: int | None = None,
@@ -271,17 +274,21 @@ STATISTICS: dict[str, Statistic] = {
     "patches": Statistic(
         _features,
         distance=losses.patches,
+        keys=frozenset({"copies"}),
         no_masks="its patches reach over their edges",
         averages=False,
-        copies=14.0,
+        copies=9.5,
+        pooled=4.5,
         least_side=losses.PATCH,
     ),
     "patches_dense": Statistic(
         _features,
         distance=functools.partial(losses.patches, stride=1),
+        keys=frozenset({"copies"}),
         no_masks="its patches reach over their edges",
         averages=False,
-        copies=54.0,
+        copies=37.0,
+        pooled=18.0,
         least_side=losses.PATCH,
     ),
 }

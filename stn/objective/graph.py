@@ -38,7 +38,7 @@ class Goal(NamedTuple):
 
     statistic: Statistic
     term: int
-    A: Tensor
+    A: Any  # a tensor, or a tuple where the statistic pools copies
     share: Tensor
     T: Tensor | None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from stn.config.schema import Guidance
+from stn.config.schema import Copy, Guidance
 from stn.loss.statistics import STATISTICS, Statistic
 
 
@@ -53,6 +53,7 @@ class Specification:
     blend_targets: bool = True
     seed: int = 0  # of the statistics that draw directions
     directions: int | None = None  # how many; None: as many as a layer has channels
+    copies: tuple[Copy, ...] = ()  # of paintings, for the statistics that pool some
     redraw: int | None = None  # evaluations after which others are drawn; None: never
 
     @property

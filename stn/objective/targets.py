@@ -4,13 +4,15 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from stn.assets.pictures import LevelPictures, Painting
 from stn.backend import Tensor
 from stn.config import more_styles
-from stn.images import masks
+from stn.config.schema import Copy
+from stn.images import masks, resizing
 from stn.loss.statistics import GUIDED_MEANS, Statistic
 from stn.network.network import Network
 from stn.objective.specification import Specification
@@ -30,7 +32,7 @@ class StyleTarget:
     equal `region` count in the same region. `term` is its place in `Specification.style_terms`."""
 
     statistic: Statistic
-    A: Mapping[str, Tensor]
+    A: Mapping[str, Any]  # a tuple of those of copies, too, where the statistic pools them
     shares: Mapping[str, float]
     T: Guides = None
     region: bytes | None = None
@@ -54,7 +56,13 @@ def build(
     lies."""
     if not specification.every_style_layer:
         return []
-    found = _targets(specification, network, sized, statistics_of)
+
+    def of_copies_too(
+        rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
+    ) -> list[dict[str, Tensor]]:
+        return _with_copies(rgb, asked, specification.copies, statistics_of)
+
+    found = _targets(specification, network, sized, of_copies_too)
     return averaged(found) if specification.blend_targets else found
 
 
@@ -138,6 +146,27 @@ def _targets(
     if by_means:
         return [*of_whole, *(target.times(guidance.sums_weight) for target in of_masked)]
     return [*of_masked, *(target.times(guidance.global_weight) for target in of_whole)]
+
+
+def _with_copies(
+    rgb: np.ndarray,
+    asked: Sequence[tuple[Statistic, Guides]],
+    copies: Sequence[Copy],
+    statistics_of: StatisticsOf,
+) -> list[dict[str, Any]]:
+    """Statistics of a painting; of those that pool its own in a tuple, then those of its copies."""
+    found: list[dict[str, Any]] = list(statistics_of(rgb, asked))
+    pooled = [number for number, (statistic, _) in enumerate(asked) if statistic.pooled]
+    of_copies = [
+        statistics_of(resizing.copy(rgb, each.turn_deg, each.scale), [asked[at] for at in pooled])
+        for each in (copies if pooled else ())
+    ]
+    for place, number in enumerate(pooled):
+        found[number] = {
+            layer: (A, *(each[place][layer] for each in of_copies))
+            for layer, A in found[number].items()
+        }
+    return found
 
 
 def _with_statistics(

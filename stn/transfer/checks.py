@@ -14,7 +14,7 @@ from stn.assets.pictures import Pictures
 from stn.config import more_styles, optimizers
 from stn.config.schema import Config
 from stn.errors import InputError
-from stn.images import masks
+from stn.images import masks, resizing
 from stn.layers import depth_of, of_kind, trunk_of
 from stn.loss.statistics import STATISTICS
 from stn.network.network import Network
@@ -207,6 +207,14 @@ def _check_patches(settings: Config, network: Network, pictures: Pictures) -> No
     """
     coarsest = min([level.scale for level in settings.pyramid.levels], default=1.0)
     shapes = {"the result": pictures.shape_at(coarsest), **pictures.shapes_at(coarsest)}
+    for number, copy in enumerate(settings.objective.copies):
+        shapes |= {
+            f"objective.copies[{number}] of {key}": resizing.copy_shape(
+                shape, copy.turn_deg, copy.scale
+            )
+            for key, shape in pictures.shapes_at(coarsest).items()
+            if key != "content"
+        }
     for name, layers in config.compared(settings.objective).items():
         needed = STATISTICS[name].least_side
         for what, layer in itertools.product(shapes, layers):

@@ -8,8 +8,9 @@ from stn import config, devices
 from stn.assets.pictures import Pictures
 from stn.backend import tf
 from stn.config import optimizers
-from stn.config.schema import Config
+from stn.config.schema import Config, Copy
 from stn.errors import InputError
+from stn.images import resizing
 from stn.layers import LAYERS, of_kind
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing
@@ -113,11 +114,15 @@ def needs(
         if by_means or not statistic.sums_over_rows:
             whole |= {*layers}
 
-    def copies(pixels: float) -> float:
-        """Bytes that the losses of statistics keep, at a picture of that many pixels."""
+    def copies(pixels: float, of_painting: float = 0.0) -> float:
+        """Bytes that the losses of statistics keep, at a picture of that many pixels and at
+        paintings of so many in all.
+        """
         return sum(
-            statistic.copies * sum(network.feature_bytes(layer, pixels) for layer in layers)
+            statistic.copies * network.feature_bytes(layer, pixels)
+            + statistic.pooled * network.feature_bytes(layer, of_painting)
             for statistic, layers in compared
+            for layer in layers
         )
 
     deepest = network.deepest([*content, *style])
@@ -126,7 +131,16 @@ def needs(
         features = bytes_by_rows(network, deepest, whole, height, width, wraps)
     else:
         features = ACTIVATION_FACTOR * sum(network.activation_bytes(deepest, height * width))
-    features += copies(height * width)
+    searched = sum(
+        copy_height * copy_width
+        for key, shape in pictures.shapes_at(1.0).items()
+        if key != "content"
+        for copy_height, copy_width in (
+            resizing.copy_shape(shape, copy.turn_deg, copy.scale)
+            for copy in (Copy(), *chosen.copies)
+        )
+    )
+    features += copies(height * width, searched)
     images = (PICTURE_BYTES + pair_bytes(settings)) * height * width
     paintings: list[Need] = []
     of_targets = 0.0

@@ -105,6 +105,7 @@ def objective_of(settings: config.Config) -> Specification:
         blend_targets=settings.styles_blend == "targets",
         seed=settings.seed,
         directions=chosen.directions,
+        copies=tuple(chosen.copies),
         redraw=chosen.redraw if config.draws(chosen) else None,
     )
 

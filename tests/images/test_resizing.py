@@ -389,3 +389,34 @@ def test_programs_that_resize_by_pillow_have_its_bytes(preset, method, content, 
         with Image.open(assets.sample_path("skimage", name)) as picture:
             expected = picture.convert("RGB").resize(size, PILLOW[method])
         np.testing.assert_array_equal(rgb, expected)
+
+
+# Copies
+
+
+def test_a_copy_is_turned_by_quarters_exactly() -> None:
+    rgb = photograph()
+    for quarters in (-1, 1, 2, 3):
+        found = resizing.copy(rgb, 90.0 * quarters, 1.0)
+        np.testing.assert_array_equal(found, np.rot90(rgb, quarters))
+
+
+@pytest.mark.parametrize("degrees", [7.5, -7.5, 22.5, 97.5])
+def test_a_turned_copy_has_nothing_from_beyond_the_picture(degrees: float) -> None:
+    """A picture whose numbers are places: bilinear has them exactly, but where it invents some."""
+    height, width = 90, 120
+    y, x = np.mgrid[:height, :width] - np.array([height - 1, width - 1]).reshape(2, 1, 1) / 2
+    found = resizing.copy(np.stack([y, x, 0 * x], -1), degrees, 1.0)
+    assert found.shape[:2] == resizing.copy_shape((height, width), degrees, 1.0)
+    row, column = (np.arange(side) - (side - 1) / 2 for side in found.shape[:2])
+    turn = math.radians(degrees)
+    # A whole pixel of the middle may be half a pixel beside it where a side was odd.
+    down = math.cos(turn) * row[:, None] + math.sin(turn) * column
+    off = found[..., 0] - down
+    assert np.ptp(off) < 1e-6 and abs(off.mean()) < 1
+
+
+def test_a_copy_has_the_scale_of_its_sides() -> None:
+    assert resizing.copy(photograph(), 0.0, 1.05).shape == (179, 236, 3)
+    assert resizing.copy_shape((171, 225), 0.0, 1 / 1.05) == (162, 214)
+    assert resizing.copy_shape((100, 300), 40.0, 1.0)[0] < 1  # nothing is left of it

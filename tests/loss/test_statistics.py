@@ -68,6 +68,7 @@ def with_gradient(
         tape.watch(features)
         G = statistic.of(features, image)
         A = statistic.of(tf.constant(S[None]), style)
+        A = (A,) if statistic.pooled else A
         value = statistic.loss(G, A, reduction, F.shape[0] * F.shape[1], components)
     return float(value), tape.gradient(value, features).numpy()[0]
 
@@ -214,12 +215,16 @@ def test_the_mean_of_two_styles_has_the_gradient_of_both(name: str) -> None:
     if statistic.layers > 1:
         return
     contexts = Context("m", directions=tf.constant(DRAWN))
-    A, B = (statistic.of(tf.constant(S[None]), contexts) for S in (P, Q))
+    A, B = (statistic.of(tf.constant(S[None]), contexts).numpy() for S in (P, Q))
     features = tf.constant(X[None])
+
+    def loss(G: Any, A: Any) -> Any:
+        return statistic.loss(G, (A,) if statistic.pooled else A, "sum", 48)
+
     slopes = []
     for losses_of in (
-        lambda G: 0.3 * statistic.loss(G, A, "sum", 48) + 0.7 * statistic.loss(G, B, "sum", 48),
-        lambda G: statistic.loss(G, 0.3 * A + 0.7 * B, "sum", 48),
+        lambda G: 0.3 * loss(G, A) + 0.7 * loss(G, B),
+        lambda G: loss(G, 0.3 * A + 0.7 * B),
     ):
         with tf.GradientTape() as tape:
             tape.watch(features)
@@ -312,6 +317,16 @@ def test_patches_have_the_authors_values_and_matches(
     assert found == pytest.approx(expected, rel=1e-12)
     pair = [losses.patches_of(tf.constant(F[None]), 1 + (name == "patches")) for F in (X, P)]
     np.testing.assert_array_equal(losses.nearest_patches(*pair), matched)
+
+
+def test_patches_are_searched_for_in_all_copies() -> None:
+    copies = tuple(tf.constant(each[None]) for each in (P, Q, X))
+    for name in PATCHES:
+        values = [
+            float(STATISTICS[name].loss(tf.constant(X[None]), copies[:count], "", 48))
+            for count in (1, 3)
+        ]
+        assert values[0] > values[1] == 0
 
 
 def test_patches_of_zeros_alone_are_finite() -> None:

@@ -605,6 +605,7 @@ GOING_ON = {
     ),
     "patches": (
         "objective.style_statistic=patches",
+        "objective.copies=[{turn_deg: 90}, {turn_deg: -7.5, scale: 1.05}]",
         "objective.style_layers=[relu1_1]",
         "more_styles=[{path: RINGS, scale: 0.8}]",
     ),
@@ -659,6 +660,12 @@ REFUSED = {
     ],
     "objective.style_statistic=patches objective.content_layers=[relu2_1] style.scale=0.1": [
         *("patches at relu2_1", "needs 3 positions"),
+    ],
+    "objective.style_statistic=patches objective.copies=[{turn_deg:40,scale:.2}]": [
+        *("objective.copies[0] of style", "needs 3 positions"),
+    ],
+    "objective.style_statistic=patches objective.copies=[{turn_deg:90,scale:0}]": [
+        *("objective.copies.scale=0", "above 0"),
     ],
     "objective.style_statistic=patches style.mask=polygon:0 0 1 0 1 1": [
         *("patches", "takes no masks"),
@@ -774,3 +781,22 @@ def test_a_finished_run_gives_its_style_at_the_size_it_had(run, composed, tmp_pa
     run(tmp_path, *given)
     used = pictures.read(composed(*given)).at(1.0).styles[0].rgb
     assert runs.Run(tmp_path).picture("style").shape == used.shape
+
+
+def test_a_copy_of_the_painting_has_the_patches_that_the_painting_lacks(composed, inputs, tmp_path):
+    """The painting is the photograph on its side: its copy, turned back, is the photograph."""
+    rgb = images.read(inputs["content"])
+    values = []
+    for copies in ("[]", "[{turn_deg: 90}]"):
+        settings = composed(
+            "objective.style_statistic=patches", f"objective.copies={copies}", "image.size_px=null"
+        )
+        network = transfer.network_of(settings)
+        sized = pictures.Pictures(
+            rgb, (pictures.Painting(np.rot90(rgb, -1)),), None, {}, settings.image, "own"
+        ).at(1.0)
+        loss = objective.build(transfer.objective_of(settings), network, sized)
+        values.append(loss.value_and_grad(network.image(rgb))[0].per_layer["style/relu1_1"])
+    without, with_copy = values
+    # Some patches are multiples of others, which no angle tells apart.
+    assert 0 <= with_copy < 1e-6 * without
