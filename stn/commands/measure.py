@@ -93,10 +93,7 @@ def _upright(table: list[list[str]]) -> list[list[str]]:
 def _written(
     suffix: str, found: dict[str, dict[str, float]], columns: list[str], table: list[list[str]]
 ) -> str:
-    if suffix == ".md":
-        return tables.markdown(table)
-    if suffix == ".tex":
-        return tables.latex(table)
-    return tables.csv_text(
-        ["result", *columns], ({"result": name, **each} for name, each in found.items())
-    )
+    if suffix != ".csv":
+        return tables.text(suffix, table)
+    rows = ({"result": name, **each} for name, each in found.items())
+    return tables.csv_text(["result", *columns], rows)

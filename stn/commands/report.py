@@ -13,7 +13,7 @@ from pathlib import Path
 from stn import command_line, runs
 from stn.errors import InputError
 from stn.report import document, live_server
-from stn.study import grouping, tables
+from stn.study import grouping, sweep_tables, tables
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -168,15 +168,15 @@ def one_tree(directory: Path, given: argparse.Namespace) -> None:
     found = document.below(directory)
     columns = [name for name in given.columns.split(",") if name]
     for path in given.table:
-        tables.write(path, found, directory, columns, given.baseline)
+        sweep_tables.write(path, found, directory, columns, given.baseline)
         print(path)
     for x, y, name in given.tradeoff:
         draw_tradeoff(Path(name), found, x, y, given.connect_by)
         print(name)
     for axis, name in given.effects:
-        tables.write_effects(Path(name), found, axis, columns)
+        sweep_tables.write_effects(Path(name), found, axis, columns)
         print(name)
-    unfinished = [tables.name_of(run, directory) for run in found if run.state != "finished"]
+    unfinished = [sweep_tables.name_of(run, directory) for run in found if run.state != "finished"]
     if unfinished and (given.table or given.tradeoff or given.effects):
         print(f"left out, not finished: {', '.join(unfinished)}", file=sys.stderr)
     if given.wandb:
@@ -193,9 +193,9 @@ def draw_tradeoff(path: Path, found: Sequence[runs.Run], x: str, y: str, by: str
         raise InputError(
             "--tradeoff: no finished run has readable settings, so there is nothing to draw"
         )
-    across, up = (tables.column_of(name, groups) for name in (x, y))
+    across, up = (sweep_tables.column_of(name, groups) for name in (x, y))
     lines = grouping.connected(
-        groups, tables.setting_of(by, groups) if by else grouping.swept(groups)
+        groups, sweep_tables.setting_of(by, groups) if by else grouping.swept(groups)
     )
     figures.save(figures.tradeoff_curves(lines, across, up, grouping.not_comparable(found)), path)
 

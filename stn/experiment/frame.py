@@ -35,7 +35,7 @@ from stn.assets import inputs
 from stn.config.overrides import quote, quoted
 from stn.errors import InputError
 from stn.runs import locks
-from stn.study import figures, tables
+from stn.study import figures, sweep_tables
 from stn.sweeps import cells
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def write(
     figures.save(figure, path, folder / "figure.pdf")
     files.write_text(folder / "caption.txt", f"{filled(caption)}\n")
     if finished:
-        files.write_text(folder / "runs.csv", tables.of_runs(finished, root or folder))
+        files.write_text(folder / "runs.csv", sweep_tables.of_runs(finished, root or folder))
     return path
 
 

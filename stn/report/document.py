@@ -17,7 +17,7 @@ from stn.errors import InputError
 from stn.report import progress
 from stn.report.pictures import EmbeddedPictures
 from stn.runs import axes
-from stn.study import comparison, grouping, tables, tradeoff
+from stn.study import comparison, grouping, sweep_tables, tables, tradeoff
 from stn.sweeps import cells
 
 PAGE = Path(__file__).with_name("web")
@@ -39,7 +39,7 @@ def write(directory: Path, path: Path, max_px: int = 512) -> int:
     no run at all."""
     found = below(directory)
     embedded = EmbeddedPictures(max_px)
-    named = {tables.name_of(run, directory): run for run in found}
+    named = {sweep_tables.name_of(run, directory): run for run in found}
     page = collect(directory.resolve().name, named, embedded.keep)
     add_cells(page, directory, found, cells.missing(directory))
     files.write_text(path, html(page | {"pictures": embedded.pictures}))
@@ -87,7 +87,7 @@ def collect(
         "title": title,
         "notes": grouping.not_comparable(found),
         "parameters": parameters,
-        "main": tables.main_results(found),
+        "main": sweep_tables.main_results(found),
         "results": results + ["stop_reason"] * any(run.summary.get("stop_reason") for run in found),
         "headings": _differing({key: tables.heading(key) for key in (*parameters, *results)}),
         "titles": _differing({key: tables.titled(key) for key in results}),
@@ -145,13 +145,18 @@ def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str,
                 "parameters": group.parameters,
                 "yardstick": ", ".join(group.yardstick),
                 "estimates": {
-                    key: [known.mean, _known(known.deviation), known.seeds, tables.estimated(known)]
+                    key: [
+                        known.mean,
+                        _known(known.deviation),
+                        known.seeds,
+                        sweep_tables.estimated(known),
+                    ]
                     for key, known in each.items()
                 },
             }
             for group, each in zip(groups, estimates, strict=True)
         ],
-        "best": {key: found for key in columns if (found := tables.best_of(groups, key))},
+        "best": {key: found for key in columns if (found := sweep_tables.best_of(groups, key))},
         "axes": [key for key in columns if any(key in each for each in estimates)],
         "by": grouping.swept(groups) or "",
         "curves": {
@@ -165,13 +170,13 @@ def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str,
 def _effects(found: Sequence[runs.Run]) -> dict[str, Any]:
     """The table of effects of each axis that is no picture and no seed, with its notes."""
     groups = grouping.over_seeds(found)
-    columns = [key for key in tables.main_results(found) if key != "seconds"]
+    columns = [key for key in sweep_tables.main_results(found) if key != "seconds"]
     keys = dict.fromkeys(key for group in groups for key in group.parameters)
     shown = {}
     for axis in keys:
         if axis.partition(".")[0] in ("content", "style") or not columns:
             continue
-        rows, notes = tables.of_effects(groups, axis, columns)
+        rows, notes = sweep_tables.of_effects(groups, axis, columns)
         if len(rows) > 1:
             bold = [[isinstance(cell, tables.Bold) for cell in row] for row in rows]
             shown[axis] = {"rows": rows, "bold": bold, "notes": notes}

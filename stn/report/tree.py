@@ -17,7 +17,7 @@ from stn import images, runs
 from stn.errors import InputError
 from stn.report import document, pictures, progress
 from stn.runs import previews
-from stn.study import tables
+from stn.study import sweep_tables
 from stn.sweeps import cells
 
 MAX_PX = 512  # as in the report
@@ -76,7 +76,8 @@ class Tree:
 
     def _collect(self) -> dict[str, Any]:
         known = {
-            tables.name_of(run, self.root): self._as_read(run) for run in runs.below(self.root)
+            sweep_tables.name_of(run, self.root): self._as_read(run)
+            for run in runs.below(self.root)
         }
         named = {name: each.run for name, each in known.items() if each.inside}
         left_out = [name for name in known if name not in named]

@@ -14,7 +14,7 @@ from stn import runs
 from stn.command_line import one_line
 from stn.errors import InputError
 from stn.runs import wandb_run
-from stn.study import figures, grouping, tables
+from stn.study import figures, grouping, sweep_tables
 
 SHOWN = ("picture/loss/", "picture/clipped_share", "loss/", "measures/")
 TRADEOFF = ("measures/content", "measures/style")  # what α/β trades for each other
@@ -73,7 +73,7 @@ def _log(
     numbers = [
         {
             key: cell.summary[key]
-            for key in tables.picture_first(cell.summary)
+            for key in sweep_tables.picture_first(cell.summary)
             if key.startswith(SHOWN)
         }
         for cell in cells
@@ -91,7 +91,7 @@ def _log(
         config=swept,
     )
     rows = [
-        {"cell": tables.name_of(cell, sweep_dir), **varied, **found}
+        {"cell": sweep_tables.name_of(cell, sweep_dir), **varied, **found}
         for cell, varied, found in zip(cells, chosen, numbers, strict=True)
     ]
     columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -115,7 +115,7 @@ def drawings(cells: Sequence[runs.Run], sweep_dir: Path) -> dict[str, Figure]:
     here.
     """
     curves = {
-        tables.name_of(cell, sweep_dir): cell
+        sweep_tables.name_of(cell, sweep_dir): cell
         for cell in cells
         if len(cell.metrics.get("loss/total", ()))
     }

@@ -114,23 +114,11 @@ def findings(
 
 def table(found: Sequence[Finding]) -> tuple[list[list[str]], list[str]]:
     """The cells of a table of findings, headings first, and its notes."""
-    rows = [["choice", "outcome", "change", "95 % interval", "pairs", "p", "adjusted p"]]
+    rows = [["choice", "outcome", "change", *tables.EFFECT]]
     for each in found:
-        effect = each.effect
-        known = not math.isnan(effect.p)
-        change = tables.change(effect.mean, each.factor)
-        ends = [tables.change(end, each.factor) for end in (effect.low, effect.high)]
-        rows.append(
-            [
-                each.contrast.label,
-                tables.titled(f"measures/{each.outcome}").removeprefix("measures/"),
-                tables.Bold(change) if effect.found else change,
-                " … ".join(ends) if known else "",
-                str(effect.pairs),
-                f"{effect.p:.3f}" if known else "",
-                f"{effect.adjusted:.3f}{' (Holm)' if each.primary else ''}" if known else "",
-            ]
-        )
+        name = tables.titled(f"measures/{each.outcome}").removeprefix("measures/")
+        note = " (Holm)" if each.primary else ""
+        rows.append([each.contrast.label, name, *tables.effect(each.effect, each.factor, note)])
     few = any(each.effect.pairs < inference.FEWEST_PAIRS for each in found)
     notes = [
         "p: Clark's min F′, photographs and paintings random. Adjusted by Holm in the primary"

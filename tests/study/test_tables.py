@@ -14,7 +14,7 @@ import scipy.stats
 from made_runs import make_run
 
 from stn import config, errors, quantities, runs
-from stn.study import grouping, tables
+from stn.study import grouping, sweep_tables, tables
 from stn.study.grouping import Estimate
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "report.py"
@@ -106,7 +106,7 @@ def test_numbers_have_three_digits(value: float, text: str) -> None:
 def test_a_deviation_has_two_digits_and_the_power_of_its_mean(
     estimate: Estimate | None, text: str
 ) -> None:
-    assert tables.estimated(estimate) == text
+    assert sweep_tables.estimated(estimate) == text
 
 
 def test_units_are_named() -> None:
@@ -188,7 +188,7 @@ def test_groups_of_another_size_are_not_marked(tmp_path: Path) -> None:
             overrides = (f"image.size_px={size}", f"seed={seed}")
             make_run(tmp_path / f"{size}-{seed}", 1.0, *overrides, **{"measures/style": 1.0 + seed})
     groups = grouping.over_seeds(runs.below(tmp_path))
-    cells = [row[-1] for row in tables.of_groups(groups, ["measures/style"], groups[0])[1:]]
+    cells = [row[-1] for row in sweep_tables.of_groups(groups, ["measures/style"], groups[0])[1:]]
     assert cells == ["1.50 ± 0.71", "1.50 ± 0.71"]
 
 
@@ -308,7 +308,7 @@ def test_names_survive_csv(tmp_path: Path) -> None:
     for name in HOSTILE:
         make_run(tmp_path / str(HOSTILE.index(name)), 1.0)
     named = dict(zip(HOSTILE, runs.below(tmp_path), strict=True))
-    (tmp_path / "t.csv").write_text(tables.of_runs(named, tmp_path), newline="")
+    (tmp_path / "t.csv").write_text(sweep_tables.of_runs(named, tmp_path), newline="")
     with (tmp_path / "t.csv").open(newline="") as file:
         assert [row["run"] for row in csv.DictReader(file)] == HOSTILE
     pandas = pytest.importorskip("pandas")
@@ -353,7 +353,7 @@ def test_arrows_say_what_is_better_and_the_best_is_bold(tmp_path: Path) -> None:
         make_run(tmp_path / pooling, 1.0, f"network.pooling={pooling}", **measured)
     groups = grouping.over_seeds(runs.below(tmp_path))
     keys = ["measures/style", "measures/ssim_to_content", "picture/loss/total"]
-    head, *rows = tables.of_groups(groups, keys, groups[0])
+    head, *rows = sweep_tables.of_groups(groups, keys, groups[0])
     assert head[-3:] == ["measures/style ↓", "measures/ssim_to_content ↑", "picture/loss/total ↓"]
     # The losses are of two objectives, so none is the better.
     assert [[isinstance(cell, tables.Bold) for cell in row[-3:]] for row in rows] == [
@@ -428,8 +428,8 @@ def test_with_few_pairs_no_effect_is_bold_and_the_table_says_why(
     crossing: Path, tmp_path: Path
 ) -> None:
     several = [run for run in runs.below(crossing) if not {"c", "z"} & {*run.path.name.split("-")}]
-    tables.write_effects(tmp_path / "t.tex", several, "pooling")
+    sweep_tables.write_effects(tmp_path / "t.tex", several, "pooling")
     text = (tmp_path / "t.tex").read_text()
     assert "textbf" not in text and "mathbf" not in text and "fewer than 6 pairs" in text
     with pytest.raises(errors.InputError, match="seed: no setting in which the runs differ"):
-        tables.write_effects(tmp_path / "t.tex", several, "seed")
+        sweep_tables.write_effects(tmp_path / "t.tex", several, "seed")
