@@ -35,28 +35,28 @@ def main() -> None:
     arguments = parser.parse_args()
     backend.use_threads(arguments.threads)
     # TensorFlow takes seconds to import
-    from stn.experiment import crossing, manipulations, study_page
+    from stn.experiment import crossing, design, manipulations, study_page, trials
     from stn.transfer import matching
 
     chosen = arguments.network, arguments.size, arguments.evaluations
     path = arguments.results or ROOT / "results" / f"study_{chosen[0]}_{chosen[1]}.csv"
-    origin = crossing.marks_of(*chosen)
-    earlier = crossing.read(path)
-    crossing.check(path, earlier, origin)
+    origin = trials.marks_of(*chosen)
+    earlier = trials.read(path)
+    trials.check(path, earlier, origin)
     if arguments.page:
         study_page.write(path, study_page.PAGE, FIGURES, crossing.Bench(*chosen))
         print(study_page.PAGE)
         return
     if arguments.manipulations:
-        several = [row for row in earlier if row["photograph"] in list(crossing.PHOTOGRAPHS)[:3]]
+        several = [row for row in earlier if row["photograph"] in list(design.PHOTOGRAPHS)[:3]]
         written = path.parent / "manipulations.csv"
         manipulations.write(written, crossing.Bench(*chosen), several)
         table = tables.markdown(manipulations.table(written))
         marks.write([MEASURES], "manipulations", lambda _: table)
         print(written)
         return
-    cells, began = list(crossing.cells()), time.monotonic()
-    left = sum(not crossing.done(crossing.trials_of(earlier, cell)) for cell in cells)
+    cells, began = list(design.cells()), time.monotonic()
+    left = sum(not trials.done(trials.trials_of(earlier, cell)) for cell in cells)
     print(f"{path}: {len(cells) - left} of {len(cells)} cells are there", file=sys.stderr)
     ended = 0
     for row in crossing.run(path, crossing.Bench(*chosen), origin):

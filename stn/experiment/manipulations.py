@@ -11,7 +11,7 @@ import numpy as np
 import scipy.ndimage
 
 from stn import files, quantities
-from stn.experiment import crossing
+from stn.experiment import crossing, design, trials
 from stn.images import resizing
 from stn.study import tables
 from stn.transfer import measures
@@ -45,7 +45,7 @@ def said(
     """A row a manipulation of the baseline's picture: 1 where a measure says worse, -1 better, 0
     where it hardly changes, by name.
     """
-    rgb, _ = bench.made(photograph, painting, crossing.BASELINE, style_weight)
+    rgb, _ = bench.made(photograph, painting, design.BASELINE, style_weight)
     inputs = bench.inputs_of(photograph, painting)
     plain = bench.trained.plain()
     before = measures.measure(rgb, *inputs, plain)
@@ -59,12 +59,12 @@ def said(
         yield row
 
 
-def write(path: Path, bench: crossing.Bench, rows: Sequence[crossing.Row]) -> None:
+def write(path: Path, bench: crossing.Bench, rows: Sequence[trials.Row]) -> None:
     """Write what is said of every baseline picture among the first photographs' `rows`, as CSV."""
     found = (
         said(bench, row["photograph"], row["painting"], row["style_weight"])
         for row in rows
-        if row["choice"] == crossing.BASELINE and row["matched"]
+        if row["choice"] == design.BASELINE and row["matched"]
     )
     files.write_text(path, tables.csv_text(COLUMNS, itertools.chain.from_iterable(found)))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from stn import config
 from stn.errors import InputError
-from stn.experiment import crossing
+from stn.experiment import crossing, design, trials
 from stn.study import crossed, figures, inference, marks, tables
 from stn.study.crossed import Finding
 
@@ -27,22 +27,22 @@ NOT_SHOWN = ("femme_nue_assise",)
 ENOUGH = 0.7  # rank correlation from which two measures are one witness; ours
 
 
-def findings(rows: Sequence[crossing.Row]) -> list[Finding]:
+def findings(rows: Sequence[trials.Row]) -> list[Finding]:
     """Every effect of the study that its rows allow."""
-    return crossed.findings(rows, crossing.CONTRASTS, crossing.OUTCOMES, list(crossing.PAINTINGS))
+    return crossed.findings(rows, design.CONTRASTS, design.OUTCOMES, list(design.PAINTINGS))
 
 
 def parts(
-    rows: Sequence[crossing.Row],
-    longer: Sequence[crossing.Row],
-    elsewhere: Sequence[crossing.Row],
+    rows: Sequence[trials.Row],
+    longer: Sequence[trials.Row],
+    elsewhere: Sequence[trials.Row],
 ) -> dict[str, str]:
     """The tables of the page as Markdown, by name; `longer` are rows of a larger budget,
     `elsewhere` of another network.
     """
     found = findings(rows)
     primary, of_other = (
-        [each for each in several if each.outcome == crossing.OUTCOMES[0]]
+        [each for each in several if each.outcome == design.OUTCOMES[0]]
         for several in (found, findings(elsewhere))
     )
     return {
@@ -57,15 +57,15 @@ def parts(
     }
 
 
-def of_choices(rows: Sequence[crossing.Row]) -> list[list[str]]:
+def of_choices(rows: Sequence[trials.Row]) -> list[list[str]]:
     """A row a choice: cells at equal content, cells that none reached, trials a cell, the median
     style weight, and the mean of the primary outcome.
     """
-    found = [["choice", "cells", "not reached", "trials a cell", "median β", crossing.OUTCOMES[0]]]
-    for name, choice in crossing.CHOICES.items():
+    found = [["choice", "cells", "not reached", "trials a cell", "median β", design.OUTCOMES[0]]]
+    for name, choice in design.CHOICES.items():
         own = [row for row in rows if row["choice"] == name]
         cells = {(row["photograph"], row["painting"], name) for row in own}
-        ended = [cell for cell in cells if crossing.done(crossing.trials_of(own, cell))]
+        ended = [cell for cell in cells if trials.done(trials.trials_of(own, cell))]
         hits = [row for row in own if row["matched"]]
         if hits:
             found.append(
@@ -75,21 +75,21 @@ def of_choices(rows: Sequence[crossing.Row]) -> list[list[str]]:
                     str(len(ended) - len(hits)),
                     f"{len(own) / len(cells):.1f}",
                     f"{np.median([row['style_weight'] for row in hits]):.3g}",
-                    f"{np.mean([row[crossing.OUTCOMES[0]] for row in hits]):.3f}",
+                    f"{np.mean([row[design.OUTCOMES[0]] for row in hits]):.3f}",
                 ]
             )
     return found
 
 
 def beside(
-    rows: Sequence[crossing.Row], others: Sequence[crossing.Row], heading: str
+    rows: Sequence[trials.Row], others: Sequence[trials.Row], heading: str
 ) -> list[list[str]]:
     """A row an outcome: Johnson's change in either study with its interval, over the photographs
     that are complete in both. `heading` is filled in from a row of each.
     """
-    contrast, paintings = crossing.CONTRASTS[0], list(crossing.PAINTINGS)
+    contrast, paintings = design.CONTRASTS[0], list(design.PAINTINGS)
     found = [["outcome", *(heading.format_map(each[0]) for each in (rows, others)), "pairs"]]
-    for outcome in crossing.OUTCOMES:
+    for outcome in design.OUTCOMES:
         both = [crossed.changes(each, contrast, outcome) for each in (rows, others)]
         [factor, same] = (factor for _, factor in both)
         common = {pair: value for pair, value in both[1][0].items() if pair in both[0][0]}
@@ -106,11 +106,11 @@ def beside(
     return found
 
 
-def of_noise(rows: Sequence[crossing.Row]) -> list[list[str]]:
+def of_noise(rows: Sequence[trials.Row]) -> list[list[str]]:
     """A row an outcome: its deviation over two seeds of one choice, √(Σ d² / 2n) of n pairs."""
-    [contrast] = [each for each in crossing.CONTRASTS if each.choice == "seed"]
+    [contrast] = [each for each in design.CONTRASTS if each.choice == "seed"]
     found = [["outcome", "deviation over seeds", "pairs"]]
-    for outcome in crossing.OUTCOMES:
+    for outcome in design.OUTCOMES:
         changes, factor = crossed.changes(rows, contrast, outcome)
         d = np.array(list(changes.values()))
         if d.size:
@@ -120,11 +120,11 @@ def of_noise(rows: Sequence[crossing.Row]) -> list[list[str]]:
     return found
 
 
-def of_correlations(rows: Sequence[crossing.Row]) -> list[list[str]]:
+def of_correlations(rows: Sequence[trials.Row]) -> list[list[str]]:
     """Rank correlations of the changes of every two outcomes; bold from ENOUGH on."""
-    r = crossed.correlations(rows, crossing.CONTRASTS, crossing.OUTCOMES)
-    found = [["", *(name.replace("_", " ") for name in crossing.OUTCOMES)]]
-    for i, name in enumerate(crossing.OUTCOMES):
+    r = crossed.correlations(rows, design.CONTRASTS, design.OUTCOMES)
+    found = [["", *(name.replace("_", " ") for name in design.OUTCOMES)]]
+    for i, name in enumerate(design.OUTCOMES):
         cells = ["" if np.isnan(value) else f"{value:.2f}" for value in r[i, :i]]
         marked = [
             tables.Bold(cell) if abs(r[i, j]) >= ENOUGH else cell for j, cell in enumerate(cells)
@@ -133,7 +133,7 @@ def of_correlations(rows: Sequence[crossing.Row]) -> list[list[str]]:
     return found
 
 
-def with_parts(page: str, *studies: Sequence[crossing.Row]) -> str:
+def with_parts(page: str, *studies: Sequence[trials.Row]) -> str:
     """The page with its tables written anew, from studies as `parts` takes them; InputError if it
     has no place for one.
     """
@@ -144,17 +144,17 @@ def with_parts(page: str, *studies: Sequence[crossing.Row]) -> str:
     return marks.filled(page, "study", found.__getitem__)
 
 
-def figure(rows: Sequence[crossing.Row]) -> Figure:
+def figure(rows: Sequence[trials.Row]) -> Figure:
     """The effects on three distances from the painting, a row a contrast."""
     return crossed.draw(findings(rows), DRAWN)
 
 
-def examples(rows: Sequence[crossing.Row], bench: crossing.Bench) -> Figure:
+def examples(rows: Sequence[trials.Row], bench: crossing.Bench) -> Figure:
     """Photograph, painting and the pictures of all choices there are, for the pair with the median
     primary effect of Johnson's layers and the two with the extreme ones.
     """
-    contrast = crossing.CONTRASTS[0]
-    every, _ = crossed.changes(rows, contrast, crossing.OUTCOMES[0])
+    contrast = design.CONTRASTS[0]
+    every, _ = crossed.changes(rows, contrast, design.OUTCOMES[0])
     shown = {pair: value for pair, value in every.items() if pair[1] not in NOT_SHOWN}
     lines: list[list[figures.Panel | None]] = []
     for name, pair in crossed.examples(shown).items():
@@ -173,16 +173,16 @@ def examples(rows: Sequence[crossing.Row], bench: crossing.Bench) -> Figure:
                 and row["matched"]
             ]
             rgb, found = bench.made(*pair, choice, row["style_weight"])
-            title = crossing.CHOICES[choice].label
-            panels.append(figures.Panel(rgb, f"{title}: {found[crossing.OUTCOMES[0]]:.2f}"))
+            title = design.CHOICES[choice].label
+            panels.append(figures.Panel(rgb, f"{title}: {found[design.OUTCOMES[0]]:.2f}"))
         lines.append(panels)
     return figures.panels(lines)
 
 
 def write(path: Path, page: Path, folder: Path, bench: crossing.Bench) -> None:
     """Write the page's tables, and study.jpg and study_examples.jpg into `folder`."""
-    rows = crossing.read(path)
-    others = (crossing.read(each) for each in (LONGER, ELSEWHERE))
+    rows = trials.read(path)
+    others = (trials.read(each) for each in (LONGER, ELSEWHERE))
     text = with_parts(page.read_text(encoding="utf-8"), rows, *others)
     figures.save(figure(rows), folder / "study.jpg")
     figures.save(examples(rows, bench), folder / "study_examples.jpg")

@@ -1,7 +1,7 @@
 """What a study of choices on photographs crossed with paintings says, from the rows of its table.
 
 A row is a mapping with `photograph`, `painting`, `choice`, `matched` and a number for each outcome
-(stn/experiment/crossing.py writes them). Each choice is compared with its baseline on the same
+(stn/experiment/trials.py writes them). Each choice is compared with its baseline on the same
 pair of pictures."""
 
 from __future__ import annotations

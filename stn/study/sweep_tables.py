@@ -18,8 +18,8 @@ from stn.study.tables import Bold
 
 LEGEND = (
     f"Mean ± standard deviation over seeds; {tables.NOISE}: differs from the baseline by no more"
-    f" than that deviation. {LOWER} lower is better, {HIGHER} higher is better; bold: the best mean,"
-    " which is no test."
+    f" than that deviation. {LOWER} lower is better, {HIGHER} higher is better; bold: the best"
+    " mean, which is no test."
 )
 EFFECTS = (
     "Changes at equal other settings, over pairs of a photograph and a painting; seeds are"

@@ -7,7 +7,7 @@ import pytest
 
 from stn import assets, layers, quantities, transfer
 from stn.errors import InputError
-from stn.experiment import crossing
+from stn.experiment import crossing, design, trials
 from stn.transfer import matching
 
 CELL = ("astronaut", "strokes", "johnson")
@@ -26,9 +26,9 @@ def bench(inputs):
 @pytest.fixture
 def two_cells(monkeypatch):
     """A study of Gatys and Johnson on one pair, at a value that small runs reach at once."""
-    monkeypatch.setattr(crossing, "PHOTOGRAPHS", {"astronaut": crossing.PHOTOGRAPHS["astronaut"]})
-    monkeypatch.setattr(crossing, "PAINTINGS", {"strokes": crossing.PAINTINGS["strokes"]})
-    monkeypatch.setattr(crossing, "STAGES", ((("gatys", "johnson"), 1),))
+    monkeypatch.setattr(design, "PHOTOGRAPHS", {"astronaut": design.PHOTOGRAPHS["astronaut"]})
+    monkeypatch.setattr(design, "PAINTINGS", {"strokes": design.PAINTINGS["strokes"]})
+    monkeypatch.setattr(design, "STAGES", ((("gatys", "johnson"), 1),))
     monkeypatch.setattr(matching, "MOST_TRIALS", 2)
 
 
@@ -36,8 +36,8 @@ def test_a_cell_is_the_run_that_the_command_makes(bench, composed, tmp_path, inp
     rgb, found = bench.made(*CELL, 3.0)
     settings = composed(
         *(word for word in bench.base if not word.startswith(("content=", "style="))),
-        f"content.path={crossing.PHOTOGRAPHS['astronaut']}",
-        f"style.path={crossing.PAINTINGS['strokes']}",
+        f"content.path={design.PHOTOGRAPHS['astronaut']}",
+        f"style.path={design.PAINTINGS['strokes']}",
         "objective.content_layers=[relu2_2]",
         f"objective.style_layers=[{','.join(layers.JOHNSON)}]",
         "objective.style_weight=3",
@@ -65,7 +65,7 @@ def test_random_weights_are_others_and_judged_by_the_trained_network(bench):
 
 def test_a_study_that_was_stopped_goes_on_from_its_table(bench, two_cells, tmp_path):
     whole, stopped = tmp_path / "whole.csv", tmp_path / "stopped.csv"
-    marks = crossing.marks_of("vgg19", 32, 5)
+    marks = trials.marks_of("vgg19", 32, 5)
     every = list(crossing.run(whole, bench, marks))
     assert {row["choice"] for row in every} == {"gatys", "johnson"}
     for _ in crossing.run(stopped, bench, marks):
@@ -74,22 +74,22 @@ def test_a_study_that_was_stopped_goes_on_from_its_table(bench, two_cells, tmp_p
         file.write("vgg19,32,5,astro")
     rest = list(crossing.run(stopped, bench, marks))
     assert len(rest) == len(every) - 1
-    kept = [crossing.read(path) for path in (whole, stopped)]
+    kept = [trials.read(path) for path in (whole, stopped)]
     for one, other in zip(*kept, strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
     with whole.open() as file:
-        assert tuple(next(csv.reader(file))) == crossing.COLUMNS
+        assert tuple(next(csv.reader(file))) == trials.COLUMNS
     before = whole.read_bytes()
     assert not list(crossing.run(whole, bench, marks)) and whole.read_bytes() == before
 
 
 def test_a_table_of_other_settings_is_refused(tmp_path):
-    marks = crossing.marks_of("vgg19", 32, 5)
+    marks = trials.marks_of("vgg19", 32, 5)
     with pytest.raises(InputError, match="size_px=64"):
-        crossing.check(tmp_path / "x.csv", [{**marks, "size_px": 64.0}], marks)
+        trials.check(tmp_path / "x.csv", [{**marks, "size_px": 64.0}], marks)
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="other columns"):
-        crossing.read(tmp_path / "x.csv")
+        trials.read(tmp_path / "x.csv")
 
 
 def test_a_search_begins_where_other_pairs_ended():
@@ -104,14 +104,14 @@ def test_a_search_begins_where_other_pairs_ended():
         }
 
     rows = [row("a", "gatys", 2.0), row("a", "johnson", 1.0), row("b", "gatys", 6.0)]
-    assert crossing.start_of(rows, ("b", "strokes", "johnson")) == pytest.approx(3.0)
-    assert crossing.start_of(rows[:2], ("b", "strokes", "gatys")) == pytest.approx(2.0)
-    assert crossing.start_of([], CELL) == crossing.CHOICES["johnson"].start
+    assert trials.start_of(rows, ("b", "strokes", "johnson")) == pytest.approx(3.0)
+    assert trials.start_of(rows[:2], ("b", "strokes", "gatys")) == pytest.approx(2.0)
+    assert trials.start_of([], CELL) == design.CHOICES["johnson"].start
 
 
 def test_the_study_is_that_of_its_protocol():
-    cells = list(crossing.cells())
-    assert len(cells) == len(set(cells)) == 516 and len(crossing.PHOTOGRAPHS) == 10
+    cells = list(design.cells())
+    assert len(cells) == len(set(cells)) == 516 and len(design.PHOTOGRAPHS) == 10
     assert cells.index(("coins", "strokes", "johnson")) == 119  # the last of stage 1
-    for contrast in crossing.CONTRASTS:
-        assert {contrast.choice, contrast.baseline} <= crossing.CHOICES.keys()
+    for contrast in design.CONTRASTS:
+        assert {contrast.choice, contrast.baseline} <= design.CHOICES.keys()

@@ -7,7 +7,7 @@ import pytest
 
 from stn import quantities
 from stn.errors import InputError
-from stn.experiment import crossing, study_page
+from stn.experiment import design, study_page, trials
 from stn.study import crossed
 
 PAGE = "".join(
@@ -26,11 +26,11 @@ def rows():
     """
     rng = np.random.default_rng(4)
     found = []
-    for photograph, painting, choice in list(crossing.cells())[:264]:
+    for photograph, painting, choice in list(design.cells())[:264]:
         values = rng.uniform(0.5, 0.55, len(quantities.MEASURES))
         row = dict(zip(quantities.MEASURES, values, strict=True))
         row["patches_to_style"] *= 0.7 if choice == "johnson" else 1
-        names = dict(zip(crossing.KEYS, (photograph, painting, choice), strict=True))
+        names = dict(zip(trials.KEYS, (photograph, painting, choice), strict=True))
         found.append(
             {
                 **names,
@@ -77,7 +77,7 @@ def test_a_larger_budget_is_compared_on_the_pairs_that_it_has(rows):
     table = study_page.beside(rows, longer, "{evaluations:g} evaluations")
     assert table[0] == ["outcome", "30 evaluations", "100 evaluations", "pairs"]
     value = {(row["painting"], row["choice"]): row["patches_to_style"] for row in first}
-    ratio = np.mean([np.log(value[p, "johnson"] / value[p, "gatys"]) for p in crossing.PAINTINGS])
+    ratio = np.mean([np.log(value[p, "johnson"] / value[p, "gatys"]) for p in design.PAINTINGS])
     shown = [f"{100 * np.expm1(ratio + np.log(times)):+.1f} %" for times in (1, 2)]
     found = [cell.partition(" (")[0] for cell in table[1][1:3]]
     assert found == [text.replace("-", "−") for text in shown] and table[1][3] == "6"
@@ -109,7 +109,7 @@ def test_examples_are_never_of_what_may_not_be_shown(rows, monkeypatch):
         def made(self, photograph, painting, choice, style_weight):
             return np.zeros((8, 8, 3)), {"patches_to_style": 0.5}
 
-    every, _ = crossed.changes(rows, crossing.CONTRASTS[0], "patches_to_style")
+    every, _ = crossed.changes(rows, design.CONTRASTS[0], "patches_to_style")
     least = min(every, key=every.get)
     monkeypatch.setattr(study_page, "NOT_SHOWN", (least[1],))
     assert len(study_page.examples(rows, Bench()).axes) == 12
@@ -118,8 +118,8 @@ def test_examples_are_never_of_what_may_not_be_shown(rows, monkeypatch):
 
 def test_the_committed_results_give_the_committed_page():
     root = study_page.PAGE.parents[2]
-    rows = crossing.read(root / "results" / "study_vgg19_q8_64.csv")
-    others = [crossing.read(each) for each in (study_page.LONGER, study_page.ELSEWHERE)]
+    rows = trials.read(root / "results" / "study_vgg19_q8_64.csv")
+    others = [trials.read(each) for each in (study_page.LONGER, study_page.ELSEWHERE)]
     text = study_page.PAGE.read_text(encoding="utf-8")
     assert study_page.with_parts(text, rows, *others) == text
     with (root / "results" / "study_vgg19_q8_64.csv").open() as file:
