@@ -9,31 +9,25 @@ to the one multirun of scripts/stylize.py that computes what is missing."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import itertools
-import json
 import re
-import shlex
 import shutil
-import signal
-import subprocess
 import sys
 import textwrap
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from stn import command_line, config, errors, files, runs
+from stn import command_line, config, files, runs
 from stn.assets import inputs
-from stn.config.overrides import quote, quoted
+from stn.config.overrides import quoted
 from stn.errors import InputError
+from stn.experiment import computing
 from stn.runs import locks
 from stn.study import figures, sweep_tables
 from stn.sweeps import cells
@@ -41,7 +35,6 @@ from stn.sweeps import cells
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 OUTPUT = Path("outputs/experiments")
 # Photograph and painting, where an experiment takes more than one pair.
 PAIRS = (
@@ -49,9 +42,6 @@ PAIRS = (
     ("golden_gate", "composition_vii"),
     ("chelsea", "the_scream"),
 )
-# the composed settings of the cells, in the experiment's directory, where Hydra finds them
-CELLS = ".cells"
-LOOK_SECONDS = 0.2  # between two looks at the runs of another call
 FIGURES = "figures"  # figure and tables of each choice of overrides, in the experiment's directory
 # Overrides that an experiment gives itself, or that its cells cannot share.
 REFUSED = ("hydra.sweep", "hydra.run", "hydra.searchpath", "hydra.mode", "output")
@@ -174,10 +164,10 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
     digests = {cell: _digest(each) for cell, each in settings.items()}
     shown = [text for text in own if not config.inert(text.partition("=")[0])]
     drawn = folder / FIGURES / f"{cells.name(shown) or 'plain'}-{files.digest([*digests.values()])}"
-    with locks.alone(folder / CELLS / f"{drawn.name}.lock"):
+    with locks.alone(folder / computing.CELLS / f"{drawn.name}.lock"):
         directories = {cell: _directory(folder, cell, digest) for cell, digest in digests.items()}
         for_cells = {directory: settings[cell] for cell, directory in directories.items()}
-        _compute(experiment.name, folder, for_cells, [*experiment.base, *own], hydras)
+        computing.compute(experiment.name, folder, for_cells, [*experiment.base, *own], hydras)
         try:
             finished = {
                 cell: runs.Run(folder / directory).check()
@@ -194,54 +184,10 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
         figures.save(figures.curves(named), drawn / "losses.png")
         if experiment.write:
             experiment.write(drawn, by_key)
-    with locks.alone(folder / CELLS / "last.lock"):
+    with locks.alone(folder / computing.CELLS / "last.lock"):
         _copy(drawn, folder)
     print(drawn / "figure.png")
     return folder
-
-
-def _compute(
-    experiment: str,
-    folder: Path,
-    settings: Mapping[str, config.Config],
-    shared: Sequence[str],
-    hydras: Sequence[str],
-) -> None:
-    """Compute the cells that are missing, and wait for those that another process computes.
-
-    `settings` are those of every cell, by its directory."""
-    missing = _unfinished(folder, settings)
-    others = sum(Path(each).is_absolute() for each in settings)
-    there = f"{len(settings) - len(missing)} of {len(settings)} runs are there"
-    print(
-        f"{experiment}: {there}{f', {others} from other experiments' * bool(others)}",
-        file=sys.stderr,
-    )
-    for directory in missing:
-        _write_cell(
-            folder / CELLS / cells.EXPERIMENTS / f"{directory}.yaml", settings[directory], shared
-        )
-    in_use = _in_use(folder, missing)
-    try:
-        if own := [each for each in missing if each not in in_use]:
-            _multirun(folder, own, hydras)
-    except errors.InUse:  # another call has begun some of them meanwhile
-        in_use = missing
-    if in_use:
-        print(f"{experiment}: another call computes the rest: waiting for its end", file=sys.stderr)
-        while _in_use(folder, in_use):
-            time.sleep(LOOK_SECONDS)
-        if _unfinished(folder, in_use):  # it was interrupted
-            _compute(experiment, folder, settings, shared, hydras)
-
-
-def _unfinished(folder: Path, directories: Iterable[str]) -> list[str]:
-    return [each for each in directories if runs.Run(folder / each).state != "finished"]
-
-
-def _in_use(folder: Path, directories: Iterable[str]) -> list[str]:
-    """The directories in which some process computes at this moment."""
-    return [each for each in directories if locks.held(folder / each / locks.LOCK)]
 
 
 def write(
@@ -344,58 +290,3 @@ def _digest(settings: config.Config) -> str:
 
 
 _checksum = functools.cache(files.sha256)
-
-
-def _write_cell(path: Path, settings: config.Config, shared: Sequence[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # JSON is YAML; a cell holds every setting, so that nothing it is merged into shows through.
-    text = json.dumps(config.to_dict(settings), indent=2)
-    files.write_text(path, f"# @package _global_\n# A cell of: {shlex.join(shared)}\n{text}\n")
-
-
-def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
-    """Compute these cells in one multirun, which handles Ctrl-C so that the current run is kept.
-
-    Raises Interrupted after a signal, InUse if another process computes all that is not finished,
-    and InputError if some cells failed."""
-    command = [
-        *(sys.executable, str(SCRIPT), "-m"),
-        f"hydra.searchpath=[{quote(f'file://{folder / CELLS}')}]",
-        f"hydra.sweep.dir={quote(str(folder))}",
-        *hydras,
-        f"+{cells.EXPERIMENTS}={','.join(directories)}",
-    ]
-    with subprocess.Popen(command) as process, _signals_left_to(process):
-        code = process.wait()
-    # First: a run that ends between the two looks is finished in the second.
-    busy = set(_in_use(folder, directories))
-    unfinished = _unfinished(folder, directories)
-    if unfinished and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
-        raise errors.Interrupted("interrupted; the same command resumes there", code)
-    if unfinished and busy.issuperset(unfinished):
-        raise errors.InUse(f"{folder / unfinished[0]}: another call computes it")
-    if unfinished:
-        raise InputError(
-            f"{len(unfinished)} of {len(directories)} runs did not finish"
-            f" ({', '.join(unfinished[:3])}{', …' if len(unfinished) > 3 else ''}); the same"
-            " command resumes there"
-        )
-
-
-@contextlib.contextmanager
-def _signals_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """For the time of the block signals end the multirun and not this process, which waits for it.
-
-    A terminal sends Ctrl-C to both; SIGTERM is passed on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

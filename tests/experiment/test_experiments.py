@@ -29,7 +29,7 @@ from omegaconf import OmegaConf
 
 from stn import assets, config, errors
 from stn.assets import inputs as stn_inputs
-from stn.experiment import frame
+from stn.experiment import computing, frame
 from stn.runs import locks
 from stn.study import figures
 
@@ -237,7 +237,7 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(
             assert float(row[key]) == summary[key]
     before = cell_files(folder)
 
-    monkeypatch.setattr(frame, "_multirun", None)  # a second call needs none
+    monkeypatch.setattr(computing, "_multirun", None)  # a second call needs none
     frame.run(experiment, [*overrides, "tracking.project=other"])  # changes no pixel
     assert cell_files(folder) == before
     drawn: list[Path] = []  # nor does another experiment that has such a cell
@@ -257,7 +257,7 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(
     picture = (lost / "image.png").read_bytes()
     shutil.rmtree(lost)  # as if it had been interrupted
     made: list[str] = []
-    monkeypatch.setattr(frame, "_multirun", here(made))
+    monkeypatch.setattr(computing, "_multirun", here(made))
     frame.run(experiment, overrides)
     assert made == [lost.name]
     assert (lost / "image.png").read_bytes() == picture
@@ -271,7 +271,7 @@ def test_an_experiment_computes_what_is_missing_and_nothing_else(
         frame.run(experiment, overrides)
 
     monkeypatch.setattr(
-        frame, "_multirun", lambda folder, directories, hydras: missing.extend(directories)
+        computing, "_multirun", lambda folder, directories, hydras: missing.extend(directories)
     )
     missing: list[str] = []
     with pytest.raises(
@@ -384,7 +384,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     evaluation each.
     """
     made: list[str] = []
-    monkeypatch.setattr(frame, "_multirun", here(made))
+    monkeypatch.setattr(computing, "_multirun", here(made))
     return made
 
 
@@ -448,7 +448,7 @@ def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
         load("pooling"),
         [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
     )
-    multirun, second, said = frame._multirun, None, ""
+    multirun, second, said = computing._multirun, None, ""
 
     def while_another_begins(*given: Any) -> None:
         nonlocal second, said
@@ -457,7 +457,7 @@ def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
             said = until_it_waits(second, capsys)
         multirun(*given)
 
-    monkeypatch.setattr(frame, "_multirun", while_another_begins)
+    monkeypatch.setattr(computing, "_multirun", while_another_begins)
     frame.run(experiment, overrides, tmp_path)
     second.result()
     assert "waiting for its end" in said and len(computed) == len(set(computed)) == 2
@@ -504,14 +504,14 @@ def test_a_cell_that_another_call_began_meanwhile_is_not_an_error(
         load("pooling"),
         [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
     )
-    multirun = frame._multirun
+    multirun = computing._multirun
 
     def too_late(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
         multirun(folder, directories[:1], hydras)
-        monkeypatch.setattr(frame, "_multirun", multirun)
+        monkeypatch.setattr(computing, "_multirun", multirun)
         raise errors.InUse(directories[1])
 
-    monkeypatch.setattr(frame, "_multirun", too_late)
+    monkeypatch.setattr(computing, "_multirun", too_late)
     assert (frame.run(experiment, overrides, tmp_path) / "figure.png").is_file()
     assert len(computed) == len(set(computed)) == 2
 
@@ -523,7 +523,7 @@ def test_a_run_of_another_call_is_no_failure_of_the_multirun(
     """Whether that call is in it still, or ends it between two looks at it."""
     script = tmp_path / "no_cell.py"
     script.write_text("raise SystemExit(2)")
-    monkeypatch.setattr(frame, "SCRIPT", script)
+    monkeypatch.setattr(computing, "SCRIPT", script)
     (tmp_path / "a").mkdir()
     others = filelock.FileLock(tmp_path / "a" / locks.LOCK)
 
@@ -539,13 +539,13 @@ def test_a_run_of_another_call_is_no_failure_of_the_multirun(
     with others:
         if ends:
             for name in ("_in_use", "_unfinished"):
-                monkeypatch.setattr(frame, name, then_it_ends(getattr(frame, name)))
-            frame._multirun(tmp_path, ["a"], [])
+                monkeypatch.setattr(computing, name, then_it_ends(getattr(computing, name)))
+            computing._multirun(tmp_path, ["a"], [])
         else:
             with pytest.raises(errors.InUse, match="another call computes it"):
-                frame._multirun(tmp_path, ["a"], [])
+                computing._multirun(tmp_path, ["a"], [])
             with pytest.raises(errors.InputError, match=r"2 of 2 runs did not finish \(a, b\)"):
-                frame._multirun(tmp_path, ["a", "b"], [])  # b is nobody's
+                computing._multirun(tmp_path, ["a", "b"], [])  # b is nobody's
 
 
 def test_panels_keep_the_width_of_a_page() -> None:

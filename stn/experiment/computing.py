@@ -1,0 +1,124 @@
+"""The runs of a figure that are missing, computed in one multirun of scripts/stylize.py."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from stn import config, errors, files, runs
+from stn.config.overrides import quote
+from stn.errors import InputError
+from stn.runs import locks
+from stn.sweeps import cells
+
+SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
+# the composed settings of the cells, in the experiment's directory, where Hydra finds them
+CELLS = ".cells"
+LOOK_SECONDS = 0.2  # between two looks at the runs of another call
+
+
+def compute(
+    experiment: str,
+    folder: Path,
+    settings: Mapping[str, config.Config],
+    shared: Sequence[str],
+    hydras: Sequence[str],
+) -> None:
+    """Compute the cells that are missing, and wait for those that another process computes.
+
+    `settings` are those of every cell, by its directory."""
+    missing = _unfinished(folder, settings)
+    others = sum(Path(each).is_absolute() for each in settings)
+    there = f"{len(settings) - len(missing)} of {len(settings)} runs are there"
+    print(
+        f"{experiment}: {there}{f', {others} from other experiments' * bool(others)}",
+        file=sys.stderr,
+    )
+    for directory in missing:
+        _write_cell(
+            folder / CELLS / cells.EXPERIMENTS / f"{directory}.yaml", settings[directory], shared
+        )
+    in_use = _in_use(folder, missing)
+    try:
+        if own := [each for each in missing if each not in in_use]:
+            _multirun(folder, own, hydras)
+    except errors.InUse:  # another call has begun some of them meanwhile
+        in_use = missing
+    if in_use:
+        print(f"{experiment}: another call computes the rest: waiting for its end", file=sys.stderr)
+        while _in_use(folder, in_use):
+            time.sleep(LOOK_SECONDS)
+        if _unfinished(folder, in_use):  # it was interrupted
+            compute(experiment, folder, settings, shared, hydras)
+
+
+def _unfinished(folder: Path, directories: Iterable[str]) -> list[str]:
+    return [each for each in directories if runs.Run(folder / each).state != "finished"]
+
+
+def _in_use(folder: Path, directories: Iterable[str]) -> list[str]:
+    """The directories in which some process computes at this moment."""
+    return [each for each in directories if locks.held(folder / each / locks.LOCK)]
+
+
+def _write_cell(path: Path, settings: config.Config, shared: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # JSON is YAML; a cell holds every setting, so that nothing it is merged into shows through.
+    text = json.dumps(config.to_dict(settings), indent=2)
+    files.write_text(path, f"# @package _global_\n# A cell of: {shlex.join(shared)}\n{text}\n")
+
+
+def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
+    """Compute these cells in one multirun, which handles Ctrl-C so that the current run is kept.
+
+    Raises Interrupted after a signal, InUse if another process computes all that is not finished,
+    and InputError if some cells failed."""
+    command = [
+        *(sys.executable, str(SCRIPT), "-m"),
+        f"hydra.searchpath=[{quote(f'file://{folder / CELLS}')}]",
+        f"hydra.sweep.dir={quote(str(folder))}",
+        *hydras,
+        f"+{cells.EXPERIMENTS}={','.join(directories)}",
+    ]
+    with subprocess.Popen(command) as process, _signals_left_to(process):
+        code = process.wait()
+    # First: a run that ends between the two looks is finished in the second.
+    busy = set(_in_use(folder, directories))
+    unfinished = _unfinished(folder, directories)
+    if unfinished and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+        raise errors.Interrupted("interrupted; the same command resumes there", code)
+    if unfinished and busy.issuperset(unfinished):
+        raise errors.InUse(f"{folder / unfinished[0]}: another call computes it")
+    if unfinished:
+        raise InputError(
+            f"{len(unfinished)} of {len(directories)} runs did not finish"
+            f" ({', '.join(unfinished[:3])}{', …' if len(unfinished) > 3 else ''}); the same"
+            " command resumes there"
+        )
+
+
+@contextlib.contextmanager
+def _signals_left_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """For the time of the block signals end the multirun and not this process, which waits for it.
+
+    A terminal sends Ctrl-C to both; SIGTERM is passed on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
