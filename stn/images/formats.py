@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from stn import files
 from stn.errors import InputError
-from stn.images import decoding, samples
+from stn.images import decoding, pillow, samples
 from stn.images.samples import Samples
 
 JPEG_QUALITY = 95  # above it, Pillow's documentation says, files grow with hardly any gain
@@ -28,7 +28,7 @@ def read(path: str | Path) -> np.ndarray:
     Samples keep their depth, up to 32 bits and floats. Gray, palette and CMYK pictures become RGB.
     An embedded ICC profile is converted to sRGB, transparency is composited over white. Float
     samples are 0-1 unless one is above 2, else 0-255. Warns in one line where something is lost.
-    Raises InputError naming the file and what it is, also above `decoding.MAX_PIXELS`."""
+    Raises InputError naming the file and what it is, also above `pillow.MAX_PIXELS`."""
     return over_white(*read_with_opacity(path))
 
 
@@ -73,12 +73,12 @@ def _to_rgb(name: str, decode: Callable[[], Samples]) -> tuple[np.ndarray, np.nd
         raise InputError(f"{name}: {error}") from error.__cause__
     except Image.DecompressionBombError as error:
         raise InputError(
-            f"{name}: more than {decoding.MAX_PIXELS // 10**6} megapixels; make it smaller first"
+            f"{name}: more than {pillow.MAX_PIXELS // 10**6} megapixels; make it smaller first"
         ) from error
     except MemoryError as error:
         raise InputError(f"{name}: too large for the memory; make it smaller first") from error
     except Exception as error:  # decoders raise whatever the bytes lead them to
-        raise InputError(f"{name}: {decoding.DAMAGED}") from error
+        raise InputError(f"{name}: {pillow.DAMAGED}") from error
     for note in notes:
         warnings.warn(f"{name}: {note}", stacklevel=4)
     return rgb, opacity
@@ -120,7 +120,7 @@ def to_bytes(rgb: np.ndarray) -> np.ndarray:
 
 def _decode_pillow(picture: Image.Image) -> Samples:
     """A Pillow image; one that is still to be decoded by the reader of files, which loses less."""
-    decoding.refuse_bomb(picture.width, picture.height)
+    pillow.refuse_bomb(picture.width, picture.height)
     file: Any = getattr(picture, "fp", None)
     is_undecoded = file is not None and getattr(picture, "tile", None) and picture.tell() == 0
     if is_undecoded and picture.format in ("TIFF", "PNG"):
@@ -132,7 +132,7 @@ def _decode_pillow(picture: Image.Image) -> Samples:
             file.seek(place)
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
         _refuse_mixed_up(picture)
-    return decoding.from_pillow(picture)
+    return pillow.from_pillow(picture)
 
 
 def _refuse_mixed_up(picture: TiffImagePlugin.TiffImageFile) -> None:
@@ -149,7 +149,7 @@ def _decode_array(picture: Any) -> Samples:
     shape, kind = pixels.shape, pixels.dtype
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
         raise InputError(f"samples of shape {shape} are not a gray, RGB or RGBA picture")
-    decoding.refuse_bomb(shape[1], shape[0])
+    pillow.refuse_bomb(shape[1], shape[0])
     if not np.issubdtype(kind, np.floating) and kind not in (np.uint8, np.uint16, np.bool_):
         raise InputError(f"an array of {kind}; give uint8, or floats in 0-1 or in 0-255")
-    return decoding.from_array(pixels)
+    return pillow.from_array(pixels)

@@ -37,7 +37,7 @@ class Samples:
     The channels are those of `color` ("gray", "rgb" or "cmyk", ink 0 is none), then opacity if
     there is one. `white`: the number that means full; None for floats, which are 0-1 unless one is
     above 2. `inverted`: gray whose zero is white. `premultiplied`: colors were multiplied by the
-    opacity. `orientation` is EXIF's, 1-8."""
+    opacity. `orientation` is EXIF's, 1-8; another number is upright."""
 
     values: np.ndarray
     color: str

@@ -23,7 +23,7 @@ from PIL import Image, ImageCms
 
 from stn import assets, images
 from stn.errors import InputError
-from stn.images import decoding, formats
+from stn.images import formats, pillow
 
 LONG = os.environ.get("STN_LONG") == "1"
 ORIENTATION, DESCRIPTION = 0x0112, 0x010E  # EXIF tags
@@ -582,7 +582,7 @@ def test_a_damaged_file_is_refused_or_gives_a_picture_and_never_anything_else(
 ):
     # A smaller limit than the real one, so that the memory of a picture just below it can be
     # bounded here.
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 10**6)
+    monkeypatch.setattr(pillow, "MAX_PIXELS", 10**6)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5 * 10**5)
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     seed, path, refused = seeds()[name], tmp_path / name.replace("png", "PNG"), 0

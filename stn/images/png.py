@@ -1,0 +1,109 @@
+"""PNG: by Pillow, without the texts that it takes for bombs; by libpng what Pillow would round."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import imagecodecs
+from PIL import Image
+
+from stn.errors import InputError
+from stn.images import pillow
+from stn.images.samples import Samples
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+TEXT = (b"tEXt", b"zTXt", b"iTXt")
+# Texts of a PNG that can hold its orientation, and how long one may be.
+METADATA, TEXT_MAX = (b"Raw profile type", b"XML:com.adobe.xmp"), 2**20
+PROFILE_MAX = 2**26  # bytes; profiles with tables for printers have up to some 10 MB
+# gAMA is 1/gamma in 1/100000: of sRGB 45455 (PNG, 11.3.2.2). Ours: how far from it is not seen.
+GAMMA, GAMMA_SLACK = 45455, 0.02
+CICP_SRGB = ((1, 13), (1, 1))  # primaries and curve (ITU-T H.273) of sRGB and of plain video
+
+
+def read(data: bytes) -> Samples:
+    """The samples in the bytes of a PNG; InputError says what is not understood."""
+    chunks = list(_chunks(data))
+    bodies = {kind: data[start + 8 : end - 4] for kind, start, end in reversed(chunks[:-1])}
+    if len(bodies.get(b"IHDR", b"")) != 13:
+        raise InputError(pillow.DAMAGED)
+    width, height, depth, color = struct.unpack_from(">IIBB", bodies[b"IHDR"])
+    pillow.refuse_bomb(width, height)
+    kept = [
+        data[start:end]
+        for kind, start, end in chunks
+        if kind != b"iCCP" and (kind not in TEXT or _is_metadata(kind, data[start + 8 : end - 4]))
+    ]
+    with Image.open(io.BytesIO(SIGNATURE + b"".join(kept))) as picture:
+        if depth == 16 or (depth < 8 and color == 0 and b"tRNS" in bodies):
+            pixels = [part for part in kept if part[4:8] in PIXELS]
+            values: Any = imagecodecs.png_decode(SIGNATURE + b"".join(pixels))
+            samples = pillow.from_array(values)
+            samples.orientation = pillow.orientation_of(picture)
+            samples.notes = pillow.frames(picture)
+        else:
+            samples = pillow.from_pillow(picture)
+    try:
+        samples.profile = _profile(bodies)
+    except (ValueError, zlib.error):
+        samples.notes += ("its color profile is damaged and was left out",)
+    if not samples.profile:
+        samples.notes += _curve(bodies)
+    return samples
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, beginning and end of each chunk; last, without a kind, of what is no whole one."""
+    place = 8
+    while place + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        if place + 12 + length > len(data):
+            break
+        yield data[place + 4 : place + 8], place, place + 12 + length
+        place += 12 + length
+    yield b"", place, len(data)
+
+
+def _is_metadata(kind: bytes, body: bytes) -> bool:
+    if not body.startswith(METADATA) or len(body) > TEXT_MAX:
+        return False
+    after = body[body.index(b"\0") + 1 :] if b"\0" in body else b""
+    if kind == b"tEXt" or (kind == b"iTXt" and after[:1] == b"\0"):
+        return True  # not compressed
+    try:
+        _inflated(after[1:] if kind == b"zTXt" else after[2:].split(b"\0", 2)[2], TEXT_MAX)
+    except (IndexError, ValueError, zlib.error):
+        return False
+    return True
+
+
+def _inflated(data: bytes, most: int) -> bytes:
+    stream = zlib.decompressobj()
+    found = stream.decompress(data, most)
+    if stream.unconsumed_tail:
+        raise ValueError("inflates to more than it may")
+    return found
+
+
+def _profile(found: dict[bytes, bytes]) -> bytes | None:
+    if b"iCCP" not in found:
+        return None
+    body = found[b"iCCP"]
+    return _inflated(body[body.index(b"\0") + 2 :], PROFILE_MAX)
+
+
+def _curve(found: dict[bytes, bytes]) -> tuple[str, ...]:
+    """What a PNG without a profile says of its colors, and is not followed."""
+    cicp = found.get(b"cICP", b"")
+    if len(cicp) == 4:
+        known = (cicp[0], cicp[1]) in CICP_SRGB
+        return () if known else ("its cICP colors (wide gamut or HDR) were read as sRGB",)
+    if b"sRGB" in found or len(found.get(b"gAMA", b"")) != 4:
+        return ()
+    (gamma,) = struct.unpack(">I", found[b"gAMA"])
+    if abs(gamma / GAMMA - 1) < GAMMA_SLACK:
+        return ()
+    return (f"its gAMA of {gamma / 100000:g} was ignored, and its colors read as sRGB",)
