@@ -224,7 +224,9 @@ def read(settings: config.Config, arrays: Mapping[str, Picture] | None = None) -
 
 
 def shape_of(rgb: np.ndarray, image: config.Image, scale: float = 1.0) -> tuple[int, int]:
-    """Height and width that the size rule of the settings gives a picture, times `scale`."""
+    """Height and width in pixels that the size rule of the settings gives a picture [h, w, 3],
+    times `scale`.
+    """
     return resizing.target_shape(
         rgb, image.size_px, image.side, image.aspect, image.rounding, scale
     )
@@ -238,8 +240,8 @@ def style_shape(
     result: Callable[[], tuple[int, ...]],
     scale: float = 1.0,
 ) -> tuple[int, int]:
-    """Height and width of a style picture by `style.scale` and `style.size`; `result` gives those
-    of the picture made.
+    """Height and width in pixels of a style picture [h, w, 3] by `style.scale` and
+    `style.size`; `result` gives those of the picture made.
 
     `scale` is that of a level of the pyramid, at which the result has its size already.
     """

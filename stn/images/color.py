@@ -195,12 +195,12 @@ def match_oklab(
 
 
 def to_oklab(rgb: np.ndarray) -> np.ndarray:
-    """L, A and B of OKLab, from `rgb` as it is, without gamma undone."""
+    """L, A and B of OKLab [h, w, 3], from `rgb` as it is, without gamma undone."""
     return np.cbrt(rgb / 255 @ TO_LMS.T) @ TO_OKLAB.T
 
 
 def from_oklab(lab: np.ndarray) -> np.ndarray:
-    """`rgb` of OKLab, clipped to 0-255."""
+    """`rgb` of OKLab [h, w, 3], clipped to 0-255."""
     return np.clip(255 * ((lab @ FROM_OKLAB.T) ** 3 @ FROM_LMS.T), 0, 255)
 
 

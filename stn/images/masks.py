@@ -63,8 +63,8 @@ def is_drawn(path: str) -> bool:
 
 
 def drawn(path: str, key: str) -> np.ndarray:
-    """The mask `polygon:0 0 1 0 1 .4 0 .4`: corners x y from the upper left, shares of width and
-    height; white within.
+    """The mask [h, w], 0-1, `polygon:0 0 1 0 1 .4 0 .4`: corners x y from the upper left, shares of
+    width and height; 1 within.
 
     Raises InputError, which names `key`, for what is no polygon or covers nothing.
     """
@@ -86,7 +86,8 @@ def drawn(path: str, key: str) -> np.ndarray:
 
 
 def resize(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """`mask` at another size: the share of each position that is inside; bilinear where it grows.
+    """`mask` [h, w] at another size, [height, width]: the share of each position that is inside;
+    bilinear where it grows.
 
     Ours: the authors' cubic spline skips what is narrower than the step between its samples. Here
     masks that add up to one still do, and nothing that is inside is lost."""
@@ -133,8 +134,8 @@ def propagate(
 
 
 def coverage(masks: Mapping[str, np.ndarray]) -> str:
-    """One line on where masks of one size, by name, overlap or leave gaps; empty where they add up
-    to one.
+    """One line on where masks [h, w] of one size, by name, overlap or leave gaps; empty where they
+    add up to one.
     """
     total = np.sum(list(masks.values()), axis=0)
     overlap, gap = (round(100 * (beyond > SLACK).mean()) for beyond in (total - 1, 1 - total))

@@ -71,8 +71,8 @@ def from_array(pixels: np.ndarray) -> Samples:
 
 
 def white_of(values: np.ndarray, bits: int) -> float | None:
-    """The number that means full in samples of `bits`, None for floats; InputError if they are
-    none.
+    """The number that means full in samples [h, w, channels] of `bits`, None for floats; InputError
+    if they are none.
     """
     kind = values.dtype.kind
     if kind not in "biuf":

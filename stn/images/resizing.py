@@ -28,8 +28,8 @@ def target_shape(
     rounding: str = "nearest",
     scale: float = 1.0,
 ) -> tuple[int, int]:
-    """Height and width that the size rule gives a picture; `aspect` is width / height, None keeps
-    its own.
+    """Height and width in pixels that the size rule gives a picture, `rgb` [h, w, 3]; `aspect` is
+    width / height, None keeps its own.
 
     `size_px` is the side named, or √(height · width) for `area`; what follows from it is rounded.
     `area` and `long_at_most` never enlarge. All that is multiplied by `scale`, which may."""

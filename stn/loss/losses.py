@@ -24,7 +24,9 @@ CONTENT_REDUCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def content(F: Tensor, P: Tensor, reduction: str = "half_sum") -> Tensor:
-    """Content loss of one layer: Σ(F−P)² as one of CONTENT_REDUCTIONS scales it."""
+    """Content loss of one layer, from features [1, h, w, N]: Σ(F−P)² as one of CONTENT_REDUCTIONS
+    scales it (eq. 1).
+    """
     squares = tf.reduce_sum(tf.square(F - P))
     return CONTENT_REDUCTIONS[reduction](squares, tf.cast(tf.size(F), F.dtype))
 
@@ -276,7 +278,7 @@ def _normal(G: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def trace_of_root(A: Tensor, K: Tensor) -> Tensor:
-    """tr (A^½ K A^½)^½ of covariances that have COVARIANCE_EPSILON on their diagonal, exactly.
+    """tr (A^½ K A^½)^½ of covariances [N, N] with COVARIANCE_EPSILON on their diagonal, exactly.
 
     With A = L Lᵀ the eigenvalues of Lᵀ K L are those below the outer root. In float64, since they
     range over twelve decades."""
@@ -320,8 +322,8 @@ NEWTON_SCHULZ_STEPS = 12
 
 
 def trace_of_stepped_root(A: Tensor, K: Tensor) -> Tensor:
-    """tr (A^½ K A^½)^½ with the roots of `newton_schulz_root`, as crowsonkb/style-transfer-pytorch
-    computes it.
+    """tr (A^½ K A^½)^½ of covariances [N, N] with the roots of `newton_schulz_root`, as
+    crowsonkb/style-transfer-pytorch computes it.
     """
     root = newton_schulz_root(A)
     return tf.linalg.trace(newton_schulz_root(tf.matmul(root, tf.matmul(K, root))))

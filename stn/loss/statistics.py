@@ -90,8 +90,8 @@ class Statistic:
         positions: Tensor,
         components: int | None = None,
     ) -> Tensor:
-        """The style loss of a layer; `reduction` and `positions` as `losses.style` takes them, of
-        so many principal `components` if not of all.
+        """The style loss of a layer from two statistics, as `of` gives them; `reduction` and
+        `positions` as `losses.style` takes them, of so many principal `components` if not of all.
         """
         if self.distance is not None:
             return self.distance(G, A)
@@ -167,7 +167,7 @@ SAMPLES = 512
 
 
 def positions_drawn(count: int) -> np.ndarray:
-    """SAMPLES of `count` positions, or all of them; the same at every call."""
+    """The numbers [SAMPLES] of some of `count` positions, or of all; the same at every call."""
     return np.sort(np.random.default_rng(0).permutation(count)[:SAMPLES])
 
 

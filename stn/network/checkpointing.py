@@ -31,10 +31,10 @@ def features(
     hook: Callable[[str, Tensor], Tensor],
     shares: Mapping[str, Share],
 ) -> dict[str, list[Tensor]]:
-    """As `vgg.features`, but large blocks are computed in bands.
+    """As `vgg.features` of an image [1, H, W, 3], but large blocks are computed in bands.
 
     Gives {layer: sums} for the layers in `shares` that lie in large blocks, whose features are
-    never whole. For every other layer `hook` is called with its features."""
+    never whole. For every other layer `hook` is called with its features [1, h, w, N]."""
     sums: dict[str, list[Tensor]] = {}
     wanted, x = set(layers), tf.convert_to_tensor(image, tf.float32)
 
@@ -66,8 +66,8 @@ def walk(
     layers: Sequence[str],
     options: vgg.Options,
 ) -> Iterator[tuple[str, Tensor, int]]:
-    """For each of the `layers`, all ReLUs: its name, some rows of its features, and how many
-    positions it has in all. There is no gradient.
+    """For each of the `layers`, all ReLUs, of an image [1, H, W, 3]: its name, some rows of its
+    features [1, rows, w, N], and how many positions it has in all. There is no gradient.
 
     With `options.gradient_checkpointing` a large block gives one band after the other. Otherwise
     the rows are all. The border is no wrap: bands do not see the other side."""
@@ -174,10 +174,11 @@ class Bands:
         return slice(start, start + self.first_after(number) - number * self.rows)
 
     def is_last(self, number: Tensor) -> bool:
+        """Whether it is the last band; a `number` that is a tensor is none."""
         return isinstance(number, int) and number == self.count - 1
 
     def rows_of(self, whole: Tensor, part: Tensor, number: Tensor) -> Tensor:
-        """The rows of a `whole` layer that a band's `part` stands for."""
+        """The rows of a `whole` layer [1, h, w, N] that a band's `part` [1, rows, w, N] is of."""
         rows = part.shape[1]
         start = whole.shape[1] - rows if self.is_last(number) else number * rows
         return tf.slice(whole, (0, start, 0, 0), part.shape)
@@ -186,7 +187,7 @@ class Bands:
 def recomputed(
     compute: Callable[[Tensor, slice, Tensor], tuple[Nest, Nest]], x: Tensor, bands: Bands
 ) -> Nest:
-    """`compute` of each band of `x`, joined; for the gradient each band is computed again.
+    """`compute` of each band of `x` [1, h, w, N], joined; for the gradient each is computed again.
 
     `compute(part, own, first)` takes the rows that the band reads, which of them are its own, and
     the number of the first. It gives two nests of tensors. The first holds rows, as many as the

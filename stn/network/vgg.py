@@ -38,7 +38,8 @@ AS_DEFAULT = Options()
 def kernels(
     weights: Weights, method: str = "direct", operation: str = "conv2d"
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """The trunk's convolutions as float32 tensors, by layer name.
+    """The trunk's convolutions by layer name: a kernel [3, 3, in, out], or as `method` and
+    `operation` need it, and a bias [out], both float32.
 
     `method` is how they will be computed: "direct", or "winograd" from WINOGRAD_CHANNELS in and out
     on. `operation` is what makes direct ones (`convolution.OPERATIONS`)."""

@@ -53,7 +53,7 @@ def directions(
     level: int,
     draw: int,
 ) -> dict[str, Tensor]:
-    """The directions of a draw, at the layers of statistics that project.
+    """The directions [D, N] of a draw, at the layers of statistics that project.
 
     They are drawn from seed, level, draw and layer, so that a run that is resumed has the same."""
     found = {}
@@ -311,7 +311,7 @@ class Layer(NamedTuple):
     terms: int
 
     def content_loss(self, F: Tensor) -> Tensor:
-        """The content loss of features F; 0 without a target."""
+        """The content loss of features F [1, h, w, N]; 0 without a target."""
         if self.P is None:
             return tf.zeros(())
         return losses.content(F, self.P, self.formula.content_reduction)
@@ -328,8 +328,8 @@ class Layer(NamedTuple):
         return tf.stack([tf.add_n(losses) if losses else tf.zeros(()) for losses in each])
 
     def with_late_gradient(self, F: Tensor, before: Sequence[Tensor]) -> Any:
-        """The features F and the two losses, whose gradients are computed on the way back, to save
-        memory.
+        """The features F [1, h, w, N] and the two losses, whose gradients are computed on the way
+        back, to save memory.
         """
 
         @tf.custom_gradient

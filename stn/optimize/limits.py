@@ -11,7 +11,9 @@ WIDTH = 1 / 16
 
 
 def pull(gradient: np.ndarray) -> float:
-    """How strongly the loss pulls at a pixel on average: the root mean square of its gradient."""
+    """How strongly the loss pulls at a pixel on average: the root mean square of its gradient
+    [1, h, w, 3].
+    """
     return float(np.sqrt(np.mean(np.square(gradient))))
 
 

@@ -101,7 +101,9 @@ class Routine:
         self._factr, self._gtol = settings.ftol / np.finfo(float).eps, settings.gtol
 
     def step(self, total: np.ndarray, gradient: np.ndarray) -> int:
-        """Go on from an evaluation at the variables; the first number of what it answers."""
+        """Go on from an evaluation at the variables [n]: the total [] and its gradient [n]. Gives
+        the first number of what it answers.
+        """
         memory = self._memory
         _lbfgsb.setulb(
             self._history,

@@ -112,5 +112,5 @@ class Search:
         return total, slope
 
     def clipped(self, image: np.ndarray) -> np.ndarray:
-        """The image with every pixel inside the limits, if there are any."""
+        """The image [1, h, w, 3] with every pixel inside the limits, if there are any."""
         return image if self.limits is None else np.clip(image, *self.limits)

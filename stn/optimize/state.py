@@ -59,8 +59,8 @@ class State:
     memory: dict[str, Any] = field(default_factory=dict)
 
     def count_in(self, image: np.ndarray) -> None:
-        """Take an image into the mean, in which one of n steps ago weighs DECAY^n as much as the
-        newest.
+        """Take an image [1, h, w, 3] into the mean, in which one of n steps ago weighs DECAY^n as
+        much as the newest.
         """
         before = np.zeros_like(image) if self.average is None else self.average
         self.average = DECAY * before + (1 - DECAY) * image
@@ -73,8 +73,8 @@ class State:
 
     @property
     def found(self) -> tuple[np.ndarray, Evaluation]:
-        """The image that would come out now, and its evaluation, or where it is a mean the newest;
-        RuntimeError if nothing was evaluated.
+        """The image [1, h, w, 3] that would come out now, and its evaluation, or where it is a mean
+        the newest; RuntimeError if nothing was evaluated.
         """
         if self.best_image is None or self.best is None:
             raise RuntimeError("nothing was evaluated")
@@ -82,8 +82,8 @@ class State:
         return self.best_image if mean is None else mean, self.best
 
     def next_level(self, image: np.ndarray, memory: Mapping[str, Any] | None = None) -> "State":
-        """The State at the start of the next level of a pyramid, from this level's enlarged
-        result; `memory` is what the optimizer is to remember there.
+        """The State at the start of the next level of a pyramid, from this level's result enlarged
+        to [1, h, w, 3]; `memory` is what the optimizer is to remember there.
         """
         return State(
             image.astype(np.float64),

@@ -50,8 +50,8 @@ class Memory:
     places: np.ndarray | None = None
 
     def remember(self, y: np.ndarray, history: int, spectrum: Spectrum | None) -> None:
-        """Keep the step and the change y of the gradient along it, unless the loss curves downwards
-        there.
+        """Keep the step and the change y [n] of the gradient along it, unless the loss curves
+        downwards there.
         """
         s, squared = self.step, float(y @ y)
         curvature = float(s @ y)
@@ -103,7 +103,9 @@ class Memory:
         return q
 
     def learn_damping(self, gradient: np.ndarray) -> None:
-        """Adapt the damping to how far the step went beyond the least of a parabola along it."""
+        """Adapt the damping to how far the step went beyond the least of a parabola along it, given
+        the gradient [n] at its end.
+        """
         before, after = float(self.gradient @ self.step), float(gradient @ self.step)
         ideal = before / (before - after) if after > before else LONGEST_IDEAL
         factor = float(np.clip(ideal, SHORTEST_IDEAL, LONGEST_IDEAL)) ** LEARNED

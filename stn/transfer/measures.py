@@ -87,8 +87,8 @@ def measure(
 
 
 def histogram_distance(rgb: np.ndarray, other_rgb: np.ndarray) -> float:
-    """Total variation ½ Σ|p − q| of two pictures' histograms over BINS³ colors, each a share of the
-    pixels.
+    """Total variation ½ Σ|p − q| of the histograms of two pictures [h, w, 3], 0-255, over
+    BINS³ colors, each a share of the pixels.
 
     It is one minus the histogram intersection of Swain & Ballard 1991 (IJCV 7:1), between 0 and 1.
     """

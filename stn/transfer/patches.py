@@ -33,7 +33,7 @@ def distance(rgb: np.ndarray, reference_rgb: np.ndarray) -> float:
 
 
 def laplacian_pyramid(rgb: np.ndarray, levels: int) -> list[np.ndarray]:
-    """What each level has and the next, half as high and wide, has not.
+    """What each level [h, w, 3] has and the next, half as high and wide, has not.
 
     The finest comes first. The last is what is left.
     """

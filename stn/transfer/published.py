@@ -48,7 +48,8 @@ def stytr2(
 
 
 def ssim(rgb: np.ndarray, content_rgb: np.ndarray) -> dict[str, float]:
-    """Structural similarity in gray and as the mean over R, G and B: papers print either.
+    """Structural similarity of two pictures [h, w, 3] in gray and as the mean over R, G and B:
+    papers print either.
 
     Wang et al. 2004 (IEEE TIP 13:4), section III-C, on 0-255; gray is Rec. 601 luma. Nothing for
     pictures smaller than the window.
