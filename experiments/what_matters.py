@@ -17,7 +17,7 @@ from stn import config, files, runs
 from stn.experiment import ablations, frame
 from stn.experiment.ablations import CONTENT, STYLE, Measure
 from stn.layers import GATYS
-from stn.study import figures, tables, tradeoff
+from stn.study import figures, inference, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -150,27 +150,25 @@ def write(folder: Path, finished: frame.Finished) -> None:
 
 def _effect(
     found: dict[str, ablations.Sweep], name: str, x: Measure, y: Measure
-) -> tradeoff.Interval | None:
+) -> inference.Effect | None:
     return None if name == PRESET else ablations.effect(found[name], found[PRESET], x, y)
 
 
 def _cost(
     sweep: ablations.Sweep, baseline: ablations.Sweep, of: Callable[[runs.Run], float]
-) -> tradeoff.Interval:
-    """The factor of a cost, each pair and seed for itself, over the α/β of the sweep."""
+) -> inference.Effect | None:
+    """The logarithm of the factor of a cost, each pair and seed for itself, over the sweep's α/β."""
 
     def logarithm(several: Sequence[runs.Run]) -> float:
         return float(np.mean([np.log(of(run)) for run in several]))
 
-    return tradeoff.bootstrap(
+    return inference.over_groups(
         [
-            [
-                logarithm(each) - logarithm(next(iter(baseline[pair].values())))
-                for each in seeds.values()
-            ]
-            for pair, seeds in sweep.items()
+            logarithm(each) - logarithm(next(iter(baseline[pair].values())))
+            for each in seeds.values()
         ]
-    ).exp()
+        for pair, seeds in sweep.items()
+    )
 
 
 def _seconds(run: runs.Run) -> float:

@@ -7,6 +7,7 @@ key of a cell is (choice, content, style, seed, number of the α/β)."""
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from stn.experiment import frame
 from stn.images import resizing
 from stn.layers import of_kind, trunk_of
 from stn.study import inference, tables, tradeoff
+from stn.study.inference import Effect
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,9 +164,9 @@ def curve(sweep: Sequence[runs.Run], x: Measure, y: Measure) -> tradeoff.Curve:
     )
 
 
-def effect(choice: Sweep, baseline: Sweep, x: Measure, y: Measure) -> tradeoff.Interval | None:
-    """How much larger y is than the baseline's at equal x: a factor if `y.factor`, else a
-    difference.
+def effect(choice: Sweep, baseline: Sweep, x: Measure, y: Measure) -> Effect | None:
+    """How much larger y is than the baseline's at equal x: the logarithm of a factor if `y.factor`,
+    else a difference.
 
     For each pair of pictures and seed it is the area between the two curves, divided by the width
     of the range of x that both reach; of these the mean with its interval. A baseline that has one
@@ -178,10 +180,7 @@ def effect(choice: Sweep, baseline: Sweep, x: Measure, y: Measure) -> tradeoff.I
                 gaps[-1].append(tradeoff.gap(curve(sweep, x, y), curve(other, x, y)))
             except InputError:  # too few points or no x in common: this pair says nothing
                 continue
-    if not any(gaps):
-        return None
-    found = tradeoff.bootstrap(gaps)
-    return found.exp() if y.factor else found
+    return inference.over_groups(gaps)
 
 
 def matched(several: Sequence[Sequence[runs.Run]], x: Measure) -> list[runs.Run]:
@@ -191,7 +190,7 @@ def matched(several: Sequence[Sequence[runs.Run]], x: Measure) -> list[runs.Run]
     return [sweep[tradeoff.nearest(each, at)] for sweep, each in zip(several, values, strict=True)]
 
 
-def shown(found: tradeoff.Interval | None, factor: bool, pairs: int) -> str:
+def shown(found: Effect | None, factor: bool, pairs: int) -> str:
     """An effect as text, such as `−12.3 % (−20.1 … −5.0)`, and of how many pairs if not of all.
 
     It is bold if the interval excludes zero effect, from six pairs on: see `inference.FEW`."""
@@ -201,30 +200,30 @@ def shown(found: tradeoff.Interval | None, factor: bool, pairs: int) -> str:
     def number(value: float) -> str:
         digits = 1 if factor else 3
         # no minus zero
-        return f"{round(100 * (value - 1) if factor else value, digits) + 0.0:+.{digits}f}"
+        return f"{round(100 * math.expm1(value) if factor else value, digits) + 0.0:+.{digits}f}"
 
     text = number(found.mean) + " %" * factor
     text += f" ({number(found.low)} … {number(found.high)})" if np.isfinite(found.low) else ""
     text = text.replace("-", "−") + (
-        f", {found.count} of {pairs} pairs" if found.count < pairs else ""
+        f", {found.pairs} of {pairs} pairs" if found.pairs < pairs else ""
     )
-    enough = found.count >= inference.FEWEST_PAIRS
-    return tables.Bold(text) if enough and found.excludes(1 if factor else 0) else text
+    enough = found.pairs >= inference.FEWEST_PAIRS
+    return tables.Bold(text) if enough and found.excludes_zero else text
 
 
 def draw_intervals(
     axis: Axes,
-    rows: Sequence[tradeoff.Interval | None],
+    rows: Sequence[Effect | None],
     label: str = "",
     color: str = "C0",
     shift: float = 0.0,
 ) -> None:
-    """Draw factors in percent as dots with their intervals, row 0 on top; a row of None is
-    empty.
+    """Draw logarithms of factors as dots in percent with their intervals, row 0 on top; a row of
+    None is empty.
     """
     for row, found in enumerate(rows):
         if found:
-            mean, low, high = (100 * (number - 1) for number in (found.mean, found.low, found.high))
+            mean, low, high = (100 * math.expm1(x) for x in (found.mean, found.low, found.high))
             axis.plot([low, high], [row + shift] * 2, color=color, linewidth=1)
             axis.plot(mean, row + shift, "o", color=color, markersize=3, label=label)
             label = ""  # once in the legend

@@ -6,7 +6,6 @@ that all of them reach."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn.errors import InputError
-from stn.study import inference
 
 if TYPE_CHECKING:
     import scipy.interpolate
@@ -44,27 +42,6 @@ class Curve:
 
         y = np.log(self.y) if self.log_y else self.y
         return scipy.interpolate.PchipInterpolator(self.x, y, extrapolate=False)
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean of `count` independent values and the ends of its interval, which are NaN where there
-    is one value.
-    """
-
-    mean: float
-    low: float
-    high: float
-    count: int
-
-    def excludes(self, value: float) -> bool:
-        """Whether the value lies outside: what is not so is within the noise."""
-        return bool(value < self.low or value > self.high)
-
-    def exp(self) -> Interval:
-        """Of logarithms the interval of the factor."""
-        mean, low, high = (float(np.exp(each)) for each in (self.mean, self.low, self.high))
-        return dataclasses.replace(self, mean=mean, low=low, high=high)
 
 
 def curve(x: Sequence[float], y: Sequence[float], log_y: bool = False) -> Curve:
@@ -128,15 +105,3 @@ def matched(sweeps: Sequence[Sequence[float]]) -> float:
     candidates = np.linspace(low + third, high - third, 101)
     farthest = [max(np.abs(values - x).min() for values in every) for x in candidates]
     return float(candidates[int(np.argmin(farthest))])
-
-
-def bootstrap(groups: Sequence[Sequence[float]]) -> Interval:
-    """The mean over groups, such as pairs of pictures, of the means of their values, one a seed.
-
-    The interval is that of `inference.effect`: it resamples the groups, since seeds of one pair are
-    no further pairs. Give it differences, so that what is compared is paired. Raises InputError if
-    there is no value."""
-    found = inference.effect({(str(i), str(i)): values for i, values in enumerate(groups)})
-    if found is None:
-        raise InputError("no values to take a mean of")
-    return Interval(found.mean, found.low, found.high, found.pairs)

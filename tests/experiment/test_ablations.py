@@ -4,6 +4,7 @@ experiments.
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,7 +14,7 @@ import pytest
 from stn import runs
 from stn.experiment import ablations
 from stn.experiment.ablations import CONTENT, STYLE
-from stn.study import tables, tradeoff
+from stn.study import inference, tables
 
 FEATURES, SSIM, _ = CONTENT
 GRAM, *_ = STYLE
@@ -42,11 +43,11 @@ def test_an_effect_is_the_factor_at_equal_content_of_each_pair(tmp_path: Path) -
         for pair, factor in zip("abc", (0.5, 0.7, 0.8), strict=True)
     }
     found = ablations.effect(choice, baseline, FEATURES, GRAM)
-    assert found.mean == pytest.approx((0.5 * 0.7 * 0.8) ** (1 / 3))  # the mean of logarithms
-    assert found.low < 0.5 < 0.8 < found.high < 1 and found.count == 3
+    assert np.exp(found.mean) == pytest.approx((0.5 * 0.7 * 0.8) ** (1 / 3))
+    assert np.exp(found.low) < 0.5 < 0.8 < np.exp(found.high) < 1 and found.pairs == 3
     text = ablations.shown(found, True, 3)
     assert text.startswith("−34.6 % (−") and not isinstance(text, tables.Bold)  # of three pairs
-    many = dataclasses.replace(found, count=6)
+    many = dataclasses.replace(found, pairs=6)
     assert isinstance(ablations.shown(many, True, 6), tables.Bold)
     # Three seeds against a baseline that has but one; a pair that has no content in common says
     # nothing.
@@ -57,7 +58,7 @@ def test_an_effect_is_the_factor_at_equal_content_of_each_pair(tmp_path: Path) -
         "b": {"0": curve([0.91, 0.95, 0.99], 3)},
     }
     found = ablations.effect(choice, baseline, FEATURES, GRAM)
-    assert (found.mean, found.count) == (pytest.approx((1.1 * 1.2 * 1.3) ** (1 / 3)), 1)
+    assert np.exp(found.mean) == pytest.approx((1.1 * 1.2 * 1.3) ** (1 / 3)) and found.pairs == 1
     assert ablations.shown(found, True, 3).endswith(", 1 of 3 pairs")
     assert ablations.effect({"b": choice["b"]}, baseline, FEATURES, GRAM) is None
     assert (
@@ -76,10 +77,15 @@ def test_what_is_no_factor_is_a_difference(tmp_path: Path) -> None:
     assert ablations.shown(found, False, 1) == "+0.050"
 
 
+def factors(*values: float) -> inference.Effect:
+    """The effect of three pairs that has this factor and its ends."""
+    mean, low, high = map(math.log, values)
+    return inference.Effect(mean, low, high, 3, math.nan)
+
+
 def test_an_effect_within_the_noise_is_not_bold() -> None:
-    assert (
-        ablations.shown(tradeoff.Interval(1.02, 0.9, 1.1, 3), True, 3) == "+2.0 % (−10.0 … +10.0)"
-    )
+    found = factors(1.02, 0.9, 1.1)
+    assert ablations.shown(found, True, 3) == "+2.0 % (−10.0 … +10.0)"
     assert ablations.shown(None, True, 3) == "nothing in common"
 
 
@@ -93,9 +99,7 @@ def test_pictures_of_equal_content_are_one_a_sweep(tmp_path: Path) -> None:
 
 def test_intervals_are_drawn_in_percent_row_by_row() -> None:
     figure, axis = plt.subplots()
-    ablations.draw_intervals(
-        axis, [tradeoff.Interval(1.5, 1.25, 2, 3), None, tradeoff.Interval(0.5, 0.4, 0.75, 3)]
-    )
+    ablations.draw_intervals(axis, [factors(1.5, 1.25, 2), None, factors(0.5, 0.4, 0.75)])
     drawn = [(line.get_xdata(), line.get_ydata()) for line in axis.lines]
     assert [list(x) for x, _ in drawn[:4]] == [
         pytest.approx([25, 100]),

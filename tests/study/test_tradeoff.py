@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from stn import errors
-from stn.study import tradeoff
+from stn.study import inference, tradeoff
 
 
 def test_a_front_goes_through_its_points_in_any_order_and_never_beyond_them() -> None:
@@ -51,8 +51,6 @@ def test_what_curves_refuse() -> None:
     low, high = tradeoff.curve([1, 2, 3], [1, 2, 3]), tradeoff.curve([4, 5, 6], [1, 2, 3])
     with pytest.raises(errors.InputError, match="no x in common"):
         tradeoff.gap(low, high)
-    with pytest.raises(errors.InputError, match="no values"):
-        tradeoff.bootstrap([[], []])
 
 
 def test_the_nearest_point() -> None:
@@ -70,26 +68,26 @@ def test_pictures_are_matched_where_all_sweeps_have_one() -> None:
 def test_many_groups_have_scipys_interval() -> None:
     """With many groups Student's t is the normal, and the interval the plain percentile's."""
     values = np.random.default_rng(5).normal(3, 2, 200)
-    found = tradeoff.bootstrap([[value] for value in values])
+    found = inference.over_groups([[value] for value in values])
     theirs = scipy.stats.bootstrap(
         (values,), np.mean, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
-    assert (found.mean, found.count) == (pytest.approx(values.mean()), 200)
+    assert (found.mean, found.pairs) == (pytest.approx(values.mean()), 200)
     assert [found.low, found.high] == pytest.approx([theirs.low, theirs.high], abs=0.02)
 
 
 def test_seeds_of_a_pair_are_no_further_pairs() -> None:
     groups = [[0.0, 1.0], [10.0, 11.0], [4.0, 5.0]]
-    assert tradeoff.bootstrap(groups) == tradeoff.bootstrap([[0.5], [10.5], [4.5]])
+    assert inference.over_groups(groups) == inference.over_groups([[0.5], [10.5], [4.5]])
 
 
 def test_three_pairs_have_more_than_their_range_and_one_has_no_interval() -> None:
-    found = tradeoff.bootstrap([[1.0], [2.0], [6.0]])
-    assert (found.mean, found.count) == (3, 3)
+    found = inference.over_groups([[1.0], [2.0], [6.0]])
+    assert (found.mean, found.pairs) == (3, 3)
     # The range from the mean, times √(3/2): as far as resamples of three can go.
     assert [found.low, found.high] == pytest.approx([3 - 2 * 1.5**0.5, 3 + 3 * 1.5**0.5])
-    assert found.excludes(0.5) and not found.excludes(0.6)
-    factor = found.exp()
-    assert (factor.low, factor.count) == (pytest.approx(np.exp(found.low)), 3)
-    one = tradeoff.bootstrap([[2.0], []])
-    assert one.count == 1 and np.isnan(one.low) and not one.excludes(0)
+    shifted = [inference.over_groups([[v - by] for v in (1.0, 2.0, 6.0)]) for by in (0.5, 0.6)]
+    assert [each.excludes_zero for each in shifted] == [True, False]
+    one = inference.over_groups([[2.0], []])
+    assert one.pairs == 1 and np.isnan(one.low) and not one.excludes_zero
+    assert inference.over_groups([[], []]) is None
