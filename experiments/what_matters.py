@@ -157,7 +157,7 @@ def _effect(
 def _cost(
     sweep: ablations.Sweep, baseline: ablations.Sweep, of: Callable[[runs.Run], float]
 ) -> inference.Effect | None:
-    """The logarithm of the factor of a cost, each pair and seed for itself, over the sweep's α/β."""
+    """The logarithm of the factor of a cost, each pair and seed for itself, over the α/β."""
 
     def logarithm(several: Sequence[runs.Run]) -> float:
         return float(np.mean([np.log(of(run)) for run in several]))

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from stn import command_line, config, errors, runs, signals, sweeps
 from stn.assets import inputs
-from stn.runs import previews, run_directory
+from stn.runs import previews
 from stn.sweeps import cells
 
 
@@ -86,8 +86,7 @@ def _cell(overrides: DictConfig, run_dir: Path) -> float | None:
         if not local:
             # for provenance.json, rather than the engine's own command
             sys.argv = ["stylize.py", *given]
-            began = run_directory.threads_of(runs.Run(run_dir).provenance)
-            settings.threads = settings.threads or began or sweeps.threads()
+            settings.threads = settings.threads or runs.Run(run_dir).threads or sweeps.threads()
         return _stylize(settings, run_dir, sweep_dir.name, axes)
     except Exception as error:
         sweeps.fail(error, run_dir, given, axes, local)

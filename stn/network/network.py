@@ -124,7 +124,8 @@ def load(path: Path, chosen: schema.Network = AS_DEFAULT, operation: str | None 
     """The network in a MatConvNet file, used as `chosen` says; its name and its weights are not
     looked at.
 
-    `operation` makes direct convolutions (`convolution.OPERATIONS`); None: what suits the machine.
+    `operation` makes direct convolutions; if it is none of `convolution.OPERATIONS`, what suits the
+    machine does.
     Raises InputError if a file is missing, damaged, or not a VGG's, or if eager execution is
     off."""
     if not tf.executing_eagerly():
@@ -134,7 +135,7 @@ def load(path: Path, chosen: schema.Network = AS_DEFAULT, operation: str | None 
         )
     of_file = matconvnet.load(path)
     loaded = _changed(_rescaled(of_file, path, chosen), chosen)
-    if operation is None:
+    if operation not in algorithm.OPERATIONS:
         operation = algorithm.operation(max(layer.bias.size for layer in loaded.layers))
     options = Options(chosen.pooling, chosen.ceil_mode, chosen.border)
     made = of_weights(loaded, algorithm.chosen(chosen.convolution), options, operation)

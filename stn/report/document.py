@@ -257,7 +257,7 @@ def _before(run: runs.Run, keep: Keep) -> str | None:
         path = assets.locate_image(run.settings["content"]["path"])
         if (
             not files.why_unreadable(path)
-            and _sha256(path, path.stat().st_mtime_ns) == run.provenance["inputs_sha256"]["content"]
+            and _sha256(path, path.stat().st_mtime_ns) == run.inputs["content"]
         ):
             return keep(path)
     except (KeyError, TypeError, InputError, OSError):

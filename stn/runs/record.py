@@ -68,8 +68,23 @@ class Run:
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
         """The whole configuration, as nested dictionaries."""
-        settings = self.provenance.get("config")
-        return settings if isinstance(settings, dict) else {}
+        return self.part("config")
+
+    def part(self, name: str) -> dict[str, Any]:
+        """A part of provenance.json, such as "versions"; empty if it is missing or damaged."""
+        found = self.provenance.get(name)
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The checksums of the weights and the pictures, by the keys that name them."""
+        return self.part("inputs_sha256")
+
+    @property
+    def threads(self) -> int | None:
+        """The threads that the run began with; None if it does not say."""
+        found = (self.part(name).get("threads") for name in ("machine", "config"))
+        return next((each for each in found if isinstance(each, int)), None)
 
     @property
     def axes(self) -> dict[str, str]:

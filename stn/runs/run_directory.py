@@ -21,12 +21,12 @@ from stn import backend, config, devices, files, images
 from stn.assets import inputs
 from stn.assets.pictures import Pictures
 from stn.errors import InputError, InUse
-from stn.network.convolution import OPERATIONS
 from stn.network.network import Network
 from stn.objective.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
 from stn.quantities import TERMS
 from stn.runs import locks, previews, provenance, record
+from stn.runs.record import Run
 
 Plain = dict[str, Any]  # as JSON holds it
 LOCK, CHECKPOINT = locks.LOCK, "checkpoint.npz"
@@ -256,7 +256,8 @@ class RunDirectory:
             self._refuse_inputs_among(made)
             _remove(self.path, made)
             return
-        self._compare(self._read(record.read_json, record.PROVENANCE))
+        self._read(record.read_json, record.PROVENANCE)
+        self._compare(record.Run(self.path))
 
     def _refuse_inputs_among(self, made: list[Path]) -> None:
         """Raise InputError if starting anew would remove a picture or weights that feed the run."""
@@ -275,7 +276,7 @@ class RunDirectory:
         if earlier.state == "finished" or not earlier.settings.get("force"):
             return False
         try:
-            self._compare(earlier.provenance)
+            self._compare(earlier)
             if not (self.path / record.METRICS).is_file():
                 return (self.path / record.MIXED).is_dir()  # its style was being mixed
             return self._read_checkpoint() is not None and bool(
@@ -284,15 +285,15 @@ class RunDirectory:
         except InputError:
             return False
 
-    def _compare(self, earlier: Mapping[str, Any]) -> None:
+    def _compare(self, earlier: Run) -> None:
         """Raise InputError if the run that is here has other settings or other pictures."""
-        asked, began = self._settings.get("threads"), threads_of(earlier)
+        asked, began = self._settings.get("threads"), earlier.threads
         if not config.same_threads(asked, began):
             raise InputError(
                 f"{self.path}: holds a run with other threads, which round otherwise (threads:"
                 f" {began} → {asked}); leave threads out, {REMEDY}"
             )
-        self._compare_settings(earlier)
+        self._compare_settings(earlier.provenance)
 
     def _compare_settings(self, earlier: Mapping[str, Any], path: Path | None = None) -> None:
         """Raise InputError if what is at `path`, the directory if it is None, is of a run with
@@ -350,22 +351,6 @@ def _remove(path: Path, made: list[Path]) -> None:
     for folder in (mixed / "progress", mixed / "wandb", mixed, path / "progress", path / "wandb"):
         with contextlib.suppress(OSError):  # not there, or not empty
             folder.rmdir()
-
-
-def threads_of(earlier: Mapping[str, Any]) -> int | None:
-    """The threads that a run began with, by its provenance; None if it does not say."""
-    for section in ("machine", "config"):
-        found = earlier.get(section)
-        if isinstance(found, dict) and isinstance(found.get("threads"), int):
-            return int(found["threads"])
-    return None
-
-
-def operation_of(earlier: Mapping[str, Any]) -> str | None:
-    """What made the direct convolutions of a run, by its provenance; None if it does not say."""
-    machine = earlier.get("machine")
-    found = machine.get("direct_convolution") if isinstance(machine, dict) else None
-    return found if found in OPERATIONS else None
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ def rows(first: runs.Run, second: runs.Run) -> list[tuple[str, str, Any, Any]]:
         for kind in (False, True)
     )
     versions = [
-        _part(run, "versions") | {"commit": run.provenance.get("commit")} for run in (first, second)
+        run.part("versions") | {"commit": run.provenance.get("commit")} for run in (first, second)
     ]
     results = [
         {key: run.summary[key] for key in grouping.results((first, second)) if key in run.summary}
@@ -34,9 +34,9 @@ def rows(first: runs.Run, second: runs.Run) -> list[tuple[str, str, Any, Any]]:
     ]
     return [
         *_differing("setting", *changing),
-        *_differing("input", _part(first, "inputs_sha256"), _part(second, "inputs_sha256")),
+        *_differing("input", first.inputs, second.inputs),
         *_differing("version", *versions),
-        *_differing("machine", _part(first, "machine"), _part(second, "machine")),
+        *_differing("machine", first.part("machine"), second.part("machine")),
         *_differing("name or display", *inert),
         *_differing("result", *results),
     ]
@@ -73,12 +73,6 @@ def difference(first: runs.Run, second: runs.Run) -> tuple[np.ndarray | None, st
             f" most; the difference is shown {shown}, black where they are the same."
         ),
     )
-
-
-def _part(run: runs.Run, name: str) -> dict[str, Any]:
-    """A part of provenance.json; empty if it is missing or damaged."""
-    part = run.provenance.get(name)
-    return part if isinstance(part, dict) else {}
 
 
 def _differing(

@@ -87,7 +87,7 @@ class Group:
     @property
     def pictures(self) -> tuple[str, str]:
         """Photograph and painting, by checksum, or else by path."""
-        inputs, settings = _checksums(self.runs[0]), self.settings
+        inputs, settings = self.runs[0].inputs, self.settings
         content, style = (
             str(inputs.get(role) or settings.get(f"{role}.path")) for role in ("content", "style")
         )
@@ -115,8 +115,9 @@ def over_seeds(several: Iterable[runs.Run]) -> list[Group]:
         if run.state == "finished" and run.settings:
             kept = config.counted(run.settings)
             seed = kept.pop("seed", None)
-            inputs = run.provenance.get("inputs_sha256")
-            found.setdefault(json.dumps([kept, inputs], sort_keys=True), {}).setdefault(seed, run)
+            found.setdefault(json.dumps([kept, run.inputs], sort_keys=True), {}).setdefault(
+                seed, run
+            )
     members = [tuple(by_seed.values()) for by_seed in found.values()]
     chosen = runs.parameters([first for first, *_ in members])
     for each in chosen:
@@ -148,7 +149,7 @@ def connected(groups: Sequence[Group], by: str | None) -> dict[str, list[Group]]
         rest = {key: group.value(key) for key in group.parameters if key != by}
         inputs = {
             key: value
-            for key, value in _checksums(group.runs[0]).items()
+            for key, value in group.runs[0].inputs.items()
             if by not in CHOSEN_BY.get(key, (key, f"{key}.path"))
         }
         same = json.dumps([rest, inputs], sort_keys=True) if by else str(index)
@@ -226,7 +227,7 @@ def yardstick(run: runs.Run) -> tuple[str, str]:
     network or size.
     """
     flat = config.flat(run.settings)
-    weights = _checksums(run).get("weights", "")
+    weights = run.inputs.get("weights", "")
     size, shape = flat.get("image.size_px"), flat.get("image.shape")
     rule = "the pictures' own size" if size is None else f"{flat.get('image.side')} {size} px"
     return (
@@ -244,13 +245,7 @@ def objective(run: runs.Run) -> str:
         for key, value in config.counted(run.settings).items()
         if key.partition(".")[0] not in NOT_OBJECTIVE and key not in NOT_OBJECTIVE
     }
-    return files.digest([kept, _checksums(run)])
-
-
-def _checksums(run: runs.Run) -> dict[str, Any]:
-    """The checksums of the run's input files; empty if they are missing or damaged."""
-    found = run.provenance.get("inputs_sha256")
-    return found if isinstance(found, dict) else {}
+    return files.digest([kept, run.inputs])
 
 
 def not_comparable(several: Iterable[runs.Run]) -> list[str]:

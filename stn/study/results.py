@@ -38,8 +38,7 @@ COLUMNS = (*SETTINGS, *NUMBERS, *ORIGIN, DIGEST)
 def of_run(run: runs.Run) -> Row:
     """A finished run as a row, numbers with nine digits; InputError as `runs.Run.check` raises."""
     run.check()
-    settings, came = run.settings, run.provenance
-    machine, versions = came.get("machine", {}), came.get("versions", {})
+    settings, versions = run.settings, run.part("versions")
     values: dict[str, Any] = {
         "preset": settings["name"],
         "network": settings["network"]["name"],
@@ -49,9 +48,9 @@ def of_run(run: runs.Run) -> Row:
         "seed": settings["seed"],
         "max_evaluations": settings["optimizer"]["max_evaluations"],
         **{column: run.summary.get(key) for column, key in NUMBERS.items()},
-        "commit": came.get("commit"),
+        "commit": run.provenance.get("commit"),
         **{name: versions.get(name) for name in ("tensorflow", "numpy")},
-        "processor": machine.get("processor"),
+        "processor": run.part("machine").get("processor"),
         "command": overrides.command(settings),
     }
     return _signed({column: _written(value) for column, value in values.items()})

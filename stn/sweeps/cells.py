@@ -182,9 +182,7 @@ def twice(several: Iterable[runs.Run]) -> dict[Path, Path]:
     repeated = {}
     for run in several:
         if run.settings:
-            known = json.dumps(
-                [config.counted(run.settings), run.provenance.get("inputs_sha256")], sort_keys=True
-            )
+            known = json.dumps([config.counted(run.settings), run.inputs], sort_keys=True)
             if first.setdefault(known, run.path) != run.path:
                 repeated[run.path] = first[known]
     return repeated

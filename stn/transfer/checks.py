@@ -94,8 +94,7 @@ def _began_by_rows(settings: Config, run_dir: Path) -> bool | None:
         or config.difference(earlier.settings, config.to_dict(settings))
     ):
         return None
-    machine = earlier.provenance.get("machine")
-    began = machine.get("gradient_checkpointing") if isinstance(machine, dict) else None
+    began = earlier.part("machine").get("gradient_checkpointing")
     return began if isinstance(began, bool) else None
 
 

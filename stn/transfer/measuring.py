@@ -62,7 +62,7 @@ def measure_run(directory: Path) -> dict[str, float]:
     run = runs.Run(directory).check()
     settings = config.compose(*overrides.overrides_of(run.settings))
     originals = pictures.read(settings)
-    recorded = run.provenance.get("inputs_sha256", {})
+    recorded = run.inputs
     for key, checksum in originals.checksums().items():
         if recorded.get(key) not in (None, checksum):
             raise InputError(f"{originals.paths[key]}: has changed since {directory} was made")

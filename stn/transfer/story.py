@@ -36,11 +36,11 @@ def run(
     can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written, and where the
     optimizer allows it a state to go on from."""
     wandb_run.check(settings.tracking.mode, settings.tracking.project, Path(run_dir))
-    earlier = runs.Run(Path(run_dir)).provenance
-    backend.use_threads(settings.threads or run_directory.threads_of(earlier))
+    earlier = runs.Run(Path(run_dir))
+    backend.use_threads(settings.threads or earlier.threads)
     devices.use_precision(settings.network.precision)
     originals = pictures.read(settings, arrays)
-    network = network_of(settings, run_directory.operation_of(earlier))
+    network = network_of(settings, earlier.part("machine").get("direct_convolution"))
     gradient_checkpointing = checks.recomputes(settings, network, originals, Path(run_dir))
     network = network.with_options(gradient_checkpointing=gradient_checkpointing)
     checks.before_run(settings, network, originals, Path(run_dir))
