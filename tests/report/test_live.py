@@ -508,7 +508,12 @@ def test_view_starts_the_page_beside_a_run(
     command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[Path] = []
-    monkeypatch.setattr(previews, "start", started.append)
+
+    def start(directory: Path) -> previews.Page:
+        started.append(directory)
+        return subprocess.Popen(["true"])  # a page that has ended
+
+    monkeypatch.setattr(previews, "start", start)
     ended = command("view=true")
     assert (ended.code, started) == (0, [ended.run_dir])
 
