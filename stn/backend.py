@@ -26,8 +26,8 @@ KERAS = "keras.src.optimizers"
 
 @contextlib.contextmanager
 def _without_keras() -> Iterator[None]:
-    """Keras, and with it scikit-learn and matplotlib, a third of the time; `tf.keras` loads it when
-    it is asked for.
+    """Keras, and with it scikit-learn and matplotlib, a third of the time (architecture.md);
+    `tf.keras` loads it when it is asked for.
     """
     absent: Any = None  # as Python's import system spells it
     sys.modules.setdefault(KERAS, absent)
@@ -188,7 +188,7 @@ def _forgetting_custom_gradients() -> Iterator[None]:
 
 def custom_gradients() -> dict[str, Any]:
     """The gradients that `tf.custom_gradient` registers and TensorFlow never forgets; it has no
-    public way to them.
+    public way to them (docs/contributing/architecture.md).
     """
     from tensorflow.python.framework import ops
 

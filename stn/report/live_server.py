@@ -43,8 +43,8 @@ class Server(http.server.ThreadingHTTPServer):
     Without a `port` it takes PORT, or a free one. Raises InputError if `port` cannot be used."""
 
     daemon_threads = True
-    # Connections that may wait to be accepted. Of five, the base class's, most of a thousand at once
-    # were still waiting after a minute; so many are answered in three seconds.
+    # Connections that may wait to be accepted. Of five, the base class's, most of a thousand at
+    # once were still waiting after a minute; so many are answered in three seconds.
     request_queue_size = 1024
 
     def __init__(self, root: Path, port: int | None = None) -> None:

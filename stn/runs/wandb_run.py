@@ -198,8 +198,8 @@ def start(
 
 @functools.cache
 def _spare_launch() -> None:
-    """W&B imports its Launch at each start, a second beside TensorFlow, to ask what was staged:
-    only if one has it.
+    """W&B imports its Launch at the first start, to ask what was staged: only if one has it
+    (docs/contributing/architecture.md).
     """
     import wandb
 
