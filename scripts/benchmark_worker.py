@@ -75,7 +75,7 @@ def pictures(
 
 def ours(program: str, network: weights.Weights, height: int, width: int) -> Any:
     from stn import optimize
-    from stn.network import convolution
+    from stn.network import quickest
     from stn.network.network import of_weights
     from stn.network.vgg import Options
     from stn.objective import graph, objective
@@ -86,7 +86,7 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
 
     options = Options("avg", gradient_checkpointing=program == "ours_recompute")
     method = "direct" if program == "ours_direct" else "winograd"
-    ready = of_weights(network, method, options, convolution.operation(512))
+    ready = of_weights(network, method, options, quickest.operation(512))
     formula = Formula("half_sum", gram_divisor="m", style_reduction="sum_over_4n2")
     share = 1 / len(STYLE_LAYERS)
     chosen = Specification(

@@ -16,7 +16,7 @@ from stn.errors import InputError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Where there is no AVX-512 TensorFlow leaves oneDNN off, whose products are faster than Eigen's
-# (docs/science/benchmark.md) and whose slow convolutions `convolution.operation` avoids.
+# (docs/science/benchmark.md) and whose slow convolutions `quickest.operation` avoids.
 if platform.machine() in ("x86_64", "AMD64") and "tensorflow" not in sys.modules:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # What TensorFlow imports last, for saved models alone; where it is not installed TensorFlow goes on

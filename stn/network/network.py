@@ -15,8 +15,7 @@ from stn.backend import tf
 from stn.config import schema
 from stn.errors import InputError
 from stn.layers import LAYERS, of_kind
-from stn.network import convolution as algorithm
-from stn.network import rescale, vgg
+from stn.network import convolution, quickest, rescale, vgg
 from stn.network.vgg import Options
 
 
@@ -135,10 +134,10 @@ def load(path: Path, chosen: schema.Network = AS_DEFAULT, operation: str | None 
         )
     of_file = matconvnet.load(path)
     loaded = _changed(_rescaled(of_file, path, chosen), chosen)
-    if operation not in algorithm.OPERATIONS:
-        operation = algorithm.operation(max(layer.bias.size for layer in loaded.layers))
+    if operation not in convolution.OPERATIONS:
+        operation = quickest.operation(max(layer.bias.size for layer in loaded.layers))
     options = Options(chosen.pooling, chosen.ceil_mode, chosen.border)
-    made = of_weights(loaded, algorithm.chosen(chosen.convolution), options, operation)
+    made = of_weights(loaded, quickest.chosen(chosen.convolution), options, operation)
     return dataclasses.replace(made, path=path, changed=loaded is not of_file)
 
 

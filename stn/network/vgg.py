@@ -6,7 +6,7 @@ from typing import NamedTuple
 from stn.assets.weights import Weights
 from stn.backend import Tensor, tf
 from stn.layers import LAYERS, TRUNKS, depth_of
-from stn.network import convolution
+from stn.network import convolution, winograd
 
 # {"conv1_1": (kernel of `convolution.convolve`, bias [out]), ...}: what a compiled function takes
 # as its input.
@@ -50,7 +50,7 @@ def kernels(
         if layer.name in LAYERS:
             fast = method == "winograd" and min(layer.kernel.shape[2:]) >= least
             kernel = (
-                convolution.transform_kernel(layer.kernel)
+                winograd.transform_kernel(layer.kernel)
                 if fast
                 else direct(tf.constant(layer.kernel))
             )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stn.backend import tf
-from stn.network import convolution
+from stn.network import convolution, quickest, winograd
 
 RNG = np.random.default_rng(0)
 
@@ -30,11 +30,11 @@ def value_and_gradient(x: np.ndarray, kernel, upstream: np.ndarray, dtype, borde
 def test_values_and_gradient_are_those_of_the_direct_sum(
     h, w, channels, filters, block_bytes, monkeypatch
 ):
-    monkeypatch.setattr(convolution, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(winograd, "_BLOCK_BYTES", block_bytes)
     x = RNG.normal(size=(1, h, w, channels))
     kernel = RNG.normal(size=(3, 3, channels, filters)).astype(np.float32)
     upstream = RNG.normal(size=(1, h, w, filters))
-    y, dx = value_and_gradient(x, convolution.transform_kernel(kernel), upstream, tf.float32)
+    y, dx = value_and_gradient(x, winograd.transform_kernel(kernel), upstream, tf.float32)
     expected_y, expected_dx = value_and_gradient(
         x, tf.constant(kernel, tf.float64), upstream, tf.float64
     )
@@ -62,11 +62,11 @@ def gathered(x: np.ndarray, kernel: np.ndarray, upstream: np.ndarray, mode: str)
     ("h", "w", "channels", "filters"),
     [(2, 9, 4, 4), (13, 18, 8, 3), (16, 16, 5, 7), (19, 15, 3, 4), (62, 21, 6, 6)],
 )
-@pytest.mark.parametrize("make", [convolution.transform_kernel, tf.constant])
+@pytest.mark.parametrize("make", [winograd.transform_kernel, tf.constant])
 def test_a_border_is_the_direct_sum_of_the_pixels_that_it_names(
     make, h, w, channels, filters, border, mode, block_bytes, monkeypatch
 ):
-    monkeypatch.setattr(convolution, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(winograd, "_BLOCK_BYTES", block_bytes)
     x = RNG.normal(size=(1, h, w, channels))
     kernel = RNG.normal(size=(3, 3, channels, filters)).astype(np.float32)
     upstream = RNG.normal(size=(1, h, w, filters))
@@ -92,24 +92,24 @@ def test_the_direct_sum_by_its_own_gradient_is_the_direct_sum(h, w, channels, fi
 def machine(tmp_path, monkeypatch) -> Path:
     """One of which nothing is known: an empty cache, whose file of measurements this is."""
     monkeypatch.setenv("STN_CACHE", str(tmp_path))
-    convolution.of_this_machine.cache_clear()
+    quickest.of_this_machine.cache_clear()
     yield tmp_path / "convolutions.json"
-    convolution.of_this_machine.cache_clear()
+    quickest.of_this_machine.cache_clear()
 
 
 def test_the_operation_is_measured_once_and_kept_by_processor(machine: Path) -> None:
-    assert convolution.operation(4) == "conv2d" and not machine.exists()  # too narrow to matter
-    measured = convolution.operation(64)
+    assert quickest.operation(4) == "conv2d" and not machine.exists()  # too narrow to matter
+    measured = quickest.operation(64)
     kept = json.loads(machine.read_text())
     assert [*kept.values()] == [measured] and f"TensorFlow {tf.version.VERSION}" in min(kept)
     other = min({*convolution.OPERATIONS} - {measured})
     machine.write_text(json.dumps({min(kept): other, "another": "conv2d"}))
-    assert convolution.operation(64) == measured  # of this process
-    convolution.of_this_machine.cache_clear()
-    assert convolution.operation(64) == other  # of this machine
+    assert quickest.operation(64) == measured  # of this process
+    quickest.of_this_machine.cache_clear()
+    assert quickest.operation(64) == other  # of this machine
     machine.write_text(json.dumps({min(kept): "unknown", "another": "conv2d"}))
-    convolution.of_this_machine.cache_clear()
-    assert convolution.operation(64) == measured
+    quickest.of_this_machine.cache_clear()
+    assert quickest.operation(64) == measured
     assert json.loads(machine.read_text()) == {min(kept): measured, "another": "conv2d"}
 
 
@@ -119,13 +119,13 @@ def test_the_operation_is_measured_once_and_kept_by_processor(machine: Path) -> 
 )
 def test_conv2d_is_avoided_where_it_takes_much_longer(seconds, expected, machine, monkeypatch):
     given = iter(seconds)
-    monkeypatch.setattr(convolution, "_seconds", lambda action: next(given))
-    assert convolution.operation(64) == expected
+    monkeypatch.setattr(quickest, "_seconds", lambda action: next(given))
+    assert quickest.operation(64) == expected
 
 
 def test_a_damaged_measurement_is_made_again(machine: Path) -> None:
     machine.write_text("[")
-    assert convolution.operation(64) in convolution.OPERATIONS
+    assert quickest.operation(64) in convolution.OPERATIONS
     assert len(json.loads(machine.read_text())) == 1
 
 
@@ -133,7 +133,7 @@ def test_rounding_at_the_width_of_vgg_is_what_the_docstring_says():
     x = np.maximum(RNG.normal(size=(1, 24, 32, 512)), 0)
     kernel = (RNG.normal(size=(3, 3, 512, 512)) * (2 / (9 * 512)) ** 0.5).astype(np.float32)
     upstream = RNG.normal(size=(1, 24, 32, 512))
-    found = value_and_gradient(x, convolution.transform_kernel(kernel), upstream, tf.float32)
+    found = value_and_gradient(x, winograd.transform_kernel(kernel), upstream, tf.float32)
     expected = value_and_gradient(x, tf.constant(kernel, tf.float64), upstream, tf.float64)
     for ours, exact in zip(found, expected, strict=True):
         error = (ours - exact) / exact.std()
@@ -146,7 +146,7 @@ def test_a_kernel_at_a_point_is_its_polynomial():
     down.
     """
     kernel = RNG.normal(size=(3, 3, 1, 1)).astype(np.float32)
-    U = convolution.transform_kernel(kernel).numpy().reshape(6, 6)
+    U = winograd.transform_kernel(kernel).numpy().reshape(6, 6)
     k = kernel[:, :, 0, 0]
     signs = np.array([1, -1, 1])
     assert (
