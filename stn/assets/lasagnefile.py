@@ -19,8 +19,8 @@ ARRAY = {"numpy.core.multiarray", "numpy._core.multiarray"}
 
 
 def load(path: Path) -> list[np.ndarray]:
-    """The arrays of a saved network in their order, float32; InputError if the bytes are something
-    else, or ask for something else.
+    """The arrays of a saved network in their order, each kernel [out, in, h, w] before its bias
+    [out], float32; InputError if the bytes are something else, or ask for something else.
     """
     try:
         with path.open("rb") as file:

@@ -62,8 +62,8 @@ class Weights:
 
 
 def check(path: Path, layers: tuple[Layer, ...], mean_pixel: np.ndarray) -> None:
-    """Raise InputError unless these are a VGG's convolutions, in its order, with numbers in them;
-    `path` is named.
+    """Raise InputError unless these are a VGG's convolutions, in its order, with numbers in them,
+    and a mean pixel [3]; `path` is named.
     """
     names = [layer.name for layer in layers]
     head = sum(name in FULLY_CONNECTED for name in names)

@@ -53,7 +53,7 @@ class Bench:
     def made(
         self, photograph: str, painting: str, choice: str, style_weight: float
     ) -> tuple[np.ndarray, dict[str, float]]:
-        """The picture, `rgb` as 8 bits hold it, and its measures, loss and seconds.
+        """The picture, `rgb` [h, w, 3] as 8 bits hold it, and its measures, loss and seconds.
 
         The measures are those of the trained network, whatever weights the choice has."""
         began = time.perf_counter()
@@ -80,7 +80,7 @@ class Bench:
         return rgb, kept | {"total": outcome.best.terms.total, "seconds": seconds}
 
     def inputs_of(self, photograph: str, painting: str) -> tuple[np.ndarray, np.ndarray]:
-        """Photograph and painting at the sizes they have here, `rgb`."""
+        """Photograph and painting at the sizes they have here, `rgb` [h, w, 3]."""
         sized = self._sized(photograph, painting)
         assert sized.photograph is not None
         return sized.photograph, sized.styles[0].rgb

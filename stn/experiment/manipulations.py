@@ -25,7 +25,9 @@ COLUMNS = ("photograph", "painting", "manipulation", *quantities.MEASURES)
 def manipulated(
     rgb: np.ndarray, photograph: np.ndarray, painting: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The manipulations of a picture by name, `rgb`, 0-255: four flaws, the ends of the scales."""
+    """The manipulations of a picture by name, `rgb` [h, w, 3], 0-255.
+
+    They are four flaws, and the ends of the scales."""
     noise = np.random.default_rng(0).normal(0, NOISE, rgb.shape)
     y, x = np.mgrid[: rgb.shape[0], : rgb.shape[1]]
     found = {

@@ -62,7 +62,7 @@ class Run:
 
     @functools.cached_property
     def metrics(self) -> Mapping[str, np.ndarray]:
-        """The columns of metrics.csv by name, a number an evaluation."""
+        """The columns [evaluations] of metrics.csv by name."""
         return _or_empty(read_metrics, self.path / METRICS)
 
     @functools.cached_property
@@ -177,8 +177,8 @@ def natural(path: Path) -> list[list[int | str]]:
 
 
 def best_so_far(metrics: Mapping[str, np.ndarray]) -> np.ndarray:
-    """For each row of metrics.csv the row of the lowest total loss up to it, anew at each level of
-    a pyramid.
+    """For each row of metrics.csv the number of the row with the lowest total loss up to it,
+    [rows], anew at each level of a pyramid.
     """
     total = metrics["loss/total"].tolist()
     level = metrics.get("level", np.zeros(len(total))).tolist()
@@ -202,7 +202,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_metrics(path: Path) -> dict[str, np.ndarray]:
-    """The columns of a metrics.csv by name, none if no evaluation was made; InputError as
+    """The columns [rows] of a metrics.csv by name, none if no evaluation was made; InputError as
     `read_json`.
     """
     try:

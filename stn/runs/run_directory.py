@@ -172,7 +172,9 @@ class RunDirectory:
         self._written = time.monotonic()
 
     def write_image(self, name: str, rgb: np.ndarray) -> Path:
-        """Write a picture with the settings in its metadata; `name` may have a folder."""
+        """Write a picture, `rgb` [h, w, 3 or 4], 0-255, with the settings in its metadata; `name`
+        may have a folder.
+        """
         return write_picture(self.path / name, rgb, self._settings)
 
     def checkpoint(self, state: State) -> None:
@@ -184,8 +186,8 @@ class RunDirectory:
         self.resumes_at = state.index
 
     def result(self) -> tuple[np.ndarray, Terms]:
-        """A finished run's picture, `rgb` with its opacity if it has one, and loss terms;
-        InputError if unreadable.
+        """A finished run's picture, `rgb` [h, w, 3], 0-255, or with its opacity [h, w, 4], and loss
+        terms; InputError if unreadable.
         """
         finished = record.Run(self.path)
         kept = {
@@ -209,7 +211,7 @@ class RunDirectory:
     def summarize(
         self, outcome: Outcome, rgb: np.ndarray, written: Terms, measured: dict[str, float]
     ) -> Plain:
-        """Write the result, `rgb` 0-255, and give the summary of the run.
+        """Write the result, `rgb` [h, w, 3 or 4], 0-255, and give the summary of the run.
 
         `written` are the loss terms of that picture, 8 bits and nothing outside 0-255, kept as
         `picture/…` beside the optimizer's."""
@@ -389,8 +391,8 @@ def opened(
 
 
 def write_picture(path: Path, rgb: np.ndarray, settings: Mapping[str, Any]) -> Path:
-    """Write a picture, `rgb` 0-255, with the settings that made it in its metadata; its folder is
-    made.
+    """Write a picture, `rgb` [h, w, 3 or 4], 0-255, with the settings that made it in its metadata;
+    its folder is made.
     """
     path.parent.mkdir(exist_ok=True)
     images.write(

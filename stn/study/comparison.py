@@ -43,8 +43,8 @@ def rows(first: runs.Run, second: runs.Run) -> list[tuple[str, str, Any, Any]]:
 
 
 def difference(first: runs.Run, second: runs.Run) -> tuple[np.ndarray | None, str]:
-    """|A − B| of the two pictures, `rgb` times a power of two, and a sentence on it; None where
-    there is none.
+    """|A − B| of the two pictures, `rgb` [h, w, 3] times a power of two, and a sentence on it; None
+    where there is none.
     """
     try:
         one, other = first.rgb, second.rgb

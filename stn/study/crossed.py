@@ -128,7 +128,7 @@ def table(found: Sequence[Finding]) -> tuple[list[list[str]], list[str]]:
 def correlations(
     rows: Sequence[Row], contrasts: Sequence[Contrast], outcomes: Sequence[str]
 ) -> np.ndarray:
-    """Spearman's rank correlation between the changes of outcomes, over pairs and contrasts.
+    """Spearman's rank correlation [outcomes, outcomes] of changes, over pairs and contrasts.
 
     Changes of one contrast are taken less their mean: what measures share within a choice, and not
     that choices differ. NaN where an outcome never varies."""

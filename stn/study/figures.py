@@ -131,7 +131,9 @@ def _draw(panel: Panel, axis: Axes) -> None:
 def side_by_side(
     run_dir: Path, content_rgb: np.ndarray | None, style_rgb: np.ndarray, rgb: np.ndarray
 ) -> Path:
-    """Draw content, style and result side by side as comparison.png; a texture has no content."""
+    """Draw content, style and result, `rgb` [h, w, 3], 0-255, side by side as comparison.png; a
+    texture has no content.
+    """
     path = run_dir / "comparison.png"
     content = [] if content_rgb is None else [Panel(content_rgb, "content")]
     save(panels([[*content, Panel(style_rgb, "style"), Panel(rgb, "result")]]), path)

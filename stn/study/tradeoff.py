@@ -33,7 +33,7 @@ class Curve:
     log_y: bool = False
 
     def at(self, x: float | np.ndarray) -> np.ndarray:
-        """The y at any x; NaN beyond the ends, since nothing is known there."""
+        """The y at any x, of its shape; NaN beyond the ends, since nothing is known there."""
         found = self._curve()(x)
         return np.exp(found) if self.log_y else found
 

@@ -135,7 +135,7 @@ def read_pairs(path: Path) -> list[Job]:
 
 
 def read_job(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Result, content and style of a job, `rgb`; InputError names what is missing."""
+    """Result, content and style of a job, `rgb` [h, w, 3], 0-255; InputError if one lacks."""
     found = [images.read(assets.locate_image(str(p))) for p in (job.result, job.content, job.style)]
     return found[0], found[1], found[2]
 

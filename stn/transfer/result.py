@@ -32,8 +32,8 @@ class Result:
     def of(
         cls, shown: np.ndarray, terms: Terms, run_dir: Path, settings: config.Config
     ) -> "Result":
-        """The result of the finished run in `run_dir`; of the picture a fourth channel is opacity,
-        0-255.
+        """The result of the finished run in `run_dir`; of the picture [h, w, 3 or 4] a fourth
+        channel is opacity, 0-255.
         """
         made, opacity = runs.Run(run_dir), shown[..., 3] / 255 if shown.shape[2] == 4 else None
         return cls(shown[..., :3], opacity, terms, run_dir, settings, made.summary, made.metrics)

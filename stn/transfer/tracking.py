@@ -60,7 +60,9 @@ class Tracker:
         self._progress = Progress(budget, done, len(levels))
 
     def on_evaluation(self, evaluation: Evaluation, image: np.ndarray) -> None:
-        """Record and show one evaluation; every `progress_every` also the picture."""
+        """Record and show one evaluation at an image [1, h, w, 3]; every `progress_every` also the
+        picture.
+        """
         row = self._directory.record(evaluation, self._in_pyramid)
         self._progress.show(evaluation)
         self._wandb.log(row)
@@ -91,7 +93,7 @@ class Tracker:
         return self._interrupts.signal.name if self._interrupts.signal else None
 
     def stop_if_interrupted(self, image: np.ndarray) -> None:
-        """After a signal, write the best `image` so far and raise Interrupted."""
+        """After a signal, write the best `image` [1, h, w, 3] so far and raise Interrupted."""
         if not self._interrupts.signal:
             return
         self._directory.write_metrics()
@@ -110,7 +112,9 @@ class Tracker:
         )
 
     def finish(self, rgb: np.ndarray, summary: Mapping[str, Any]) -> None:
-        """Log the result to W&B and close it; an end before the budget is said."""
+        """Log the result, `rgb` [h, w, 3 or 4], to W&B and close it; an end before the budget is
+        said.
+        """
         if summary["stop_reason"] != "max_evaluations":
             print(
                 f"ended after {summary['evaluations']} evaluations: {summary['stop_reason']}",
