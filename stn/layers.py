@@ -8,6 +8,8 @@ from typing import NamedTuple
 CONVS_PER_BLOCK = {19: (2, 2, 4, 4, 4), 16: (2, 2, 3, 3, 3)}
 FILTERS = (64, 128, 256, 512, 512)  # of a convolution, by block
 FULLY_CONNECTED = ("fc6", "fc7", "fc8")
+# The picture itself as a layer of hypercolumns: red, green and blue, in 0-1.
+COLORS = "rgb"
 
 
 class Layer(NamedTuple):
@@ -44,6 +46,15 @@ TRUNKS = {19: VGG19, 16: VGG16}
 # The style layers of Gatys et al. 2016, section 3, and of Johnson et al. 2016, section 4.1.
 GATYS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 JOHNSON = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+
+
+def stride_of(name: str) -> int:
+    """How many pixels, down and across, a position of a layer stands for; a pooling counts as what
+    follows it.
+    """
+    if name == COLORS:
+        return 1
+    return int(2 ** (LAYERS[name].block - (LAYERS[name].kind != "pool")))
 
 
 def depth_of(names: Iterable[str]) -> int:

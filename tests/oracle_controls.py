@@ -389,3 +389,80 @@ def _mmd(x: np.ndarray, p: np.ndarray, kernel: Callable[[np.ndarray, np.ndarray]
         return math.fsum(kernel(u, v) for u in a for v in b) / (len(a) * len(b))
 
     return average(x, x) + average(p, p) - 2 * average(x, p)
+
+
+# Kolkin et al. 2019 (arXiv:1904.12785): sets of hypercolumns, one position after the other.
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> Loss:
+    """1 − cos of two vectors, and its gradient with respect to the first."""
+    long, other = math.sqrt(squared(a)), math.sqrt(squared(b))
+    cosine = float(a @ b) / (long * other)
+    return 1 - cosine, -(b / other - cosine * a / long) / long
+
+
+# nkolkin13/STROTSS, utils.py
+TO_YUV = np.array(
+    [[0.57735, 0.57735, 0.57735], [-0.57735, 0.788675, -0.211325], [-0.57735, -0.211325, 0.788675]]
+)
+
+
+def _color(a: np.ndarray, b: np.ndarray) -> Loss:
+    """Both costs of two colors, after the matrix: cosine, and the distance over √3."""
+    a, b = TO_YUV @ a, TO_YUV @ b
+    cosine, slope = _cosine(a, b)
+    distance = math.sqrt(min(max(squared(a - b), 1e-5), 1e5) / 3)
+    if 1e-5 < squared(a - b) < 1e5:
+        slope = slope + (a - b) / (3 * distance)
+    return cosine + distance, TO_YUV.T @ slope
+
+
+def relaxed_emd(
+    X: np.ndarray, P: np.ndarray, cost: Callable[[np.ndarray, np.ndarray], Loss] = _cosine
+) -> Loss:
+    """The larger of the mean distance to the nearest of the other set, from either side."""
+    x, p = flat(X), flat(P)
+    costs = [[cost(a, b) for b in p] for a in x]
+    rows = [(i, min(range(len(p)), key=lambda j, i=i: costs[i][j][0])) for i in range(len(x))]
+    columns = [(min(range(len(x)), key=lambda i, j=j: costs[i][j][0]), j) for j in range(len(p))]
+    sides = []
+    for pairs in (rows, columns):
+        gradient = np.zeros_like(x)
+        for i, j in pairs:
+            gradient[i] += costs[i][j][1] / len(pairs)
+        sides.append((sum(costs[i][j][0] for i, j in pairs) / len(pairs), gradient))
+    value, gradient = max(sides, key=lambda side: side[0])
+    return value, gradient.reshape(X.shape)
+
+
+def palette(X: np.ndarray, P: np.ndarray) -> Loss:
+    return relaxed_emd(X, P, _color)
+
+
+def moments(X: np.ndarray, P: np.ndarray) -> Loss:
+    """mean |μ − μ'| + mean |K − K'|."""
+    x, p = flat(X), flat(P)
+    M, N = x.shape
+    mean, other = x.sum(0) / M, p.sum(0) / len(p)
+    K = product(x - mean, x - mean) / M
+    A = product(p - other, p - other) / len(p)
+    gradient = np.sign(mean - other) / (M * N)
+    gradient = gradient + 2 * (x - mean) @ np.sign(K - A) / (M * N**2)
+    value = np.abs(mean - other).mean() + np.abs(K - A).mean()
+    return float(value), gradient.reshape(X.shape)
+
+
+def self_similarity(X: np.ndarray, P: np.ndarray) -> Loss:
+    """Σ_ij |D_ij / Σ_i D_ij − D'_ij / Σ_i D'_ij| / M, D the cosine distances within X, D' in P."""
+    x, p = flat(X), flat(P)
+    M = len(x)
+    D, other = (np.array([[_cosine(a, b)[0] for b in each] for a in each]) for each in (x, p))
+    shares, wanted = D / D.sum(0), other / other.sum(0)
+    sign = np.sign(shares - wanted)
+    # d / dD_kj of Σ_i sign_ij D_ij / Σ_i D_ij
+    W = (sign - (sign * shares).sum(0)) / D.sum(0) / M
+    gradient = np.zeros_like(x)
+    for i, j in itertools.product(range(M), range(M)):
+        if i != j:
+            gradient[i] += (W[i, j] + W[j, i]) * _cosine(x[i], x[j])[1]
+    return float(np.abs(shares - wanted).sum()) / M, gradient.reshape(X.shape)

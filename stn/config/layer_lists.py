@@ -7,7 +7,7 @@ from typing import Any
 
 from stn.config.schema import Objective
 from stn.errors import InputError
-from stn.layers import VGG19, trunk_of
+from stn.layers import COLORS, VGG19, trunk_of
 
 
 @dataclass
@@ -66,7 +66,7 @@ def parse(key: str, items: list[Any], network: str, shares: Sequence[float]) -> 
                 f"{key}: {item!r} is neither a layer name nor {{layer: NAME, weight: NUMBER}}"
             )
     for layer in layers:
-        if layer.layer not in known:
+        if layer.layer not in (COLORS, *known):
             raise InputError(
                 f"{key}: {network} has no layer {layer.layer!r}; layers are conv1_1 … conv5_"
                 f"{4 if known is VGG19 else 3}, relu likewise, and pool1 … pool5"

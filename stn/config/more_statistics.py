@@ -8,6 +8,7 @@ from typing import Any
 from stn.config import fields, layer_lists
 from stn.config.schema import MoreStatistic, Objective
 from stn.errors import InputError
+from stn.loss.losses import CONTENT_OF_HYPERCOLUMNS
 from stn.loss.statistics import STATISTICS
 
 KEY = "objective.more_statistics"
@@ -19,25 +20,27 @@ def statistics(objective: Objective) -> list[str]:
     return [objective.style_statistic, *(each.statistic for each in objective.more_statistics)]
 
 
+def listed(objective: Objective) -> list[tuple[str, str, list[Any]]]:
+    """The key, the statistic and the layers of each list of style layers."""
+    first = "objective.style_layers", objective.style_statistic, objective.style_layers
+    others = enumerate(objective.more_statistics)
+    return [first, *((f"{KEY}[{at}].layers", each.statistic, each.layers) for at, each in others)]
+
+
 def compared(objective: Objective) -> dict[str, list[str]]:
     """The layers of every statistic that is compared."""
-    return {
-        name: [each.layer for each in layers]
-        for name, layers in (
-            (objective.style_statistic, objective.style_layers),
-            *((each.statistic, each.layers) for each in objective.more_statistics),
-        )
-    }
+    return {name: [each.layer for each in layers] for _, name, layers in listed(objective)}
+
+
+def draws(objective: Objective) -> bool:
+    """Whether losses are compared at what is drawn, directions or positions."""
+    of_content = objective.content_reduction in CONTENT_OF_HYPERCOLUMNS
+    return of_content or any(STATISTICS[name].draws for name in statistics(objective))
 
 
 def style_layers(objective: Objective) -> list[str]:
     """The layers at which any is compared, each once."""
     return list(dict.fromkeys(itertools.chain(*compared(objective).values())))
-
-
-def draws(objective: Objective) -> bool:
-    """Whether a statistic that is compared draws directions, so that a seed and a redraw count."""
-    return any(STATISTICS[name].projects for name in statistics(objective))
 
 
 def replace_entries(objective: Objective, network: str) -> None:

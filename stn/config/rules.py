@@ -5,6 +5,8 @@ from stn.config import fields, layer_lists, more_statistics, more_styles
 from stn.config.more_styles import guided, styles
 from stn.config.schema import Color, Config, Init, Match, Mix, Objective, Style, Sweep
 from stn.errors import InputError
+from stn.layers import COLORS
+from stn.loss.losses import CONTENT_OF_HYPERCOLUMNS
 from stn.loss.statistics import STATISTICS
 
 
@@ -21,6 +23,7 @@ def check(config: Config) -> None:
         _check_styles(styles(config), style_layers)
     for name in more_statistics.statistics(config.objective):
         _check_statistic(name, config.objective, guided(config))
+    _check_hypercolumns(config)
     _check_mix(config.mix, config.network.name)
     _check_match(config)
     _check_metric(config.sweep.metric)
@@ -66,6 +69,44 @@ def _check_statistic(name: str, objective: Objective, masked: bool) -> None:
             f"objective.style_statistic={name}: compares neighboring layers; list two or more style"
             " layers"
         )
+
+
+def _check_hypercolumns(config: Config) -> None:
+    """Raise InputError for colors outside of hypercolumns, and for weights within them."""
+    objective = config.objective
+    lists = [
+        (
+            "objective.content_layers",
+            f"content_reduction={objective.content_reduction}",
+            objective.content_layers,
+            objective.content_reduction in CONTENT_OF_HYPERCOLUMNS,
+        ),
+        *(
+            (key, name, layers, STATISTICS[name].of_hypercolumns)
+            for key, name, layers in more_statistics.listed(objective)
+        ),
+    ]
+    for key, name, layers, joins in lists:
+        names, weights = [each.layer for each in layers], {each.weight for each in layers}
+        if COLORS in names and not joins:
+            raise InputError(
+                f"{key}: {COLORS}, the picture's colors, is a part of hypercolumns alone, which"
+                f" {name} has not; leave it out"
+            )
+        if joins and len(weights) > 1:
+            raise InputError(
+                f"{key}: {name} joins its layers to hypercolumns, which have one loss; give bare"
+                " names, without weights or objective.layer_weighting=geometric"
+            )
+        if joins and name == "palette" and names and names != [COLORS]:
+            raise InputError(f"{key}: palette compares colors; give [{COLORS}] alone")
+    if any(joins for *_, joins in lists[1:]):
+        for key, style in styles(config).items():
+            if style.layers is not None:
+                raise InputError(
+                    f"{key}.layers: hypercolumns join all layers, so that a painting counts at all;"
+                    " leave it out"
+                )
 
 
 def _check_mix(mix: Mix, network: str) -> None:

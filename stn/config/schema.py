@@ -135,8 +135,8 @@ class Objective:
     )
     content_reduction: str = one_of(
         "mean",
-        losses.CONTENT_REDUCTIONS,
-        help="How the squares of F − P are added up.",
+        (*losses.CONTENT_REDUCTIONS, *losses.CONTENT_OF_HYPERCOLUMNS),
+        help="How the squares of F − P are added up; `self_similarity`: of hypercolumns.",
     )
     gram_divisor: str = one_of(
         "nm", losses.GRAM_DIVISORS, help="What a Gram matrix is divided by: 1, M or N · M."
@@ -164,11 +164,15 @@ class Objective:
     directions: int | None = number(
         None, above=0, help="On how many features are projected; `null`: as many as channels."
     )
+    hypercolumns: int = number(
+        1024, above=1, help="Of the result, at positions drawn, and as many of the content."
+    )
+    style_hypercolumns: int = number(5000, above=1, help="Of each painting.")
     redraw: int | None = number(
         None,
         above=0,
         unit="evaluations",
-        help="After how many other directions are drawn; `null`: never.",
+        help="After how many other directions or positions are drawn; `null`: never.",
     )
     components: int | None = number(
         None,

@@ -61,6 +61,9 @@ class Statistic:
     layers: int = 1
     # Whether it projects features on random directions, which the objective draws.
     projects: bool = False
+    # Whether F are hypercolumns [n, ΣN] of all layers at positions that the objective draws
+    # (hypercolumns.py), which have one loss.
+    of_hypercolumns: bool = False
     # Arrays of the size of a layer's features that its loss keeps, and its target.
     copies: float = 0.0
     # The same of a painting's size, for each copy of it that is compared with it
@@ -77,6 +80,11 @@ class Statistic:
         X = self.gram_features(F, context)
         guided = context.guide is not None
         return losses.gram(X, self.divisor(context.gram_divisor), guided=guided)
+
+    @property
+    def draws(self) -> bool:
+        """Whether it compares at what is drawn, directions or positions."""
+        return self.projects or self.of_hypercolumns
 
     def divisor(self, chosen: str) -> str:
         """What its matrix is divided by, where `chosen` is objective.gram_divisor."""
@@ -218,6 +226,8 @@ def _features(F: Tensor, context: Context) -> Tensor:
     return tf.identity(F)
 
 
+_COLUMNS = frozenset({"hypercolumns", "style_hypercolumns", "redraw"})
+_DRAWS_POSITIONS = "it draws its positions"
 _MATRIX = frozenset({"gram_divisor", "style_reduction"})
 
 # By the names of objective.style_statistic.
@@ -246,7 +256,7 @@ STATISTICS: dict[str, Statistic] = {
     "gaussian": Statistic(
         _sample,
         distance=losses.gaussian_mmd,
-        no_masks="it draws its positions",
+        no_masks=_DRAWS_POSITIONS,
         averages=False,
     ),
     "chain": Statistic(
@@ -290,6 +300,30 @@ STATISTICS: dict[str, Statistic] = {
         copies=37.0,
         pooled=18.0,
         least_side=losses.PATCH,
+    ),
+    "relaxed_emd": Statistic(
+        lambda F, context: losses.unit_rows(_flat(F)),
+        distance=losses.relaxed_emd,
+        keys=_COLUMNS,
+        no_masks=_DRAWS_POSITIONS,
+        averages=False,
+        of_hypercolumns=True,
+    ),
+    "moments": Statistic(
+        lambda F, context: losses.mean_and_covariance(_flat(F)),
+        distance=losses.moments,
+        keys=_COLUMNS,
+        no_masks=_DRAWS_POSITIONS,
+        averages=False,
+        of_hypercolumns=True,
+    ),
+    "palette": Statistic(
+        lambda F, context: _flat(F),
+        distance=losses.palette,
+        keys=_COLUMNS,
+        no_masks=_DRAWS_POSITIONS,
+        averages=False,
+        of_hypercolumns=True,
     ),
 }
 # What guidance=sums compares next to the statistic chosen: the authors' code of Gatys et al. 2017,

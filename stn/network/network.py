@@ -14,7 +14,7 @@ from stn.assets.weights import Weights
 from stn.backend import tf
 from stn.config import schema
 from stn.errors import InputError
-from stn.layers import LAYERS, of_kind
+from stn.layers import COLORS, LAYERS, of_kind, stride_of
 from stn.network import convolution, quickest, rescale, vgg
 from stn.network.vgg import Options
 
@@ -91,11 +91,12 @@ class Network:
 
     def feature_bytes(self, layer: str, pixels: float) -> float:
         """Bytes of the float32 features at one layer, for an image of that many pixels."""
-        pools = LAYERS[layer].block - (LAYERS[layer].kind != "pool")
-        return 4 * self.channels(layer) * pixels / 4**pools
+        return 4 * self.channels(layer) * pixels / stride_of(layer) ** 2
 
     def channels(self, layer: str) -> int:
         """N of a layer."""
+        if layer == COLORS:
+            return 3
         before = self.layer_names[: self.layer_names.index(layer) + 1]
         return self.widths[of_kind("conv", before)[-1]]
 
@@ -112,8 +113,9 @@ class Network:
         return total
 
     def deepest(self, layers: Sequence[str]) -> str:
-        """The last of `layers` on the way through the network."""
-        return max(layers, key=self.layer_names.index)
+        """The last of `layers` on the way through the network, or its first."""
+        reached = [layer for layer in layers if layer != COLORS]
+        return max(reached, key=self.layer_names.index, default=self.layer_names[0])
 
 
 AS_DEFAULT = schema.Network()

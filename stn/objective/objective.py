@@ -11,7 +11,7 @@ from stn.backend import Tensor, tf
 from stn.loss.statistics import Statistic
 from stn.network.network import Network
 from stn.objective import graph, targets
-from stn.objective.specification import Specification
+from stn.objective.specification import Specification, Term
 from stn.objective.targets import Guides, StyleTarget
 
 
@@ -30,8 +30,14 @@ class Terms:
     per_layer: Mapping[str, float]
 
 
-# The directions of a draw, and the targets projected on them.
-Drawn = tuple[graph.Directions, list[StyleTarget]]
+class Drawn(NamedTuple):
+    """What is drawn: directions by layer, positions [n, 2] of hypercolumns, and the targets
+    projected on the directions, None if they stay as they are.
+    """
+
+    directions: graph.Directions
+    positions: Tensor
+    style: list[StyleTarget] | None
 
 
 class Inputs(NamedTuple):
@@ -45,6 +51,8 @@ class Inputs(NamedTuple):
     total_variation_weight: Tensor
     unit: Tensor
     directions: Mapping[str, Tensor]
+    positions: Tensor
+    black: Tensor
 
 
 class Objective:
@@ -59,13 +67,12 @@ class Objective:
         content: Mapping[str, Tensor],
         style: Sequence[StyleTarget],
         kept: tuple[np.ndarray, np.ndarray] | None = None,
-        directions: graph.Directions | None = None,
+        first: Drawn | None = None,
         drawn: Callable[[int], Drawn] | None = None,
     ) -> None:
         """`content` are features P {layer: [1, h, w, N]}. `kept` is an image [1, h, w, 3] and a
         mask [h, w, 1], 0-1: where the mask is 0, that image takes the place of the one given.
-        `directions` are those that `style` was projected on, where it was; `drawn` gives both by
-        the number of a draw.
+        `first` is what is drawn first, and `drawn` gives it by the number of a draw.
         """
         self._specification, self._kept = specification, kept
         self._drawn, self._draw = drawn, 0
@@ -74,25 +81,30 @@ class Objective:
         self._choices = graph.Choices(
             chosen.formula,
             network.options,
+            tuple(chosen.content_losses),
+            chosen.style_losses,
             tuple(chosen.content_layers),
             chosen.every_style_layer,
             statistics,
             tuple(target.term for target in style),
+            tuple(_joins(chosen.style_terms[target.term]) for target in style),
             tuple(chosen.style_layers) if chosen.formula.statistic.layers > 1 else (),
         )
         self._inputs = Inputs(
             dict(network.kernels),
             dict(content),
             [_inputs(target) for target in style],
-            _weights(chosen.content_weight, [chosen.content_layers], chosen.content_layers)[:, 0],
+            _weights(chosen.content_weight, [chosen.content_losses], chosen.content_losses)[:, 0],
             _weights(
                 chosen.style_weight,
-                [term.layers for term in chosen.style_terms],
-                chosen.every_style_layer,
+                [term.losses for term in chosen.style_terms],
+                chosen.style_losses,
             ),
             tf.constant(chosen.total_variation_weight, tf.float32),
             tf.constant(chosen.pixel_unit, tf.float32),
-            dict(directions or {}),
+            dict(first.directions if first else {}),
+            first.positions if first else tf.zeros((0, 2)),
+            tf.constant(network.limits[0], tf.float32),
         )
         self._function: Any = None
         self._shape: Any = None
@@ -103,16 +115,16 @@ class Objective:
         return self._specification.redraw
 
     def at_evaluation(self, number: int) -> None:
-        """Take the directions of an evaluation of the level, counted from 0, as
+        """Take the directions and positions of an evaluation of the level, counted from 0, as
         `Specification.redraw` says; targets are those of the same directions.
         """
         draw = number // self._specification.redraw if self._specification.redraw else 0
         if self._drawn is None or draw == self._draw:
             return
-        directions, style = self._drawn(draw)
-        self._inputs = self._inputs._replace(
-            style=[_inputs(target) for target in style], directions=dict(directions)
-        )
+        directions, positions, style = self._drawn(draw)
+        self._inputs = self._inputs._replace(directions=dict(directions), positions=positions)
+        if style is not None:
+            self._inputs = self._inputs._replace(style=[_inputs(target) for target in style])
         self._draw = draw
 
     def value_and_grad(self, image: np.ndarray) -> tuple[Terms, np.ndarray]:
@@ -133,19 +145,19 @@ class Objective:
 
     def _terms(self, content: np.ndarray, style: np.ndarray, total_variation: float) -> Terms:
         chosen = self._specification
-        C = dict(zip(chosen.content_layers, map(float, content), strict=True))
-        E = dict(zip(chosen.every_style_layer, style, strict=True))
+        C = dict(zip(chosen.content_losses, map(float, content), strict=True))
+        E = dict(zip(chosen.style_losses, style, strict=True))
         of_terms = [
-            (term, {layer: float(E[layer][number]) for layer in term.layers})
+            (term, {loss: float(E[loss][number]) for loss in term.losses})
             for number, term in enumerate(chosen.style_terms)
         ]
         weighted_content = chosen.content_weight * sum(
-            weight * C[layer] for layer, weight in chosen.content_layers.items()
+            weight * C[loss] for loss, weight in chosen.content_losses.items()
         )
         weighted_style = chosen.style_weight * sum(
-            weight * values[layer]
+            weight * values[loss]
             for term, values in of_terms
-            for layer, weight in term.layers.items()
+            for loss, weight in term.losses.items()
         )
         counted = chosen.total_variation_counted
         variation = chosen.total_variation_weight * total_variation if counted else 0.0
@@ -160,34 +172,43 @@ def build(
     specification: Specification, network: Network, sized: LevelPictures, level: int = 0
 ) -> Objective:
     """The objective of pictures at the size they have at a level of that number."""
+    projects = any(term.statistic.projects for term in specification.style_terms)
 
     def drawn(draw: int) -> Drawn:
         directions = graph.directions(specification, network, level, draw)
+        positions = graph.positions_of_result(specification, sized.shape, level, draw)
 
         def statistics_of(
             rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
         ) -> list[dict[str, Tensor]]:
             image = network.image(rgb)
-            return graph.statistics(specification, network, image, asked, directions)
+            return graph.statistics(specification, network, image, asked, directions, level)
 
-        return directions, targets.build(specification, network, sized, statistics_of)
+        stays = draw and not projects
+        style = None if stays else targets.build(specification, network, sized, statistics_of)
+        return Drawn(directions, positions, style)
 
-    directions, style = drawn(0)
+    first = drawn(0)
     content: Mapping[str, Tensor] = {}
     if specification.content_layers and sized.content is not None:
         content = graph.content_features(specification, network, network.image(sized.content))
     kept = None
     if sized.paint_only is not None and sized.content is not None:
         kept = network.image(sized.content), sized.paint_only[..., None]
-    return Objective(specification, network, content, style, kept, directions, drawn)
+    return Objective(specification, network, content, first.style or [], kept, first, drawn)
+
+
+def _joins(term: Term) -> tuple[str, ...]:
+    """The layers whose hypercolumns a term is of, if it is of some."""
+    return tuple(term.layers) if term.statistic.of_hypercolumns else ()
 
 
 def _weights(
-    factor: float, terms: Sequence[Mapping[str, float]], layers: Collection[str]
+    factor: float, terms: Sequence[Mapping[str, float]], losses: Collection[str]
 ) -> Tensor:
-    """The weights of the terms at the layers [layers, terms], 0 where one does not count."""
-    found = [[factor * term.get(layer, 0.0) for term in terms] for layer in layers]
-    return tf.constant(found, tf.float32, (len(layers), len(terms)))
+    """The weights of the terms' losses [losses, terms], 0 where one does not count."""
+    found = [[factor * term.get(loss, 0.0) for term in terms] for loss in losses]
+    return tf.constant(found, tf.float32, (len(losses), len(terms)))
 
 
 def _inputs(target: StyleTarget) -> dict[str, dict[str, Tensor]]:

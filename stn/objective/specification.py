@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from stn.config.schema import Copy, Guidance
+from stn.loss.losses import CONTENT_OF_HYPERCOLUMNS
 from stn.loss.statistics import STATISTICS, Statistic
+
+# What the loss of hypercolumns, which all their layers share, is called in place of a layer.
+HYPERCOLUMN = "hypercolumn"
 
 
 class Formula(NamedTuple):
@@ -28,6 +32,15 @@ class Term(NamedTuple):
     name: str
     statistic: Statistic
     layers: Mapping[str, float]
+
+    @property
+    def losses(self) -> Mapping[str, float]:
+        """The losses it has, a layer each or one of hypercolumns, with their weights."""
+        return _joined(self.layers) if self.statistic.of_hypercolumns else self.layers
+
+
+def _joined(layers: Mapping[str, float]) -> Mapping[str, float]:
+    return {HYPERCOLUMN: sum(layers.values())} if layers else {}
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,8 @@ class Specification:
     seed: int = 0  # of the statistics that draw directions
     directions: int | None = None  # how many; None: as many as a layer has channels
     copies: tuple[Copy, ...] = ()  # of paintings, for the statistics that pool some
+    hypercolumns: int = 1024  # of the result and of the content, at the same positions
+    style_hypercolumns: int = 5000  # of a painting
     redraw: int | None = None  # evaluations after which others are drawn; None: never
 
     @property
@@ -65,3 +80,22 @@ class Specification:
     def every_style_layer(self) -> tuple[str, ...]:
         """The layers of all style terms, each once."""
         return tuple(dict.fromkeys(layer for term in self.style_terms for layer in term.layers))
+
+    @property
+    def style_losses(self) -> tuple[str, ...]:
+        """The names of the losses of all style terms, each once: layers, or HYPERCOLUMN."""
+        return tuple(dict.fromkeys(loss for term in self.style_terms for loss in term.losses))
+
+    @property
+    def content_losses(self) -> Mapping[str, float]:
+        """The content losses with their weights: a layer each, or one of hypercolumns."""
+        joins = self.formula.content_reduction in CONTENT_OF_HYPERCOLUMNS
+        return _joined(self.content_layers) if joins else self.content_layers
+
+    @property
+    def joined_layers(self) -> tuple[str, ...]:
+        """The layers of hypercolumns, each once."""
+        layers = [term.layers for term in self.style_terms if term.statistic.of_hypercolumns]
+        if HYPERCOLUMN in self.content_losses:
+            layers.append(self.content_layers)
+        return tuple(dict.fromkeys(layer for each in layers for layer in each))

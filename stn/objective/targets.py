@@ -114,13 +114,13 @@ def _targets(
     masked: list[Wanted] = []
     by_means = guidance.name == "sums"
     for number, style in enumerate(sized.styles):
-        share = {layer: _share(sized.styles, number, layer) for layer in layers}
+        share = {loss: _share(sized.styles, number, loss) for loss in specification.style_losses}
         if not any(share.values()):
             continue
         wanted = [
             StyleTarget(term.statistic, {}, shares, term=place)
             for place, term in enumerate(specification.style_terms)
-            if (shares := {layer: share[layer] for layer in term.layers if share[layer]})
+            if (shares := {loss: share[loss] for loss in term.losses if share[loss]})
         ]
         key = more_styles.key_of(number)
         if not guided or by_means or guidance.global_weight:

@@ -20,7 +20,8 @@ from stn.errors import InputError
 
 # The groups and keys that name files; of cells that differ in others alone one is looked at.
 FILES = ("preset", "content", "style", "more_styles", "network", "init", "mix", "paint_only")
-# The overrides that choose what is drawn: the initial image, and directions of a statistic.
+# The overrides that choose what is drawn: the initial image, and directions or positions of a
+# statistic.
 DRAWN = (
     *("preset", "init", "init.name", "objective"),
     *("objective.style_statistic", "objective.more_statistics"),

@@ -15,7 +15,7 @@ from stn.config import more_styles, optimizers
 from stn.config.schema import Config
 from stn.errors import InputError
 from stn.images import masks, resizing
-from stn.layers import depth_of, of_kind, trunk_of
+from stn.layers import COLORS, depth_of, of_kind, stride_of, trunk_of
 from stn.loss.statistics import STATISTICS
 from stn.network.network import Network
 from stn.runs.run_directory import CHECKPOINT
@@ -72,13 +72,13 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
 
 
 def _check_redraw(settings: Config) -> None:
-    """Raise InputError where a line search would compare losses on different directions."""
+    """Raise InputError where a line search would compare losses of different draws."""
     redraw, name = settings.objective.redraw, settings.optimizer.name
     needed = optimizers.OPTIMIZERS[name].line_search
     if config.draws(settings.objective) and redraw and redraw < needed:
         raise InputError(
-            f"objective.redraw={redraw}: {name} compares losses along a line, all on the same"
-            f" directions; give at least {needed}, or optimizer=torch_lbfgs"
+            f"objective.redraw={redraw}: {name} compares losses along a line, all of the same"
+            f" draw; give at least {needed}, or optimizer=torch_lbfgs"
         )
 
 
@@ -130,7 +130,7 @@ def check_layers(settings: Config, network: Network) -> list[str]:
     }
     for key, layers in asked.items():
         for layer in layers:
-            if layer.layer not in network.layer_names:
+            if layer.layer not in (COLORS, *network.layer_names):
                 raise InputError(
                     f"{network.path}: has no {layer.layer}, which objective.{key} asks for; it ends"
                     f" at {network.layer_names[-1]}"
@@ -217,8 +217,7 @@ def _check_patches(settings: Config, network: Network, pictures: Pictures) -> No
     for name, layers in config.compared(settings.objective).items():
         needed = STATISTICS[name].least_side
         for what, layer in itertools.product(shapes, layers):
-            before = network.layer_names[: network.layer_names.index(layer) + 1]
-            covers, pixels = 2 ** len(of_kind("pool", before)), min(shapes[what])
+            covers, pixels = stride_of(layer), min(shapes[what])
             if (-(-pixels // covers) if network.options.ceil_mode else pixels // covers) < needed:
                 height, width = shapes[what]
                 raise InputError(

@@ -11,7 +11,8 @@ from stn.config import optimizers
 from stn.config.schema import Config, Copy
 from stn.errors import InputError
 from stn.images import resizing
-from stn.layers import LAYERS, of_kind
+from stn.layers import COLORS, LAYERS, of_kind
+from stn.loss.losses import CONTENT_OF_HYPERCOLUMNS
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing
 from stn.network.network import Network
@@ -30,6 +31,8 @@ PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
 # 2.8 to 2.9 times the bytes of the largest output. TensorFlow keeps that memory and hardly uses it
 # for the gradient: of a run at 768 × 576 the peak was 0.83 of the sum of both, by rows 0.71.
 FORWARD_FACTOR = 3.3
+# Arrays of all hypercolumns, and of their pairs, that a loss of them takes; reckoned.
+COLUMN_FACTOR, PAIR_FACTOR = 4, 4
 # Where memory ran out in spite of the estimate, so much of the pixels is tried next; ours.
 SMALLER = 0.5
 # A pixel of a picture itself: float64 as it was resized and without its mean, float32 in the
@@ -109,9 +112,10 @@ def needs(
     # Next to the statistic chosen.
     by_means = settings.guidance.name == "sums" and config.guided(settings)
     compared = [(STATISTICS[name], layers) for name, layers in config.compared(chosen).items()]
-    whole = {*content}
+    joins_content = chosen.content_reduction in CONTENT_OF_HYPERCOLUMNS
+    whole = set() if joins_content else {*content}
     for statistic, layers in compared:
-        if by_means or not statistic.sums_over_rows:
+        if by_means or not (statistic.sums_over_rows or statistic.of_hypercolumns):
             whole |= {*layers}
 
     def copies(pixels: float, of_painting: float = 0.0) -> float:
@@ -141,6 +145,11 @@ def needs(
         )
     )
     features += copies(height * width, searched)
+    if joins_content:  # positions change, so that all of the content's features are kept
+        features += sum(network.feature_bytes(layer, height * width) for layer in content)
+    joined = [layers for statistic, layers in compared if statistic.of_hypercolumns]
+    for layers in [*joined, content] if joins_content else joined:
+        features += _of_hypercolumns(settings, network, layers)
     images = (PICTURE_BYTES + pair_bytes(settings)) * height * width
     paintings: list[Need] = []
     of_targets = 0.0
@@ -151,9 +160,8 @@ def needs(
         deepest, pixels = network.deepest(layers), shape[0] * shape[1]
         forward = FORWARD_FACTOR * max(network.activation_bytes(deepest, pixels))
         if gradient_checkpointing:
-            forward = min(
-                forward, bytes_by_rows(network, deepest, whole.intersection(layers), *shape)
-            )
+            held = layers if key == "content" else whole.intersection(layers)
+            forward = min(forward, bytes_by_rows(network, deepest, held, *shape))
         if key != "content":
             forward += copies(pixels)
             what = f"{key}.path={pictures.paths[key]}"
@@ -162,6 +170,13 @@ def needs(
         of_targets = max(of_targets, forward)
     result = Need(size_key(settings), features + of_targets + images, height, width)
     return [*paintings, result]  # a painting too large by itself is named first
+
+
+def _of_hypercolumns(settings: Config, network: Network, layers: Collection[str]) -> float:
+    """Bytes that losses of hypercolumns of these layers take, whatever the picture's size."""
+    chosen, N = settings.objective, sum(network.channels(layer) for layer in layers)
+    own, style = chosen.hypercolumns, chosen.style_hypercolumns
+    return 4.0 * (COLUMN_FACTOR * (own + style) * N + PAIR_FACTOR * (N**2 + own * (own + style)))
 
 
 def size_key(settings: Config) -> str:
@@ -191,7 +206,8 @@ def bytes_by_rows(
         else:
             largest = max(largest, of_block.longest / height * sum(layers.values()))
             needed += PASSED_FACTOR * layers[inner[-1]] / 4 if f"pool{block}" in names else 0
-            kept = {LAYERS[name].convolution for name in whole if LAYERS[name].block == block}
+            here = [LAYERS[name] for name in whole if name != COLORS]
+            kept = {layer.convolution for layer in here if layer.block == block}
             needed += WHOLE_FACTOR * sum(layers[name] for name in kept & layers.keys())
         height, width = -(-height // 2), -(-width // 2)
     return needed + BAND_FACTOR * largest

@@ -106,6 +106,8 @@ def objective_of(settings: config.Config) -> Specification:
         seed=settings.seed,
         directions=chosen.directions,
         copies=tuple(chosen.copies),
+        hypercolumns=chosen.hypercolumns,
+        style_hypercolumns=chosen.style_hypercolumns,
         redraw=chosen.redraw if config.draws(chosen) else None,
     )
 

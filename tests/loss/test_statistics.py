@@ -9,10 +9,11 @@ import numpy as np
 import oracle_controls as oracle
 import pytest
 from oracle_controls import P2, X2, P, Q, X, Y, Z
+from scipy.ndimage import map_coordinates
 
 from stn import config, errors
 from stn.backend import tf
-from stn.loss import losses, statistics
+from stn.loss import hypercolumns, losses, statistics
 from stn.loss.statistics import GUIDED_MEANS, STATISTICS, Context, Statistic
 
 GAMMA = 1 / oracle.mean_squared_distance(P, P)
@@ -36,6 +37,9 @@ ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
     "histogram": (oracle.histogram, ""),
     "patches": (lambda X, P: oracle.patches(X, P, stride=2), ""),
     "patches_dense": (lambda X, P: oracle.patches(X, P, stride=1), ""),
+    "relaxed_emd": (oracle.relaxed_emd, ""),
+    "moments": (oracle.moments, ""),
+    "palette": (oracle.palette, ""),
 }
 # METHODS.md §2.5
 GOLDEN = {
@@ -74,8 +78,15 @@ def with_gradient(
 
 
 def pair(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Features and a style's for a statistic; those of the layer above where it takes two."""
+    """Features and a style's for a statistic: of the layer above where it takes two, or colors."""
+    if name == "palette":
+        return colors(X), colors(P)
     return (Y, Z) if STATISTICS[name].layers == 2 else (X, P)
+
+
+def colors(F: np.ndarray) -> np.ndarray:
+    """The first three channels, between 0 and 1."""
+    return 0.5 + 0.4 * F[..., :3]
 
 
 def test_every_statistic_has_an_oracle_and_a_row_in_the_documents() -> None:
@@ -150,8 +161,11 @@ def test_the_keys_that_count_next_to_it_are_those_that_change_it(name: str, key:
 @every
 def test_it_is_zero_at_its_own_style_and_positive_elsewhere(name: str) -> None:
     if STATISTICS[name].layers == 1 and name != "wasserstein2_newton":  # its roots are too small
-        value, gradient = with_gradient(STATISTICS[name], X, X)
-        assert value == pytest.approx(0, abs=1e-15)
+        own = pair(name)[0]
+        value, gradient = with_gradient(STATISTICS[name], own, own)
+        # The distance of colors is not below this.
+        least = (1e-5 / 3) ** 0.5 if name == "palette" else 0.0
+        assert value == pytest.approx(least, abs=1e-15)
         np.testing.assert_allclose(gradient, 0, atol=1e-12)
     assert with_gradient(STATISTICS[name], *pair(name))[0] > 0
 
@@ -215,8 +229,9 @@ def test_the_mean_of_two_styles_has_the_gradient_of_both(name: str) -> None:
     if statistic.layers > 1:
         return
     contexts = Context("m", directions=tf.constant(DRAWN))
-    A, B = (statistic.of(tf.constant(S[None]), contexts).numpy() for S in (P, Q))
-    features = tf.constant(X[None])
+    ours, *styles = (colors(F) if name == "palette" else F for F in (X, P, Q))
+    A, B = (statistic.of(tf.constant(S[None]), contexts).numpy() for S in styles)
+    features = tf.constant(ours[None])
 
     def loss(G: Any, A: Any) -> Any:
         return statistic.loss(G, (A,) if statistic.pooled else A, "sum", 48)
@@ -432,3 +447,140 @@ def test_wasserstein_of_numbers_that_do_not_vary_is_finite() -> None:
             A = STATISTICS[name].of(tf.constant(P[None], tf.float32), Context())
             value = STATISTICS[name].loss(G, A, "", 48)
         assert np.isfinite(value) and np.isfinite(tape.gradient(value, flat)).all()
+
+
+# Kolkin et al. 2019. Loss, gradient at [0, 0] and the sum of its absolute values, from the authors'
+# functions (nkolkin13/STROTSS, 9a1543a) in float64.
+STROTSS = {
+    "relaxed_emd": (0.01230672024560644, 0.00020021288895900392, 0.19352428748107242),
+    "moments": (0.06740302578263442, -0.010068764468321525, 1.0944077848858047),
+    # of the colors, whose gradient is 0.4 of these
+    "palette": (0.04381131586160114, -0.0005580548208498, 1.0665019645586593),
+    "self_similarity": (0.9037949011746088, 0.00255742496809048, 0.19597186535212788),
+}
+
+
+def strotss(name: str, F: Any, S: Any) -> Any:
+    """A loss of hypercolumns [n, N]."""
+    if name == "self_similarity":
+        return losses.content(F, S, name)
+    statistic = STATISTICS[name]
+    return statistic.loss(statistic.of(F, Context()), statistic.of(S, Context()), "", 1)
+
+
+def numbers(function: Callable[[Any], Any], F: np.ndarray) -> tuple[float, np.ndarray]:
+    features = tf.constant(F)
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        value = function(features)
+    return float(value), tape.gradient(value, features).numpy()
+
+
+@pytest.mark.parametrize("name", STROTSS)
+def test_losses_of_hypercolumns_have_the_authors_values(name: str) -> None:
+    x, p = (oracle.flat(F) for F in (pair(name) if name == "palette" else (X, P)))
+    value, gradient = numbers(lambda F: strotss(name, F, tf.constant(p)), x)
+    found = value, gradient[0, 0], np.abs(gradient).sum()
+    assert found == pytest.approx(STROTSS[name], rel=1e-11)
+
+
+def test_self_similarity_is_its_oracle_and_not_a_matter_of_the_order() -> None:
+    x, p = (oracle.flat(F) for F in (X, P))
+    value, gradient = numbers(lambda F: strotss("self_similarity", F, tf.constant(p)), x)
+    expected, slope = oracle.self_similarity(x, p)
+    assert value == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(gradient, slope, atol=1e-13)
+    way = np.cos(1.7 * np.arange(x.size)).reshape(x.shape) * 1e-6
+    high, low = (strotss("self_similarity", x + step, p) for step in (way, -way))
+    assert (gradient * way).sum() == pytest.approx(float(high - low) / 2, rel=1e-5)
+    order = np.random.default_rng(0).permutation(len(x))
+    assert float(strotss("self_similarity", x[order], p[order])) == pytest.approx(value, rel=1e-12)
+
+
+def test_all_losses_of_hypercolumns_together_have_the_authors_value() -> None:
+    """(α c + r + m + p / max(α, 1)) / (α + 2), of colors next to four channels. The authors' matrix
+    of colors is float32, which moves the ninth digit."""
+    p = np.concatenate([oracle.flat(colors(P)), oracle.flat(P)], 1)
+
+    def total(alpha: float, F: Any) -> Any:
+        h = tf.concat([0.5 + 0.4 * F[:, :3], F], 1)
+        terms = alpha * strotss("self_similarity", h, p) + strotss(
+            "palette", h[:, :3], p[:, :3]
+        ) / (max(alpha, 1.0))
+        return (terms + strotss("relaxed_emd", h, p) + strotss("moments", h, p)) / (alpha + 2)
+
+    expected = {
+        16.0: (0.8352256454544564, 0.00184736860838, 0.2449008562025815),
+        0.5: (0.22616182679780322, -0.0024901290356987, 0.38473317633880),
+    }
+    for alpha, wanted in expected.items():
+        value, gradient = numbers(lambda F, alpha=alpha: total(alpha, F), oracle.flat(X))
+        found = value, gradient[0, 0], np.abs(gradient).sum()
+        assert found == pytest.approx(wanted, rel=2e-8)
+
+
+@pytest.mark.parametrize("name", STROTSS)
+def test_losses_of_hypercolumns_of_one_color_are_finite(name: str) -> None:
+    p = oracle.flat(colors(P))
+    for gray in (0.0, 0.5):
+        value, gradient = numbers(
+            lambda F: strotss(name, F, tf.constant(p, tf.float32)), np.full(p.shape, gray, "f")
+        )
+        assert np.isfinite(value)
+        assert np.isfinite(gradient).all()
+
+
+def test_hypercolumns_are_bilinear_between_positions_and_gone_on_with_beyond_a_side() -> None:
+    """Golden: pixel (3, 5) above is (1.5, 2.5) in a layer of half the size."""
+    F = np.sin(0.29 * np.arange(36)).reshape(1, 3, 4, 3)
+    where = np.array([[1.5, 2.5], [0, 0], [2, 3], [2.75, 1.25], [0.5, 3.5], [1.5, 2.5]])
+    found = hypercolumns.at(tf.constant(F), tf.constant(where)).numpy()
+    assert found[0] == pytest.approx(
+        [-0.13690927096342675, -0.1505394172586041, -0.1515976782591881], rel=1e-14
+    )
+    of_scipy = [
+        map_coordinates(each, where.T, order=1, mode="nearest") for each in F[0].T.swapaxes(1, 2)
+    ]
+    np.testing.assert_allclose(found, np.transpose(of_scipy), atol=1e-15)
+    parts = [
+        hypercolumns.at(tf.constant(F[:, rows]), tf.constant(where), rows.start, 3)
+        for rows in (slice(0, 1), slice(1, 3))
+    ]
+    np.testing.assert_allclose(sum(parts), found, atol=1e-15)
+    _, gradient = numbers(
+        lambda F: tf.reduce_sum(np.cos(found) * hypercolumns.at(F, tf.constant(where))), F
+    )
+    # linear, so that its gradient is its transpose
+    assert (gradient * F).sum() == pytest.approx((np.cos(found) * found).sum(), rel=1e-12)
+    assert not gradient[0, 0, 1].any()  # where no position is near
+
+
+def test_positions_of_hypercolumns_are_on_a_grid_and_depend_on_their_numbers() -> None:
+    shape = 512, 341  # of 10 times 128² pixels: every third row and every fourth column
+    first, again, other, offset = (
+        hypercolumns.positions_of_result(shape, 1024, level, draw)
+        for level, draw in (((0, 1), (0, 2)), ((0, 1), (0, 2)), ((0, 1), (0, 3)), ((2, 1), (0, 2)))
+    )
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (1024, 2)
+    assert len({tuple(row) for row in first}) < 1024  # rows and columns are drawn apart
+    for drawn in (first, other):
+        assert {*(drawn[:, 0] % 3)} == {first[0, 0] % 3}
+        assert {*(drawn[:, 1] % 4)} == {first[0, 1] % 4}
+    assert (first != other).any()
+    assert {*(offset[:, 0] % 3), *(offset[:, 1] % 4 + 3)} != {
+        *(first[:, 0] % 3),
+        *(first[:, 1] % 4 + 3),
+    }
+    assert len(hypercolumns.positions_of_result((6, 8), 1024, (0,), (1,))) == 48
+
+
+def test_positions_of_a_painting_are_distinct_a_thousand_at_a_time() -> None:
+    drawn = hypercolumns.positions_of_painting((50, 60), 2500, [3, 0])
+    assert drawn.shape == (2500, 2)
+    rounds = [{tuple(row) for row in drawn[at : at + 1000]} for at in (0, 1000, 2000)]
+    assert [len(each) for each in rounds] == [1000, 1000, 500]
+    assert len(set.union(*rounds)) < 2500
+    assert drawn.max(0).tolist() == [49, 59]
+    np.testing.assert_array_equal(drawn, hypercolumns.positions_of_painting((50, 60), 2500, [3, 0]))
+    assert len(hypercolumns.positions_of_painting((5, 6), 5000, [3, 0])) == 150

@@ -126,6 +126,29 @@ def test_a_layer_that_a_second_statistic_sorts_is_whole_and_the_others_are_not()
     assert np.linalg.norm(gradient - slope) < 1e-5 * np.linalg.norm(slope)
 
 
+def test_hypercolumns_are_those_of_the_whole_picture_and_no_layer_is_whole() -> None:
+    """Samples of a row at the border of a band, between it and the next, add up."""
+    layers = dict.fromkeys(("rgb", *LAYERS), 0.2)
+    formula = FORMULA._replace(
+        statistic=STATISTICS["relaxed_emd"], content_reduction="self_similarity"
+    )
+    more = (
+        Term("moments", STATISTICS["moments"], layers),
+        Term("gram", STATISTICS["gram"], {"conv2_2": 1.0}),
+    )
+    chosen = Specification(formula, layers, layers, 1.0, 1.0, 1e-3, more_terms=more)
+    sized = LevelPictures(
+        picture(0)[0] + 128, (Painting(picture(1)[0] + 128),), None, (H, W), Color()
+    )
+    found = []
+    for by_rows in (False, True):
+        network = of_weights(NETWORK, options=Options("max", gradient_checkpointing=by_rows))
+        found.append(objective.build(chosen, network, sized).value_and_grad(picture(2)))
+    (expected, slope), (terms, gradient) = found
+    assert terms.per_layer == pytest.approx(dict(expected.per_layer), rel=1e-5)
+    assert np.linalg.norm(gradient - slope) < 1e-5 * np.linalg.norm(slope)
+
+
 def assert_equal(case: Case, guide: np.ndarray | None = None) -> None:
     (expected, slope), (found, gradient) = (
         value_and_grad(case, by_rows, guide) for by_rows in (False, True)

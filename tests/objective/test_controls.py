@@ -14,6 +14,7 @@ import oracle_controls as oracle
 import pytest
 from conftest import at_evaluation
 from omegaconf import OmegaConf
+from scipy.ndimage import map_coordinates
 
 from stn import config, errors, images, optimize, runs, transfer
 from stn.assets import pictures
@@ -21,7 +22,7 @@ from stn.backend import tf
 from stn.config import composition, overrides
 from stn.images import color, masks, resizing
 from stn.layers import VGG19
-from stn.loss import losses, statistics
+from stn.loss import hypercolumns, losses, statistics
 from stn.loss.statistics import STATISTICS
 from stn.network import vgg
 from stn.objective import graph, objective
@@ -239,6 +240,82 @@ def test_directions_are_drawn_from_seed_level_draw_and_layer(composed) -> None:
             for layer in LAYERS:
                 found = terms.per_layer[f"style/{layer}"]
                 assert found == pytest.approx(expected(level, evaluation // 5, layer), rel=1e-4)
+
+
+def test_hypercolumns_are_read_at_positions_of_seed_level_and_draw(composed) -> None:
+    """Each loss is the oracle's, of features that SciPy reads between positions."""
+    joined = ["rgb", "relu1_1", "relu2_1"]
+    settings = composed(
+        *("objective.style_statistic=relaxed_emd", "objective.content_reduction=self_similarity"),
+        *(f"objective.{role}_layers=[{','.join(joined)}]" for role in ("content", "style")),
+        "objective.more_statistics=[{statistic: moments, layers: [rgb, relu1_1], weight: 2},"
+        " {statistic: palette, layers: [rgb], weight: 0.5}]",
+        *("objective.redraw=3", "seed=5", "objective.hypercolumns=30", "network.ceil_mode=false"),
+        *("objective.style_hypercolumns=40", "objective.content_weight=7", *FORM),
+    )
+    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
+    rgb = 128 + 90 * np.sin(np.arange(3 * np.prod(sized.shape)) / 5).reshape(*sized.shape, 3)
+
+    def columns(rgb: np.ndarray, positions: np.ndarray, whole: bool) -> dict[str, np.ndarray]:
+        found = {"rgb": rgb / 255, **features(rgb, network, settings)}
+        strides, kept = {"rgb": 1, "relu1_1": 1, "relu2_1": 2}, {}
+        for layer, stride in strides.items():
+            at = positions // stride if whole else positions / stride
+            channels = np.moveaxis(found[layer], -1, 0).astype(np.float64)
+            read = [map_coordinates(each, at.T, order=1, mode="nearest") for each in channels]
+            kept[layer] = np.transpose(read)
+        return kept
+
+    def join(found: dict[str, np.ndarray], *layers: str) -> np.ndarray:
+        return np.concatenate([found[layer] for layer in layers], 1)
+
+    style = sized.styles[0].rgb
+    for level in (0, 2):
+        loss = objective.build(transfer.objective_of(settings), network, sized, level)
+        drawn = hypercolumns.positions_of_painting(style.shape[:2], 40, [5, level, 0, 0])
+        S = columns(style, drawn, whole=True)
+        for evaluation in (4, 0):
+            loss.at_evaluation(evaluation)
+            terms, gradient = loss.value_and_grad(network.image(rgb))
+            draw = 5, level, 1 + evaluation // 3, 1
+            at = hypercolumns.positions_of_result(sized.shape, 30, (5, level, 0, 1), draw)
+            X, P = (columns(each, at, whole=False) for each in (rgb, sized.content))
+            expected = {
+                "content": oracle.self_similarity(join(X, *joined), join(P, *joined))[0],
+                "style": oracle.relaxed_emd(join(X, *joined), join(S, *joined))[0],
+                "moments": oracle.moments(join(X, *joined[:2]), join(S, *joined[:2]))[0],
+                "palette": oracle.palette(X["rgb"], S["rgb"])[0],
+            }
+            found = {f"{name}/hypercolumn": value for name, value in expected.items()}
+            assert terms.per_layer == pytest.approx(found, rel=1e-4)
+            beta = settings.objective.style_weight
+            total = expected["style"] + 2 * expected["moments"] + 0.5 * expected["palette"]
+            assert terms.total == pytest.approx(7 * expected["content"] + beta * total, rel=1e-4)
+    way = np.cos(np.arange(rgb.size)).reshape(1, *rgb.shape)
+    way[0, 1::2] *= 0.5
+    high, low = (loss.value_and_grad(network.image(rgb) + s * 0.02 * way)[0] for s in (1, -1))
+    slope = (high.total - low.total) / 0.04
+    assert (gradient * way).sum() == pytest.approx(slope, rel=2e-2)
+
+
+def test_what_is_no_hypercolumn_is_refused(composed) -> None:
+    joins = "objective.style_statistic=relaxed_emd"
+    uneven = "[{layer: relu1_1, weight: 1}, {layer: relu2_1, weight: 2}]"
+    for keys, said in {
+        ("objective.style_layers=[rgb,relu1_1]",): "rgb, the picture's colors, is a part of",
+        ("objective.content_layers=[rgb]",): "rgb, the picture's colors, is a part of",
+        (
+            joins,
+            f"objective.style_layers={uneven}",
+        ): "joins its layers to hypercolumns, which have one loss; give bare names",
+        (
+            "objective.style_statistic=palette",
+            "objective.style_layers=[rgb,relu1_1]",
+        ): "palette compares colors; give \\[rgb\\] alone",
+        (joins, "style.layers=[relu1_1,relu2_1]"): "style.layers: hypercolumns join all layers",
+    }.items():
+        with pytest.raises(errors.InputError, match=said):
+            composed(*keys)
 
 
 def test_a_chain_compares_neighboring_layers(composed):
