@@ -6,5 +6,3 @@ gives these the size and the colors that each level of the run needs.
 """
 
 from stn.assets.store import fetch, locate_image, locate_weights, sample_path, weights_path
-
-__all__ = ["fetch", "locate_image", "locate_weights", "sample_path", "weights_path"]

@@ -30,34 +30,3 @@ from stn.config.more_statistics import compared, draws, statistics, style_layers
 from stn.config.more_styles import guided, styles
 from stn.config.optimizers import Optimizer
 from stn.config.schema import Color, Config, Image, Level
-
-__all__ = [
-    "BUDGET",
-    "CONFIG_DIR",
-    "Color",
-    "Config",
-    "Image",
-    "Level",
-    "Optimizer",
-    "check",
-    "choices",
-    "compared",
-    "compose",
-    "counted",
-    "difference",
-    "differing",
-    "draws",
-    "finite",
-    "flat",
-    "guided",
-    "inert",
-    "levels",
-    "parse",
-    "pixel_unit",
-    "same_threads",
-    "short",
-    "statistics",
-    "style_layers",
-    "styles",
-    "to_dict",
-]

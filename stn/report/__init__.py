@@ -4,5 +4,3 @@
 """
 
 from stn.report.document import write, write_comparison
-
-__all__ = ["write", "write_comparison"]

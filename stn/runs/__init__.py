@@ -21,21 +21,3 @@ from stn.runs.record import (
     read_json,
     read_metrics,
 )
-
-__all__ = [
-    "EXPERIMENT",
-    "FAILED",
-    "METRICS",
-    "MIXED",
-    "PICTURE",
-    "PROVENANCE",
-    "SUMMARY",
-    "TRIALS",
-    "UNCOLORED",
-    "Run",
-    "below",
-    "best_so_far",
-    "parameters",
-    "read_json",
-    "read_metrics",
-]

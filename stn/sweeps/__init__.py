@@ -18,17 +18,3 @@ from stn.sweeps.hooks import (
     take_gpu,
     threads,
 )
-
-__all__ = [
-    "Begin",
-    "announce",
-    "check",
-    "clear",
-    "end",
-    "fail",
-    "here",
-    "metric_of",
-    "remove_if_empty",
-    "take_gpu",
-    "threads",
-]

@@ -6,5 +6,3 @@ The other files are its steps: the checks before, the initial image, progress, m
 
 from stn.transfer.matching import run
 from stn.transfer.story import network_of, objective_of
-
-__all__ = ["network_of", "objective_of", "run"]
