@@ -113,10 +113,15 @@ def planned(
 
 def _combined(parsed: Iterable[Override]) -> list[list[str]]:
     """The overrides of every combination of values, the last key varying first, as Hydra's own
-    sweeper makes them.
+    sweeper makes them. Raises InputError for an interval, which has no list of values.
     """
     choices = {}
     for override in parsed:
+        if override.is_interval_sweep():
+            raise InputError(
+                f"{override.input_line}: an interval is for a sweeper that seeks; take"
+                " hydra/sweeper=optuna, or list the values"
+            )
         key = override.get_key_element()
         swept = override.is_sweep_override()
         values = (

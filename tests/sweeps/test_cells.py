@@ -45,6 +45,14 @@ def test_a_cell_is_called_by_what_varies_in_order_of_the_keys() -> None:
     assert list(cells.planned(of_hydra("a=1", params={"seed": "1,2"}))) == ["seed=1", "seed=2"]
 
 
+def test_an_interval_has_no_cells_but_for_a_sweeper_that_seeks() -> None:
+    given = of_hydra("strength=interval(1,10)")
+    with pytest.raises(errors.InputError, match=r"strength=interval\(1,10\): .*optuna"):
+        cells.planned(given)
+    given.sweeper._target_ = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+    assert cells.planned(given) is None
+
+
 @pytest.mark.parametrize(
     ("value", "begins"),
     [
