@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test study notebook test-cluster test-gpu check docs figures results clean
+.PHONY: demo test study notebook test-cluster test-gpu check docs figures results tables clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo-installed
@@ -74,12 +74,19 @@ study: .venv/demo-installed
 	$(BIN)/python scripts/fetch.py images
 	$(BIN)/python scripts/study.py $(STUDY)
 
+# Every table of README and docs that is not a definition, from results/, configs/ and the schema; make check compares.
+tables: .venv/test-installed
+	$(BIN)/python scripts/configuration_tables.py
+	$(BIN)/python scripts/results.py render
+	$(BIN)/python scripts/preset_pages.py
+
 # Rows of results/: every preset and the gallery's six pairs at 256 px, the five small runs of the tests; then the tables.
 results: .venv/demo-installed .venv/joblib-installed
 	$(BIN)/python experiments/gallery.py image.size_px=256 optimizer.max_evaluations=100 tracking=off $(AT_ONCE)
 	$(BIN)/python scripts/results.py collect outputs/experiments/gallery results/presets.csv
 	$(BIN)/python scripts/results.py small
 	$(BIN)/python scripts/results.py render
+	$(BIN)/python scripts/preset_pages.py
 
 # One installation an extra; a second call finds the stamp and installs nothing.
 # On a terminal pip shows what it downloads.

@@ -79,12 +79,11 @@ def main() -> None:
             raise errors.InputError(f"--sizes {size}: must be height x width, such as 384x512")
     with tempfile.TemporaryDirectory() as folder:
         found = measure(arguments, Path(folder))
+    for runs in found["sizes"].values():
+        benchmark_report.compare(runs)
     arguments.out.mkdir(parents=True, exist_ok=True)
     benchmark_report.write(found, arguments.out / "benchmark.md")
     benchmark_report.plot(found, arguments.out / "benchmark.png")
-    for runs in found["sizes"].values():
-        for run in runs.values():
-            del run["gradient"]  # the table says how far they agree
     (arguments.out / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n")
     print(arguments.out / "benchmark.md")
 

@@ -137,13 +137,22 @@ def write(found: dict[str, Any], path: Path) -> None:
     marks.write([path], "benchmark", lambda _: text(found))
 
 
+def compare(runs: dict[str, Any]) -> None:
+    """Put how far each gradient is from the first, relative to its norm, in place of the
+    gradients.
+    """
+    gradients = {program: np.array(run.pop("gradient")) for program, run in runs.items()}
+    exact = next(iter(gradients.values()))
+    for program, run in runs.items():
+        distance = np.linalg.norm(gradients[program] - exact) / np.linalg.norm(exact)
+        run["gradient_difference"] = float(distance)
+
+
 def agreement(runs: dict[str, Any]) -> Iterator[str]:
-    reference = next(iter(runs.values()))
-    exact = np.array(reference["gradient"])
-    for program, run in list(runs.items())[1:]:
-        value = abs(run["value"] / reference["value"] - 1)
-        gradient = np.linalg.norm(np.array(run["gradient"]) - exact) / np.linalg.norm(exact)
-        yield f"{program} {value:.0e}, {gradient:.0e}"
+    reference, *others = runs
+    for program in others:
+        value = abs(runs[program]["value"] / runs[reference]["value"] - 1)
+        yield f"{program} {value:.0e}, {runs[program]['gradient_difference']:.0e}"
 
 
 def plot(found: dict[str, Any], path: Path) -> None:

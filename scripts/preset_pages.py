@@ -3,7 +3,8 @@
 It also writes the minutes of the presets that README.md names.
 
 A page puts together what is said of a preset elsewhere: configs/preset/NAME.yaml with its comments,
-the tables of docs/presets/index.md and gallery.md, and docs/presets/deviations.md.
+the tables of docs/presets/index.md and gallery.md, docs/presets/deviations.md, and the numbers of
+results/.
 
 With --check nothing is written, and the exit code is 1 if a page is not what would be.
 """
@@ -23,12 +24,23 @@ import yaml
 from stn import command_line, config
 from stn.errors import InputError
 from stn.images import resizing
+from stn.study import measured, results
 
 FOLDER = config.CONFIG_DIR.parent / "docs" / "presets"
 PICTURES = FOLDER.parent / "figures" / "presets"
 PRESETS = sorted((config.CONFIG_DIR / "preset").glob("*.yaml"))
 PHOTOGRAPH = np.zeros((768, 1024, 3))  # Neckarfront's shape, which most presets paint
 MEASURED = "512 × 384 on two idle cores of an AMD EPYC with AVX-512"
+RESULTS = config.CONFIG_DIR.parent / "results"
+PAIR = {"asset:tubingen.jpg", "asset:starry_night_google.jpg", ""}  # a texture has no content
+COLUMNS = ("total_loss", "features", "gram", "patches", "ssim", "checkerboard")
+OWN = ("default", "li_wand2016")  # whose picture is not cut from the gallery's figure
+PRINTED = {  # what a preset's source printed, and ours: a file of results/tables
+    "gatys_released": "printed_notebook",
+    "neural_style": "printed_neural_style",
+    "neural_style_pt": "printed_neural_style_pt",
+    "vgg16_lbfgs_walkthrough": "printed_walkthroughs",
+}
 START_S = 10  # imports, targets and measures; docs/presets/gallery.md, of the default
 # A whole `preset=default` took 108 s for 75 evaluations of 512 × 384 on another AMD EPYC than the
 # benchmark's (docs/science/benchmark.md): that is the upper end of what a reader may see.
@@ -76,12 +88,11 @@ def page_of(path: Path) -> str:
         *source(path, row),
         "## What differs",
         *deviations(row),
+        *numbers(name, settings),
         "## Settings",
         "Every number of the preset, and where it comes from.",
         "\n".join(["| setting | value | source |", "|---|---|---|", *settings_of(path)]),
     ]
-    if seen and any(seen[key] not in ("–", "") for key in ("feature distance", "printed")):
-        parts[parts.index("## Settings") : parts.index("## Settings")] = numbers(seen)
     return "\n\n".join(parts) + "\n"
 
 
@@ -94,7 +105,7 @@ def table(page: str) -> dict[str, dict[str, str]]:
         if not cells:
             head = []
         elif not head:
-            head = [cell.partition(" by its")[0] for cell in cells]
+            head = cells
         elif "preset" in head:
             row = dict(zip(head, cells, strict=True))
             found |= dict.fromkeys(re.findall(r"`(\w+)`", row["preset"]), row)
@@ -115,10 +126,15 @@ def picture(name: str, settings: config.Config, seen: dict[str, str] | None) -> 
         yield f"{seen['typical'][0].upper()}{seen['typical'][1:]}."
     if (PICTURES / f"{name}.jpg").is_file():
         yield f"![Painted with preset={name}](../figures/presets/{name}.jpg)"
-        evaluations = seen["evaluations"] if seen else settings.optimizer.max_evaluations
-        own = str(evaluations) == str(settings.optimizer.max_evaluations)
-        budget = "own size and budget" if own else f"384 px and {evaluations} evaluations"
-        yield f"Neckarfront and The Starry Night, {budget}; see the [gallery](gallery.md)."
+        small = seen and name not in OWN
+        budget = "384 px and `optimizer.max_evaluations=120`" if small else "own size and budget"
+        yield f"{painted(settings)}, {budget}; see the [gallery](gallery.md)."
+
+
+def painted(settings: config.Config) -> str:
+    return (
+        "The Starry Night" if settings.content.path is None else "Neckarfront and The Starry Night"
+    )
 
 
 def minutes(settings: config.Config) -> str:
@@ -185,18 +201,30 @@ def deviations(row: dict[str, str]) -> Iterator[str]:
     )
 
 
-def numbers(seen: dict[str, str]) -> Iterator[str]:
-    yield "## Numbers"
-    columns = ["evaluations", "seconds", "feature distance", "Gram distance", "printed"]
-    titles = [*columns[:-1], "printed by the source, and ours"]
-    yield "\n".join(
-        f"| {' | '.join(cells)} |"
-        for cells in (titles, ["---"] * len(titles), [seen[key] for key in columns])
-    )
-    yield (
-        "Distances are [measures](../reference/measures.md) of the picture above, at every ReLU."
-        " [Losses that programs printed](../science/numbers.md) has the full comparison."
-    )
+def numbers(name: str, settings: config.Config) -> Iterator[str]:
+    """What the preset's run of results/presets.csv has, and what its source printed."""
+    rows = [
+        row
+        for row in results.read(RESULTS / "presets.csv")
+        if row["preset"] == name and {row["content"], row["style"]} <= PAIR
+    ]
+    if rows or name in PRINTED:
+        yield "## Numbers"
+    if rows:
+        row = rows[0]
+        yield (
+            f"{painted(settings)} at {row['size_px']} px, {row['evaluations']}"
+            f" evaluations on `{row['network']}`, commit {row['commit'][:7]}. The measures are"
+            " [those of every run](../reference/measures.md)."
+        )
+        yield results.table(rows[:1], COLUMNS).rstrip()
+    if name in PRINTED:
+        yield (
+            "What the source printed and what comes out here, as"
+            " [Losses that programs printed](../science/numbers.md) says:"
+        )
+        path = RESULTS / "tables" / f"{PRINTED[name]}.csv"
+        yield measured.table(measured.read(path), {}).rstrip()
 
 
 def settings_of(path: Path) -> Iterator[str]:

@@ -6,11 +6,15 @@ python scripts/results.py drift                 the same five, held against resu
 python scripts/results.py render [--check]      the tables of README.md and docs/ from results/
 
 Between `<!-- results: FILE COLUMN … -->` and `<!-- end -->` stands a table of results/FILE.csv, or
-that nobody has computed it yet.
+that nobody has computed it yet. After `<!-- measured: FILE COLUMN=VALUE … -->` stand the rows of
+results/tables/FILE.csv that have those values. The tables of the study, of spoiled pictures and of
+the benchmark are rendered from their own files.
 """
 
 import argparse
 import functools
+import json
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +22,8 @@ from pathlib import Path
 import stn
 from stn import command_line, runs
 from stn.errors import InputError
-from stn.study import marks, results
+from stn.experiment import manipulations, study_page, trials
+from stn.study import marks, measured, results, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -63,7 +68,8 @@ def main() -> None:
         check_drift()
     else:
         pages = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
-        marks.write(pages, "results", table, arguments.check)
+        for kind, of_words in KINDS.items():
+            marks.write(pages, kind, of_words, arguments.check)
 
 
 def small(folder: Path) -> Iterator[runs.Run]:
@@ -111,6 +117,48 @@ def table(words: str) -> str:
     if not (RESULTS / f"{name}.csv").exists():
         return f"Not computed yet: `make results` writes `results/{name}.csv` and this table.\n"
     return results.table(_rows(name), columns)
+
+
+def measured_table(words: str) -> str:
+    """The table of a mark's words: a file of results/tables/, and values of its columns."""
+    name, *values = shlex.split(words) or [""]
+    if not name or any("=" not in value for value in values):
+        raise InputError(f"<!-- measured: {words} -->: type a file of results/tables, COLUMN=VALUE")
+    chosen = dict(value.split("=", 1) for value in values)
+    return measured.table(measured.read(RESULTS / "tables" / f"{name}.csv"), chosen)
+
+
+def study_table(name: str) -> str:
+    """One of the study's tables, docs/experiments/ablations.md."""
+    return _study()[name]
+
+
+@functools.cache
+def _study() -> dict[str, str]:
+    first = RESULTS / "study_vgg19_q8_64.csv"
+    return study_page.parts(*map(trials.read, (first, study_page.LONGER, study_page.ELSEWHERE)))
+
+
+def manipulations_table(_: str) -> str:
+    """What measures say of spoiled pictures, docs/reference/measures.md."""
+    return tables.markdown(manipulations.table(RESULTS / "manipulations.csv"))
+
+
+def benchmark_tables(_: str) -> str:
+    """What the last benchmark measured, docs/science/benchmark.md."""
+    import benchmark_report  # its folder is this script's
+
+    found = ROOT / "docs" / "science" / "benchmark.json"
+    return benchmark_report.text(json.loads(found.read_text(encoding="utf-8")))
+
+
+KINDS = {  # of marks
+    "results": table,
+    "measured": measured_table,
+    "study": study_table,
+    "manipulations": manipulations_table,
+    "benchmark": benchmark_tables,
+}
 
 
 if __name__ == "__main__":

@@ -40,6 +40,10 @@ class Bold(str):
     """A cell that stands out."""
 
 
+class Markup(str):
+    """A cell that is Markdown already."""
+
+
 def check_format(path: Path) -> None:
     """Raise InputError for a name that ends in none of FORMATS."""
     if path.suffix not in FORMATS:
@@ -151,7 +155,9 @@ def _is_numeric(column: Sequence[str]) -> bool:
 
 
 def _markdown(cell: str) -> str:
-    """A cell on one line, its signs escaped."""
+    """A cell on one line, its signs escaped unless it is Markdown."""
+    if isinstance(cell, Markup):
+        return cell.replace("|", r"\|")
     text = MARKDOWN.sub(lambda sign: f"\\{sign[0]}", " ".join(cell.split()))
     return f"**{text}**" if isinstance(cell, Bold) and text else text
 

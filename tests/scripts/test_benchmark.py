@@ -49,6 +49,8 @@ def test_both_convolutions_are_measured_and_agree(tmp_path: Path) -> None:
             *("spectral_lbfgs, history 20", "adam"),
         }
     assert abs(runs["ours"]["value"] / runs["ours_direct"]["value"] - 1) < 1e-5
+    assert runs["ours"]["gradient_difference"] == 0 < runs["ours_direct"]["gradient_difference"]
+    assert runs["ours_direct"]["gradient_difference"] < 1e-4
     table = (tmp_path / "new" / "benchmark.md").read_text()
     assert "| 32 × 48 | stn, Winograd (`auto` on CPUs) |" in table
     assert (tmp_path / "new" / "benchmark.png").stat().st_size > 1000
