@@ -224,6 +224,23 @@ def histogram(X: np.ndarray, P: np.ndarray) -> Loss:
     return float(((x - matched) ** 2).sum()) / x.size, (2 * (x - matched) / x.size).reshape(X.shape)
 
 
+def nearest(X: np.ndarray, P: np.ndarray) -> Loss:
+    """The mean over positions i of min_j of 1 − cos(x_i, p_j), x and p less their means (Kolkin et
+    al. 2022).
+    """
+    x, p = (flat(F) - flat(F).mean(axis=0) for F in (X, P))
+    total, slope = 0.0, np.zeros_like(x)
+    for i, row in enumerate(x):
+        unit = row / np.linalg.norm(row)
+        cosines = [unit @ other / np.linalg.norm(other) for other in p]
+        best = p[int(np.argmax(cosines))]
+        total += 1 - max(cosines)
+        slope[i] = (max(cosines) * unit - best / np.linalg.norm(best)) / np.linalg.norm(row)
+    # The mean that is taken off depends on every position.
+    gradient = (slope - slope.mean(axis=0)) / len(x)
+    return total / len(x), gradient.reshape(X.shape)
+
+
 def patches(X: np.ndarray, P: np.ndarray, stride: int) -> Loss:
     """½ Σ (a − t)² / n over the 3 × 3 patches a of X: n patches cover a number, and t is the patch
     of P at the smallest angle (Li and Wand 2016; chuanli11/CNNMRF, whose field is the gradient).

@@ -50,6 +50,11 @@ def replace_entries(objective: Objective, network: str) -> None:
         for number, item in enumerate(objective.more_statistics)
     ]
     found = statistics(objective)
+    drawing = [name for name in dict.fromkeys(found) if STATISTICS[name].projects]
+    if len(drawing) > 1:
+        raise InputError(
+            f"{KEY}: {' and '.join(drawing)} both draw at random; take one of them out"
+        )
     for name in found:
         if found.count(name) > 1:
             raise InputError(f"{KEY}: {name} is compared already; give each statistic once")

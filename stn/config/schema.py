@@ -109,7 +109,7 @@ class MoreStatistic:
 
 @dataclass
 class Copy:
-    """A copy of a painting, whose patches are compared too."""
+    """A copy of a painting, whose features are searched for matches too."""
 
     turn_deg: float = number(
         0.0, unit="degrees", help="Counterclockwise; corners that are not covered are cut off."
@@ -172,7 +172,7 @@ class Objective:
         None,
         above=0,
         unit="evaluations",
-        help="After how many other directions or positions are drawn; `null`: never.",
+        help="After how many other directions, offsets or positions are drawn; `null`: never.",
     )
     components: int | None = number(
         None,

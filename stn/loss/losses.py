@@ -231,7 +231,7 @@ def patches(F: Tensor, styles: Sequence[Tensor], stride: int = 2) -> Tensor:
     at the rim."""
     a = patches_of(F, stride)
     candidates = tf.concat([patches_of(S, stride) for S in styles], 0)
-    t = tf.gather(candidates, nearest_patches(a, candidates))
+    t = tf.gather(candidates, nearest_rows(a, candidates))
     counts = np.outer(*(np.bincount(_places(side, stride).ravel()) for side in F.shape[1:3]))
     over = patches_of(tf.constant(1 / counts[None, ..., None], F.dtype), stride)  # [n, 9]
     squares = tf.reduce_sum(tf.reshape(tf.square(a - t), (*over.shape, -1)), -1)  # [n, 9, N]
@@ -256,10 +256,23 @@ def patches_of(F: Tensor, stride: int) -> Tensor:
     return tf.reshape(tf.concat(parts, -1), (down.shape[1] * across.shape[1], -1))
 
 
-def nearest_patches(a: Tensor, candidates: Tensor) -> Tensor:
-    """For each patch a [n, K] the row of `candidates` [n', K] whose cosine with it is largest."""
+def nearest(X: Tensor, styles: Sequence[Tensor]) -> Tensor:
+    """mean_i min_j of the cosine distance of X_i and Y_j, both less their own means, of X [n, N]
+    and the rows Y of all `styles` [n', N].
+
+    Matches are constants (Kolkin et al. 2022, arXiv:2203.13215, "feature splitting"; nkolkin13/
+    NeuralNeighborStyleTransfer, utils/stylize.py)."""
+    Y = tf.concat(styles, 0)
+    x, y = (each - tf.reduce_mean(each, 0) for each in (X, Y))
+    matched = tf.gather(y, nearest_rows(x, y))
+    cosines = tf.math.l2_normalize(x, 1) * tf.math.l2_normalize(matched, 1)
+    return tf.reduce_mean(1 - tf.reduce_sum(cosines, 1))
+
+
+def nearest_rows(a: Tensor, candidates: Tensor) -> Tensor:
+    """For each row of a [n, K] the row of `candidates` [n', K] whose cosine with it is largest."""
     a, candidates = tf.stop_gradient(a), tf.stop_gradient(candidates)
-    # 1e-8: a patch of zeros alone has no direction, and no cosine but zero.
+    # 1e-8: a row of zeros alone has no direction, and no cosine but zero.
     units = candidates / (tf.norm(candidates, axis=1, keepdims=True) + 1e-8)
     count, step = a.shape[0], max(1, SCORES // candidates.shape[0])
 

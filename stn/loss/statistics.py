@@ -22,7 +22,8 @@ class Context(NamedTuple):
 
     `gram_divisor` and `shift` are keys of the configuration. `guide` is T [h, w] or None. `before`
     are the features of the style layer before this one, for statistics of two layers.
-    `directions` [D, N] are unit vectors, for statistics that project on some."""
+    `directions` are what is drawn: unit vectors [D, N], for statistics that project on some, or two
+    offsets, 0-1."""
 
     gram_divisor: str = "one"
     shift: float = 0.0
@@ -59,8 +60,9 @@ class Statistic:
     sums_over_rows: bool = False
     # How many style layers one value compares: 2 for a layer and the one before it.
     layers: int = 1
-    # Whether it projects features on random directions, which the objective draws.
-    projects: bool = False
+    # What is drawn at a layer: from how many `objective.directions` asks for, or N, and N, and the
+    # numbers that seed it. Targets are of the same draw.
+    draw: Callable[[int, int, Sequence[int]], np.ndarray] | None = None
     # Whether F are hypercolumns [n, ΣN] of all layers at positions that the objective draws
     # (hypercolumns.py), which have one loss.
     of_hypercolumns: bool = False
@@ -82,8 +84,13 @@ class Statistic:
         return losses.gram(X, self.divisor(context.gram_divisor), guided=guided)
 
     @property
+    def projects(self) -> bool:
+        """Whether something is drawn on which its targets depend too."""
+        return self.draw is not None
+
+    @property
     def draws(self) -> bool:
-        """Whether it compares at what is drawn, directions or positions."""
+        """Whether it compares at what is drawn, directions, offsets or positions."""
         return self.projects or self.of_hypercolumns
 
     def divisor(self, chosen: str) -> str:
@@ -213,6 +220,28 @@ def _projections(F: Tensor, context: Context) -> Tensor:
     return losses.sorted_projections(flat, tf.cast(context.directions, F.dtype))
 
 
+# Positions down or across at which `nearest` takes features; NNST, utils/stylize.py.
+WIDEST = 64
+
+
+def drawn_offsets(count: int, N: int, numbers: Sequence[int]) -> np.ndarray:
+    """Two offsets of a grid, as shares of its steps, float32; the same for the same `numbers`."""
+    return np.random.default_rng(list(numbers)).random(2, np.float32)
+
+
+def _on_a_grid(F: Tensor, context: Context) -> Tensor:
+    """The features [n, N] on a grid of WIDEST positions or up to twice as many along the longer
+    side, at drawn offsets; of a smaller layer all.
+    """
+    stride = max(1, max(F.shape[1:3]) // WIDEST)
+    offsets = tf.zeros((2,)) if stride == 1 else tf.cast(context.directions, tf.float32)
+    first = tf.cast(tf.floor(offsets * stride), tf.int32)
+    for axis in (1, 2):
+        places = first[axis - 1] + stride * tf.range(F.shape[axis] // stride)
+        F = F if stride == 1 else tf.gather(F, places, axis=axis)
+    return _flat(F)
+
+
 def _histograms(F: Tensor, context: Context) -> Tensor:
     """The values of each channel, sorted [N, M], which is a histogram without bins.
 
@@ -271,7 +300,7 @@ STATISTICS: dict[str, Statistic] = {
         keys=frozenset({"directions", "redraw"}),
         no_masks="it sorts all positions",
         averages=False,
-        projects=True,
+        draw=drawn_directions,
         copies=4.0,
     ),
     "histogram": Statistic(
@@ -280,6 +309,16 @@ STATISTICS: dict[str, Statistic] = {
         no_masks="it sorts all positions",
         averages=False,
         copies=4.0,
+    ),
+    "nearest": Statistic(
+        _on_a_grid,
+        distance=losses.nearest,
+        keys=frozenset({"copies", "redraw"}),
+        no_masks="it draws its positions",
+        averages=False,
+        draw=drawn_offsets,
+        copies=3.0,
+        pooled=2.0,
     ),
     "patches": Statistic(
         _features,

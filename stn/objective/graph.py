@@ -9,7 +9,6 @@ from stn import backend
 from stn.backend import Tensor, tf
 from stn.layers import COLORS, stride_of
 from stn.loss import hypercolumns, losses
-from stn.loss import statistics as statistics_table
 from stn.loss.statistics import Context, Statistic
 from stn.network import checkpointing, convolution, vgg
 from stn.network.network import Network
@@ -62,16 +61,18 @@ def directions(
     level: int,
     draw: int,
 ) -> dict[str, Tensor]:
-    """The directions [D, N] of a draw, at the layers of statistics that project.
+    """What is drawn for the statistic that draws, at its layers.
 
-    They are drawn from seed, level, draw and layer, so that a run that is resumed has the same."""
+    It is drawn from seed, level, draw and layer, so that a run that is resumed has the same."""
     found = {}
-    projecting = [term.layers for term in specification.style_terms if term.statistic.projects]
-    for layer in (layer for layers in projecting for layer in layers):
-        N, place = network.channels(layer), network.layer_names.index(layer)
-        numbers = specification.seed, level, draw, place
-        drawn = statistics_table.drawn_directions(specification.directions or N, N, numbers)
-        found[layer] = tf.constant(drawn)
+    for term in specification.style_terms:
+        drawn = term.statistic.draw
+        if drawn is None:
+            continue
+        for layer in term.layers:
+            N, place = network.channels(layer), network.layer_names.index(layer)
+            numbers = specification.seed, level, draw, place
+            found[layer] = tf.constant(drawn(specification.directions or N, N, numbers))
     return found
 
 

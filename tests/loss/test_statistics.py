@@ -35,6 +35,7 @@ ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
         "",
     ),
     "histogram": (oracle.histogram, ""),
+    "nearest": (oracle.nearest, ""),
     "patches": (lambda X, P: oracle.patches(X, P, stride=2), ""),
     "patches_dense": (lambda X, P: oracle.patches(X, P, stride=1), ""),
     "relaxed_emd": (oracle.relaxed_emd, ""),
@@ -331,7 +332,36 @@ def test_patches_have_the_authors_values_and_matches(
     found = value, gradient[0, 0, 0], np.abs(gradient).sum()
     assert found == pytest.approx(expected, rel=1e-12)
     pair = [losses.patches_of(tf.constant(F[None]), 1 + (name == "patches")) for F in (X, P)]
-    np.testing.assert_array_equal(losses.nearest_patches(*pair), matched)
+    np.testing.assert_array_equal(losses.nearest_rows(*pair), matched)
+
+
+def test_nearest_of_numbers_that_do_not_vary_is_finite() -> None:
+    for F, S in ((X * 0 + 1, P), (X, P * 0), (X * 0, X * 0)):
+        value, gradient = with_gradient(STATISTICS["nearest"], F, S)
+        assert np.isfinite(value) and np.isfinite(gradient).all()
+
+
+def test_nearest_has_the_authors_values_and_matches() -> None:
+    """NNST's final pass (utils/stylize.py) in float64, of 48 positions, which are all taken."""
+    value, gradient = with_gradient(STATISTICS["nearest"], X, P)
+    found = value, gradient[0, 0, 0], np.abs(gradient).sum()
+    expected = 0.012499389011691958, 0.000885316268747351, 0.19806433080886116
+    assert found == pytest.approx(expected, rel=1e-12)
+    x, p = (tf.constant(oracle.flat(F) - oracle.flat(F).mean(0)) for F in (X, P))
+    assert len(set(losses.nearest_rows(x, p).numpy())) > 8
+
+
+def test_nearest_takes_a_large_layer_on_a_grid_at_drawn_offsets() -> None:
+    """150 × 200 positions: every third, 50 × 66 of them, wherever the grid begins."""
+    places = np.stack(np.meshgrid(np.arange(150.0), np.arange(200.0), indexing="ij"), -1)
+    for offsets, corner in (((0.0, 0.99), (0, 2)), ((0.4, 0.0), (1, 0))):
+        context = Context(directions=tf.constant(offsets))
+        found = STATISTICS["nearest"].of(tf.constant(places[None]), context).numpy()
+        expected = places[corner[0] :: 3, corner[1] :: 3][:50, :66].reshape(-1, 2)
+        np.testing.assert_array_equal(found, expected)
+    drawn = np.array([statistics.drawn_offsets(0, 0, [0, level]) for level in range(200)])
+    assert drawn.shape == (200, 2) and 0 <= drawn.min() < 0.05 and 0.95 < drawn.max() < 1
+    np.testing.assert_array_equal(drawn[3], statistics.drawn_offsets(5, 7, [0, 3]))
 
 
 def test_patches_are_searched_for_in_all_copies() -> None:
@@ -352,7 +382,7 @@ def test_patches_of_zeros_alone_are_finite() -> None:
         value, gradient = with_gradient(STATISTICS["patches"], F, S)
         assert np.isfinite(value) and np.isfinite(gradient).all()
     corner = losses.patches_of(tf.constant(some[None]), 2)
-    assert 0 not in losses.nearest_patches(losses.patches_of(tf.constant(abs(X[None])), 2), corner)
+    assert 0 not in losses.nearest_rows(losses.patches_of(tf.constant(abs(X[None])), 2), corner)
 
 
 def test_directions_depend_on_their_numbers_and_on_nothing_else() -> None:

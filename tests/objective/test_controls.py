@@ -680,6 +680,12 @@ GOING_ON = {
         "objective.more_statistics=[{statistic: histogram, layers: [relu1_1], weight: 2}]",
         "more_styles=[{path: RINGS, scale: 0.8}]",
     ),
+    "nearest": (
+        "objective.style_statistic=nearest",
+        "objective.copies=[{turn_deg: 90}]",
+        "objective.redraw=1",
+        "optimizer=torch_lbfgs",
+    ),
     "patches": (
         "objective.style_statistic=patches",
         "objective.copies=[{turn_deg: 90}, {turn_deg: -7.5, scale: 1.05}]",
@@ -697,8 +703,9 @@ GOING_ON = {
 
 @pytest.mark.parametrize("name", GOING_ON)
 def test_a_run_with_controls_goes_on_to_the_same_bytes(run, files, tmp_path, name):
-    typed = [text.replace("RINGS", files["rings"]) for text in GOING_ON[name]] + [
-        "optimizer=spectral_lbfgs"
+    typed = [
+        "optimizer=spectral_lbfgs",
+        *(text.replace("RINGS", files["rings"]) for text in GOING_ON[name]),
     ]
     whole = run(tmp_path / "whole", *typed, "optimizer.max_evaluations=5")
     run(tmp_path / "parts", *typed, "optimizer.max_evaluations=3")
@@ -737,6 +744,10 @@ REFUSED = {
     ],
     "objective.style_statistic=patches objective.content_layers=[relu2_1] style.scale=0.1": [
         *("patches at relu2_1", "needs 3 positions"),
+    ],
+    "objective.style_statistic=nearest"
+    " objective.more_statistics=[{statistic:sliced_wasserstein,layers:[relu1_1]}]": [
+        *("nearest and sliced_wasserstein", "take one of them out"),
     ],
     "objective.style_statistic=patches objective.copies=[{turn_deg:40,scale:.2}]": [
         *("objective.copies[0] of style", "needs 3 positions"),
