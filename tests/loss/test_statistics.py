@@ -348,7 +348,7 @@ def test_nearest_has_the_authors_values_and_matches() -> None:
     expected = 0.012499389011691958, 0.000885316268747351, 0.19806433080886116
     assert found == pytest.approx(expected, rel=1e-12)
     x, p = (tf.constant(oracle.flat(F) - oracle.flat(F).mean(0)) for F in (X, P))
-    assert len(set(losses.nearest_rows(x, p).numpy())) > 8
+    np.testing.assert_array_equal(losses.nearest_rows(x, p)[:8], [43, 23, 39, 4, 13, 0, 9, 33])
 
 
 def test_nearest_takes_a_large_layer_on_a_grid_at_drawn_offsets() -> None:
