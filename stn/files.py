@@ -1,5 +1,5 @@
-"""A file appears whole or not at all: written beside its place, then renamed into it; a lock; where
-the cache is.
+"""A file appears whole or not at all: written next to its place, then renamed into it; where the
+cache is.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ NO_FILES = (
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` to write to; rename it to `path` if the block ends well.
+    """Give a temporary path next to `path` to write to; rename it to `path` if the block ends well.
 
     The temporary name keeps the suffix of `path`, since writers choose the format by it. A killed
     process can leave only a hidden `.partial-*` file behind. A full disk is an OSError that names

@@ -1,4 +1,4 @@
-"""What a field of the configuration may hold and what it means, said beside the field."""
+"""What a field of the configuration may hold and what it means, said next to the field."""
 
 import copy
 import dataclasses

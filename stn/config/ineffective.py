@@ -72,7 +72,7 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
     """Warn, in a line each, of the overrides that change nothing; InputError for options of a color
     without a color.
 
-    And of Adam's steps from black beyond white: a rate means another step beside a preset with
+    And of Adam's steps from black beyond white: a rate means another step next to a preset with
     other units. Only what the user typed is looked at: a group or a preset may list keys that
     belong to another choice."""
     if isinstance(config.optimizer, optimizers.Adam):
@@ -106,7 +106,7 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
             remedy = f"it belongs to {', '.join(allowed)}"
         elif key in NEEDS_ANY:
             other, does, remedy = NEEDS_ANY[key]
-            # A weight of zero typed beside its form is meant: a cell of a sweep over weights.
+            # A weight of zero typed next to its form is meant: a cell of a sweep over weights.
             counts = does(_value(config, other)) or (other in typed and other.endswith(".weight"))
         else:
             continue

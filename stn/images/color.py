@@ -128,7 +128,7 @@ def match_histogram(source_rgb: np.ndarray, target_rgb: np.ndarray, bins: int = 
             matched[..., c] = target_rgb[..., c].mean()
             continue
         density, edges = np.histogram(target_rgb[..., c], bins, density=True)
-        # Not counts over their sum, which differ in the last digit: beside an empty bin that digit
+        # Not counts over their sum, which differ in the last digit: next to an empty bin that digit
         # decides.
         cumulative = np.append(0, np.cumsum(density * np.diff(edges)))
         ranks = _ranks(source_rgb[..., c])

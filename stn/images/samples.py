@@ -89,7 +89,7 @@ def _levels(samples: Samples) -> tuple[np.ndarray, np.ndarray | None]:
             raise InputError(
                 f"holds numbers from {low:g} to {high:g}; give floats in 0-1 or in 0-255"
             )
-        # An opacity of 0-1 beside colors of 0-255 is what some programs write.
+        # An opacity of 0-1 next to colors of 0-255 is what some programs write.
         if values.shape[2] > channels and values[..., channels].max() <= 1:
             opaque = 1.0
     else:

@@ -130,7 +130,7 @@ def _block(
         pooled = {"pool": vgg.pool(F[names[-1]], options)} if pools else {}
         return {layer: F[layer] for layer in whole} | pooled, sums
 
-    return recomputed(of_band, x, bands)
+    return checkpointed(of_band, x, bands)
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class Bands:
         return tf.slice(whole, (0, start, 0, 0), part.shape)
 
 
-def recomputed(
+def checkpointed(
     compute: Callable[[Tensor, slice, Tensor], tuple[Nest, Nest]], x: Tensor, bands: Bands
 ) -> Nest:
     """`compute` of each band of `x` [1, h, w, N], joined; for the gradient each is computed again.

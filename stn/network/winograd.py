@@ -13,7 +13,7 @@ import numpy as np
 from stn import backend
 from stn.backend import Tensor, tf
 
-# Fractions p/q, a point beside its negative reciprocal after Barabasz, Anderson, Soodhalter and
+# Fractions p/q, a point next to its negative reciprocal after Barabasz, Anderson, Soodhalter and
 # Gregg, "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural
 # Networks", ACM TOMS 46:4, 2020. Measured with 512 channels, the common 0, ±1, ±2 and infinity
 # round 1.5 times as much.

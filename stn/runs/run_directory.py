@@ -214,7 +214,7 @@ class RunDirectory:
         """Write the result, `rgb` [h, w, 3 or 4], 0-255, and give the summary of the run.
 
         `written` are the loss terms of that picture, 8 bits and nothing outside 0-255, kept as
-        `picture/…` beside the optimizer's."""
+        `picture/…` next to the optimizer's."""
         self.write_metrics()
         self.write_image(record.PICTURE, rgb)
         summary = {

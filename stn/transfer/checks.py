@@ -22,13 +22,13 @@ from stn.runs.run_directory import CHECKPOINT
 from stn.transfer import memory
 
 
-def recomputes(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> bool:
-    """Whether features are to be computed again for the gradient: as
+def by_rows(settings: Config, network: Network, pictures: Pictures, run_dir: Path) -> bool:
+    """Whether large blocks are to be computed by rows, and again for the gradient: as
     `network.gradient_checkpointing` says.
 
-    Where it says nothing, as the run began that is gone on with, or else if less than the whole
-    features need is free, of which it then warns. Raises InputError for layers that the network
-    lacks."""
+    Where it says nothing, a run that is resumed goes on as it began. Any other does so if less
+    memory is free than whole features need, and warns of it. Raises InputError for layers that the
+    network lacks."""
     check_layers(settings, network)
     if settings.network.gradient_checkpointing is not None:
         return settings.network.gradient_checkpointing
@@ -37,13 +37,13 @@ def recomputes(settings: Config, network: Network, pictures: Pictures, run_dir: 
     began = _began_by_rows(settings, run_dir)
     if began is not None:
         return began
-    whole, by_rows = (
+    whole, parted = (
         memory.needs(settings, network, pictures, gradient_checkpointing)
         for gradient_checkpointing in (False, True)
     )
     if all(need.fits() for need in whole):
         return False
-    if all(need.fits() for need in by_rows):
+    if all(need.fits() for need in parted):
         warnings.warn(
             f"{memory.size_key(settings)}: {max(need.bytes for need in whole) / 1e9:.1f} GB of"
             " features are computed by rows and again for the gradient, since memory is short; an"

@@ -42,7 +42,7 @@ PICTURE_BYTES = 3 * (8 + 8 + 4)
 
 @dataclass(frozen=True)
 class Need:
-    """The bytes beside the kernels that a picture [height, width] needs, brought by `key`, made
+    """The bytes next to the kernels that a picture [height, width] needs, brought by `key`, made
     smaller by `how`.
     """
 
@@ -58,7 +58,7 @@ class Need:
 
     def check(self, why: str, remedy: str) -> None:
         """Raise InputError if so much is not free; it says `why` it is needed, and a `remedy`
-        beside a smaller size.
+        next to a smaller size.
         """
         if self.fits():
             return

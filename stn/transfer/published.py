@@ -1,6 +1,6 @@
 """The numbers that other papers print, each as its own program computes it.
 
-They are for tables that hold a picture of ours beside theirs. For a comparison of your own,
+They are for tables that hold a picture of ours next to theirs. For a comparison of your own,
 `measures` is the better yardstick: docs/reference/measures.md says why.
 """
 

@@ -41,8 +41,8 @@ def run(
     devices.use_precision(settings.network.precision)
     originals = pictures.read(settings, arrays)
     network = network_of(settings, earlier.part("machine").get("direct_convolution"))
-    gradient_checkpointing = checks.recomputes(settings, network, originals, Path(run_dir))
-    network = network.with_options(gradient_checkpointing=gradient_checkpointing)
+    by_rows = checks.by_rows(settings, network, originals, Path(run_dir))
+    network = network.with_options(gradient_checkpointing=by_rows)
     checks.before_run(settings, network, originals, Path(run_dir))
     specification = objective_of(settings)
     with (

@@ -51,7 +51,7 @@ def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.M
     def decided(free: float) -> bool | str:
         monkeypatch.setattr(psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free))
         try:
-            gradient_checkpointing = checks.recomputes(settings, network, originals, tmp_path)
+            gradient_checkpointing = checks.by_rows(settings, network, originals, tmp_path)
             checks.before_run(
                 settings,
                 network.with_options(gradient_checkpointing=gradient_checkpointing),
