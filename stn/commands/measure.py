@@ -67,16 +67,17 @@ def _measured(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
         raise InputError(f"--size {size}: a run is measured at the size it had; leave it out")
     if not any(of_runs) and not arguments.pairs and len(arguments.paths) < 3:
         raise InputError("CONTENT STYLE RESULT: three pictures or folders are needed")
-    from stn.transfer import measuring  # TensorFlow takes seconds to import
+    from stn.commands import pairs  # TensorFlow takes seconds to import
+    from stn.transfer import measuring
 
     if any(of_runs):
         return {str(path): measuring.measure_run(path) for path in arguments.paths}
-    chosen = measuring.parse_size(size) if size else None
+    chosen = pairs.parse_size(size) if size else None
     if arguments.pairs:
-        jobs = measuring.read_pairs(arguments.pairs)
+        jobs = pairs.read_pairs(arguments.pairs)
     else:
         content, style, *results = arguments.paths
-        jobs = measuring.jobs(content, style, results)
+        jobs = pairs.jobs(content, style, results)
     found = {}
     for number, job in enumerate(jobs, start=1):
         if sys.stderr.isatty():

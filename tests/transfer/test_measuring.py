@@ -10,6 +10,7 @@ from synthetic import vgg as random_vgg
 from synthetic import write as write_weights
 
 from stn import config, images
+from stn.commands import pairs
 from stn.errors import InputError
 from stn.network import vgg
 from stn.network.network import load
@@ -116,7 +117,7 @@ def test_another_aspect_is_refused_and_a_size_of_both_sides_stretches(network, p
 @pytest.mark.parametrize("text", ["", "big", "256x", "0", "1x1", "-5", "256x256x3"])
 def test_a_size_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--size"):
-        measuring.parse_size(text)
+        pairs.parse_size(text)
 
 
 @pytest.fixture
@@ -131,31 +132,31 @@ def folders(pictures: dict[str, np.ndarray], tmp_path: Path) -> Path:
 
 
 def test_folders_are_paired_by_name(folders: Path) -> None:
-    found = measuring.jobs(folders / "contents", folders / "styles", [folders / "results"])
-    pairs = {(job.result.stem, job.content.stem, job.style.stem) for job in found}
-    assert pairs == {("a_stylized_one", "a", "one"), ("a_b_stylized_two", "a_b", "two")}
+    found = pairs.jobs(folders / "contents", folders / "styles", [folders / "results"])
+    named = {(job.result.stem, job.content.stem, job.style.stem) for job in found}
+    assert named == {("a_stylized_one", "a", "one"), ("a_b_stylized_two", "a_b", "two")}
 
 
 def test_what_is_left_over_or_fits_nothing_is_named(folders: Path) -> None:
     (folders / "results" / "a_stylized_one.png").rename(folders / "results" / "c_one.png")
     with pytest.raises(InputError, match=r"c_one\.png: its name begins with that of no content"):
-        measuring.jobs(folders / "contents", folders / "styles", [folders / "results"])
+        pairs.jobs(folders / "contents", folders / "styles", [folders / "results"])
     (folders / "results" / "c_one.png").unlink()
     with pytest.raises(InputError, match=r"contents: no result was made of a\.png"):
-        measuring.jobs(folders / "contents", folders / "styles", [folders / "results"])
+        pairs.jobs(folders / "contents", folders / "styles", [folders / "results"])
 
 
 def test_a_csv_of_pairs_is_read_and_a_wrong_line_named(folders: Path) -> None:
     path = folders / "pairs.csv"
     path.write_text("content,style,result\ncontents/a.png,styles/one.png,results/x.png\n")
-    [job] = measuring.read_pairs(path)
+    [job] = pairs.read_pairs(path)
     assert job.result == folders / "results" / "x.png"
     path.write_text("content,style,result\ncontents/a.png,,results/x.png\n")
     with pytest.raises(InputError, match=r"pairs\.csv, line 2: a column is empty"):
-        measuring.read_pairs(path)
+        pairs.read_pairs(path)
     path.write_text("photo,painting\na,b\n")
     with pytest.raises(InputError, match="needs a first line content,style,result"):
-        measuring.read_pairs(path)
+        pairs.read_pairs(path)
 
 
 def test_the_command_prints_a_table_and_writes_every_digit(
