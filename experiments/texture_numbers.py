@@ -63,7 +63,7 @@ EXPERIMENT = frame.Experiment(
     ("preset=gatys2015_texture", "network=vgg19_q8"),
     cells,
     "image.size_px=256 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150",
-    minutes=15,
+    minutes=12,
     quick_minutes=3,
     columns=5,
     write=write,
