@@ -15,10 +15,11 @@ from stn import backend, config
 from stn.assets.pictures import LevelPictures, Painting
 from stn.assets.weights import Layer, Weights
 from stn.loss import losses
+from stn.loss.statistics import STATISTICS
 from stn.network import vgg
 from stn.network.network import of_weights
 from stn.network.vgg import Options
-from stn.objective import objective
+from stn.objective import objective, targets
 from stn.objective.specification import Formula, Specification
 
 H, W = 5, 7  # odd, so that pooling meets a border
@@ -407,3 +408,18 @@ def test_same_inputs_give_the_same_bytes():
     )
     assert first == second
     assert first_gradient.tobytes() == second_gradient.tobytes()
+
+
+def test_three_styles_have_their_weighted_mean_as_target() -> None:
+    """Of two the shares add up to one at once; of three they do not until the last."""
+    shares, matrices = (0.2, 0.3, 0.5), np.random.default_rng(0).normal(size=(3, 4, 4))
+    [mean] = targets.averaged(
+        [
+            targets.StyleTarget(STATISTICS["gram"], {"relu1_1": A}, {"relu1_1": share})
+            for A, share in zip(matrices, shares, strict=True)
+        ]
+    )
+    np.testing.assert_allclose(
+        mean.A["relu1_1"], np.average(matrices, axis=0, weights=shares), rtol=1e-12
+    )
+    assert mean.shares["relu1_1"] == pytest.approx(1)
