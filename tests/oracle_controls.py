@@ -241,10 +241,19 @@ def nearest(X: np.ndarray, P: np.ndarray) -> Loss:
     return total / len(x), gradient.reshape(X.shape)
 
 
-def patches(X: np.ndarray, P: np.ndarray, stride: int) -> Loss:
+def patches(
+    X: np.ndarray,
+    P: np.ndarray,
+    stride: int,
+    T: np.ndarray | None = None,
+    U: np.ndarray | None = None,
+) -> Loss:
     """½ Σ (a − t)² / n over the 3 × 3 patches a of X: n patches cover a number, and t is the patch
     of P at the smallest angle (Li and Wand 2016; chuanli11/CNNMRF, whose field is the gradient).
-    """
+
+    A patch counts as the square of T in its middle says, over the mean of all; one of P is looked
+    at where U in its middle is half the largest or more."""
+    T, U = (np.ones(F.shape[:2]) if t is None else t for F, t in ((X, T), (P, U)))
 
     def corners(F: np.ndarray) -> list[tuple[int, int]]:
         down, across = (
@@ -258,13 +267,17 @@ def patches(X: np.ndarray, P: np.ndarray, stride: int) -> Loss:
     def patch(F: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
         return F[corner[0] : corner[0] + 3, corner[1] : corner[1] + 3]
 
+    candidates = [
+        patch(P, each) for each in corners(P) if U[each[0] + 1, each[1] + 1] >= U.max() / 2
+    ]
     covered, squares, pulls = np.zeros(X.shape), np.zeros(X.shape), np.zeros(X.shape)
     for corner in corners(X):
         a = patch(X, corner)
-        t = min((patch(P, each) for each in corners(P)), key=lambda t: angle(a, t))
+        t = min(candidates, key=lambda t: angle(a, t))
+        weight = T[corner[0] + 1, corner[1] + 1] ** 2 / np.mean(T**2)
         patch(covered, corner)[:] += 1
-        patch(squares, corner)[:] += (a - t) ** 2
-        patch(pulls, corner)[:] += a - t
+        patch(squares, corner)[:] += weight * (a - t) ** 2
+        patch(pulls, corner)[:] += weight * (a - t)
     return float((squares / covered).sum()) / 2, pulls / covered
 
 

@@ -64,6 +64,11 @@ def _check_statistic(name: str, objective: Objective, masked: bool) -> None:
             f"{key}={name}: takes no masks, since {statistic.no_masks}; leave style.mask and"
             f" style.result_mask out, or {other}"
         )
+    if statistic.pooled and objective.copies and masked:
+        raise InputError(
+            "objective.copies: the copies of a painting have no masks; leave them, or style.mask"
+            " and style.result_mask, out"
+        )
     if 0 < len(objective.style_layers) < statistic.layers:
         raise InputError(
             f"objective.style_statistic={name}: compares neighboring layers; list two or more style"

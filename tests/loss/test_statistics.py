@@ -195,7 +195,7 @@ def test_a_guide_weighs_positions_where_masks_are_taken(name: str) -> None:
 def test_a_guide_counts_a_position_as_often_as_its_square_says(name: str) -> None:
     """T² of 0, 1, 2 or 3 shares is the statistic of features that stand there so many times."""
     statistic = STATISTICS[name]
-    if statistic.no_masks:
+    if statistic.no_masks or statistic.pooled:  # patches stand where they stand
         return
     counts = np.arange(48) % 4
     T = np.sqrt(counts / counts.sum()).reshape(6, 8)
@@ -365,13 +365,33 @@ def test_nearest_takes_a_large_layer_on_a_grid_at_drawn_offsets() -> None:
 
 
 def test_patches_are_searched_for_in_all_copies() -> None:
-    copies = tuple(tf.constant(each[None]) for each in (P, Q, X))
     for name in PATCHES:
-        values = [
-            float(STATISTICS[name].loss(tf.constant(X[None]), copies[:count], "", 48))
-            for count in (1, 3)
-        ]
+        statistic = STATISTICS[name]
+        *copies, own = (statistic.of(tf.constant(each[None]), Context()) for each in (P, Q, X))
+        values = [float(statistic.loss(own, each, "", 48)) for each in (copies, (*copies, own))]
         assert values[0] > values[1] == 0
+
+
+@pytest.mark.parametrize("name", PATCHES)
+@pytest.mark.parametrize("sides", ["result", "style", "both"])
+def test_masked_patches_are_the_oracles(name: str, sides: str) -> None:
+    """Left of column 3 in the result, softly towards it, and the upper rows of the painting."""
+    T = oracle.SOFT * oracle.T1 if sides != "style" else None
+    U = (oracle.ROW < 4) * (1 + oracle.COLUMN / 8) if sides != "result" else None
+    F, statistic = tf.constant(X[None]), STATISTICS[name]
+    image, style = (
+        Context(guide=None if t is None else tf.constant(t / np.linalg.norm(t))) for t in (T, U)
+    )
+    with tf.GradientTape() as tape:
+        tape.watch(F)
+        A = statistic.of(tf.constant(P[None]), style)
+        value = statistic.loss(statistic.of(F, image), (A,), "", 48)
+    gradient = tape.gradient(value, F).numpy()[0]
+    expected, slope = oracle.patches(X, P, 1 + (name == "patches"), T, U)
+    assert float(value) == pytest.approx(expected, rel=1e-11)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-12)
+    if T is not None:
+        assert not gradient[:, 4:].any()
 
 
 def test_patches_of_zeros_alone_are_finite() -> None:

@@ -686,6 +686,12 @@ GOING_ON = {
         "objective.redraw=1",
         "optimizer=torch_lbfgs",
     ),
+    "masked patches": (
+        "objective.style_statistic=patches",
+        "objective.style_layers=[relu1_1,relu2_1]",
+        f"style.result_mask={UP}",
+        f"style.mask={DOWN}",
+    ),
     "patches": (
         "objective.style_statistic=patches",
         "objective.copies=[{turn_deg: 90}, {turn_deg: -7.5, scale: 1.05}]",
@@ -755,8 +761,8 @@ REFUSED = {
     "objective.style_statistic=patches objective.copies=[{turn_deg:90,scale:0}]": [
         *("objective.copies.scale=0", "above 0"),
     ],
-    "objective.style_statistic=patches style.mask=polygon:0 0 1 0 1 1": [
-        *("patches", "takes no masks"),
+    "objective.style_statistic=patches objective.copies=[{turn_deg:90}] style.mask=left": [
+        *("objective.copies", "have no masks"),
     ],
     "objective.more_statistics=[{statistic:histogram,layers:[relu1_1]}] style.mask=left": [
         *("objective.more_statistics=histogram", "takes no masks"),
