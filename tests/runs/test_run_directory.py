@@ -692,3 +692,20 @@ def test_a_finished_run_may_lie_where_nothing_can_be_written(
     for folder, overrides in (("empty", ()), ("run", ("force=true",))):
         with pytest.raises(InputError, match="cannot be written"):
             run(tmp_path / folder, *overrides)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_finished_run_keeps_its_checkpoint_where_that_is_asked_for(run, tmp_path, kept) -> None:
+    shared = ("tracking.checkpoint_seconds=0", "optimizer.max_evaluations=3")
+    run(tmp_path, *shared, f"tracking.keep_checkpoint={str(kept).lower()}")
+    assert (tmp_path / "checkpoint.npz").exists() == kept
+
+
+def test_a_finished_run_is_given_again_with_its_opacity(run, tmp_path: Path) -> None:
+    rgba = np.random.default_rng(0).integers(0, 256, (40, 48, 4)).astype(np.uint8)
+    Image.fromarray(rgba).save(tmp_path / "clear.png")
+    overrides = (f"content.path={tmp_path / 'clear.png'}", "optimizer.max_evaluations=2")
+    first, again = (run(tmp_path / "run", *overrides) for _ in range(2))
+    assert first.opacity is not None and again.opacity is not None
+    np.testing.assert_array_equal(np.rint(255 * first.opacity), np.rint(255 * again.opacity))
+    np.testing.assert_array_equal(np.rint(first.rgb), again.rgb)
