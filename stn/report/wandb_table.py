@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from stn import runs
 from stn.command_line import one_line
 from stn.errors import InputError
-from stn.runs import wandb_run
+from stn.runs import wandb_checks, wandb_run
 from stn.study import figures, grouping, sweep_tables
 
 SHOWN = ("picture/loss/", "picture/clipped_share", "loss/", "measures/")
@@ -42,12 +42,12 @@ def log(sweep_dir: Path) -> None:
             " known"
         )
     tracking = known[-1]["tracking"]
-    mode = wandb_run.turned_down("online" if tracking["mode"] == "online" else "offline")
+    mode = wandb_checks.turned_down("online" if tracking["mode"] == "online" else "offline")
     if mode == "off":
         raise InputError(
             "WANDB_MODE and WANDB_DISABLED say that nothing goes to W&B; --wandb needs it"
         )
-    wandb_run.check(mode, tracking["project"], sweep_dir)
+    wandb_checks.check(mode, tracking["project"], sweep_dir)
     try:
         _log(
             sweep_dir,

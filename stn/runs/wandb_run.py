@@ -4,9 +4,7 @@ goes on.
 
 import contextlib
 import functools
-import hashlib
 import logging
-import netrc
 import os
 import shutil
 import sys
@@ -14,23 +12,14 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import numpy as np
 
 from stn import images
 from stn.command_line import one_line
 from stn.errors import InputError
+from stn.runs import wandb_checks
 
-# What W&B may ask for by its own environment, as `tracking.mode`, from the least to the most.
-MODES = ("off", "offline", "online")
-ASKED = {
-    "disabled": "off",
-    "offline": "offline",
-    "dryrun": "offline",
-    "online": "online",
-    "run": "online",
-}
 # What names one run, or ties it to W&B's agent: the many runs of a sweep cannot share it.
 OF_ONE_RUN = (
     *("WANDB_RUN_ID", "WANDB_NAME", "WANDB_RUN_GROUP", "WANDB_RESUME"),
@@ -42,10 +31,6 @@ START_SECONDS = 8.0
 FINISH_SECONDS = 30.0
 FLUSH_SECONDS = 1.0  # as metrics.csv: what a kill costs the offline file until the run goes on
 LAUNCH, ASKS_LAUNCH = "wandb.sdk.launch", "_detect_and_apply_job_inputs"  # W&B's names, of its 0.31
-# What W&B refuses, as its 0.31 has it (wandb_settings.py, `validate_project`, `validate_run_tags`).
-# Of groups and names its server alone knows the limit, 128 as for projects.
-LONGEST_NAME, LONGEST_TAG, NOT_IN_PROJECTS = 128, 64, "/\\#?%:"
-FORMER_SERVER = "https://api.wandb.ai"  # whose keys W&B takes for its server of today too
 
 
 class WandB:
@@ -58,7 +43,7 @@ class WandB:
     ) -> None:
         self._run: Any = None
         self._failed = False
-        mode = turned_down(mode)
+        mode = wandb_checks.turned_down(mode)
         if mode == "off":
             return
 
@@ -142,10 +127,10 @@ def start(
     logging.getLogger("wandb").setLevel(logging.CRITICAL)
     if group is not None:
         _forget_names_of_one_run()
-    name = shortened(os.environ.get("WANDB_NAME") or name, LONGEST_NAME)
-    group = group and shortened(group, LONGEST_NAME)
+    name = wandb_checks.shortened(os.environ.get("WANDB_NAME") or name, wandb_checks.LONGEST_NAME)
+    group = group and wandb_checks.shortened(group, wandb_checks.LONGEST_NAME)
     tagged = [
-        shortened(tag, LONGEST_TAG)
+        wandb_checks.shortened(tag, wandb_checks.LONGEST_TAG)
         for tag in (*tags, *os.environ.get("WANDB_TAGS", "").split(","))
         if tag
     ]
@@ -210,91 +195,6 @@ def _spare_launch() -> None:
             asks(run)
 
     setattr(wandb.Run, ASKS_LAUNCH, asks_if_imported)
-
-
-def turned_down(mode: str) -> str:
-    """`tracking.mode`, or the less that WANDB_MODE and WANDB_DISABLED ask for; a warning where they
-    ask for more.
-
-    More is never done: pictures leave the machine by the configuration alone.
-    """
-    asked = _asked(mode)
-    if MODES.index(asked) > MODES.index(mode):
-        warnings.warn(
-            f"WANDB_MODE={os.environ['WANDB_MODE']} is ignored: tracking={asked} is what makes"
-            f" W&B {asked}",
-            stacklevel=2,
-        )
-    return min(asked, mode, key=MODES.index)
-
-
-def _asked(mode: str) -> str:
-    """What the environment asks for, `mode` if it says nothing."""
-    if os.environ.get("WANDB_DISABLED", "").lower() in ("1", "true", "yes", "on"):
-        return "off"
-    return ASKED.get(os.environ.get("WANDB_MODE", ""), mode)
-
-
-def check(mode: str, project: str, folder: Path) -> None:
-    """Raise InputError for what W&B would refuse, so that no run is computed whose record is
-    lost: a project or a directory with such a name, and `tracking=online` without a key."""
-    if "off" in (mode, _asked(mode)):
-        return
-    found = "".join(sign for sign in NOT_IN_PROJECTS if sign in project)
-    if found:
-        raise InputError(
-            f"tracking.project={project}: W&B's projects have no {' '.join(found)} in their names;"
-            " an entity goes into WANDB_ENTITY"
-        )
-    if not 0 < len(project) <= LONGEST_NAME:
-        raise InputError(
-            f"tracking.project={project}: W&B's projects have names of 1 to {LONGEST_NAME}"
-            " characters"
-        )
-    for what, text in (("tracking.project", project), ("the directory", str(folder.absolute()))):
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            shown = text.encode(errors="backslashreplace").decode()
-            raise InputError(
-                f"{what} {shown}: its name is not UTF-8, which W&B needs; give another, or"
-                " tracking=off"
-            ) from None
-    check_credentials(mode)
-
-
-def shortened(text: str, length: int) -> str:
-    """`text`, where it is too long its beginning and six letters that tell it from others."""
-    if len(text) <= length:
-        return text
-    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
-    return f"{text[: length - 7]}-{digest}"
-
-
-def check_credentials(mode: str) -> None:
-    """Refuse, by InputError, to go online where W&B would have to ask for a key."""
-    if mode == _asked(mode) == "online" and not _has_credentials():
-        raise InputError(
-            "tracking=online: W&B has no API key here; run `wandb login`, or use tracking=offline"
-        )
-
-
-def _has_credentials() -> bool:
-    """Whether there is a key in W&B's environment variables or in the netrc that `wandb login`
-    writes.
-    """
-    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
-        return True
-    hosts = [os.environ.get("WANDB_BASE_URL", "")]
-    if not hosts[0]:
-        import wandb  # its own server's address, which has changed before
-
-        hosts = [wandb.Settings().base_url, FORMER_SERVER]
-    try:
-        known = netrc.netrc(os.environ.get("NETRC") or None)
-    except (OSError, netrc.NetrcParseError):
-        return False
-    return any(known.authenticators(urlparse(host).hostname or "") for host in hosts)
 
 
 def _forget_names_of_one_run() -> None:

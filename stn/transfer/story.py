@@ -15,7 +15,7 @@ from stn.loss.statistics import STATISTICS
 from stn.network.network import Network, load
 from stn.objective import objective
 from stn.objective.specification import Formula, Specification, Term
-from stn.runs import run_directory, wandb_run
+from stn.runs import run_directory, wandb_checks
 from stn.transfer import checks, initialize, measures, memory, mixing, tracking
 from stn.transfer.result import Result
 
@@ -35,7 +35,7 @@ def run(
     pictures in place of files, as `pictures.read` takes them. Raises InputError for what the user
     can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written, and where the
     optimizer allows it a state to go on from."""
-    wandb_run.check(settings.tracking.mode, settings.tracking.project, Path(run_dir))
+    wandb_checks.check(settings.tracking.mode, settings.tracking.project, Path(run_dir))
     earlier = runs.Run(Path(run_dir))
     backend.use_threads(settings.threads or earlier.threads)
     devices.use_precision(settings.network.precision)

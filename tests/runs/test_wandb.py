@@ -19,7 +19,7 @@ from conftest import Ended, listing, metrics, start
 from PIL import Image
 
 from stn.errors import InputError
-from stn.runs import run_directory, wandb_run
+from stn.runs import run_directory, wandb_checks, wandb_run
 
 # All that a run of fifty evaluations without a progress picture leaves.
 LOCAL_FILES = {"image.png", "metrics.csv", "summary.json", "provenance.json"}
@@ -185,13 +185,13 @@ def test_the_environment_turns_wandb_down_and_never_up(
         monkeypatch.setenv(name, value)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        assert wandb_run.turned_down(mode) == expected
+        assert wandb_checks.turned_down(mode) == expected
     assert [says in str(each.message) for each in said] == ([True] if says else [])
 
 
 def test_a_user_who_turns_wandb_down_needs_no_key(monkeypatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
-    wandb_run.check_credentials("online")
+    wandb_checks.check_credentials("online")
 
 
 def tracked(run_dir: Path, mode: str, group: str | None, environment: dict[str, str]) -> list[str]:
@@ -391,12 +391,12 @@ def test_online_needs_a_key_that_wandb_would_find(
     (tmp_path / "netrc").chmod(0o600)
     for name, value in {"NETRC": str(tmp_path / "netrc"), **environment}.items():
         monkeypatch.setitem(os.environ, name, value)
-    wandb_run.check_credentials("offline")
+    wandb_checks.check_credentials("offline")
     if found:
-        wandb_run.check_credentials("online")
+        wandb_checks.check_credentials("online")
     else:
         with pytest.raises(InputError, match="wandb login"):
-            wandb_run.check_credentials("online")
+            wandb_checks.check_credentials("online")
 
 
 @pytest.mark.parametrize(

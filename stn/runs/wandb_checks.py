@@ -1,0 +1,109 @@
+"""What W&B would refuse, known before a run is computed; and what its environment asks for."""
+
+import hashlib
+import netrc
+import os
+import warnings
+from pathlib import Path
+from urllib.parse import urlparse
+
+from stn.errors import InputError
+
+# What W&B may ask for by its own environment, as `tracking.mode`, from the least to the most.
+MODES = ("off", "offline", "online")
+ASKED = {
+    "disabled": "off",
+    "offline": "offline",
+    "dryrun": "offline",
+    "online": "online",
+    "run": "online",
+}
+# What W&B refuses, as its 0.31 has it (wandb_settings.py, `validate_project`, `validate_run_tags`).
+# Of groups and names its server alone knows the limit, 128 as for projects.
+LONGEST_NAME, LONGEST_TAG, NOT_IN_PROJECTS = 128, 64, "/\\#?%:"
+FORMER_SERVER = "https://api.wandb.ai"  # whose keys W&B takes for its server of today too
+
+
+def turned_down(mode: str) -> str:
+    """`tracking.mode`, or the less that WANDB_MODE and WANDB_DISABLED ask for; a warning where they
+    ask for more.
+
+    More is never done: pictures leave the machine by the configuration alone.
+    """
+    asked = _asked(mode)
+    if MODES.index(asked) > MODES.index(mode):
+        warnings.warn(
+            f"WANDB_MODE={os.environ['WANDB_MODE']} is ignored: tracking={asked} is what makes"
+            f" W&B {asked}",
+            stacklevel=2,
+        )
+    return min(asked, mode, key=MODES.index)
+
+
+def _asked(mode: str) -> str:
+    """What the environment asks for, `mode` if it says nothing."""
+    if os.environ.get("WANDB_DISABLED", "").lower() in ("1", "true", "yes", "on"):
+        return "off"
+    return ASKED.get(os.environ.get("WANDB_MODE", ""), mode)
+
+
+def check(mode: str, project: str, folder: Path) -> None:
+    """Raise InputError for what W&B would refuse, so that no run is computed whose record is
+    lost: a project or a directory with such a name, and `tracking=online` without a key."""
+    if "off" in (mode, _asked(mode)):
+        return
+    found = "".join(sign for sign in NOT_IN_PROJECTS if sign in project)
+    if found:
+        raise InputError(
+            f"tracking.project={project}: W&B's projects have no {' '.join(found)} in their names;"
+            " an entity goes into WANDB_ENTITY"
+        )
+    if not 0 < len(project) <= LONGEST_NAME:
+        raise InputError(
+            f"tracking.project={project}: W&B's projects have names of 1 to {LONGEST_NAME}"
+            " characters"
+        )
+    for what, text in (("tracking.project", project), ("the directory", str(folder.absolute()))):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            shown = text.encode(errors="backslashreplace").decode()
+            raise InputError(
+                f"{what} {shown}: its name is not UTF-8, which W&B needs; give another, or"
+                " tracking=off"
+            ) from None
+    check_credentials(mode)
+
+
+def shortened(text: str, length: int) -> str:
+    """`text`, where it is too long its beginning and six letters that tell it from others."""
+    if len(text) <= length:
+        return text
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
+    return f"{text[: length - 7]}-{digest}"
+
+
+def check_credentials(mode: str) -> None:
+    """Refuse, by InputError, to go online where W&B would have to ask for a key."""
+    if mode == _asked(mode) == "online" and not _has_credentials():
+        raise InputError(
+            "tracking=online: W&B has no API key here; run `wandb login`, or use tracking=offline"
+        )
+
+
+def _has_credentials() -> bool:
+    """Whether there is a key in W&B's environment variables or in the netrc that `wandb login`
+    writes.
+    """
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    hosts = [os.environ.get("WANDB_BASE_URL", "")]
+    if not hosts[0]:
+        import wandb  # its own server's address, which has changed before
+
+        hosts = [wandb.Settings().base_url, FORMER_SERVER]
+    try:
+        known = netrc.netrc(os.environ.get("NETRC") or None)
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return any(known.authenticators(urlparse(host).hostname or "") for host in hosts)
