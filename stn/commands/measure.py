@@ -52,7 +52,9 @@ def main() -> None:
         for name, each in found.items()
     ]
     table = [["result", *shown], *digits]
-    print(tables.markdown(_upright(table) if len(digits) < len(shown) else table), end="")
+    # Few pictures have more measures than results: then rows and columns are exchanged.
+    upright = list(zip(*table, strict=True)) if len(digits) < len(shown) else table
+    print(tables.markdown(upright), end="")
     if arguments.out:
         files.write_text(arguments.out, _written(arguments.out.suffix, found, columns, table))
         print(arguments.out, file=sys.stderr)
@@ -84,11 +86,6 @@ def _measured(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
             print(f"[{number}/{len(jobs)}] {job.result}", file=sys.stderr)
         found[str(job.result)] = measuring.measure_job(job, arguments.network, chosen)
     return found
-
-
-def _upright(table: list[list[str]]) -> list[list[str]]:
-    """Rows and columns exchanged: few pictures have more measures than results."""
-    return [list(row) for row in zip(*table, strict=True)]
 
 
 def _written(

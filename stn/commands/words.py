@@ -81,12 +81,7 @@ def understood(words: Sequence[str]) -> list[str]:
             given.append(word)
     for number, override in zip(pictures, _positional([given[i] for i in pictures]), strict=True):
         given[number] = override
-    return _with_multirun(flags, given)
-
-
-def _with_multirun(flags: list[str], given: list[str]) -> list[str]:
-    """A sweep that is resumed brings its own -m."""
-    multirun = [word for word in given if word == "-m"]
+    multirun = [word for word in given if word == "-m"]  # of a sweep that is resumed
     return [*flags, *multirun[:1], *(word for word in given if word != "-m")]
 
 
@@ -143,7 +138,9 @@ def _resumed(directory: str) -> list[str]:
         asked: Any = OmegaConf.to_container(
             OmegaConf.load(Path(directory) / cells.SWEEP).hydra.overrides, resolve=False
         )
-        kept = [word for word in asked["hydra"] if _of_launcher(word)]
+        kept = [
+            word for word in asked["hydra"] if word.startswith(("hydra/launcher", "hydra.launcher"))
+        ]
         return ["-m", *asked["task"], *kept, f"hydra.sweep.dir={here}"]
     run = runs.Run(Path(directory))
     if not run.settings:
@@ -152,7 +149,3 @@ def _resumed(directory: str) -> list[str]:
             f" {runs.PROVENANCE}. A new one: {command_line.program('stylize')} hydra.run.dir={here}"
         )
     return [*overrides.overrides_of(run.settings), f"hydra.run.dir={here}"]
-
-
-def _of_launcher(word: str) -> bool:
-    return word.startswith(("hydra/launcher", "hydra.launcher"))

@@ -208,7 +208,8 @@ def list_run(name: str, run: runs.Run, keep: Keep, points: int) -> dict[str, Any
         **_curves(run.metrics, points),
         "after": keep(progress.latest(run)),
         "before": _before(run, keep),
-        "command": _command(run),
+        # As typed for a sweep's cell, else by its settings.
+        "command": axes.command(run) or (overrides.command(run.settings) if run.settings else ""),
     }
 
 
@@ -238,11 +239,6 @@ def _reason(run: runs.Run) -> str:
         return str(run.failure.get("error", ""))
     budget = sum(evaluations for _, evaluations in progress.levels(run.settings))
     return f"{len(run.metrics.get('evaluation', ()))} of {budget or '?'} evaluations"
-
-
-def _command(run: runs.Run) -> str:
-    """The command that makes the run again: as typed for a sweep's cell, else its settings."""
-    return axes.command(run) or (overrides.command(run.settings) if run.settings else "")
 
 
 @functools.lru_cache(maxsize=100)

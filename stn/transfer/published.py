@@ -37,7 +37,11 @@ def stytr2(
     rescaled one: the content loss hardly depends on a channel's scale, the style loss does.
     """
     content, style = 0.0, 0.0
-    walks = [_walk(each, network) for each in (rgb, content_rgb, style_rgb)]
+    options = vgg.Options("max", border="reflect")
+    walks = [
+        vgg.walk(network.image(each), network.kernels, STYLE_LAYERS, options)
+        for each in (rgb, content_rgb, style_rgb)
+    ]
     for (layer, F), (_, P), (_, S) in zip(*walks, strict=True):
         if layer in CONTENT_LAYERS:
             content += float(tf.reduce_mean(tf.square(_normalized(F) - _normalized(P))))
@@ -61,11 +65,6 @@ def ssim(rgb: np.ndarray, content_rgb: np.ndarray) -> dict[str, float]:
         "ssim/gray": float(structural_similarity(gray, content_gray, **measures.SSIM)),
         "ssim/rgb": float(structural_similarity(rgb, content_rgb, channel_axis=2, **measures.SSIM)),
     }
-
-
-def _walk(rgb: np.ndarray, network: Network) -> Any:
-    options = vgg.Options("max", border="reflect")
-    return vgg.walk(network.image(rgb), network.kernels, STYLE_LAYERS, options)
 
 
 def _moments(F: Any) -> tuple[Any, Any]:
