@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from stn import command_line, runs
 from stn.errors import InputError
@@ -17,82 +18,43 @@ from stn.study import grouping, sweep_tables, tables
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    own = command_line.program("report")
     parser = argparse.ArgumentParser(
-        prog=command_line.program("report"),
-        description=(__doc__ or "").replace(
-            "python scripts/report.py", command_line.program("report")
-        ),
+        prog=own,
+        description=(__doc__ or "").replace("python scripts/report.py", own),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "paths",
-        type=Path,
-        nargs="+",
-        metavar="DIRECTORY",
-        help="a sweep, or any tree of run directories; or two runs",
+    add = parser.add_argument
+    several: dict[str, Any] = {"action": "append", "default": []}
+    told = "a sweep, or any tree of run directories; or two runs"
+    add("paths", type=Path, nargs="+", metavar="DIRECTORY", help=told)
+    add("--output", type=Path, metavar="FILE", help="where the page goes")
+    told = "long side of the embedded pictures (default 512)"
+    add("--max-px", type=int, default=512, help=told)
+    told = (
+        "also a table: .csv has every run, .md and .tex (booktabs) the groups over seeds; may be"
+        " repeated"
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="where the page goes")
-    parser.add_argument(
-        "--max-px", type=int, default=512, help="long side of the embedded pictures (default 512)"
+    add("--table", type=Path, metavar="FILE", help=told, **several)
+    told = "results in .md and .tex tables, by comma; default: the measures"
+    add("--columns", default="", help=told)
+    told = "what their ≈ compare with; default: the first"
+    add("--baseline", default="", metavar="RUN", help=told)
+    told = "also a figure of two columns: --tradeoff content style tradeoff.pdf; may be repeated"
+    add("--tradeoff", nargs=3, metavar=("X", "Y", "FILE"), help=told, **several)
+    told = "what connects its points, such as style_weight; default: what has the most values"
+    add("--connect-by", help=told)
+    told = (
+        "also a table of what an axis changes over pairs of pictures, with p values, as in"
+        " --effects layers effects.tex"
     )
-    parser.add_argument(
-        "--table",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help=(
-            "also a table: .csv has every run, .md and .tex (booktabs) the groups over seeds; may"
-            " be repeated"
-        ),
-    )
-    parser.add_argument(
-        "--columns",
-        default="",
-        help="results in .md and .tex tables, by comma; default: the measures",
-    )
-    parser.add_argument(
-        "--baseline",
-        default="",
-        metavar="RUN",
-        help="what their ≈ compare with; default: the first",
-    )
-    parser.add_argument(
-        "--tradeoff",
-        nargs=3,
-        action="append",
-        default=[],
-        metavar=("X", "Y", "FILE"),
-        help="also a figure of two columns: --tradeoff content style tradeoff.pdf; may be repeated",
-    )
-    parser.add_argument(
-        "--connect-by",
-        help="what connects its points, such as style_weight; default: what has the most values",
-    )
-    parser.add_argument(
-        "--effects",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("AXIS", "FILE"),
-        help=(
-            "also a table of what an axis changes over pairs of pictures, with p values, as in"
-            " --effects layers effects.tex"
-        ),
-    )
-    parser.add_argument(
-        "--wandb",
-        action="store_true",
-        help="also log a table with the pictures to the sweep's W&B group",
-    )
-    parser.add_argument(
-        "--live",
-        action="store_true",
-        help="serve the page and keep it current, on this machine only",
-    )
-    parser.add_argument(
-        "--port", type=int, help=f"with --live (default {live_server.PORT}, or one that is free)"
-    )
+    add("--effects", nargs=2, metavar=("AXIS", "FILE"), help=told, **several)
+    told = "also log a table with the pictures to the sweep's W&B group"
+    add("--wandb", action="store_true", help=told)
+    told = "serve the page and keep it current, on this machine only"
+    add("--live", action="store_true", help=told)
+    told = f"with --live (default {live_server.PORT}, or one that is free)"
+    add("--port", type=int, help=told)
     return parser.parse_args(words)
 
 
