@@ -78,7 +78,7 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
     from stn.network import quickest
     from stn.network.network import of_weights
     from stn.network.vgg import Options
-    from stn.objective import graph, objective
+    from stn.objective import objective, references
     from stn.objective.specification import Formula, Specification
     from stn.objective.targets import StyleTarget
 
@@ -94,9 +94,9 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
     )
 
     def build() -> Any:
-        [A] = graph.statistics(chosen, ready, style, [(formula.statistic, None)])
+        [A] = references.statistics(chosen, ready, style, [(formula.statistic, None)])
         target = StyleTarget(formula.statistic, A, dict.fromkeys(A, 1.0))
-        P = graph.content_features(chosen, ready, content)
+        P = references.content_features(chosen, ready, content)
         return objective.Objective(chosen, ready, P, [target])
 
     loss = build()

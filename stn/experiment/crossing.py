@@ -19,7 +19,7 @@ import numpy as np
 from stn import config, optimize, quantities
 from stn.assets import foreign, inputs, matconvnet, pictures
 from stn.experiment import ablations, design, trials
-from stn.objective import graph, objective, targets
+from stn.objective import objective, references, targets
 from stn.transfer import initialize, matching, measures, story
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Bench:
         network, sized = self._network(choice), self._sized(photograph, painting)
         specification = story.objective_of(settings)
         assert sized.content is not None
-        content = graph.content_features(specification, network, network.image(sized.content))
+        content = references.content_features(specification, network, network.image(sized.content))
         style = self._targets(painting, choice)
         loss = objective.Objective(specification, network, content, style)
         outcome = optimize.minimize(
@@ -119,7 +119,9 @@ class Bench:
             specification,
             network,
             sized,
-            lambda rgb, asked: graph.statistics(specification, network, network.image(rgb), asked),
+            lambda rgb, asked: references.statistics(
+                specification, network, network.image(rgb), asked
+            ),
         )
 
 

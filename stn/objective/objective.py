@@ -10,7 +10,7 @@ from stn.assets.pictures import LevelPictures
 from stn.backend import Tensor, tf
 from stn.loss.statistics import Statistic
 from stn.network.network import Network
-from stn.objective import graph, targets
+from stn.objective import graph, references, targets
 from stn.objective.specification import Specification, Term
 from stn.objective.targets import Guides, StyleTarget
 
@@ -35,7 +35,7 @@ class Drawn(NamedTuple):
     projected on the directions, None if they stay as they are.
     """
 
-    directions: graph.Directions
+    directions: references.Directions
     positions: Tensor
     style: list[StyleTarget] | None
 
@@ -175,14 +175,14 @@ def build(
     projects = any(term.statistic.projects for term in specification.style_terms)
 
     def drawn(draw: int) -> Drawn:
-        directions = graph.directions(specification, network, level, draw)
-        positions = graph.positions_of_result(specification, sized.shape, level, draw)
+        directions = references.directions(specification, network, level, draw)
+        positions = references.positions_of_result(specification, sized.shape, level, draw)
 
         def statistics_of(
             rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
         ) -> list[dict[str, Tensor]]:
             image = network.image(rgb)
-            return graph.statistics(specification, network, image, asked, directions, level)
+            return references.statistics(specification, network, image, asked, directions, level)
 
         stays = draw and not projects
         style = None if stays else targets.build(specification, network, sized, statistics_of)
@@ -191,7 +191,7 @@ def build(
     first = drawn(0)
     content: Mapping[str, Tensor] = {}
     if specification.content_layers and sized.content is not None:
-        content = graph.content_features(specification, network, network.image(sized.content))
+        content = references.content_features(specification, network, network.image(sized.content))
     kept = None
     if sized.paint_only is not None and sized.content is not None:
         kept = network.image(sized.content), sized.paint_only[..., None]

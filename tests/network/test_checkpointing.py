@@ -18,7 +18,7 @@ from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing, vgg
 from stn.network.network import of_weights
 from stn.network.vgg import Options
-from stn.objective import graph, objective
+from stn.objective import objective, references
 from stn.objective.specification import Formula, Specification, Term
 from stn.objective.targets import StyleTarget
 from stn.transfer import measures
@@ -84,9 +84,9 @@ def value_and_grad(
     network = of_weights(NETWORK, options=case.options._replace(gradient_checkpointing=by_rows))
     weights = dict.fromkeys(case.style_layers, 0.25)
     specification = Specification(case.formula, {case.content_layer: 1.0}, weights, 1.0, 1e3, 1e-3)
-    P = graph.content_features(specification, network, picture(0))
+    P = references.content_features(specification, network, picture(0))
     statistic, T = case.formula.statistic, None
-    [A] = graph.statistics(specification, network, picture(1, 17, 24), [(statistic, None)])
+    [A] = references.statistics(specification, network, picture(1, 17, 24), [(statistic, None)])
     if guide is not None:
         found = vgg.features(picture(0), network.kernels, LAYERS, Options(case.options.pooling))
         drawn = {layer: np.resize(guide, F.shape[1:3]) for layer, F in found.items()}
@@ -202,7 +202,7 @@ import synthetic
 from stn.network import checkpointing as bands
 from stn.network.network import of_weights
 from stn.network.vgg import Options
-from stn.objective import graph, objective
+from stn.objective import objective, references
 from stn.objective.specification import Formula, Specification
 from stn.objective.targets import StyleTarget
 from stn.runs import provenance
@@ -214,7 +214,7 @@ chosen = Specification(Formula(), {}, {"relu1_1": 0.5, "relu2_1": 0.5})
 def peak(image, gradient_checkpointing):
     options = Options("avg", gradient_checkpointing=gradient_checkpointing)
     network = of_weights(weights, options=options)
-    [A] = graph.statistics(chosen, network, small, [(chosen.formula.statistic, None)])
+    [A] = references.statistics(chosen, network, small, [(chosen.formula.statistic, None)])
     target = StyleTarget(chosen.formula.statistic, A, {"relu1_1": 1.0, "relu2_1": 1.0})
     objective.Objective(chosen, network, {}, [target]).value_and_grad(image)
     return provenance.peak_memory_mb()

@@ -25,7 +25,7 @@ from stn.layers import VGG19
 from stn.loss import hypercolumns, losses, statistics
 from stn.loss.statistics import STATISTICS
 from stn.network import vgg
-from stn.objective import graph, objective
+from stn.objective import objective, references
 from stn.transfer import initialize
 
 LAYERS = ("relu1_1", "relu2_1")
@@ -160,13 +160,13 @@ def test_a_painting_under_two_masks_passes_the_network_once(composed, inputs, fi
     """Also where it is asked for the statistics of the whole picture; another painting has a pass
     of its own.
     """
-    found, passed = graph.statistics, []
+    found, passed = references.statistics, []
 
     def noted(specification, network, image, asked, *rest):
         passed.append([(statistic is STATISTICS["gram"], T is not None) for statistic, T in asked])
         return found(specification, network, image, asked, *rest)
 
-    monkeypatch.setattr(graph, "statistics", noted)
+    monkeypatch.setattr(references, "statistics", noted)
     more = [
         {"path": str(inputs["style"]), "mask": DOWN, "result_mask": DOWN},
         {"path": files["rings"], "result_mask": DOWN},

@@ -1,0 +1,191 @@
+"""What is computed of content and paintings once a level: features, statistics, what is drawn."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stn import backend
+from stn.backend import Tensor, tf
+from stn.layers import COLORS, stride_of
+from stn.loss import hypercolumns
+from stn.loss.statistics import Context, Statistic
+from stn.network import convolution, vgg
+from stn.network.network import Network
+from stn.network.vgg import Options
+from stn.objective import features
+from stn.objective.specification import HYPERCOLUMN, Formula, Specification
+
+# Unit vectors [D, N] by layer, for the statistics that project features.
+Directions = Mapping[str, Tensor]
+# Of the numbers that positions are drawn from the last: a painting's, a result's.
+OF_PAINTING, OF_RESULT = 0, 1
+
+
+def directions(
+    specification: Specification,
+    network: Network,
+    level: int,
+    draw: int,
+) -> dict[str, Tensor]:
+    """What is drawn for the statistic that draws, at its layers.
+
+    It is drawn from seed, level, draw and layer, so that a run that is resumed has the same."""
+    found = {}
+    for term in specification.style_terms:
+        drawn = term.statistic.draw
+        if drawn is None:
+            continue
+        for layer in term.layers:
+            N, place = network.channels(layer), network.layer_names.index(layer)
+            numbers = specification.seed, level, draw, place
+            found[layer] = tf.constant(drawn(specification.directions or N, N, numbers))
+    return found
+
+
+def positions_of_result(
+    specification: Specification, shape: tuple[int, int], level: int, draw: int
+) -> Tensor:
+    """The pixels [n, 2] of a result at which hypercolumns are compared at a draw; none without."""
+    if not specification.joined_layers:
+        return tf.zeros((0, 2))
+    first = specification.seed, level
+    count, grid = specification.hypercolumns, (*first, 0, OF_RESULT)
+    drawn = (*first, draw + 1, OF_RESULT)  # another number than the grid's
+    return tf.constant(hypercolumns.positions_of_result(shape, count, grid, drawn))
+
+
+def content_features(
+    specification: Specification, network: Network, image: np.ndarray
+) -> dict[str, Tensor]:
+    """P [1, h, w, N] of a content image [1, h, w, 3] at the content layers."""
+    asked = ((None, tuple(specification.content_layers)),)
+    guides: list[dict[str, Tensor]] = [{}]
+    none: dict[str, Tensor] = {}  # no directions
+    nowhere, black = tf.zeros((0, 2)), _black(network)
+    inputs = tf.constant(image, tf.float32), dict(network.kernels), guides, none, nowhere, black
+    choices = specification.formula, network.options, asked
+    [found] = backend.function(_found, choices, *inputs)(*inputs)
+    return dict(found)
+
+
+def statistics(
+    specification: Specification,
+    network: Network,
+    image: np.ndarray,
+    asked: Sequence[tuple[Statistic, Mapping[str, np.ndarray] | None]],
+    directions: Directions | None = None,
+    level: int = 0,
+) -> list[dict[str, Tensor]]:
+    """Statistics {layer: A} of a style image [1, h, w, 3] at the layers of their terms, in one
+    pass; of hypercolumns {HYPERCOLUMN: A}, at positions drawn for the level.
+
+    Each that is `asked` for is a statistic and guides T {layer: [h, w]}, None for the whole image.
+    """
+    border = convolution.border_of_painting(network.options.border)
+    guides = [
+        {layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()}
+        for _, T in asked
+    ]
+    layers = {term.statistic: tuple(term.layers) for term in specification.style_terms}
+    kinds = tuple(
+        # Guided means, which are no term of their own, go with the first.
+        (statistic, layers.get(statistic, tuple(specification.style_layers)))
+        for statistic, _ in asked
+    )
+    choices = specification.formula, network.options._replace(border=border), kinds
+    positions = tf.zeros((0, 2))
+    if specification.joined_layers:
+        count, drawn = specification.style_hypercolumns, (specification.seed, level, 0, OF_PAINTING)
+        positions = tf.constant(hypercolumns.positions_of_painting(image.shape[1:3], count, drawn))
+    inputs = (
+        tf.constant(image, tf.float32),
+        dict(network.kernels),
+        guides,
+        dict(directions or {}),
+        positions,
+        _black(network),
+    )
+    found: list[dict[str, Tensor]] = backend.function(_found, choices, *inputs)(*inputs)
+    return found
+
+
+def _black(network: Network) -> Tensor:
+    """What the network takes for black [3]."""
+    return tf.constant(network.limits[0], tf.float32)
+
+
+def _found(
+    formula: Formula,
+    options: Options,
+    asked: tuple[tuple[Statistic | None, tuple[str, ...]], ...],
+) -> Callable[..., Any]:
+    """A function that gives each statistic `asked` for at its layers; None asks for features."""
+    layers = tuple(dict.fromkeys(layer for _, its in asked for layer in its))
+    chained = {layer for statistic, its in asked if features.chains(statistic) for layer in its}
+    joined = {layer for statistic, its in asked if features.joins(statistic) for layer in its}
+
+    def function(
+        image: Tensor,
+        kernels: vgg.Kernels,
+        guides: Sequence[Mapping[str, Tensor]],
+        directions: Directions,
+        positions: Tensor,
+        black: Tensor,
+    ) -> list[dict[str, Tensor]]:
+        found: list[dict[str, Tensor]] = [{} for _ in asked]
+        before: list[Tensor] = []
+        columns: dict[str, Tensor] = {}
+
+        def sampled(layer: str) -> features.Samples:
+            # A painting is read at whole positions: nkolkin13/STROTSS, vgg_pt.py.
+            return features.samples(tf.floor(positions / stride_of(layer)))
+
+        def hook(layer: str, F: Tensor) -> Tensor:
+            if layer in joined:
+                columns[layer] = sampled(layer)(F)
+            for (statistic, its), T, kept in zip(asked, guides, found, strict=True):
+                if layer not in its or features.joins(statistic):
+                    continue
+                if statistic is None:
+                    kept[layer] = F
+                elif len(before) >= statistic.layers - 1:
+                    drawn = directions.get(layer)
+                    context = features.context_of(formula, statistic, drawn, T.get(layer), before)
+                    kept[layer] = statistic.of(F, context)
+            if layer in chained:
+                before[:] = [F]
+            done = [each[layer] for each in (*found, columns) if layer in each]
+            with tf.control_dependencies(done):
+                return tf.identity(F)
+
+        if COLORS in layers:
+            hook(COLORS, features.colors(image, black))
+        shares = {}
+        for layer in layers:
+            kinds = [
+                (statistic, T.get(layer))
+                for (statistic, its), T in zip(asked, guides, strict=True)
+                if layer in its and not features.joins(statistic)
+            ]
+            if all(statistic is not None and statistic.sums_over_rows for statistic, _ in kinds):
+                of_sums = [(statistic, T) for statistic, T in kinds if statistic is not None]
+                shares[layer] = features.share(
+                    formula, of_sums, sampled(layer) if layer in joined else None
+                )
+        for layer, sums in features.of_image(options, image, kernels, layers, hook, shares).items():
+            if layer in joined:
+                *sums, columns[layer] = sums
+            there = [
+                kept
+                for (statistic, its), kept in zip(asked, found, strict=True)
+                if layer in its and not features.joins(statistic)
+            ]
+            for kept, G in zip(there, sums, strict=True):
+                kept[layer] = G
+        for (statistic, its), kept in zip(asked, found, strict=True):
+            if statistic is not None and features.joins(statistic):
+                kept[HYPERCOLUMN] = statistic.of(hypercolumns.joined(columns, its), Context())
+        return found
+
+    return function
