@@ -1,12 +1,11 @@
 """One thing changed at a time from gatys_released: ours. python experiments/what_matters.py
 
-Each change is a sweep of three α/β on three pairs of pictures, the preset itself of seven. They are
-compared at equal content (docs/reference/measures.md). The 39 cells that
+For each change and each of three pairs of pictures the style weight is sought at which the picture
+has the same feature distance to the photograph (docs/reference/measures.md). The 9 cells that
 experiments/gatys_vs_johnson.py has too are not computed twice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,44 +13,39 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import config, files, runs
-from stn.experiment import ablations, frame
+from stn.experiment import ablations, design, frame
 from stn.experiment.ablations import CONTENT, STYLE, Measure
 from stn.layers import GATYS
-from stn.study import figures, inference, tables
+from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEEDS = (0, 1, 2)
 PRESET = "preset"
-# What the table has beside the style measures at equal feature distance: the older one, and no
-# network on either side.
-COLUMNS = (
-    *((CONTENT[0], y) for y in STYLE),
-    (CONTENT[0], Measure("style", "Gatys' style")),
-    (CONTENT[2], STYLE[1]),
-)
+# What the table has: the older measure of style and one without a network too.
+COLUMNS = (*STYLE, Measure("style", "Gatys' style"), CONTENT[2])
 SETTLED = 1.1  # of the last loss: evaluations count until there
 
 
 @dataclass(frozen=True)
 class Change:
-    """A row: its label, what it sets, how many steps of β its sweep is shifted, and its seeds."""
+    """A row: its label, what it sets, the style weight that its search begins with, its seeds."""
 
     label: str
-    overrides: tuple[str, ...]
-    steps: int = 0  # until its pictures are between photograph and painting (tried at 128 px)
+    overrides: tuple[str, ...] = ()
+    start: float = ablations.START * design.CHOICES["gatys"].start
     seeds: tuple[int, ...] = (0,)
 
 
-def changes(network: str, size_px: int) -> dict[str, Change]:
+def changes(network: str) -> dict[str, Change]:
     """The rows by name, the preset first; one more is one more line."""
     every = ablations.relus(network)
     taps = ",".join(GATYS).replace("relu", "conv")
     return {
-        PRESET: Change("gatys_released", ()),
+        PRESET: Change("gatys_released"),
         "average": Change("average pooling", ("network.pooling=avg",)),
-        "rescaled": Change("rescaled network", ("network.rescale=default",), 6),
+        "rescaled": Change("rescaled network", ("network.rescale=default",), 6e4),
         "conv": Change(
             "before the ReLUs",
             (
@@ -59,15 +53,23 @@ def changes(network: str, size_px: int) -> dict[str, Change]:
                 f"objective.style_layers=[{taps}]",
             ),
         ),
-        "content2": Change("content relu2_2", ("objective.content_layers=[relu2_2]",), -1),
-        "content5": Change("content relu5_2", ("objective.content_layers=[relu5_2]",), -4),
-        "three": Change("3 style layers", ("objective.style_layers=[relu1_1,relu2_1,relu3_1]",), 2),
+        "content2": Change(
+            "content relu2_2",
+            ("objective.content_layers=[relu2_2]",),
+            start_of("johnson_content"),
+        ),
+        "content5": Change("content relu5_2", ("objective.content_layers=[relu5_2]",), 0.05),
+        "three": Change(
+            "3 style layers", ("objective.style_layers=[relu1_1,relu2_1,relu3_1]",), 240
+        ),
         "every": Change(
-            f"{len(every)} style layers", (f"objective.style_layers=[{','.join(every)}]",)
+            f"{len(every)} style layers",
+            (f"objective.style_layers=[{','.join(every)}]",),
+            start_of("all_relus"),
         ),
         "geometric": Change("geometric weights", ("objective.layer_weighting=geometric",)),
-        "noise": Change("from noise", ("init=noise",), -2, SEEDS),
-        "painting": Change("from the painting", ("init=style",), -1),
+        "noise": Change("from noise", ("init=noise",), 1.0, SEEDS),
+        "painting": Change("from the painting", ("init=style",), 4.0),
         "smooth": Change(
             # as neural-style has it, -tv_weight 1e-3 (configs/preset/neural_style_pt.yaml)
             "total variation",
@@ -76,20 +78,19 @@ def changes(network: str, size_px: int) -> dict[str, Change]:
         "torch": Change("Torch's L-BFGS", ("optimizer=torch_lbfgs",)),
         "adam": Change("Adam", ("optimizer=adam",)),
         "border": Change("reflected border", ("network.border=reflect",)),
-        "half": Change("half the size", (f"image.size_px={size_px // 2}",)),
     }
+
+
+def start_of(choice: str) -> float:
+    """The start weight of a choice that gatys_vs_johnson has too: their cells are the same."""
+    return ablations.START * design.CHOICES[choice].start
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
     return [
         cell
-        for name, each in changes(base.network.name, base.image.size_px or 0).items()
-        for cell in ablations.cells(
-            name,
-            each.overrides,
-            each.seeds,
-            ablations.betas(-3, 7) if name == PRESET else ablations.betas(each.steps - 1, 3),
-        )
+        for name, each in changes(base.network.name).items()
+        for cell in ablations.cells(name, each.overrides, each.seeds, each.start)
     ]
 
 
@@ -99,7 +100,7 @@ def draw(finished: frame.Finished) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    found, labels = _sweeps(finished), _labels(finished)
+    found, labels = ablations.by_choice(finished), _labels(finished)
     pairs = list(found[PRESET])
     with figures.paper_style():
         height = 0.5 * len(found) + 0.6
@@ -116,10 +117,8 @@ def draw(finished: frame.Finished) -> Figure:
             wspace=0.1,
         )
         for column, pair in enumerate(pairs):
-            shown = ablations.matched(
-                [next(iter(sweep[pair].values())) for sweep in found.values()], CONTENT[0]
-            )
-            for row, (name, run) in enumerate(zip(found, shown, strict=True)):
+            for row, (name, of_pair) in enumerate(found.items()):
+                run = next(iter(of_pair[pair].values()))
                 axis = figure.add_subplot(grid[row, column])
                 axis.imshow(run.rgb.astype(np.uint8))
                 axis.set(xticks=[], yticks=[])
@@ -128,47 +127,29 @@ def draw(finished: frame.Finished) -> Figure:
                     axis.set_ylabel(labels[name], rotation=0, ha="right", va="center")
         for column, y in enumerate(STYLE):
             axis = figure.add_subplot(grid[:, len(pairs) + column])
-            effects = [_effect(found, name, CONTENT[0], y) for name in found]
+            effects = [
+                None if name == PRESET else ablations.effect(choice, found[PRESET], y.of)
+                for name, choice in found.items()
+            ]
             ablations.draw_intervals(axis, effects)
             axis.set(title=y.label, xlabel="% more", yticklabels=[])
     return figure
 
 
 def write(folder: Path, finished: frame.Finished) -> None:
-    found, labels = _sweeps(finished), _labels(finished)
-    heads = [f"{y.label}, at equal {x.label}" for x, y in COLUMNS]
-    rows = [["change", *heads, "seconds", "evaluations"]]
-    for name, sweep in found.items():
-        if name == PRESET:
-            continue
-        effects = [_effect(found, name, x, y) for x, y in COLUMNS]
-        effects += [_cost(sweep, found[PRESET], each) for each in (_seconds, _settled)]
-        texts = [ablations.shown(each, factor=True, pairs=len(frame.PAIRS)) for each in effects]
+    found, labels = ablations.by_choice(finished), _labels(finished)
+    columns = [(y.label, y.of, y.factor) for y in COLUMNS]
+    columns += [("seconds", _seconds, True), ("evaluations", _settled, True)]
+    rows = [["change", *(label for label, _, _ in columns)]]
+    for name in [name for name in found if name != PRESET]:
+        texts = [
+            ablations.shown(
+                ablations.effect(found[name], found[PRESET], of, factor), factor, len(frame.PAIRS)
+            )
+            for _, of, factor in columns
+        ]
         rows.append([labels[name], *texts])
     files.write_text(folder / "table.md", tables.markdown(rows))
-
-
-def _effect(
-    found: dict[str, ablations.Sweep], name: str, x: Measure, y: Measure
-) -> inference.Effect | None:
-    return None if name == PRESET else ablations.effect(found[name], found[PRESET], x, y)
-
-
-def _cost(
-    sweep: ablations.Sweep, baseline: ablations.Sweep, of: Callable[[runs.Run], float]
-) -> inference.Effect | None:
-    """The logarithm of the factor of a cost, each pair and seed for itself, over the α/β."""
-
-    def logarithm(several: Sequence[runs.Run]) -> float:
-        return float(np.mean([np.log(of(run)) for run in several]))
-
-    return inference.over_groups(
-        [
-            logarithm(each) - logarithm(next(iter(baseline[pair].values())))
-            for each in seeds.values()
-        ]
-        for pair, seeds in sweep.items()
-    )
 
 
 def _seconds(run: runs.Run) -> float:
@@ -183,35 +164,19 @@ def _settled(run: runs.Run) -> float:
 
 def _labels(finished: frame.Finished) -> dict[str, str]:
     network = next(iter(finished.values())).settings["network"]["name"]
-    return {name: change.label for name, change in changes(network, 0).items()}
-
-
-def _sweeps(finished: frame.Finished) -> dict[str, ablations.Sweep]:
-    """The runs by change; a run of another size is resized to the preset's and measured there."""
-    found: dict[str, ablations.Sweep] = dict(ablations.sweeps(finished))
-    size = next(iter(finished.values())).settings["image"]["size_px"]
-    for name, sweep in found.items():
-        found[name] = {
-            pair: {
-                seed: [ablations.at_size(run, size) for run in several]
-                for seed, several in seeds.items()
-            }
-            for pair, seeds in sweep.items()
-        }
-    return found
+    return {name: change.label for name, change in changes(network).items()}
 
 
 EXPERIMENT = frame.Experiment(
     "what_matters",
     "Ours: one thing changed at a time from the released code of Gatys et al. (first row), at equal"
-    " content. Left: the pictures whose feature distances from the photograph are nearest to one"
-    " another. Right: how much larger the distance from the painting is, over all the content that"
-    " both reach, with 95 % intervals over pairs of pictures and seeds; of three pairs without"
-    " seeds that is their range.",
+    " content: all pictures have the same feature distance to the photograph. Right: how much"
+    " larger the distance from the painting is, with 95 % intervals over pairs of pictures and"
+    " seeds; of three pairs without seeds they tell little.",
     ablations.BASE,
     cells,
     "optimizer.max_evaluations=50 hydra/launcher=joblib_local hydra.launcher.n_jobs=2",
-    minutes=31,
+    minutes=30,
     quick="image.size_px=96 optimizer.max_evaluations=30",
     quick_minutes=12,
     draw=draw,

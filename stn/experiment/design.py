@@ -11,7 +11,6 @@ from stn.layers import GATYS, JOHNSON
 from stn.study.crossed import Contrast
 
 TRAINED, UNTRAINED = "trained", "random"
-TRAINED, UNTRAINED = "trained", "random"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,6 @@ STAGES = (
     (("random_gatys", "random_johnson"), 3),
     (("johnson_content", "johnson_style", "johnson_released", "all_relus", "relu1_1", "seed"), 10),
 )
-MEASURE, VALUE = "features", 0.6  # the content measure that all cells have
 MEASURE, VALUE = "features", 0.6  # the content measure that all cells have
 BASE = (
     "preset=gatys_released",

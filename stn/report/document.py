@@ -17,7 +17,7 @@ from stn.errors import InputError
 from stn.report import progress
 from stn.report.pictures import EmbeddedPictures
 from stn.runs import axes
-from stn.study import comparison, grouping, sweep_tables, tables, tradeoff
+from stn.study import comparison, figures, grouping, sweep_tables, tables
 from stn.sweeps import cells
 
 PAGE = Path(__file__).with_name("web")
@@ -163,7 +163,7 @@ def _grouped(named: Mapping[str, runs.Run], columns: Sequence[str]) -> dict[str,
             by: {label: [place[id(group)] for group in each] for label, each in lines.items()}
             for by, lines in curves.items()
         },
-        "fewest": tradeoff.FEWEST,
+        "fewest": figures.FEWEST,
     }
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from stn import files, images, quantities, runs
 from stn.study import grouping, tables
-from stn.study.tradeoff import FEWEST
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +25,7 @@ FONT_PT = 8  # of the papers' figures, near enough
 LEGEND_WIDTH = 36  # letters
 LOG_FROM = 100  # largest over smallest number from which the axis of a trade-off is logarithmic
 ROUNDING = 1e-6  # of a term's median: below it a loss is the rounding of zero
+FEWEST = 3  # points of a trade-off curve: any line goes through two
 LEGEND = 32  # names of curves; more would leave no room for the curves
 STYLE: dict[Any, Any] = {
     "font.size": FONT_PT,

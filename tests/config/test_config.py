@@ -23,12 +23,12 @@ from stn.config import composition, optimizers, overrides
 from stn.config.layer_lists import LayerWeight
 from stn.errors import InputError
 
-# hydra/ holds launchers' settings, which the typed schema does not know; wandb_sweep.yaml is read
+# hydra/ holds launchers' settings, which the typed schema does not know; wandb_*.yaml are read
 # by W&B's agent.
 FILES = sorted(
     p
     for p in config.CONFIG_DIR.rglob("*.yaml")
-    if "hydra" not in p.parts and p.stem != "wandb_sweep"
+    if "hydra" not in p.parts and not p.stem.startswith("wandb_")
 )
 PRESETS = [path.stem for path in FILES if path.parent.name == "preset"]
 

@@ -16,65 +16,55 @@ from stn.experiment import ablations
 from stn.experiment.ablations import CONTENT, STYLE
 from stn.study import inference, tables
 
-FEATURES, SSIM, _ = CONTENT
+_, SSIM, _ = CONTENT
 GRAM, *_ = STYLE
 
 
-def sweep(folder: Path, x: list[float], y: list[float], key: str = "gram") -> list[runs.Run]:
-    """Runs with these measures."""
-    found = []
-    for number, (content, style) in enumerate(zip(x, y, strict=True)):
-        path = folder / f"{len(list(folder.glob('*')))}-{number}"
-        path.mkdir(parents=True)
-        (path / "summary.json").write_text(
-            json.dumps({"measures/features": content, f"measures/{key}": style})
-        )
-        found.append(runs.Run(path))
-    return found
+def made(folder: Path, **measures: float) -> runs.Run:
+    """A run with these measures."""
+    path = folder / str(len(list(folder.glob("*"))))
+    path.mkdir(parents=True)
+    found = {f"measures/{key}": value for key, value in measures.items()}
+    (path / "summary.json").write_text(json.dumps(found))
+    return runs.Run(path)
 
 
-def test_an_effect_is_the_factor_at_equal_content_of_each_pair(tmp_path: Path) -> None:
-    def curve(x: list[float], factor: float) -> list[runs.Run]:
-        return sweep(tmp_path, x, [factor * np.exp(-2 * value) for value in x])
-
-    baseline = {pair: {"0": curve([0.1, 0.4, 0.6, 0.9], 1)} for pair in "abc"}
+def test_an_effect_is_the_mean_factor_over_pairs_at_equal_content(tmp_path: Path) -> None:
+    baseline = {pair: {0: made(tmp_path, gram=0.3)} for pair in "abc"}
     choice = {
-        pair: {"0": curve([0.3, 0.5, 0.8], factor)}
+        pair: {0: made(tmp_path, gram=0.3 * factor)}
         for pair, factor in zip("abc", (0.5, 0.7, 0.8), strict=True)
     }
-    found = ablations.effect(choice, baseline, FEATURES, GRAM)
+    found = ablations.effect(choice, baseline, GRAM.of)
     assert np.exp(found.mean) == pytest.approx((0.5 * 0.7 * 0.8) ** (1 / 3))
     assert np.exp(found.low) < 0.5 < 0.8 < np.exp(found.high) < 1 and found.pairs == 3
     text = ablations.shown(found, True, 3)
     assert text.startswith("−34.6 % (−") and not isinstance(text, tables.Bold)  # of three pairs
     many = dataclasses.replace(found, pairs=6)
     assert isinstance(ablations.shown(many, True, 6), tables.Bold)
-    # Three seeds against a baseline that has but one; a pair that has no content in common says
-    # nothing.
+    # Three seeds against a baseline that has but one; a pair that has no measure says nothing.
     choice = {
-        "a": {
-            str(seed): curve([0.3, 0.5, 0.8], factor) for seed, factor in enumerate((1.1, 1.2, 1.3))
-        },
-        "b": {"0": curve([0.91, 0.95, 0.99], 3)},
+        "a": {seed: made(tmp_path, gram=0.3 * (1.1 + 0.1 * seed)) for seed in range(3)},
+        "b": {0: made(tmp_path)},
     }
-    found = ablations.effect(choice, baseline, FEATURES, GRAM)
+    found = ablations.effect(choice, baseline, GRAM.of)
     assert np.exp(found.mean) == pytest.approx((1.1 * 1.2 * 1.3) ** (1 / 3)) and found.pairs == 1
     assert ablations.shown(found, True, 3).endswith(", 1 of 3 pairs")
-    assert ablations.effect({"b": choice["b"]}, baseline, FEATURES, GRAM) is None
-    assert (
-        ablations.effect({"b": choice["b"]}, baseline, SSIM, GRAM) is None
-    )  # which nobody measured
+    assert ablations.effect({"b": choice["b"]}, baseline, GRAM.of) is None
 
 
 def test_what_is_no_factor_is_a_difference(tmp_path: Path) -> None:
-    x = [0.1, 0.5, 0.9]
-    baseline, choice = (
-        {"a": {"0": sweep(tmp_path / name, x, [0.2 + shift, 0.4 + shift, 0.5 + shift], SSIM.key)}}
-        for name, shift in (("baseline", 0.0), ("choice", 0.05))
-    )
-    found = ablations.effect(choice, baseline, FEATURES, SSIM)
+    baseline, choice = ({"a": {0: made(tmp_path, ssim_to_content=value)}} for value in (0.4, 0.45))
+    found = ablations.effect(choice, baseline, SSIM.of, SSIM.factor)
     assert found.mean == pytest.approx(0.05)
     assert ablations.shown(found, False, 1) == "+0.050"
+
+
+def test_runs_are_sorted_by_choice_pair_and_seed(tmp_path: Path) -> None:
+    one, other = made(tmp_path), made(tmp_path)
+    key = ("johnson", "chelsea", "the_scream")
+    found = ablations.by_choice({(*key, 0): one, (*key, 1): other})
+    assert found == {"johnson": {"chelsea, the_scream": {0: one, 1: other}}}
 
 
 def factors(*values: float) -> inference.Effect:
@@ -86,15 +76,7 @@ def factors(*values: float) -> inference.Effect:
 def test_an_effect_within_the_noise_is_not_bold() -> None:
     found = factors(1.02, 0.9, 1.1)
     assert ablations.shown(found, True, 3) == "+2.0 % (−10.0 … +10.0)"
-    assert ablations.shown(None, True, 3) == "nothing in common"
-
-
-def test_pictures_of_equal_content_are_one_a_sweep(tmp_path: Path) -> None:
-    several = [
-        sweep(tmp_path / name, x, x)
-        for name, x in (("a", [0.1, 0.5, 0.9]), ("b", [0.2, 0.48, 0.6]))
-    ]
-    assert ablations.matched(several, FEATURES) == [several[0][1], several[1][1]]
+    assert ablations.shown(None, True, 3) == "not measured"
 
 
 def test_intervals_are_drawn_in_percent_row_by_row() -> None:
@@ -110,18 +92,3 @@ def test_intervals_are_drawn_in_percent_row_by_row() -> None:
     assert [y[0] for _, y in drawn[:4]] == [0, 0, 2, 2]
     assert axis.get_ylim() == (2.5, -0.5)  # the first on top
     plt.close(figure)
-
-
-def test_a_run_of_another_size_is_measured_as_if_it_had_the_same(run, tmp_path: Path) -> None:
-    small = runs.Run(run(tmp_path / "small", "image.size_px=20").run_dir)
-    resized = ablations.at_size(small, 32)
-    assert ablations.at_size(small, 20) is small
-    assert resized.rgb.shape == resized.picture("content").shape and max(resized.rgb.shape) == 32
-    assert max(small.rgb.shape) == 20
-    found = {key for key in small.summary if key.startswith("measures/")}
-    changed = {key for key in found if resized.summary[key] != small.summary[key]}
-    assert {"measures/gram", "measures/features", "measures/ssim_to_content"} <= changed
-    assert resized.summary["loss/total"] == small.summary["loss/total"]
-    # The photograph itself, resized, keeps most of its edges; a measure of the wrong picture would
-    # not say so.
-    assert resized.summary["measures/edges_to_content"] > 0.5

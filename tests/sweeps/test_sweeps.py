@@ -543,6 +543,29 @@ def test_the_agents_commands_of_the_wandb_sweep_compose(monkeypatch: pytest.Monk
         assert settings.objective.style_weight == values[names.index("objective.style_weight")]
 
 
+def test_wandb_seeks_a_number_that_every_run_has_between_values_that_compose(
+    monkeypatch: pytest.MonkeyPatch, run, tmp_path: Path
+) -> None:
+    """Without W&B's server: its command takes the file, and its functions build the commands."""
+    from wandb.cli.cli import sweep
+    from wandb.sdk.launch.sweeps import utils
+
+    file = str(config.CONFIG_DIR / "wandb_seek.yaml")
+    assert sweep.make_context("sweep", [file]).params["config_yaml_or_sweep_id"] == file
+    described = utils.load_sweep_config(file)
+    assert described is not None
+    assert described["metric"]["name"] in run(tmp_path / "one").summary
+    monkeypatch.setenv("WANDB_RUN_ID", "abc123")
+    command = utils.create_sweep_command(list(described["command"]))
+    weight = described["parameters"]["objective.style_weight"]
+    for beta, layers in itertools.product((weight["min"], weight["max"]), ("gatys", "johnson")):
+        chosen = {"layers": {"value": layers}, "objective.style_weight": {"value": beta}}
+        words = utils.create_sweep_command_args({"args": chosen})["args_no_hyphens"]
+        settings = config.compose(*(each for each in command[3:-1] if "hydra." not in each), *words)
+        assert settings.objective.style_weight == beta and settings.name == "gatys_released"
+        assert len(settings.objective.style_layers) == {"gatys": 5, "johnson": 4}[layers]
+
+
 @pytest.mark.parametrize("output", ["copy.png", "a.png,a.png", "a.png,b.png"])
 def test_one_output_for_several_cells_is_refused_before_the_first(
     command, tmp_path: Path, output: str
