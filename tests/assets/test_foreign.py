@@ -3,6 +3,7 @@
 The files are written by PyTorch, by h5py in Keras' layout, and by hand."""
 
 import io
+import math
 import pickle
 import pickletools
 import runpy
@@ -18,9 +19,11 @@ import synthetic
 import tensorflow as tf
 from test_wheels import torch_file
 
-from stn.assets import foreign, matconvnet
+from stn import config
+from stn.assets import foreign, inputs, matconvnet
 from stn.assets.weights import IMAGENET_MEAN, Weights
 from stn.errors import InputError
+from stn.layers import VGG16, of_kind
 from stn.network import vgg
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "convert_weights.py"
@@ -210,6 +213,19 @@ class _Runs:
 
     def __reduce__(self) -> object:
         return print, ("ran",)
+
+
+def test_random_weights_are_drawn_into_the_cache_once(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("STN_CACHE", str(tmp_path))
+    settings = config.compose("network=vgg16", "network.weights=random")
+    path = inputs.weights(settings)
+    drawn, time = matconvnet.load(path), path.stat().st_mtime_ns
+    assert [layer.name for layer in drawn.layers] == of_kind("conv", VGG16)
+    for layer in drawn.layers:
+        inputs_of_one = math.prod(layer.kernel.shape[:3])
+        assert layer.kernel.std() == pytest.approx(math.sqrt(2 / inputs_of_one), rel=0.03)
+        assert not layer.bias.any()
+    assert inputs.weights(settings) == path and path.stat().st_mtime_ns == time
 
 
 @pytest.mark.parametrize("zipped", [False, True])
