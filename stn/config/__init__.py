@@ -28,5 +28,5 @@ from stn.config.dotted import (
 )
 from stn.config.more_statistics import compared, draws, statistics, style_layers
 from stn.config.more_styles import guided, styles
-from stn.config.optimizers import Optimizer
+from stn.config.optimizers import FirstOrder, Optimizer
 from stn.config.schema import Color, Config, Image, Level

@@ -16,7 +16,7 @@ def key(default: Any, *, help: str, values: str = "", unit: str = "", **limits: 
     does not say.
     """
     metadata = {"help": help, "values": values, "unit": unit, **limits}
-    if isinstance(default, list):
+    if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -80,16 +80,33 @@ class SpectralLBFGS(LBFGS, Stepwise):
 
 
 @dataclass
-class Adam(Stepwise):
+class FirstOrder(Stepwise):
+    """What an optimizer with a learning rate is told."""
+
+    learning_rate: float = number(
+        1.0, above=0, unit="`image.pixel_unit`", help="The step, before the rate decays."
+    )
+    epsilon: float = number(1e-8, least=0, help="Added to the root of the mean square.")
+    laplacian_levels: int = number(
+        0, least=0, help="Of a Laplacian pyramid whose numbers are the variables; 0: pixels are."
+    )
+
+
+@dataclass
+class RMSprop(FirstOrder):
+    """RMSprop, without momentum."""
+
+    name: str = one_of("rmsprop", ("rmsprop",), help=NAME)
+    rho: float = number(0.99, least=0, below=1, help="RMSprop's decay of the mean square.")
+
+
+@dataclass
+class Adam(FirstOrder):
     """Adam."""
 
     name: str = one_of("adam", ("adam",), help=NAME)
-    learning_rate: float = number(
-        1.0, above=0, unit="`image.pixel_unit`", help="Adam's step, before the rate decays."
-    )
     beta1: float = number(0.9, least=0, below=1, help="Adam's decay of the mean gradient.")
     beta2: float = number(0.999, least=0, below=1, help="Adam's decay of the mean square.")
-    epsilon: float = number(1e-8, least=0, help="Added to the root of Adam's mean square.")
     decay_rate: float = number(
         1.0, above=0, help="Adam's rate is multiplied by it every `optimizer.decay_every` steps."
     )
@@ -119,7 +136,9 @@ OPTIMIZERS = {
     "lbfgs": Choice(ScipyLBFGS, pair_bytes=16, arrays=11, line_search=21),
     "torch_lbfgs": Choice(TorchLBFGS, pair_bytes=8),
     "spectral_lbfgs": Choice(SpectralLBFGS, pair_bytes=8),
-    "adam": Choice(Adam, pair_bytes=0),
+    # Of a Laplacian pyramid's numbers there are a third more than of pixels.
+    "adam": Choice(Adam, pair_bytes=0, arrays=5),
+    "rmsprop": Choice(RMSprop, pair_bytes=0),
 }
 
 

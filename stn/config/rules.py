@@ -3,7 +3,18 @@
 from stn import quantities
 from stn.config import fields, layer_lists, more_statistics, more_styles
 from stn.config.more_styles import guided, styles
-from stn.config.schema import Color, Config, Init, Match, Mix, Objective, Style, Sweep
+from stn.config.optimizers import Adam
+from stn.config.schema import (
+    Color,
+    Config,
+    Init,
+    Level,
+    Match,
+    Mix,
+    Objective,
+    Style,
+    Sweep,
+)
 from stn.errors import InputError
 from stn.layers import COLORS
 from stn.loss.losses import CONTENT_OF_HYPERCOLUMNS
@@ -34,6 +45,12 @@ def check(config: Config) -> None:
             "init.path is missing: init=file needs the picture to start from, init.path=FILE"
         )
     _check_lists(config)
+    chosen = config.optimizer
+    if isinstance(chosen, Adam) and chosen.keep_over_levels and chosen.laplacian_levels:
+        raise InputError(
+            "optimizer.keep_over_levels=true: what Adam learned of a Laplacian pyramid's numbers"
+            " fits no other size; give optimizer.laplacian_levels=0, or leave it out"
+        )
 
 
 def _check_weights(objective: Objective) -> None:
@@ -163,6 +180,7 @@ def _check_lists(config: Config) -> None:
     """Raise InputError for lists of numbers, or of levels, that are not what they have to be."""
     for level in config.pyramid.levels:
         fields.check_values(level, "pyramid.levels.")
+        _check_times(level.times, config.objective)
     for copy in config.objective.copies:
         fields.check_values(copy, "objective.copies.")
     shape = config.image.shape
@@ -171,6 +189,19 @@ def _check_lists(config: Config) -> None:
     fields.check_color("image.pixel_unit", config.image.pixel_unit)
     if config.network.mean_pixel is not None:
         fields.check_color("network.mean_pixel", config.network.mean_pixel, zero=True)
+
+
+def _check_times(times: dict[str, float], objective: Objective) -> None:
+    """Raise InputError for what a level multiplies that is no weight, and for no factor."""
+    known = [*Level.FACTORS, *(each.statistic for each in objective.more_statistics)]
+    for name, factor in times.items():
+        if name not in known:
+            question = fields.did_you_mean(fields.nearest(name, known))
+            raise InputError(
+                f"pyramid.levels.times.{name}: {question}must be one of {', '.join(known)}"
+            )
+        if not 0 < factor < float("inf"):
+            raise InputError(f"pyramid.levels.times.{name}={factor}: must be a number above 0")
 
 
 def _check_styles(found: dict[str, Style], style_layers: list[str]) -> None:
@@ -207,6 +238,7 @@ def _check_without_content(config: Config) -> None:
         f"init={config.init.name}": config.init.name in Init.OF_CONTENT,
         f"color={config.color.name}": config.color.name in Color.OF_CONTENT,
         "paint_only": config.paint_only is not None,
+        "pyramid.levels.detail=true": any(level.detail for level in config.pyramid.levels),
         f"style.size={config.style.size}": (
             config.style.size.startswith("content") and config.image.shape is None
         ),

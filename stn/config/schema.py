@@ -373,8 +373,13 @@ class Match:
 class Level:
     """A coarse level of a pyramid; the next starts from its enlarged result."""
 
+    FACTORS: ClassVar = ("content_weight", "style_weight", "learning_rate")
     scale: float = number(MISSING, above=0, below=1, help="Of the sides at full size.")
     max_evaluations: int = number(MISSING, least=1, help="Budget of this level.")
+    times: dict[str, float] = key(
+        {}, help="Factors here, by FACTORS or the name of one of `objective.more_statistics`."
+    )
+    detail: bool = key(False, help="Adds the photograph's finest detail to what it starts from.")
 
 
 @dataclass
@@ -383,8 +388,8 @@ class Pyramid:
 
     levels: list[Level] = key(
         [],
-        values="`{scale, max_evaluations}` each",
-        help="Coarse levels before the full size, each with a budget of its own.",
+        values="`{scale, max_evaluations, times, detail}` each",
+        help="Coarse levels before the full size, each with a budget and factors of its own.",
     )
 
 

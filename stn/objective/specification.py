@@ -1,5 +1,6 @@
 """What is minimized, before any picture is known: layers with their weights, and named choices."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -70,6 +71,23 @@ class Specification:
     hypercolumns: int = 1024  # of the result and of the content, at the same positions
     style_hypercolumns: int = 5000  # of a painting
     redraw: int | None = None  # evaluations after which others are drawn; None: never
+
+    def times(self, factors: Mapping[str, float]) -> "Specification":
+        """The same, with weights multiplied: `content_weight`, `style_weight`, a later term's."""
+        return dataclasses.replace(
+            self,
+            content_weight=self.content_weight * factors.get("content_weight", 1.0),
+            style_weight=self.style_weight * factors.get("style_weight", 1.0),
+            more_terms=tuple(
+                term._replace(
+                    layers={
+                        layer: weight * factors.get(term.name, 1.0)
+                        for layer, weight in term.layers.items()
+                    }
+                )
+                for term in self.more_terms
+            ),
+        )
 
     @property
     def style_terms(self) -> tuple[Term, ...]:

@@ -1,5 +1,5 @@
-"""Minimize a function of an image: SciPy's L-BFGS-B, L-BFGS without a line search, and Adam, behind
-one `minimize`.
+"""Minimize a function of an image: SciPy's L-BFGS-B, L-BFGS without a line search, Adam and
+RMSprop, behind one `minimize`.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import numpy as np
 from stn.config import optimizers
 from stn.config.optimizers import Optimizer
 from stn.errors import InputError
-from stn.optimize import adam, scipy_lbfgs, stepwise_lbfgs
+from stn.optimize import adam, rmsprop, scipy_lbfgs, stepwise_lbfgs
 from stn.optimize.search import NotFinite, Search, Stop, ValueAndGrad
 from stn.optimize.state import Evaluation, Outcome, State
 
@@ -25,6 +25,7 @@ MINIMIZERS = {
     "torch_lbfgs": stepwise_lbfgs.minimize,
     "spectral_lbfgs": stepwise_lbfgs.minimize,
     "adam": adam.minimize,
+    "rmsprop": rmsprop.minimize,
 }
 
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from stn.config import optimizers
 from stn.images import resizing
+from stn.optimize.laplacian import Laplacian
 from stn.optimize.search import Search
 
 
 @dataclass
 class Moments:
     """What Adam has learned: running means of the gradient, `m`, and of its square, `v`, [1, h, w,
-    3].
+    3], or [n] of the variables that a Laplacian pyramid has.
     """
 
     m: np.ndarray
@@ -31,11 +32,12 @@ def minimize(search: Search) -> None:
     tutorial's epsilon of 0.1."""
     state, settings, unit = search.state, search.settings, search.unit
     assert isinstance(settings, optimizers.Adam)
-    zeros = {"m": np.zeros_like(state.image), "v": np.zeros_like(state.image)}
-    moments = Moments(**(state.memory or zeros))
+    variables = Laplacian(state.image.shape, settings.laplacian_levels)
+    none = variables.gradient(np.zeros_like(state.image))
+    moments = Moments(**(state.memory or {"m": none, "v": none.copy()}))
     while True:
         _, gradient = search.evaluate(state.image)
-        gradient = gradient * unit
+        gradient = variables.gradient(gradient * unit)
         rate = settings.learning_rate * settings.decay_rate ** (
             moments.steps // settings.decay_every
         )
@@ -43,9 +45,8 @@ def minimize(search: Search) -> None:
         moments.m += (1 - settings.beta1) * (gradient - moments.m)
         moments.v += (1 - settings.beta2) * (gradient**2 - moments.v)
         rate *= math.sqrt(1 - settings.beta2**moments.steps) / (1 - settings.beta1**moments.steps)
-        state.image = search.clipped(
-            state.image - unit * rate * moments.m / (np.sqrt(moments.v) + settings.epsilon)
-        )
+        step = rate * moments.m / (np.sqrt(moments.v) + settings.epsilon)
+        state.image = search.clipped(state.image - unit * variables.image(step))
         state.iterations += 1
         state.memory = vars(moments)  # not a copy: saving is rare
         search.on_checkpoint(state)

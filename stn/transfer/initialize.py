@@ -36,6 +36,17 @@ def initial_image(init: Init, pictures: LevelPictures, network: Network, seed: i
     return INITIALIZATIONS[init.name](init, pictures, network, seed).astype(np.float64)
 
 
+def detail(pictures: LevelPictures) -> np.ndarray:
+    """What the content [1, h, w, 3] loses at half its size, bilinear there and back: the finest
+    level of its Laplacian pyramid (nkolkin13/STROTSS, styleTransfer.py).
+    """
+    content = pictures.content
+    assert content is not None
+    halves = [max(1, side // 2) for side in pictures.shape]
+    bilinear = resizing.FILTERS["bilinear"]
+    return (content - bilinear(bilinear(content, *halves), *pictures.shape))[None]
+
+
 def _content(init: Init, pictures: LevelPictures, network: Network, seed: int) -> np.ndarray:
     assert pictures.content is not None
     return network.image(pictures.content)

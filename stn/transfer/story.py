@@ -59,9 +59,9 @@ def run(
                 if state and state.level > number:
                     continue  # done before an interruption
                 sized = originals.at(level.scale)
-                loss = objective.build(specification, network, sized, number)
+                loss = objective.build(specification.times(level.times), network, sized, number)
                 tracker.shown = sized.shown
-                state = _at_level(number, state, settings, sized, network, directory)
+                state = _at_level(number, level, state, settings, sized, network, directory)
                 outcome = _minimize(settings, level, loss, state, tracker, network)
                 tracker.stop_if_interrupted(outcome.image)
             return _finish(outcome, loss, settings, sized, network, directory, tracker)
@@ -114,6 +114,7 @@ def objective_of(settings: config.Config) -> Specification:
 
 def _at_level(
     number: int,
+    level: config.Level,
     state: optimize.State | None,
     settings: config.Config,
     sized: pictures.LevelPictures,
@@ -124,15 +125,15 @@ def _at_level(
     before, enlarged.
     """
     if state is None:
-        return optimize.State(
-            initialize.initial_image(settings.init, sized, network, settings.seed)
-        )
+        first = initialize.initial_image(settings.init, sized, network, settings.seed)
+        return optimize.State(first + initialize.detail(sized) if level.detail else first)
     if state.level == number:
         return state
     found, _ = state.found
     enlarged = resizing.resize(network.rgb(found), *sized.shape)
     memory = optimize.carried(settings.optimizer, state, *sized.shape)
-    state = state.next_level(network.image(enlarged), memory)
+    first = network.image(enlarged)
+    state = state.next_level(first + initialize.detail(sized) if level.detail else first, memory)
     directory.checkpoint(state)
     return state
 
@@ -149,10 +150,13 @@ def _minimize(
         loss.at_evaluation(state.evaluations)
         return loss.value_and_grad(image)
 
+    optimizer = dataclasses.replace(settings.optimizer, max_evaluations=level.max_evaluations)
+    if isinstance(optimizer, config.FirstOrder):
+        optimizer.learning_rate *= level.times.get("learning_rate", 1.0)
     outcome = optimize.minimize(
         value_and_grad,
         state,
-        dataclasses.replace(settings.optimizer, max_evaluations=level.max_evaluations),
+        optimizer,
         on_evaluation=tracker.on_evaluation,
         on_checkpoint=tracker.on_checkpoint,
         interrupted=tracker.interrupted,

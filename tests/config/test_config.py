@@ -96,6 +96,9 @@ def owned(path: Path) -> dict[str, Any]:
     for key in ("objective.content_layers", "objective.style_layers"):
         if key in found:
             found[key] = [{"layer": layer, "weight": 1 / len(found[key])} for layer in found[key]]
+    if "pyramid.levels" in found:
+        more = {"times": {}, "detail": False}
+        found["pyramid.levels"] = [{**level, **more} for level in found["pyramid.levels"]]
     return found
 
 
@@ -301,7 +304,9 @@ TYPED = {
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_command_line_wins_over_the_preset(name: str) -> None:
-    found = flat(config.compose(*TYPED, f"preset={name}"))
+    # Layers of hypercolumns have no weights of their own.
+    other = ["objective.style_statistic=gram"] if name == "kolkin2019" else []
+    found = flat(config.compose(*TYPED, f"preset={name}", *other))
     assert {key: found[key] for key, _ in TYPED.values()} == dict(TYPED.values())
 
 
@@ -386,6 +391,23 @@ def test_the_order_of_arguments_does_not_matter() -> None:
             ["pyramid.levels", "max_evaluations", "0", "at least 1"],
         ),
         ("pyramid.levels=[{scale:.5}]", ["pyramid.levels", "max_evaluations", "missing"]),
+        (
+            "pyramid.levels=[{scale:.5,max_evaluations:3,times:{content_wait:2}}]",
+            ["pyramid.levels.times.content_wait: did you mean content_weight?"],
+        ),
+        (
+            "pyramid.levels=[{scale:.5,max_evaluations:3,times:{style_weight:0}}]",
+            ["pyramid.levels.times.style_weight=0.0: must be a number above 0"],
+        ),
+        (
+            "pyramid.levels=[{scale:.5,max_evaluations:3,detail:true}] content.path=null init=noise"
+            " objective.content_layers=[] style.size=own",
+            ["pyramid.levels.detail=true: needs a photograph"],
+        ),
+        (
+            "optimizer=adam optimizer.laplacian_levels=2 optimizer.keep_over_levels=true",
+            ["optimizer.keep_over_levels=true", "optimizer.laplacian_levels=0"],
+        ),
     ],
     ids=str,
 )

@@ -298,6 +298,41 @@ def test_hypercolumns_are_read_at_positions_of_seed_level_and_draw(composed) -> 
     assert (gradient * way).sum() == pytest.approx(slope, rel=2e-2)
 
 
+def test_a_level_multiplies_weights_and_the_rate_and_adds_detail(run, tmp_path) -> None:
+    def metrics(name: str, level: str, rate: float = 4.0) -> Any:
+        run(
+            tmp_path / name,
+            *("optimizer=adam", "optimizer.max_evaluations=1", f"optimizer.learning_rate={rate}"),
+            "objective.more_statistics=[{statistic: mean, layers: [relu1_1], weight: 5}]",
+            *("init=style_mean", "init.amplitude=0"),
+            f"pyramid.levels=[{{scale: 0.5, max_evaluations: 2, {level}}}]",
+        )
+        return runs.Run(tmp_path / name).metrics
+
+    plain, detail, slower = (
+        metrics("plain", "detail: false"),
+        metrics("detail", "detail: true"),
+        metrics("slower", "detail: true", rate=2.0),
+    )
+    assert plain["loss/content"][0] != pytest.approx(detail["loss/content"][0], rel=1e-2)
+    half = metrics("half", "detail: true, times: {learning_rate: 0.5}")
+    for name in ("loss/total", "mean/relu1_1"):
+        np.testing.assert_array_equal(half[name], slower[name])
+        assert half[name][1] != detail[name][1]
+    times = metrics("times", "detail: true, times: {content_weight: 2, style_weight: 3, mean: 7}")
+    beta = runs.Run(tmp_path / "times").settings["objective"]["style_weight"]
+    of_mean = 5 * beta * detail["mean/relu1_1"]
+    assert times["loss/content"][0] == pytest.approx(2 * detail["loss/content"][0], rel=1e-6)
+    expected = 3 * (detail["loss/style"] - of_mean + 7 * of_mean)[0]
+    assert times["loss/style"][0] == pytest.approx(expected, rel=1e-5)
+    # The full size has its own weights.
+    assert times["loss/style"][2] == pytest.approx(
+        (times["style/relu1_1"][2] + times["style/relu2_1"][2]) * beta / 2
+        + 5 * beta * times["mean/relu1_1"][2],
+        rel=1e-5,
+    )
+
+
 def test_what_is_no_hypercolumn_is_refused(composed) -> None:
     joins = "objective.style_statistic=relaxed_emd"
     uneven = "[{layer: relu1_1, weight: 1}, {layer: relu2_1, weight: 2}]"

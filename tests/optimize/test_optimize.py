@@ -18,10 +18,18 @@ from scipy.optimize import fmin_l_bfgs_b
 
 from stn import optimize
 from stn.config import optimizers
-from stn.config.optimizers import Adam, Optimizer, ScipyLBFGS, SpectralLBFGS, TorchLBFGS
+from stn.config.optimizers import (
+    Adam,
+    Optimizer,
+    RMSprop,
+    ScipyLBFGS,
+    SpectralLBFGS,
+    TorchLBFGS,
+)
 from stn.errors import InputError
 from stn.objective.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
+from stn.optimize.laplacian import Laplacian
 
 SHAPE = (1, 4, 5, 3)
 RNG = np.random.default_rng(0)
@@ -34,7 +42,8 @@ LBFGS, ADAM = (
 )
 TORCH = TorchLBFGS(max_evaluations=20, history=5)
 SPECTRAL = SpectralLBFGS(max_evaluations=20, history=5)
-OPTIMIZERS = [LBFGS, TORCH, SPECTRAL, ADAM]
+RMSPROP = RMSprop(max_evaluations=20, learning_rate=0.1, laplacian_levels=2)
+OPTIMIZERS = [LBFGS, TORCH, SPECTRAL, ADAM, RMSPROP]
 
 
 def with_restarts(settings: Optimizer, every: int, **changed: Any) -> Optimizer:
@@ -150,6 +159,7 @@ def assert_outcome_is_the_best(outcome: Outcome, trace: Trace) -> None:
         TORCH,
         SPECTRAL,
         ADAM,
+        RMSPROP,
     ],
     ids=[
         "lbfgs",
@@ -158,6 +168,7 @@ def assert_outcome_is_the_best(outcome: Outcome, trace: Trace) -> None:
         "torch_lbfgs",
         "spectral_lbfgs",
         "adam",
+        "rmsprop",
     ],
 )
 def test_the_budget_is_exact_and_every_evaluation_is_reported_in_order(settings, budget):
@@ -595,11 +606,18 @@ def test_they_take_torchs_steps(name):
     function, start, optimizer, options = torch_steps.TRAJECTORIES[name]
     if optimizer == "LBFGS":
         settings: Optimizer = TorchLBFGS(max_evaluations=10, history=options["history_size"])
+    elif optimizer == "RMSprop":
+        settings = RMSprop(max_evaluations=10, rho=options.get("alpha", 0.99))
     else:
         beta1, beta2 = options.get("betas", (0.9, 0.999))
         # Torch adds epsilon after the bias correction, ours before: where it is 1e-8, all the same.
-        settings = Adam(max_evaluations=10, learning_rate=options["lr"], epsilon=1e-8)
+        settings = Adam(max_evaluations=10, epsilon=1e-8)
         settings = dataclasses.replace(settings, beta1=beta1, beta2=beta2)
+    if optimizer != "LBFGS":
+        levels = options.get("levels", 0)
+        settings = dataclasses.replace(
+            settings, learning_rate=options["lr"], laplacian_levels=levels
+        )
     _, trace = minimize(function, start, settings)
     with np.load(torch_steps.RECORDED) as recorded:
         theirs = recorded[name][: len(trace)]  # ours ends where the gradient is zero
@@ -612,6 +630,36 @@ def test_recorded_steps_are_those_of_torch(name):
     pytest.importorskip("torch")
     with np.load(torch_steps.RECORDED) as recorded:
         np.testing.assert_allclose(torch_steps.made(name), recorded[name], rtol=1e-4, atol=1e-3)
+
+
+def test_rmsprop_of_one_number_takes_the_steps_of_torchs_float64() -> None:
+    """Golden: from 1 by gradients of 3, −1 and 0.5, at a rate of 2e-3."""
+    slopes = iter((3.0, -1.0, 0.5, 0.0))
+    _, trace = minimize(
+        lambda image: (1.0, np.full(image.shape, next(slopes))),
+        np.ones(START.shape),
+        RMSprop(max_evaluations=4, learning_rate=2e-3),
+    )
+    found = [float(image.flat[0]) for _, image in trace[1:]]
+    expected = [0.9800000006666667, 0.9863532098447483, 0.9832005176603945]
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_laplacian_pyramid_is_bilinear_with_its_corners_on_each_other() -> None:
+    """Golden: a picture [5, 7, 3] and one level; the coarse gradient of Σ cos(.3k) x."""
+    picture = (0.5 + 0.4 * np.sin(0.5 * np.arange(105))).reshape(1, 5, 7, 3)
+    pyramid = Laplacian(picture.shape, 1)
+    gradient = pyramid.gradient(np.cos(0.3 * np.arange(105)).reshape(1, 5, 7, 3))
+    assert np.abs(gradient[105:]).sum() == pytest.approx(48.80363032417125, rel=1e-12)
+    np.testing.assert_array_equal(gradient[:105], np.cos(0.3 * np.arange(105)))
+    deep = Laplacian(picture.shape, 4)  # down to one pixel
+    variables = np.sin(np.arange(deep.gradient(picture).size) ** 2)
+    image = deep.image(variables)
+    assert image.shape == picture.shape
+    both = (image * picture).sum(), (variables * deep.gradient(picture)).sum()
+    assert both[0] == pytest.approx(both[1], rel=1e-12)
+    flat = np.concatenate([np.zeros(variables.size - 3), [0.1, 0.5, 0.9]])  # the base alone
+    np.testing.assert_allclose(deep.image(flat), np.broadcast_to([0.1, 0.5, 0.9], (1, 5, 7, 3)))
 
 
 def test_spectral_lbfgs_takes_a_step_back_that_raises_the_loss_by_a_tenth():
@@ -883,7 +931,7 @@ def test_every_optimizer_has_a_function_and_settings_of_its_own() -> None:
 
 
 STEPWISE = pytest.mark.parametrize(
-    "settings", [TORCH, SPECTRAL, ADAM], ids=lambda settings: settings.name
+    "settings", [TORCH, SPECTRAL, ADAM, RMSPROP], ids=lambda settings: settings.name
 )
 
 

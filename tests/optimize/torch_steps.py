@@ -40,6 +40,9 @@ TRAJECTORIES: dict[str, tuple[Function, np.ndarray, str, dict[str, Any]]] = {
     "bowl_of_one_pair": (round_bowl, START, "LBFGS", {"history_size": 1}),
     "adam": (round_bowl, START, "Adam", {"lr": 1.0}),
     "adam_of_other_betas": (cone, START, "Adam", {"lr": 0.3, "betas": (0.5, 0.8)}),
+    "rmsprop": (round_bowl, START, "RMSprop", {"lr": 0.3}),
+    "rmsprop_of_a_pyramid": (cone, START, "RMSprop", {"lr": 0.3, "alpha": 0.9, "levels": 2}),
+    "adam_of_a_pyramid": (round_bowl, START, "Adam", {"lr": 0.5, "levels": 1}),
 }
 
 
@@ -50,6 +53,9 @@ def made(name: str) -> np.ndarray:
     import torch
 
     function, start, optimizer, options = TRAJECTORIES[name]
+    options = dict(options)
+    if "levels" in options:
+        return made_of_a_pyramid(function, start, optimizer, options)
     x = torch.tensor(start, dtype=torch.float32, requires_grad=True)
     images: list[np.ndarray] = []
 
@@ -63,10 +69,41 @@ def made(name: str) -> np.ndarray:
         options = options | {"tolerance_grad": 0, "tolerance_change": 0}
         torch.optim.LBFGS([x], max_iter=EVALUATIONS, **options).step(closure)
     else:
-        adam = torch.optim.Adam([x], **options)
+        steps = getattr(torch.optim, optimizer)([x], **options)
         for _ in range(EVALUATIONS):
-            adam.step(closure)
+            steps.step(closure)
     return np.array(images[:EVALUATIONS])
+
+
+def made_of_a_pyramid(
+    function: Function, start: np.ndarray, optimizer: str, options: dict[str, Any]
+) -> np.ndarray:
+    """The same where the variables are a Laplacian pyramid, resized with its corners aligned, and
+    Torch computes their gradients.
+    """
+    import torch
+
+    def resized(x: Any, shape: Any) -> Any:
+        how = {"mode": "bilinear", "align_corners": True}
+        return torch.nn.functional.interpolate(x, tuple(shape), **how)
+
+    rest, pyramid = torch.tensor(start.transpose(0, 3, 1, 2), dtype=torch.float32), []
+    for _ in range(options.pop("levels")):
+        small = resized(rest, [max(1, side // 2) for side in rest.shape[2:]])
+        pyramid.append(rest - resized(small, rest.shape[2:]))
+        rest = small
+    pyramid = [each.clone().requires_grad_() for each in [*pyramid, rest]]
+    steps, images = getattr(torch.optim, optimizer)(pyramid, **options), []
+    for _ in range(EVALUATIONS):
+        x = pyramid[-1]
+        for level in reversed(pyramid[:-1]):
+            x = level + resized(x, level.shape[2:])
+        images.append(x.detach().numpy().transpose(0, 2, 3, 1))
+        _, gradient = function(images[-1].astype(np.float64))
+        steps.zero_grad()
+        x.backward(torch.tensor(gradient.transpose(0, 3, 1, 2), dtype=torch.float32))
+        steps.step()
+    return np.array(images)
 
 
 def main() -> None:

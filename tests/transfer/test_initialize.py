@@ -146,3 +146,13 @@ def test_every_allowed_value_has_its_entry():
     assert set(config.choices("init.distribution")) == initialize.DISTRIBUTIONS.keys()
     borders = {*convolution.PADDINGS, "replicate_first", "wrap"}
     assert set(config.choices("network.border")) == borders
+
+
+def test_detail_is_what_the_content_loses_at_half_its_size() -> None:
+    """Golden, of .5 + .4 sin(.5k): Torch's bilinear without aligned corners, there and back."""
+    content = (0.5 + 0.4 * np.sin(0.5 * np.arange(105))).reshape(5, 7, 3)
+    found = initialize.detail(pictures(content, STYLE, None))
+    assert found.shape == (1, 5, 7, 3)
+    assert np.abs(found).sum() == pytest.approx(27.09061962797933, rel=1e-12)
+    flat = initialize.detail(pictures(np.full((5, 7, 3), 90.0), STYLE, None))
+    np.testing.assert_allclose(flat, 0, atol=1e-12)

@@ -23,6 +23,7 @@ from stn.assets.pictures import LevelPictures, Painting, Pictures
 from stn.config.schema import Color
 from stn.images import masks, resizing
 from stn.layers import CONVS_PER_BLOCK, VGG19
+from stn.loss import hypercolumns
 from stn.network import rescale, vgg
 from stn.objective import objective
 
@@ -197,6 +198,56 @@ def patch_style(F: Any, S: Any) -> Any:
     return loss(F)
 
 
+HYPERCOLUMN = ["rgb", *RELUS[:4], "relu3_1", "relu3_2", "relu3_3", "relu4_3", "relu5_3"]
+
+
+def read(F: Any, rows: np.ndarray, columns: np.ndarray) -> Any:
+    """Features [n, N] at places between positions, by a matrix [n, hw] of tents."""
+    _, height, width, N = F.shape
+    down, across = (
+        np.maximum(0, 1 - np.abs(np.clip(at, 0, side - 1)[:, None] - np.arange(side)))
+        for at, side in ((rows, height), (columns, width))
+    )
+    tents = (down[:, :, None] * across[:, None]).reshape(len(rows), -1)
+    return tents @ tf.reshape(F, (-1, N))
+
+
+def strotss(F: Any, P: Any, S: Any) -> Any:
+    """(α c + r + m + p / α) / (α + 2) with α = 2, at the first positions of seed 0."""
+    shape, own = (tuple(each["rgb"].shape[1:3]) for each in (F, S))
+    result = hypercolumns.positions_of_result(shape, 1024, (0, 0, 0, 1), (0, 0, 1, 1)).T
+    painting = hypercolumns.positions_of_painting(own, 5000, (0, 0, 0, 0)).T
+
+    def columns(of: Any, at: np.ndarray, layers: list[str]) -> Any:
+        strides = {layer: 2 ** (int(layer[4]) - 1) if layer != "rgb" else 1 for layer in layers}
+        places = [at // n if of is S else at / n for n in strides.values()]
+        return tf.concat([read(of[k], *p) for k, p in zip(layers, places, strict=True)], 1)
+
+    x, p, s = (columns(*each, HYPERCOLUMN) for each in ((F, result), (P, result), (S, painting)))
+    colors = [
+        columns(*each, ["rgb"]) @ oracle_controls.TO_YUV.T for each in ((F, result), (S, painting))
+    ]
+
+    def cosines(X: Any, Y: Any) -> Any:
+        X, Y = (each / tf.norm(each, axis=1, keepdims=True) for each in (X, Y))
+        return 1 - X @ tf.transpose(Y)
+
+    def relaxed(C: Any) -> Any:
+        return max(tf.reduce_mean(tf.reduce_min(C, axis)) for axis in (0, 1))
+
+    def normal(X: Any) -> Any:
+        mean = tf.reduce_mean(X, 0)
+        return mean, tf.transpose(X - mean) @ (X - mean) / len(X)
+
+    means, covariances = zip(normal(x), normal(s), strict=True)
+    m = sum(tf.reduce_mean(tf.abs(a - b)) for a, b in (means, covariances))
+    away = tf.reduce_sum((colors[0][:, None] - colors[1][None]) ** 2, 2)
+    palette = cosines(*colors) + tf.sqrt(tf.maximum(away, 1e-5) / 3)
+    D, other = (each / tf.reduce_sum(each, 0) for each in (cosines(x, x), cosines(p, p)))
+    c = len(x) * tf.reduce_mean(tf.abs(D - other))
+    return (2 * c + relaxed(cosines(x, s)) + m + relaxed(palette) / 2) / 4
+
+
 def linear_mmd(F: Any, S: Any, count: float) -> Any:
     """½ |Σ_k F_k − Σ_k S_k|² / M, and over the pixels."""
     return squares(*(tf.reduce_sum(X, (0, 1, 2)) for X in (F, S))) / (2 * size(F)[1]) / count
@@ -275,6 +326,7 @@ class System(NamedTuple):
     border: str = "CONSTANT"  # what a convolution sees beyond the picture: zeros
     first_border: str = ""  # the first convolution, if something else
     feature_scale: float = 1.0
+    joined: Callable[[Any, Any, Any], Any] | None = None  # of all layers of three pictures
     near: float = 1e-4  # of the gradient; ranks of nearly equal numbers differ in float32
 
 
@@ -432,6 +484,13 @@ LATER["heitz2021_torch"] = System(
 LATER["heitz2021"] = LATER["heitz2021_torch"]._replace(
     style_layers=[*HEITZ, "relu5_1", "relu5_2"], style_weights=[1.0] * 14
 )
+LATER["kolkin2019"] = System(
+    *(None, mse, [], mse, [], "max", False),
+    joined=strotss,
+    depth=16,
+    feature_scale=1 / 255,
+    near=1e-3,
+)
 LATER["crowson_w2 objective.style_statistic=wasserstein2"] = LATER["crowson_w2"]._replace(
     style=w2_style
 )
@@ -584,6 +643,7 @@ def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
             image, net, system.pooling, system.ceil_mode, system.border, system.first_border
         )
         plain = {layer: system.feature_scale * F for layer, F in plain.items()}
+        plain["rgb"] = image / system.white + np.array(system.mean_pixel) / system.white
         # With rectifiers and no normalization, the rescaled network's features are the plain ones
         # times a constant.
         return (
@@ -603,6 +663,8 @@ def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
         )
         for layer, weight in zip(system.style_layers, system.style_weights, strict=True):
             total += weight * system.style(F[layer], S[layer], *system.more(layer, F, S))
+        if system.joined:
+            total += system.joined(F, P, S)
         total += system.total_variation(third)
         descended = total + system.uncounted(third)
     return float(total), tape.gradient(descended, third).numpy() * system.white / 255
@@ -837,6 +899,13 @@ TABLE = {
         "vgg19", "max ceil", (288, 384), (304, 384), (288, 384), "area", CONTENT, ("torch_lbfgs", 25), 100, False,
         {"relu4_2": 20}, EACH(["relu3_1", "relu4_1"], 1e-4),
         {"statistic": ("patches", 0), "levels": ("anew", {96: 100, 192: 100})}),
+    "kolkin2019": Row(  # α/(α+2) of ten layers, 1/(α+2) and p/α of others, with α = 2
+        "vgg16", "max floor", *LONG, "bilinear", ("style_mean", "normal", 0.0),
+        ("rmsprop", 1e-3, 0.99, 1e-8, 5), 250, False, EACH(HYPERCOLUMN, 0.05), EACH(HYPERCOLUMN, 0.025),
+        {"statistic": ("relaxed_emd", 0), "redraw": (None, 1, False), "result": "last",
+         "next to it": {("palette", "rgb"): 0.125, **{("moments", layer): 0.025 for layer in HYPERCOLUMN}},
+         "levels": ("anew", {64: 250, 128: 250, 256: 250}), "detail": True,
+         "alpha": [16, 8, 4], "rates": [2, 2, 2]}),
     "crowson_w2": Row(  # gen_scales(128, 512): round(512 / √2^i) while that is 128 or more
         "vgg19", "max floor", (384, 512), (406, 512), (384, 512), "pillow_bicubic", CONTENT,
         ("adam", 0.02, 0.9, 0.99, 1e-8), 500, True, {"relu4_2": 0.015},
@@ -898,6 +967,9 @@ def found_row(settings: config.Config) -> Row:
             optimizer.epsilon,
         )
         steps += (optimizer.decay_rate, optimizer.decay_every) if optimizer.decay_rate != 1 else ()
+    elif optimizer.name == "rmsprop":
+        steps = ("rmsprop", optimizer.learning_rate, optimizer.rho, optimizer.epsilon)
+        steps += (optimizer.laplacian_levels,)
     rescaled = {None: "", "default": " rescaled", "default_rms": " rescaled rms"}[network.rescale]
     return Row(
         network.name + rescaled,
@@ -973,6 +1045,15 @@ def found_controls(settings: config.Config) -> dict[str, Any]:
         }
         kept = getattr(settings.optimizer, "keep_over_levels", False)
         found["levels"] = ("kept" if kept else "anew", sizes)
+    if all(each.detail for each in pyramid.levels) and pyramid.levels:
+        found["detail"] = True
+    if any(each.times for each in pyramid.levels):
+        times = [each.times for each in pyramid.levels]
+        # α / 2 of content over style, and 2 / α of the palette; their sum has one weight.
+        found["alpha"] = [round(2 * t["content_weight"] / t["style_weight"], 9) for t in times]
+        assert [2 / t["palette"] for t in times] == found["alpha"]
+        assert [round(4 / t["style_weight"] - 2, 9) for t in times] == found["alpha"]
+        found["rates"] = [t["learning_rate"] for t in times]
     assert settings.styles_blend == "targets" and not settings.paint_only
     return found
 

@@ -50,6 +50,18 @@ OPTIMIZERS = {
         "optimizer.max_evaluations=20",
         "tracking.checkpoint_seconds=0",
     ),
+    "positions_drawn_and_a_pyramid_of_variables": (
+        "optimizer=rmsprop",
+        "optimizer.result=last",
+        "objective.style_statistic=relaxed_emd",
+        "objective.content_reduction=self_similarity",
+        "objective.hypercolumns=50",
+        "objective.redraw=1",
+        "pyramid.levels=[{scale: 0.5, max_evaluations: 12, detail: true,"
+        " times: {content_weight: 3, learning_rate: 2}}]",
+        "optimizer.max_evaluations=20",
+        "tracking.checkpoint_seconds=0",
+    ),
 }
 
 
