@@ -323,8 +323,8 @@ STATISTICS: dict[str, Statistic] = {
         no_masks="it draws its positions",
         averages=False,
         draw=drawn_offsets,
-        copies=3.0,
-        pooled=2.0,
+        copies=1.2,  # of wide layers a grid is kept, and the gradient is whole
+        pooled=0.2,
     ),
     "patches": Statistic(
         _with_guide,
