@@ -21,7 +21,6 @@ FILES = "sizes and checksums of files, which are checked when a file is read"
 REASONS = {  # by page and by how the table's first line begins
     "README.md | `preset=`": "scripts/preset_pages.py writes the minutes",
     "docs/METHODS.md | | beta16": FILES,
-    "docs/METHODS.md | | `network=vgg19_q8`": FILES,
     "docs/METHODS.md | program | formula": SOURCE,
     "docs/METHODS.md | system | content, weight": SOURCE,
     "docs/METHODS.md | system | optimizer": SOURCE,
@@ -29,7 +28,7 @@ REASONS = {  # by page and by how the table's first line begins
     "docs/METHODS.md | | a layer's style loss": SOURCE,
     "docs/METHODS.md | `--mmd-kernel`": SOURCE,
     "docs/METHODS.md | | PyTorch": SOURCE,
-    "docs/METHODS.md | | `li_wand2016`": SOURCE,
+    "docs/METHODS.md | | `": SOURCE,  # a column a preset, or a network's file
     "docs/METHODS.md | loss | value |": GOLDEN,
     "docs/METHODS.md | loss of X against P": GOLDEN,
     "docs/METHODS.md | of | value": GOLDEN,
