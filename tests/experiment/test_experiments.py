@@ -675,6 +675,50 @@ def test_statistics_are_compared_at_equal_content_and_tabled(
         assert cells[:2] == [name, f"{summary['measures/gram']:.3g}"]
 
 
+@pytest.mark.parametrize(
+    ("name", "baseline", "labels"),
+    [
+        ("gatys_vs_johnson", "gatys", ["Johnson", "J content, G style", "G content, J style"]),
+        ("what_matters", "preset", ["average pooling", "rescaled network", "before the ReLUs"]),
+    ],
+)
+def test_choices_are_tabled_and_drawn_at_equal_content(
+    name: str, baseline: str, labels: list[str], tmp_path: Path
+) -> None:
+    """Of made runs: every choice has half the baseline's distances, and a tenth more edges."""
+    experiment, cells = load(name), composed(name)
+    assert {(each.match.measure, each.match.value) for each in cells.values()} == {
+        ("features", 0.7)
+    }
+    keys = ("gram", "patches_to_style", "histogram_to_style", "style")
+
+    def run(cell: frame.Cell) -> Any:
+        scale = 1.0 if cell.key[0] == baseline else 0.5
+        summary = {f"measures/{key}": 0.4 * scale for key in keys}
+        kept = 0.8 - 0.2 * scale
+        summary |= {"measures/ssim_to_content": kept, "measures/edges_to_content": kept}
+        return types.SimpleNamespace(
+            summary={**summary, "seconds": 2.0},
+            metrics={"loss/total": np.array([9.0, 4.0, 2.0])},
+            settings={"network": {"name": "vgg19_q8"}},
+            rgb=np.full((4, 6, 3), 9.0),
+            picture=lambda role: np.full((4, 6, 3), 5.0),
+        )
+
+    finished = {cell.key: run(cell) for cell in cells}
+    assert experiment.draw is not None and experiment.write is not None
+    assert len(experiment.draw(finished).axes) > 18
+    experiment.write(tmp_path, finished)
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (tmp_path / "table.md").read_text().splitlines()[2:]
+    ]
+    assert [row[0] for row in rows[:3]] == labels
+    assert len(rows) == len({key[0] for key in finished}) - 1
+    for row in rows:
+        assert row[1].startswith("−50.0 %") and row[5].startswith("+0.100")
+
+
 def test_a_seam_is_what_the_sides_that_meet_differ_by() -> None:
     seam = runpy.run_path(str(FOLDER / "tiles.py"))["seam"]
     slope = np.broadcast_to(3.0 * np.arange(5)[:, None, None], (5, 4, 3))
