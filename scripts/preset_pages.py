@@ -231,6 +231,21 @@ def settings_of(path: Path) -> Iterator[str]:
     """A row a setting; a comment stands for all that its line sets, or opens."""
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
+    named = {  # a value that others take again, as `*name`
+        found[1]: found[2] for found in re.finditer(r"&(\w+)(?: #.*)?\s+(\[[^]]*\])", text)
+    }
+
+    def as_typed(value: Any) -> str:
+        """The value in one line, without comments and names."""
+        if isinstance(value, yaml.SequenceNode) and not value.flow_style:
+            return f"[{', '.join(map(as_typed, value.value))}]"
+        if isinstance(value, yaml.MappingNode) and not value.flow_style:
+            parts = (f"{key.value}: {as_typed(each)}" for key, each in value.value)
+            return f"{{{', '.join(parts)}}}"
+        found = text[value.start_mark.index : value.end_mark.index].strip()
+        found = re.sub(r"\s+#.*$", "", found, flags=re.MULTILINE)
+        found = re.sub(r"^&\w+\s+", "", found)
+        return " ".join(re.sub(r"\*(\w+)", lambda name: named[name[1]], found).split())
 
     def rows(node: Any, prefix: str, said: str) -> Iterator[str]:
         for key, value in node.value:
@@ -240,9 +255,7 @@ def settings_of(path: Path) -> Iterator[str]:
             if isinstance(value, yaml.MappingNode):
                 yield from rows(value, f"{full}.", about)
             elif full != "name":
-                shown = text[value.start_mark.index : value.end_mark.index].strip()
-                shown = re.sub(r"\s+#.*$", "", shown, flags=re.MULTILINE)
-                cells = (f"`{full}`", f"`{' '.join(shown.split())}`", linked(about))
+                cells = (f"`{full}`", f"`{as_typed(value)}`", linked(about))
                 yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
     yield from rows(yaml.compose(text), "", "")
