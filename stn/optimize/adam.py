@@ -45,8 +45,9 @@ def minimize(search: Search) -> None:
         moments.m += (1 - settings.beta1) * (gradient - moments.m)
         moments.v += (1 - settings.beta2) * (gradient**2 - moments.v)
         rate *= math.sqrt(1 - settings.beta2**moments.steps) / (1 - settings.beta1**moments.steps)
-        step = rate * moments.m / (np.sqrt(moments.v) + settings.epsilon)
-        state.image = search.clipped(state.image - unit * variables.image(step))
+        step = variables.of_channels(unit) * rate * moments.m
+        step /= np.sqrt(moments.v) + settings.epsilon
+        state.image = search.clipped(state.image - variables.image(step))
         state.iterations += 1
         state.memory = vars(moments)  # not a copy: saving is rare
         search.on_checkpoint(state)

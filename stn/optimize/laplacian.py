@@ -36,6 +36,13 @@ class Laplacian:
             found.append(_along(found[-1], down.T, across.T))
         return np.concatenate([each.ravel() for each in found])
 
+    def of_channels(self, values: np.ndarray) -> np.ndarray:
+        """A number a channel, [3] or one for all, as it multiplies the variables."""
+        if not self._enlarge:
+            return values
+        count = sum(height * width for height, width in self._shapes)
+        return np.tile(np.broadcast_to(values, 3), count)
+
     def image(self, variables: np.ndarray) -> np.ndarray:
         """The picture [1, h, w, 3] of variables [n]; of pixels themselves."""
         if not self._enlarge:
