@@ -58,7 +58,6 @@ def changes(network: str) -> dict[str, Change]:
             ("objective.content_layers=[relu2_2]",),
             start_of("johnson_content"),
         ),
-        "content5": Change("content relu5_2", ("objective.content_layers=[relu5_2]",), 0.05),
         "three": Change(
             "3 style layers", ("objective.style_layers=[relu1_1,relu2_1,relu3_1]",), 240
         ),
@@ -69,7 +68,6 @@ def changes(network: str) -> dict[str, Change]:
         ),
         "geometric": Change("geometric weights", ("objective.layer_weighting=geometric",)),
         "noise": Change("from noise", ("init=noise",), 1.0, SEEDS),
-        "painting": Change("from the painting", ("init=style",), 4.0),
         "smooth": Change(
             # as neural-style has it, -tv_weight 1e-3 (configs/preset/neural_style_pt.yaml)
             "total variation",

@@ -53,7 +53,7 @@ CELLS = {
     "photorealism": 1,
     "objective_curve": 2 * 3 * 16,  # from noise and the photograph itself, sizes, photographs
     "gatys_vs_johnson": 6 * 3,  # choices of layers, pairs
-    "what_matters": (1 + 14 + 2) * 3,  # the preset; changes, of which noise has three seeds; pairs
+    "what_matters": (1 + 12 + 2) * 3,  # the preset; changes, of which noise has three seeds; pairs
     "convolution": 2,
     "pooling": 2,
     "painters": 5,
