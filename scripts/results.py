@@ -135,8 +135,7 @@ def study_table(name: str) -> str:
 
 @functools.cache
 def _study() -> dict[str, str]:
-    first = RESULTS / "study_vgg19_q8_64.csv"
-    return study_page.parts(*map(trials.read, (first, study_page.LONGER, study_page.ELSEWHERE)))
+    return study_page.parts(trials.read(RESULTS / "study_vgg19_q8_64.csv"), study_page.repeated())
 
 
 def manipulations_table(_: str) -> str:

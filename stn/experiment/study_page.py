@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 PAGE = config.CONFIG_DIR.parent / "docs" / "experiments" / "ablations.md"
 RESULTS = config.CONFIG_DIR.parent / "results"
-LONGER = RESULTS / "study_vgg19_q8_64_100.csv"  # 100 evaluations
-ELSEWHERE = RESULTS / "study_vgg16_64.csv"  # another network, stages 1 and 2
+# The study again with one thing changed, by what the page calls it, and what heads its columns.
+REPEATED = {
+    "budgets": (RESULTS / "study_vgg19_q8_64_100.csv", "{evaluations:g} evaluations"),
+    "networks": (RESULTS / "study_vgg16_64.csv", "{network}"),
+    "sizes": (RESULTS / "study_vgg19_q8_128.csv", "{size_px:g} px"),
+}
 DRAWN = ("patches_to_style", "gram", "histogram_to_style")
 # Not in the public domain everywhere, so never among the example pictures.
 NOT_SHOWN = ("femme_nue_assise",)
@@ -32,29 +36,34 @@ def findings(rows: Sequence[trials.Row]) -> list[Finding]:
     return crossed.findings(rows, design.CONTRASTS, design.OUTCOMES, list(design.PAINTINGS))
 
 
-def parts(
-    rows: Sequence[trials.Row],
-    longer: Sequence[trials.Row],
-    elsewhere: Sequence[trials.Row],
-) -> dict[str, str]:
-    """The tables of the page as Markdown, by name; `longer` are rows of a larger budget,
-    `elsewhere` of another network.
-    """
-    found = findings(rows)
-    primary, of_other = (
-        [each for each in several if each.outcome == design.OUTCOMES[0]]
-        for several in (found, findings(elsewhere))
-    )
-    return {
-        "primary": tables.markdown(*crossed.table(primary)),
-        "budgets": tables.markdown(beside(rows, longer, "{evaluations:g} evaluations")),
-        "networks": tables.markdown(beside(rows, elsewhere, "{network}")),
-        "elsewhere": tables.markdown(*crossed.table(of_other)),
-        "all": tables.markdown(*crossed.table(found)),
+def repeated() -> dict[str, list[trials.Row]]:
+    """The rows of each of REPEATED."""
+    return {name: trials.read(path) for name, (path, _) in REPEATED.items()}
+
+
+def parts(rows: Sequence[trials.Row], others: Mapping[str, Sequence[trials.Row]]) -> dict[str, str]:
+    """The tables of the page as Markdown, by name; `others` are `repeated()`.
+
+    For each of these there is Johnson's change next to the study's, and the primary outcome by the
+    study's own test."""
+    found: dict[str, str] = {}
+    for name, again in others.items():
+        found[name] = tables.markdown(beside(rows, again, REPEATED[name][1]))
+        found[f"primary of {name}"] = _primary(findings(again))
+    effects = findings(rows)
+    return found | {
+        "primary": _primary(effects),
+        "all": tables.markdown(*crossed.table(effects)),
         "choices": tables.markdown(of_choices(rows)),
         "noise": tables.markdown(of_noise(rows)),
         "correlations": tables.markdown(of_correlations(rows)),
     }
+
+
+def _primary(found: Sequence[Finding]) -> str:
+    return tables.markdown(
+        *crossed.table([each for each in found if each.outcome == design.OUTCOMES[0]])
+    )
 
 
 def of_choices(rows: Sequence[trials.Row]) -> list[list[str]]:
@@ -133,11 +142,13 @@ def of_correlations(rows: Sequence[trials.Row]) -> list[list[str]]:
     return found
 
 
-def with_parts(page: str, *studies: Sequence[trials.Row]) -> str:
-    """The page with its tables written anew, from studies as `parts` takes them; InputError if it
-    has no place for one.
+def with_parts(
+    page: str, rows: Sequence[trials.Row], others: Mapping[str, Sequence[trials.Row]]
+) -> str:
+    """The page with its tables written anew, as `parts` gives them; InputError if it has no place
+    for one.
     """
-    found = parts(*studies)
+    found = parts(rows, others)
     for name in found:
         if f"<!-- study: {name} -->" not in page:
             raise InputError(f"the page has no <!-- study: {name} --> … <!-- end -->")
@@ -182,8 +193,7 @@ def examples(rows: Sequence[trials.Row], bench: crossing.Bench) -> Figure:
 def write(path: Path, page: Path, folder: Path, bench: crossing.Bench) -> None:
     """Write the page's tables, and study.jpg and study_examples.jpg into `folder`."""
     rows = trials.read(path)
-    others = (trials.read(each) for each in (LONGER, ELSEWHERE))
-    text = with_parts(page.read_text(encoding="utf-8"), rows, *others)
+    text = with_parts(page.read_text(encoding="utf-8"), rows, repeated())
     figures.save(figure(rows), folder / "study.jpg")
     figures.save(examples(rows, bench), folder / "study_examples.jpg")
     page.write_text(text, encoding="utf-8")

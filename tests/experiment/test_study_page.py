@@ -13,7 +13,8 @@ from stn.study import crossed
 PAGE = "".join(
     f"before\n<!-- study: {name} -->\nold\n<!-- end -->\nafter\n"
     for name in (
-        *("primary", "budgets", "elsewhere", "networks", "all"),
+        *("primary", "all", "budgets", "primary of budgets", "networks", "primary of networks"),
+        *("sizes", "primary of sizes"),
         *("choices", "noise", "correlations"),
     )
 )
@@ -36,6 +37,7 @@ def rows():
                 **names,
                 **row,
                 "network": "vgg19_q8",
+                "size_px": 64.0,
                 "evaluations": 30.0,
                 "matched": 1.0,
                 "style_weight": 2.0,
@@ -47,8 +49,8 @@ def rows():
 
 
 def test_the_tables_say_what_the_rows_hold(rows):
-    page = study_page.with_parts(PAGE, rows, rows, rows)
-    assert page.count("before") == page.count("after") == 8 and "\nold\n" not in page
+    page = study_page.with_parts(PAGE, rows, dict.fromkeys(study_page.REPEATED, rows))
+    assert page.count("before") == page.count("after") == 11 and "\nold\n" not in page
     [line] = [line for line in page.splitlines() if line.startswith("| Johnson | patches")][:1]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     ratio = np.mean(
@@ -58,9 +60,11 @@ def test_the_tables_say_what_the_rows_hold(rows):
         ]
     )
     assert cells[2] == f"**{100 * np.expm1(ratio):+.1f} %**".replace("-", "−") and cells[4] == "60"
-    assert study_page.with_parts(page, rows, rows, rows) == page
+    assert study_page.with_parts(page, rows, dict.fromkeys(study_page.REPEATED, rows)) == page
     with pytest.raises(InputError, match="study: all"):
-        study_page.with_parts(PAGE.replace("study: all", "x"), rows, rows, rows)
+        study_page.with_parts(
+            PAGE.replace("study: all", "x"), rows, dict.fromkeys(study_page.REPEATED, rows)
+        )
 
 
 def test_what_was_not_reached_is_counted(rows):
@@ -119,8 +123,7 @@ def test_examples_are_never_of_what_may_not_be_shown(rows, monkeypatch):
 def test_the_committed_results_give_the_committed_page():
     root = study_page.PAGE.parents[2]
     rows = trials.read(root / "results" / "study_vgg19_q8_64.csv")
-    others = [trials.read(each) for each in (study_page.LONGER, study_page.ELSEWHERE)]
     text = study_page.PAGE.read_text(encoding="utf-8")
-    assert study_page.with_parts(text, rows, *others) == text
+    assert study_page.with_parts(text, rows, study_page.repeated()) == text
     with (root / "results" / "study_vgg19_q8_64.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(rows)
