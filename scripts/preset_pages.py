@@ -34,7 +34,9 @@ MEASURED = "512 × 384 on two idle cores of an AMD EPYC with AVX-512"
 RESULTS = config.CONFIG_DIR.parent / "results"
 PAIR = {"asset:tubingen.jpg", "asset:starry_night_google.jpg", ""}  # a texture has no content
 COLUMNS = ("total_loss", "features", "gram", "patches", "ssim", "checkerboard")
-OWN = ("default", "li_wand2016")  # whose picture is not cut from the gallery's figure
+# Sizes and budgets of pictures, where they are not cut from the gallery's figure.
+OWN = dict.fromkeys(("default", "li_wand2016"), "own size and budget")
+OWN["kolkin2019"] = "384 px and 100, 100, 90 and 80 evaluations on its four sizes"
 PRINTED = {  # what a preset's source printed, and ours: a file of results/tables
     "gatys_released": "printed_notebook",
     "neural_style": "printed_neural_style",
@@ -126,8 +128,8 @@ def picture(name: str, settings: config.Config, seen: dict[str, str] | None) -> 
         yield f"{seen['typical'][0].upper()}{seen['typical'][1:]}."
     if (PICTURES / f"{name}.jpg").is_file():
         yield f"![Painted with preset={name}](../figures/presets/{name}.jpg)"
-        small = seen and name not in OWN
-        budget = "384 px and `optimizer.max_evaluations=120`" if small else "own size and budget"
+        usual = "384 px and `optimizer.max_evaluations=120`" if seen else "own size and budget"
+        budget = OWN.get(name, usual)
         yield f"{painted(settings)}, {budget}; see the [gallery](gallery.md)."
 
 
