@@ -36,6 +36,7 @@ REASONS = {  # by page and by how the table's first line begins
     "docs/METHODS.md | evaluation": PRINTED,
     "docs/METHODS.md | iteration": PRINTED,
     "docs/experiments/protocol.md | stage": "the plan of a study, written before it",
+    "docs/experiments/protocol.md | pair": "the same page, which is not changed after the results",
     "docs/experiments/side_topics.md | what | printed": PRINTED,
     "docs/how-to/controls.md | `color=`": DEFINED,
     "docs/how-to/controls.md | `objective.style_statistic=`": DEFINED,
