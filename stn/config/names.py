@@ -125,8 +125,10 @@ def _check_choice(group: str, choice: Any, typed: str) -> None:
     known = groups()[group]
     if not isinstance(choice, str) or choice.removesuffix(".yaml") not in known:
         question = fields.did_you_mean(fields.nearest(str(choice), known))
-        where = f" ({WHERE[group]})" if group in WHERE else ""
-        raise InputError(f"{typed}: no such {group}; {question}there are {', '.join(known)}{where}")
+        listed = f"there are {', '.join(known)}"
+        if question and group in WHERE:  # so many that the guess would be lost among them
+            listed = f"all {len(known)} are in {WHERE[group]}"
+        raise InputError(f"{typed}: no such {group}; {question}{listed}")
 
 
 def _instead(key: str, value: Any, dot: str = ".") -> str:

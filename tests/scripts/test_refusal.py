@@ -18,6 +18,7 @@ from conftest import listing
 
 from stn import images
 from stn.assets import matconvnet, weights
+from stn.config import names
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -177,7 +178,12 @@ CASES = {
     "no seed": (["seed=null"], "seed"),
     "unknown pooling": (["network.pooling=min"], "network.pooling"),
     "unknown network": (["network=resnet"], "resnet"),
-    "unknown preset": (["preset=gatys1999"], "gatys1999"),
+    "unknown preset": (
+        ["preset=gatys1999"],
+        "preset=gatys1999: no such preset; did you mean gatys2016? all"
+        f" {len(names.groups()['preset'])} are in docs/presets/index.md",
+    ),
+    "a preset like no other": (["preset=x"], "preset=x: no such preset; there are crowson_w2, "),
     "unknown key": (["optimizer.learningrate=1"], "learningrate"),
     "a key that nothing reads": (["+foo=1"], "foo=1: no such key"),
     "a key of a group that nothing reads": (
