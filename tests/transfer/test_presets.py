@@ -478,7 +478,7 @@ LATER["heitz2021_torch"] = System(
     *(None, mse, HEITZ, sliced_style, [1.0] * 12, "avg", False),
     rescaled=2,
     border="REFLECT",
-    near=1e-3,
+    near=5e-3,  # twelve layers of ranks; 2.6e-3 was seen where oneDNN stops at AVX2
     more=directions_of,
 )
 LATER["heitz2021"] = LATER["heitz2021_torch"]._replace(
