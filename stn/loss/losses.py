@@ -6,7 +6,6 @@ statistics of the generated image and of the style image, such as their Gram mat
 (statistics.py). Equations (1) to (7) are those of Gatys, Ecker and Bethge 2016 (CVPR). Other forms
 come from the programs named beside them (METHODS.md §2.2)."""
 
-import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -116,24 +115,20 @@ def style(G: Tensor, A: Tensor, reduction: str = "sum_over_4n2", positions: Tens
     return STYLE_REDUCTIONS[reduction](squares, rows, N, tf.cast(positions, G.dtype))
 
 
-def of_components(G: Tensor, A: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """VᵀGV and VᵀAV of two matrices [N, N]: those of features F V, where V [N, `count`] are the
-    eigenvectors of A with the largest eigenvalues (Gatys, Ecker and Bethge 2015 (NIPS), figure 3).
+def principal_components(A: Tensor, count: int) -> Tensor | None:
+    """The eigenvectors [N, `count`] of a matrix A [N, N] with the largest eigenvalues; None for all
+    of them, where `count` is N or more (Gatys, Ecker and Bethge 2015 (NIPS), figure 3).
 
-    Of Gram matrices they are the style's principal components without its mean taken out, of
-    covariances with it. `count` may be N or more, and then all are taken."""
-    N = A.shape[-1]
-    if count >= N:
-        return G, A
-    V = tf.ensure_shape(
-        tf.numpy_function(functools.partial(_leading, count=count), [A], A.dtype, stateful=False),
-        (N, count),
-    )
-    return tuple(tf.matmul(V, tf.matmul(each, V), transpose_a=True) for each in (G, A))
+    Of a Gram matrix they are the features' principal components without their mean taken out, of a
+    covariance with it."""
+    if count >= A.shape[-1]:
+        return None
+    return tf.constant(np.linalg.eigh(A)[1][:, -count:])
 
 
-def _leading(A: np.ndarray, count: int) -> np.ndarray:
-    return np.linalg.eigh(A)[1][:, -count:]
+def reduced(G: Tensor, V: Tensor) -> Tensor:
+    """VᵀGV: the matrix of features F V, where G [N, N] is that of F."""
+    return tf.matmul(V, tf.matmul(G, V), transpose_a=True)
 
 
 def sum_of_squares(G: Tensor, A: Tensor) -> Tensor:

@@ -97,21 +97,29 @@ class Statistic:
         """What its matrix is divided by, where `chosen` is objective.gram_divisor."""
         return self.divided_by or chosen
 
+    def components(self, A: Tensor, count: int | None) -> Tensor | None:
+        """The principal components V [N, `count`] of a target A, where objective.components counts
+        and asks for fewer than all.
+        """
+        if count is None or "components" not in self.keys:
+            return None
+        return losses.principal_components(A, count)
+
     def loss(
         self,
         G: Tensor,
         A: Any,
         reduction: str,
         positions: Tensor,
-        components: int | None = None,
+        V: Tensor | None = None,
     ) -> Tensor:
         """The style loss of a layer from two statistics, as `of` gives them; `reduction` and
-        `positions` as `losses.style` takes them, of so many principal `components` if not of all.
+        `positions` as `losses.style` takes them, V as `components` gives it.
         """
         if self.distance is not None:
             return self.distance(G, A)
-        if components is not None and "components" in self.keys:
-            G, A = losses.of_components(G, A, components)
+        if V is not None:
+            G, A = losses.reduced(G, V), losses.reduced(A, V)
         return losses.style(G, A, reduction, positions)
 
 

@@ -72,7 +72,7 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         kinds = choices.statistics, choices.terms, choices.joins, S
         goals = {
             loss: [
-                Goal(statistic, term, own["A"], own["share"], own.get("T"), joins)
+                Goal(statistic, term, own["A"], own["share"], own.get("T"), own.get("V"), joins)
                 for statistic, term, joins, each in zip(*kinds, strict=True)
                 if (own := each.get(loss))
             ]

@@ -12,7 +12,7 @@ from stn.objective.specification import Formula
 
 class Goal(NamedTuple):
     """A style target at one layer: statistic, the number of its term, target A, share of the
-    layer's loss and guide T.
+    layer's loss, guide T and the principal components V that are compared.
     """
 
     statistic: Statistic
@@ -20,6 +20,7 @@ class Goal(NamedTuple):
     A: Any  # a tensor, or a tuple where the statistic pools copies
     share: Tensor
     T: Tensor | None
+    V: Tensor | None = None  # None: all
     joins: tuple[str, ...] = ()  # the layers whose hypercolumns it is of
 
 
@@ -43,12 +44,10 @@ class LayerLosses(NamedTuple):
 
     def style_loss(self, found: Sequence[Tensor]) -> Tensor:
         """Σ share · loss of the statistics `found`, of each term [terms]."""
-        formula, positions = self.formula, self.positions
+        reduction, positions = self.formula.style_reduction, self.positions
         each: list[list[Tensor]] = [[] for _ in range(self.terms)]
         for G, goal in zip(found, self.goals, strict=True):
-            loss = goal.statistic.loss(
-                G, goal.A, formula.style_reduction, positions, formula.components
-            )
+            loss = goal.statistic.loss(G, goal.A, reduction, positions, goal.V)
             each[goal.term].append(goal.share * loss)
         return tf.stack([tf.add_n(losses) if losses else tf.zeros(()) for losses in each])
 

@@ -93,7 +93,7 @@ class Objective:
         self._inputs = Inputs(
             dict(network.kernels),
             dict(content),
-            [_inputs(target) for target in style],
+            [_inputs(target, chosen.formula.components) for target in style],
             _weights(chosen.content_weight, [chosen.content_losses], chosen.content_losses)[:, 0],
             _weights(
                 chosen.style_weight,
@@ -124,7 +124,9 @@ class Objective:
         directions, positions, style = self._drawn(draw)
         self._inputs = self._inputs._replace(directions=dict(directions), positions=positions)
         if style is not None:
-            self._inputs = self._inputs._replace(style=[_inputs(target) for target in style])
+            components = self._specification.formula.components
+            found = [_inputs(target, components) for target in style]
+            self._inputs = self._inputs._replace(style=found)
         self._draw = draw
 
     def value_and_grad(self, image: np.ndarray) -> tuple[Terms, np.ndarray]:
@@ -211,12 +213,17 @@ def _weights(
     return tf.constant(found, tf.float32, (len(losses), len(terms)))
 
 
-def _inputs(target: StyleTarget) -> dict[str, dict[str, Tensor]]:
-    """A target as the compiled function takes it; a chain has no statistic at its first layer."""
+def _inputs(target: StyleTarget, components: int | None) -> dict[str, dict[str, Tensor]]:
+    """A target as the compiled function takes it, with its principal `components`, which no
+    evaluation changes; a chain has no statistic at its first layer.
+    """
     found = {}
     for layer, share in target.shares.items():
         if layer in target.A:
             found[layer] = {"A": target.A[layer], "share": tf.constant(share, tf.float32)}
+            V = target.statistic.components(target.A[layer], components)
+            if V is not None:
+                found[layer]["V"] = V
             if target.T is not None:
                 found[layer]["T"] = tf.constant(target.T[layer], tf.float32)
     return found

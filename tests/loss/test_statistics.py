@@ -74,7 +74,8 @@ def with_gradient(
         G = statistic.of(features, image)
         A = statistic.of(tf.constant(S[None]), style)
         A = (A,) if statistic.pooled else A
-        value = statistic.loss(G, A, reduction, F.shape[0] * F.shape[1], components)
+        V = statistic.components(A, components)
+        value = statistic.loss(G, A, reduction, F.shape[0] * F.shape[1], V)
     return float(value), tape.gradient(value, features).numpy()[0]
 
 
