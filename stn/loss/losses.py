@@ -272,7 +272,7 @@ def nearest(X: Tensor, styles: Sequence[Tensor]) -> Tensor:
     Y = tf.concat(styles, 0)
     x, y = (each - tf.reduce_mean(each, 0) for each in (X, Y))
     matched = tf.gather(y, nearest_rows(x, y))
-    cosines = tf.math.l2_normalize(x, 1) * tf.math.l2_normalize(matched, 1)
+    cosines = unit_rows(x) * unit_rows(matched)
     return tf.reduce_mean(1 - tf.reduce_sum(cosines, 1))
 
 
@@ -336,7 +336,7 @@ def palette(X: Tensor, Y: Tensor) -> Tensor:
     def cost(x: Tensor, y: Tensor) -> Tensor:
         squares = tf.reduce_sum(tf.square(x - y), -1)
         squares = tf.clip_by_value(squares, LEAST_SQUARE, LARGEST_SQUARE)
-        cosine = tf.reduce_sum(tf.math.l2_normalize(x, -1) * tf.math.l2_normalize(y, -1), -1)
+        cosine = tf.reduce_sum(unit_rows(x) * unit_rows(y), -1)
         return 1 - cosine + tf.sqrt(squares / 3)
 
     cosines = tf.matmul(unit_rows(x), unit_rows(y), transpose_b=True)

@@ -269,9 +269,23 @@ def _with_guide(F: Tensor, context: Context) -> Tensor:
     return tf.concat([F, guide[None, ..., None]], -1)
 
 
-_COLUMNS = frozenset({"hypercolumns", "style_hypercolumns", "redraw"})
 _DRAWS_POSITIONS = "it draws its positions"
 _MATRIX = frozenset({"gram_divisor", "style_reduction"})
+# What the entries of one kind share.
+_of_patches = functools.partial(
+    Statistic,
+    _with_guide,
+    keys=frozenset({"copies"}),
+    averages=False,
+    least_side=losses.PATCH,
+)
+_of_columns = functools.partial(
+    Statistic,
+    keys=frozenset({"hypercolumns", "style_hypercolumns", "redraw"}),
+    no_masks=_DRAWS_POSITIONS,
+    averages=False,
+    of_hypercolumns=True,
+)
 
 # By the names of objective.style_statistic.
 STATISTICS: dict[str, Statistic] = {
@@ -328,54 +342,23 @@ STATISTICS: dict[str, Statistic] = {
         _on_a_grid,
         distance=losses.nearest,
         keys=frozenset({"copies", "redraw"}),
-        no_masks="it draws its positions",
+        no_masks=_DRAWS_POSITIONS,
         averages=False,
         draw=drawn_offsets,
         copies=1.2,  # of wide layers a grid is kept, and the gradient is whole
         pooled=0.2,
     ),
-    "patches": Statistic(
-        _with_guide,
-        distance=losses.patches,
-        keys=frozenset({"copies"}),
-        averages=False,
-        copies=10.5,
-        pooled=5.5,
-        least_side=losses.PATCH,
+    "patches": _of_patches(distance=losses.patches, copies=10.5, pooled=5.5),
+    "patches_dense": _of_patches(
+        distance=functools.partial(losses.patches, stride=1), copies=38.0, pooled=19.0
     ),
-    "patches_dense": Statistic(
-        _with_guide,
-        distance=functools.partial(losses.patches, stride=1),
-        keys=frozenset({"copies"}),
-        averages=False,
-        copies=38.0,
-        pooled=19.0,
-        least_side=losses.PATCH,
+    "relaxed_emd": _of_columns(
+        lambda F, context: losses.unit_rows(_flat(F)), distance=losses.relaxed_emd
     ),
-    "relaxed_emd": Statistic(
-        lambda F, context: losses.unit_rows(_flat(F)),
-        distance=losses.relaxed_emd,
-        keys=_COLUMNS,
-        no_masks=_DRAWS_POSITIONS,
-        averages=False,
-        of_hypercolumns=True,
+    "moments": _of_columns(
+        lambda F, context: losses.mean_and_covariance(_flat(F)), distance=losses.moments
     ),
-    "moments": Statistic(
-        lambda F, context: losses.mean_and_covariance(_flat(F)),
-        distance=losses.moments,
-        keys=_COLUMNS,
-        no_masks=_DRAWS_POSITIONS,
-        averages=False,
-        of_hypercolumns=True,
-    ),
-    "palette": Statistic(
-        lambda F, context: _flat(F),
-        distance=losses.palette,
-        keys=_COLUMNS,
-        no_masks=_DRAWS_POSITIONS,
-        averages=False,
-        of_hypercolumns=True,
-    ),
+    "palette": _of_columns(lambda F, context: _flat(F), distance=losses.palette),
 }
 # What guidance=sums compares next to the statistic chosen: the authors' code of Gatys et al. 2017,
 # MeanMSEGuided.
