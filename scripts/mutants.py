@@ -32,6 +32,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # What is changed, and the tests that are to notice.
 TESTS = {
     "stn/loss/losses.py": ("tests/loss", "tests/objective/test_objective.py"),
+    "stn/loss/distributions.py": ("tests/loss", "tests/objective/test_objective.py"),
+    "stn/loss/matching.py": ("tests/loss", "tests/objective/test_objective.py"),
+    "stn/loss/strotss.py": ("tests/loss", "tests/objective/test_objective.py"),
     "stn/loss/statistics.py": ("tests/loss", "tests/objective/test_objective.py"),
     "stn/objective/targets.py": ("tests/objective",),
     "stn/images/masks.py": ("tests/images/test_masks.py", "tests/objective"),

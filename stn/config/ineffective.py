@@ -9,7 +9,7 @@ from typing import Any
 from stn.config import more_statistics, more_styles, names, optimizers
 from stn.config.schema import Init
 from stn.errors import InputError
-from stn.loss.losses import CONTENT_OF_HYPERCOLUMNS
+from stn.loss import strotss
 from stn.loss.statistics import STATISTICS
 
 # A key, the key that decides whether it counts, and the values of that one with which it does.
@@ -100,7 +100,7 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
             found = [_value(config, other)]
             if other == "objective.style_statistic":
                 found = more_statistics.statistics(config.objective)
-                if config.objective.content_reduction in CONTENT_OF_HYPERCOLUMNS:
+                if config.objective.content_reduction in strotss.CONTENT_REDUCTIONS:
                     found += [name for name in STATISTICS if STATISTICS[name].of_hypercolumns]
             counts = not set(found).isdisjoint(allowed)
             remedy = f"it belongs to {', '.join(allowed)}"

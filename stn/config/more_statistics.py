@@ -8,7 +8,7 @@ from typing import Any
 from stn.config import fields, layer_lists
 from stn.config.schema import MoreStatistic, Objective
 from stn.errors import InputError
-from stn.loss.losses import CONTENT_OF_HYPERCOLUMNS
+from stn.loss import strotss
 from stn.loss.statistics import STATISTICS
 
 KEY = "objective.more_statistics"
@@ -34,7 +34,7 @@ def compared(objective: Objective) -> dict[str, list[str]]:
 
 def draws(objective: Objective) -> bool:
     """Whether losses are compared at what is drawn, directions or positions."""
-    of_content = objective.content_reduction in CONTENT_OF_HYPERCOLUMNS
+    of_content = objective.content_reduction in strotss.CONTENT_REDUCTIONS
     return of_content or any(STATISTICS[name].draws for name in statistics(objective))
 
 

@@ -17,7 +17,7 @@ from stn.config.schema import (
 )
 from stn.errors import InputError
 from stn.layers import COLORS
-from stn.loss.losses import CONTENT_OF_HYPERCOLUMNS
+from stn.loss import strotss
 from stn.loss.statistics import STATISTICS
 
 
@@ -101,7 +101,7 @@ def _check_hypercolumns(config: Config) -> None:
             "objective.content_layers",
             f"content_reduction={objective.content_reduction}",
             objective.content_layers,
-            objective.content_reduction in CONTENT_OF_HYPERCOLUMNS,
+            objective.content_reduction in strotss.CONTENT_REDUCTIONS,
         ),
         *(
             (key, name, layers, STATISTICS[name].of_hypercolumns)

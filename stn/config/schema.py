@@ -12,7 +12,7 @@ from stn import devices, quantities
 from stn.config.fields import group, key, number, one_of
 from stn.config.optimizers import AnyOptimizer, Optimizer
 from stn.images import color, resizing
-from stn.loss import losses, statistics
+from stn.loss import losses, statistics, strotss
 
 
 @dataclass
@@ -136,7 +136,7 @@ class Objective:
     )
     content_reduction: str = one_of(
         "mean",
-        (*losses.CONTENT_REDUCTIONS, *losses.CONTENT_OF_HYPERCOLUMNS),
+        (*losses.CONTENT_REDUCTIONS, *strotss.CONTENT_REDUCTIONS),
         help="How the squares of F − P are added up; `self_similarity`: of hypercolumns.",
     )
     gram_divisor: str = one_of(

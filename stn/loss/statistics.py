@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stn.backend import Tensor, tf
-from stn.loss import losses
+from stn.loss import distributions, losses, matching, strotss
 
 
 class Context(NamedTuple):
@@ -225,7 +225,7 @@ def drawn_directions(count: int, N: int, numbers: Sequence[int]) -> np.ndarray:
 def _projections(F: Tensor, context: Context) -> Tensor:
     """Sorted projections [D, M] on D directions (Heitz et al. 2021)."""
     flat = _flat(F)
-    return losses.sorted_projections(flat, tf.cast(context.directions, F.dtype))
+    return distributions.sorted_projections(flat, tf.cast(context.directions, F.dtype))
 
 
 # Positions down or across at which `nearest` takes features; NNST, utils/stylize.py.
@@ -255,7 +255,7 @@ def _histograms(F: Tensor, context: Context) -> Tensor:
 
     A loss of ranks is then Σ(F − R(F))² / (NM), R(F) being F with each channel's histogram matched
     to the style's (Risser, Wilmot and Barnes 2017, arXiv:1701.08893)."""
-    return losses.sorted_rows(tf.transpose(_flat(F)))
+    return distributions.sorted_rows(tf.transpose(_flat(F)))
 
 
 def _with_guide(F: Tensor, context: Context) -> Tensor:
@@ -277,7 +277,7 @@ _of_patches = functools.partial(
     _with_guide,
     keys=frozenset({"copies"}),
     averages=False,
-    least_side=losses.PATCH,
+    least_side=matching.PATCH,
 )
 _of_columns = functools.partial(
     Statistic,
@@ -299,20 +299,22 @@ STATISTICS: dict[str, Statistic] = {
     "wasserstein2": Statistic(
         gram_features=_with_ones,
         divided_by="m",
-        distance=losses.wasserstein2,
+        distance=distributions.wasserstein2,
         sums_over_rows=True,
     ),
     "wasserstein2_newton": Statistic(
         gram_features=_with_ones,
         divided_by="m",
-        distance=functools.partial(losses.wasserstein2, roots=losses.trace_of_stepped_root),
+        distance=functools.partial(
+            distributions.wasserstein2, roots=distributions.trace_of_stepped_root
+        ),
         sums_over_rows=True,
     ),
-    "mean": Statistic(_means, distance=losses.sum_of_squares),
-    "mean_std": Statistic(_means_and_deviations, distance=losses.mean_over_channels),
+    "mean": Statistic(_means, distance=distributions.sum_of_squares),
+    "mean_std": Statistic(_means_and_deviations, distance=distributions.mean_over_channels),
     "gaussian": Statistic(
         _sample,
-        distance=losses.gaussian_mmd,
+        distance=distributions.gaussian_mmd,
         no_masks=_DRAWS_POSITIONS,
         averages=False,
     ),
@@ -324,7 +326,7 @@ STATISTICS: dict[str, Statistic] = {
     ),
     "sliced_wasserstein": Statistic(
         _projections,
-        distance=losses.sliced_wasserstein,
+        distance=distributions.sliced_wasserstein,
         keys=frozenset({"directions", "redraw"}),
         no_masks="it sorts all positions",
         averages=False,
@@ -333,14 +335,14 @@ STATISTICS: dict[str, Statistic] = {
     ),
     "histogram": Statistic(
         _histograms,
-        distance=losses.sliced_wasserstein,
+        distance=distributions.sliced_wasserstein,
         no_masks="it sorts all positions",
         averages=False,
         copies=4.0,
     ),
     "nearest": Statistic(
         _on_a_grid,
-        distance=losses.nearest,
+        distance=matching.nearest,
         keys=frozenset({"copies", "redraw"}),
         no_masks=_DRAWS_POSITIONS,
         averages=False,
@@ -348,18 +350,18 @@ STATISTICS: dict[str, Statistic] = {
         copies=1.2,  # of wide layers a grid is kept, and the gradient is whole
         pooled=0.2,
     ),
-    "patches": _of_patches(distance=losses.patches, copies=10.5, pooled=5.5),
+    "patches": _of_patches(distance=matching.patches, copies=10.5, pooled=5.5),
     "patches_dense": _of_patches(
-        distance=functools.partial(losses.patches, stride=1), copies=38.0, pooled=19.0
+        distance=functools.partial(matching.patches, stride=1), copies=38.0, pooled=19.0
     ),
     "relaxed_emd": _of_columns(
-        lambda F, context: losses.unit_rows(_flat(F)), distance=losses.relaxed_emd
+        lambda F, context: matching.unit_rows(_flat(F)), distance=strotss.relaxed_emd
     ),
     "moments": _of_columns(
-        lambda F, context: losses.mean_and_covariance(_flat(F)), distance=losses.moments
+        lambda F, context: strotss.mean_and_covariance(_flat(F)), distance=strotss.moments
     ),
-    "palette": _of_columns(lambda F, context: _flat(F), distance=losses.palette),
+    "palette": _of_columns(lambda F, context: _flat(F), distance=strotss.palette),
 }
 # What guidance=sums compares next to the statistic chosen: the authors' code of Gatys et al. 2017,
 # MeanMSEGuided.
-GUIDED_MEANS = Statistic(_guided_means, distance=losses.mean_over_channels)
+GUIDED_MEANS = Statistic(_guided_means, distance=distributions.mean_over_channels)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from stn import backend
 from stn.backend import Tensor, tf
 from stn.layers import COLORS, stride_of
-from stn.loss import hypercolumns, losses
+from stn.loss import hypercolumns, losses, strotss
 from stn.loss.statistics import Context, Statistic
 from stn.network import vgg
 from stn.network.vgg import Options
@@ -130,7 +130,8 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
                 F, of_photograph = (
                     hypercolumns.joined(each, content_layers) for each in (columns, of_content)
                 )
-                content[HYPERCOLUMN] = losses.content(F, of_photograph, formula.content_reduction)
+                compare = strotss.CONTENT_REDUCTIONS[formula.content_reduction]
+                content[HYPERCOLUMN] = compare(F, of_photograph)
             C = _stack(content[loss] for loss in choices.content_losses)
             E = _stack(style[loss] for loss in choices.style_losses)
             total_variation = losses.total_variation(image / unit, formula.total_variation)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from stn.config.schema import Copy, Guidance
-from stn.loss.losses import CONTENT_OF_HYPERCOLUMNS
+from stn.loss import strotss
 from stn.loss.statistics import STATISTICS, Statistic
 
 # What the loss of hypercolumns, which all their layers share, is called in place of a layer.
@@ -107,7 +107,7 @@ class Specification:
     @property
     def content_losses(self) -> Mapping[str, float]:
         """The content losses with their weights: a layer each, or one of hypercolumns."""
-        joins = self.formula.content_reduction in CONTENT_OF_HYPERCOLUMNS
+        joins = self.formula.content_reduction in strotss.CONTENT_REDUCTIONS
         return _joined(self.content_layers) if joins else self.content_layers
 
     @property

@@ -12,7 +12,7 @@ from stn.config.schema import Config, Copy
 from stn.errors import InputError
 from stn.images import resizing
 from stn.layers import COLORS, LAYERS, of_kind
-from stn.loss.losses import CONTENT_OF_HYPERCOLUMNS
+from stn.loss import strotss
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing
 from stn.network.network import Network
@@ -112,7 +112,7 @@ def needs(
     # Next to the statistic chosen.
     by_means = settings.guidance.name == "sums" and config.guided(settings)
     compared = [(STATISTICS[name], layers) for name, layers in config.compared(chosen).items()]
-    joins_content = chosen.content_reduction in CONTENT_OF_HYPERCOLUMNS
+    joins_content = chosen.content_reduction in strotss.CONTENT_REDUCTIONS
     whole = set() if joins_content else {*content}
     for statistic, layers in compared:
         if by_means or not (statistic.sums_over_rows or statistic.of_hypercolumns):

@@ -10,7 +10,7 @@ import pytest
 
 from stn import config
 from stn.backend import tf
-from stn.loss import losses
+from stn.loss import losses, strotss
 
 H, W, N = 5, 4, 3
 RNG = np.random.default_rng(1)
@@ -104,7 +104,7 @@ TOTAL_VARIATION = {
 OF_FEATURES = [
     name
     for name in config.choices("objective.content_reduction")
-    if name not in losses.CONTENT_OF_HYPERCOLUMNS
+    if name not in strotss.CONTENT_REDUCTIONS
 ]
 
 

@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates
 
 from stn import config, errors
 from stn.backend import tf
-from stn.loss import hypercolumns, losses, statistics
+from stn.loss import distributions, hypercolumns, losses, matching, statistics, strotss
 from stn.loss.statistics import GUIDED_MEANS, STATISTICS, Context, Statistic
 
 GAMMA = 1 / oracle.mean_squared_distance(P, P)
@@ -129,7 +129,7 @@ def test_a_shift_and_a_kernel_of_given_width_have_the_papers_values() -> None:
     value, _ = with_gradient(STATISTICS["gram"], X, P, "sum_over_4n2", shift=-1.0)
     assert value == pytest.approx(0.0014623373389766315, rel=1e-12)
     flat = (tf.constant(oracle.flat(F)) for F in (X, P))
-    found = losses.gaussian_mmd(*flat, 0.25129246731707827)
+    found = distributions.gaussian_mmd(*flat, 0.25129246731707827)
     assert float(found) == pytest.approx(0.005103347420345683, rel=1e-11)
 
 
@@ -288,11 +288,11 @@ SLICED = {
 @pytest.mark.parametrize("positions", SLICED)
 def test_sliced_wasserstein_has_the_authors_values(positions: int) -> None:
     features, style = (tf.constant(oracle.flat(F)) for F in (X, P))
-    A = losses.sorted_projections(style[:positions], tf.constant(DIRECTIONS))
+    A = distributions.sorted_projections(style[:positions], tf.constant(DIRECTIONS))
     with tf.GradientTape() as tape:
         tape.watch(features)
-        G = losses.sorted_projections(features, tf.constant(DIRECTIONS))
-        value = losses.sliced_wasserstein(G, A)
+        G = distributions.sorted_projections(features, tf.constant(DIRECTIONS))
+        value = distributions.sliced_wasserstein(G, A)
     gradient = tape.gradient(value, features).numpy()
     found = float(value), gradient[0, 0], np.abs(gradient).sum()
     assert found == pytest.approx(SLICED[positions], rel=1e-12)
@@ -327,13 +327,13 @@ def test_patches_have_the_authors_values_and_matches(
     name: str, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many scores are computed at a time."""
-    monkeypatch.setattr(losses, "SCORES", at_once)
+    monkeypatch.setattr(matching, "SCORES", at_once)
     value, gradient = with_gradient(STATISTICS[name], X, P)
     expected, matched = PATCHES[name]
     found = value, gradient[0, 0, 0], np.abs(gradient).sum()
     assert found == pytest.approx(expected, rel=1e-12)
-    pair = [losses.patches_of(tf.constant(F[None]), 1 + (name == "patches")) for F in (X, P)]
-    np.testing.assert_array_equal(losses.nearest_rows(*pair), matched)
+    pair = [matching.patches_of(tf.constant(F[None]), 1 + (name == "patches")) for F in (X, P)]
+    np.testing.assert_array_equal(matching.nearest_rows(*pair), matched)
 
 
 def test_nearest_of_numbers_that_do_not_vary_is_finite() -> None:
@@ -349,7 +349,7 @@ def test_nearest_has_the_authors_values_and_matches() -> None:
     expected = 0.012499389011691958, 0.000885316268747351, 0.19806433080886116
     assert found == pytest.approx(expected, rel=1e-12)
     x, p = (tf.constant(oracle.flat(F) - oracle.flat(F).mean(0)) for F in (X, P))
-    np.testing.assert_array_equal(losses.nearest_rows(x, p)[:8], [43, 23, 39, 4, 13, 0, 9, 33])
+    np.testing.assert_array_equal(matching.nearest_rows(x, p)[:8], [43, 23, 39, 4, 13, 0, 9, 33])
 
 
 def test_nearest_takes_a_large_layer_on_a_grid_at_drawn_offsets() -> None:
@@ -402,8 +402,8 @@ def test_patches_of_zeros_alone_are_finite() -> None:
     for F, S in ((X * 0, P), (X, some), (X * 0, P * 0)):
         value, gradient = with_gradient(STATISTICS["patches"], F, S)
         assert np.isfinite(value) and np.isfinite(gradient).all()
-    corner = losses.patches_of(tf.constant(some[None]), 2)
-    assert 0 not in losses.nearest_rows(losses.patches_of(tf.constant(abs(X[None])), 2), corner)
+    corner = matching.patches_of(tf.constant(some[None]), 2)
+    assert 0 not in matching.nearest_rows(matching.patches_of(tf.constant(abs(X[None])), 2), corner)
 
 
 def test_directions_depend_on_their_numbers_and_on_nothing_else() -> None:
@@ -426,8 +426,8 @@ def test_a_tag_is_one_more_channel_by_which_positions_sort() -> None:
     ways = tf.constant(np.hstack([DIRECTIONS, np.ones((4, 1))]))
     with tf.GradientTape() as tape:
         tape.watch(features)
-        pair = [losses.sorted_projections(F, ways) for F in (features, style)]
-        value = losses.sliced_wasserstein(*pair)
+        pair = [distributions.sorted_projections(F, ways) for F in (features, style)]
+        value = distributions.sliced_wasserstein(*pair)
     gradient = tape.gradient(value, features).numpy()[:, :4]
     found = float(value), gradient[0, 0], np.abs(gradient).sum()
     expected = 0.14760115336667215, -0.008426614173857294, 0.8356542614445652
@@ -511,10 +511,10 @@ STROTSS = {
 }
 
 
-def strotss(name: str, F: Any, S: Any) -> Any:
+def compared(name: str, F: Any, S: Any) -> Any:
     """A loss of hypercolumns [n, N]."""
     if name == "self_similarity":
-        return losses.content(F, S, name)
+        return strotss.CONTENT_REDUCTIONS[name](F, S)
     statistic = STATISTICS[name]
     return statistic.loss(statistic.of(F, Context()), statistic.of(S, Context()), "", 1)
 
@@ -530,22 +530,22 @@ def numbers(function: Callable[[Any], Any], F: np.ndarray) -> tuple[float, np.nd
 @pytest.mark.parametrize("name", STROTSS)
 def test_losses_of_hypercolumns_have_the_authors_values(name: str) -> None:
     x, p = (oracle.flat(F) for F in (pair(name) if name == "palette" else (X, P)))
-    value, gradient = numbers(lambda F: strotss(name, F, tf.constant(p)), x)
+    value, gradient = numbers(lambda F: compared(name, F, tf.constant(p)), x)
     found = value, gradient[0, 0], np.abs(gradient).sum()
     assert found == pytest.approx(STROTSS[name], rel=1e-11)
 
 
 def test_self_similarity_is_its_oracle_and_not_a_matter_of_the_order() -> None:
     x, p = (oracle.flat(F) for F in (X, P))
-    value, gradient = numbers(lambda F: strotss("self_similarity", F, tf.constant(p)), x)
+    value, gradient = numbers(lambda F: compared("self_similarity", F, tf.constant(p)), x)
     expected, slope = oracle.self_similarity(x, p)
     assert value == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(gradient, slope, atol=1e-13)
     way = np.cos(1.7 * np.arange(x.size)).reshape(x.shape) * 1e-6
-    high, low = (strotss("self_similarity", x + step, p) for step in (way, -way))
+    high, low = (compared("self_similarity", x + step, p) for step in (way, -way))
     assert (gradient * way).sum() == pytest.approx(float(high - low) / 2, rel=1e-5)
     order = np.random.default_rng(0).permutation(len(x))
-    assert float(strotss("self_similarity", x[order], p[order])) == pytest.approx(value, rel=1e-12)
+    assert float(compared("self_similarity", x[order], p[order])) == pytest.approx(value, rel=1e-12)
 
 
 def test_all_losses_of_hypercolumns_together_have_the_authors_value() -> None:
@@ -555,10 +555,10 @@ def test_all_losses_of_hypercolumns_together_have_the_authors_value() -> None:
 
     def total(alpha: float, F: Any) -> Any:
         h = tf.concat([0.5 + 0.4 * F[:, :3], F], 1)
-        terms = alpha * strotss("self_similarity", h, p) + strotss(
+        terms = alpha * compared("self_similarity", h, p) + compared(
             "palette", h[:, :3], p[:, :3]
         ) / (max(alpha, 1.0))
-        return (terms + strotss("relaxed_emd", h, p) + strotss("moments", h, p)) / (alpha + 2)
+        return (terms + compared("relaxed_emd", h, p) + compared("moments", h, p)) / (alpha + 2)
 
     expected = {
         16.0: (0.8352256454544564, 0.00184736860838, 0.2449008562025815),
@@ -575,7 +575,7 @@ def test_losses_of_hypercolumns_of_one_color_are_finite(name: str) -> None:
     p = oracle.flat(colors(P))
     for gray in (0.0, 0.5):
         value, gradient = numbers(
-            lambda F: strotss(name, F, tf.constant(p, tf.float32)), np.full(p.shape, gray, "f")
+            lambda F: compared(name, F, tf.constant(p, tf.float32)), np.full(p.shape, gray, "f")
         )
         assert np.isfinite(value)
         assert np.isfinite(gradient).all()

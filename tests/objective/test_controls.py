@@ -22,7 +22,7 @@ from stn.backend import tf
 from stn.config import composition, overrides
 from stn.images import color, masks, resizing
 from stn.layers import VGG19
-from stn.loss import hypercolumns, losses, statistics
+from stn.loss import distributions, hypercolumns, statistics
 from stn.loss.statistics import STATISTICS
 from stn.network import vgg
 from stn.objective import objective, references
@@ -209,7 +209,7 @@ def test_the_gaussian_kernel_compares_drawn_positions(composed):
 def test_a_gaussian_kernel_of_given_width_has_the_papers_value():
     """METHODS.md §2.5: MMD² with γ = 1 / the mean of all |x − y|²."""
     X, P = (tf.constant(oracle.flat(F)) for F in (oracle.X, oracle.P))
-    found = losses.gaussian_mmd(X, P, 0.25129246731707827)
+    found = distributions.gaussian_mmd(X, P, 0.25129246731707827)
     assert float(found) == pytest.approx(0.005103347420345683, rel=1e-11)
 
 

@@ -14,7 +14,7 @@ import pytest
 from stn import backend, config
 from stn.assets.pictures import LevelPictures, Painting
 from stn.assets.weights import Layer, Weights
-from stn.loss import losses
+from stn.loss import losses, strotss
 from stn.loss.statistics import STATISTICS
 from stn.network import vgg
 from stn.network.network import of_weights
@@ -285,7 +285,7 @@ def test_the_pictures_can_tell_right_from_wrong():
     for a, b in itertools.combinations((picture(kind, H, W) for kind in range(3)), 2):
         assert np.abs(a - b).mean() > 20
     for choice in ("content_reduction", "gram_divisor", "style_reduction"):
-        known = {*config.choices(f"objective.{choice}")} - losses.CONTENT_OF_HYPERCOLUMNS.keys()
+        known = {*config.choices(f"objective.{choice}")} - strotss.CONTENT_REDUCTIONS.keys()
         assert {getattr(form, choice) for form, _ in CASES.values()} == known
     assert {form.total_variation for form, _ in CASES.values()} == set(
         config.choices("objective.total_variation.form")
