@@ -237,6 +237,7 @@ def _check_without_content(config: Config) -> None:
         "objective.content_layers": bool(config.objective.content_layers),
         f"init={config.init.name}": config.init.name in Init.OF_CONTENT,
         f"color={config.color.name}": config.color.name in Color.OF_CONTENT,
+        "objective.layer_weighting=first_loss": (config.objective.layer_weighting == "first_loss"),
         "paint_only": config.paint_only is not None,
         "pyramid.levels.detail=true": any(level.detail for level in config.pyramid.levels),
         f"style.size={config.style.size}": (

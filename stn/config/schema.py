@@ -183,8 +183,9 @@ class Objective:
     activation_shift: float = number(0.0, help="Added to the features before their Gram matrix.")
     layer_weighting: str = one_of(
         "equal",
-        ("equal", "geometric"),
-        help="How layers listed by bare names share a weight of one.",
+        ("equal", "geometric", "first_loss"),
+        help="How layers listed by bare names share a weight of one; `first_loss`: equally, and"
+        " each style loss counts over what it is at the photograph.",
     )
     total_variation: TotalVariation = group(TotalVariation)
 

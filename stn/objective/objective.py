@@ -1,5 +1,6 @@
 """The objective: its targets, computed once, then the loss and its gradient at any image."""
 
+import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -95,11 +96,7 @@ class Objective:
             dict(content),
             [_inputs(target, chosen.formula.components) for target in style],
             _weights(chosen.content_weight, [chosen.content_losses], chosen.content_losses)[:, 0],
-            _weights(
-                chosen.style_weight,
-                [term.losses for term in chosen.style_terms],
-                chosen.style_losses,
-            ),
+            _style_weights(chosen),
             tf.constant(chosen.total_variation_weight, tf.float32),
             tf.constant(chosen.pixel_unit, tf.float32),
             dict(first.directions if first else {}),
@@ -108,6 +105,13 @@ class Objective:
         )
         self._function: Any = None
         self._shape: Any = None
+
+    def over_first_loss(self, image: np.ndarray) -> "Objective":
+        """The objective whose style losses count over what they are at `image` [1, h, w, 3]."""
+        found = copy.copy(self)
+        found._specification = self._specification.over(self.value_and_grad(image)[0].per_layer)
+        found._inputs = self._inputs._replace(style_weights=_style_weights(found._specification))
+        return found
 
     @property
     def redraw(self) -> int | None:
@@ -197,12 +201,21 @@ def build(
     kept = None
     if sized.paint_only is not None and sized.content is not None:
         kept = network.image(sized.content), sized.paint_only[..., None]
-    return Objective(specification, network, content, first.style or [], kept, first, drawn)
+    found = Objective(specification, network, content, first.style or [], kept, first, drawn)
+    if specification.over_first_loss:
+        assert sized.content is not None  # rules.check
+        return found.over_first_loss(network.image(sized.content))
+    return found
 
 
 def _joins(term: Term) -> tuple[str, ...]:
     """The layers whose hypercolumns a term is of, if it is of some."""
     return tuple(term.layers) if term.statistic.of_hypercolumns else ()
+
+
+def _style_weights(chosen: Specification) -> Tensor:
+    terms = [term.losses for term in chosen.style_terms]
+    return _weights(chosen.style_weight, terms, chosen.style_losses)
 
 
 def _weights(

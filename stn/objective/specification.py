@@ -39,6 +39,14 @@ class Term(NamedTuple):
         """The losses it has, a layer each or one of hypercolumns, with their weights."""
         return _joined(self.layers) if self.statistic.of_hypercolumns else self.layers
 
+    def over(self, per_layer: Mapping[str, float]) -> "Term":
+        """The same, with weights divided by the losses there; that of a loss of 0 stays."""
+        layers = {}
+        for layer, weight in self.layers.items():
+            loss = HYPERCOLUMN if self.statistic.of_hypercolumns else layer
+            layers[layer] = weight / (per_layer[f"{self.name}/{loss}"] or 1.0)
+        return self._replace(layers=layers)
+
 
 def _joined(layers: Mapping[str, float]) -> Mapping[str, float]:
     return {HYPERCOLUMN: sum(layers.values())} if layers else {}
@@ -71,6 +79,7 @@ class Specification:
     hypercolumns: int = 1024  # of the result and of the content, at the same positions
     style_hypercolumns: int = 5000  # of a painting
     redraw: int | None = None  # evaluations after which others are drawn; None: never
+    over_first_loss: bool = False  # whether a style loss counts over its value at the photograph
 
     def times(self, factors: Mapping[str, float]) -> "Specification":
         """The same, with weights multiplied: `content_weight`, `style_weight`, a later term's."""
@@ -88,6 +97,11 @@ class Specification:
                 for term in self.more_terms
             ),
         )
+
+    def over(self, per_layer: Mapping[str, float]) -> "Specification":
+        """The same, with every style loss divided by its value in `objective.Terms.per_layer`."""
+        first, *more = (term.over(per_layer) for term in self.style_terms)
+        return dataclasses.replace(self, style_layers=first.layers, more_terms=tuple(more))
 
     @property
     def style_terms(self) -> tuple[Term, ...]:

@@ -109,6 +109,7 @@ def objective_of(settings: config.Config) -> Specification:
         hypercolumns=chosen.hypercolumns,
         style_hypercolumns=chosen.style_hypercolumns,
         redraw=chosen.redraw if config.draws(chosen) else None,
+        over_first_loss=chosen.layer_weighting == "first_loss",
     )
 
 

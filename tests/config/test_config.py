@@ -405,6 +405,11 @@ def test_the_order_of_arguments_does_not_matter() -> None:
             ["pyramid.levels.detail=true: needs a photograph"],
         ),
         (
+            "objective.layer_weighting=first_loss content.path=null init=noise"
+            " objective.content_layers=[] style.size=own",
+            ["objective.layer_weighting=first_loss: needs a photograph"],
+        ),
+        (
             "optimizer=adam optimizer.laplacian_levels=2 optimizer.keep_over_levels=true",
             ["optimizer.keep_over_levels=true", "optimizer.laplacian_levels=0"],
         ),

@@ -3,6 +3,7 @@ float64 oracles.
 """
 
 import contextlib
+import dataclasses
 import os
 import re
 import signal
@@ -144,6 +145,48 @@ VARIANTS = {
 @pytest.mark.parametrize("override", VARIANTS)
 def test_a_loss_variant_is_its_formula(composed, override):
     check(composed(*FORM, override), VARIANTS[override])
+
+
+def test_first_loss_divides_each_style_loss_by_what_it_is_at_the_photograph(composed):
+    """Also of a second statistic and of hypercolumns, which have one loss; by weights typed out."""
+    more = [
+        {"statistic": "mean_std", "layers": ["relu1_1"], "weight": 3.0},
+        {"statistic": "relaxed_emd", "layers": ["relu1_1", "relu2_1"]},
+    ]
+    typed = (*FORM, f"objective.more_statistics={overrides.text(more)}")
+    weighed = composed(*typed, "objective.layer_weighting=first_loss")
+    network, sized = transfer.network_of(weighed), pictures.read(weighed).at(1.0)
+    photograph = network.image(sized.content)
+    plain, found = (
+        objective.build(transfer.objective_of(settings), network, sized)
+        for settings in (composed(*typed), weighed)
+    )
+    E = plain.value_and_grad(photograph)[0].per_layer
+    by_hand = transfer.objective_of(composed(*typed))
+    by_hand = dataclasses.replace(
+        by_hand,
+        style_layers={k: w / E[f"style/{k}"] for k, w in by_hand.style_layers.items()},
+        more_terms=tuple(
+            term._replace(
+                layers={
+                    layer: w / (E.get(f"{term.name}/{layer}") or E[f"{term.name}/hypercolumn"])
+                    for layer, w in term.layers.items()
+                }
+            )
+            for term in by_hand.more_terms
+        ),
+    )
+    wanted = objective.build(by_hand, network, sized)
+    for image in (photograph, 0.7 * photograph + 11):
+        [(terms, gradient), (expected, slope)] = [
+            each.value_and_grad(image) for each in (found, wanted)
+        ]
+        assert terms.per_layer == expected.per_layer
+        assert terms.style == pytest.approx(expected.style, rel=1e-12)
+        np.testing.assert_array_equal(gradient, slope)
+    weights = 1 + 3 + 1
+    style = found.value_and_grad(photograph)[0].style
+    assert style == pytest.approx(weights * weighed.objective.style_weight, rel=1e-6)
 
 
 def test_the_polynomial_kernel_is_a_gram_matrix_with_a_constant_channel(composed):
