@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stn import assets, command_line, errors, files, images, runs
+from stn import assets, command_line, errors, files, images, optimize, runs
 from stn.assets import catalog
 from stn.classify import labeled, options, search
 from stn.classify.classifier import Classifier, ClassLoss
@@ -108,10 +108,9 @@ def towards(
         (folder, f"{origin}-{target}"),
         settings,
         known.checksums | photograph_sum,
-        loss.value_and_grad,
+        optimize.Problem(loss.value_and_grad, limits),
         first,
         known.network,
-        limits,
         until,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from stn import command_line, config, runs
+from stn import command_line, config, optimize, runs
 from stn.classify import options, search
 from stn.classify.classifier import ClassLoss
 from stn.experiment import frame
@@ -128,7 +128,7 @@ def main() -> None:
                     "optimizer": optimizer,
                 },
                 known.checksums,
-                loss.value_and_grad,
+                optimize.Problem(loss.value_and_grad, known.network.limits),
                 first,
                 known.network,
             )

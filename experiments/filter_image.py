@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stn import backend, command_line, errors, runs
+from stn import backend, command_line, errors, optimize, runs
 from stn.backend import tf
 from stn.classify import options, search
 from stn.experiment import frame
@@ -130,7 +130,9 @@ def main() -> None:
                     "optimizer": optimizer,
                 },
                 {"weights": network.sha256},
-                ChannelLoss(network, layer, channel, first).value_and_grad,
+                optimize.Problem(
+                    ChannelLoss(network, layer, channel, first).value_and_grad, network.limits
+                ),
                 first,
                 network,
             )

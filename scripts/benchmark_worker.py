@@ -130,7 +130,7 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
                 settings = dataclasses.replace(own, max_evaluations=pairs + 20, bounds=bounds)
                 calls.clear()
                 state = optimize.State(image.astype(np.float64))
-                optimize.minimize(bowl, state, settings, lambda *_: None, limits=limits)
+                optimize.minimize(optimize.Problem(bowl, limits), state, settings)
                 # From the end of an evaluation to the beginning of the next, with a full memory.
                 between = [later - ended for (_, ended), (later, _) in pairwise(calls[pairs + 2 :])]
                 label = f"{name}{', bounds' * (bounds and name == 'lbfgs')}, history {pairs}"

@@ -158,13 +158,9 @@ def work(arguments: argparse.Namespace) -> None:
         return found
 
     began = time.perf_counter()
-    outcome = optimize.minimize(
-        timed,
-        optimize.State(image.astype(np.float64)),
-        settings.optimizer,
-        lambda *_: None,
-        limits=network.limits,
-    )
+    problem = optimize.Problem(timed, limits=network.limits)
+    state = optimize.State(image.astype(np.float64))
+    outcome = optimize.minimize(problem, state, settings.optimizer)
     whole = time.perf_counter() - began
     answer = Path(arguments.worker)
     np.save(answer.with_suffix(".npy"), np.asarray(gradient).reshape(-1))

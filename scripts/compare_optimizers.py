@@ -193,14 +193,12 @@ class Setting:
             if state.evaluations in MARKS and state.best_image is not None:
                 found.append((state.evaluations, state.best_image))
 
-        optimize.minimize(
+        problem = optimize.Problem(
             self.loss.value_and_grad,
-            state,
-            settings.optimizer,
-            keep,
             limits=self.network.limits,
             unit=np.array(config.pixel_unit(self.settings)),
         )
+        optimize.minimize(problem, state, settings.optimizer, optimize.Callbacks(keep))
         return found
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from stn import config, files, runs
 from stn.network.network import Network
 from stn.objective.objective import Terms
-from stn.optimize import Evaluation, State, minimize
-from stn.optimize.search import ValueAndGrad
+from stn.optimize import Callbacks, Evaluation, Problem, State, minimize
 from stn.runs.run_directory import RunDirectory
 
 # A search is short: one that is interrupted starts over.
@@ -30,17 +29,15 @@ def find(
     place: tuple[Path, str],
     settings: Mapping[str, Any],
     checksums: Mapping[str, str],
-    value_and_grad: ValueAndGrad,
+    problem: Problem,
     first: np.ndarray,
     network: Network,
-    limits: tuple[np.ndarray, np.ndarray] | None = None,
     until: Callable[[Terms], str | None] = lambda terms: None,
 ) -> runs.Run:
-    """Minimize `value_and_grad` from the image `first` [1, h, w, 3], unless that was done already.
+    """Solve the problem from the image `first` [1, h, w, 3], unless that was done already.
 
     The run's directory is named by `place`, a folder and a name in it, and by a checksum of
-    `settings` and `checksums`. `settings["optimizer"]` is the optimizer. Pixels stay between
-    `limits`, each [3] or [1, h, w, 3], black and white unless given. The search ends early when
+    `settings` and `checksums`. `settings["optimizer"]` is the optimizer. The search ends early when
     `until` gives a reason. Raises InputError as `RunDirectory`."""
     chosen: config.Optimizer = settings["optimizer"]
     plain, inputs = (
@@ -59,16 +56,12 @@ def find(
     try:
         if not directory.finished:
             directory.begin()
-            outcome = minimize(
-                value_and_grad,
-                State(first.astype(np.float64)),
-                chosen,
-                on_evaluation,
-                interrupted=lambda: until(seen[0]) if seen else None,
-                limits=limits or network.limits,
+            callbacks = Callbacks(
+                on_evaluation, interrupted=lambda: until(seen[0]) if seen else None
             )
+            outcome = minimize(problem, State(first.astype(np.float64)), chosen, callbacks)
             rgb = network.rgb(outcome.image)
-            written, _ = value_and_grad(network.image(np.rint(rgb)))
+            written, _ = problem.value_and_grad(network.image(np.rint(rgb)))
             clipped = network.clipped_share(outcome.image)
             directory.finish(
                 directory.summarize(outcome, rgb, written, {"picture/clipped_share": clipped})

@@ -65,13 +65,11 @@ class Bench:
         content = references.content_features(specification, network, network.image(sized.content))
         style = self._targets(painting, choice)
         loss = objective.Objective(specification, network, content, style)
+        unit = np.array(config.pixel_unit(settings))
         outcome = optimize.minimize(
-            loss.value_and_grad,
+            optimize.Problem(loss.value_and_grad, network.limits, unit),
             optimize.State(initialize.initial_image(settings.init, sized, network, settings.seed)),
             settings.optimizer,
-            on_evaluation=lambda evaluation, image: None,
-            limits=network.limits,
-            unit=np.array(config.pixel_unit(settings)),
         )
         rgb = np.rint(network.rgb(outcome.image))
         found = measures.measure(rgb, sized.photograph, sized.styles[0].rgb, self.trained.plain())

@@ -2,19 +2,16 @@
 RMSprop, behind one `minimize`.
 """
 
-from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from stn.config import optimizers
 from stn.config.optimizers import Optimizer
 from stn.errors import InputError
 from stn.optimize import adam, rmsprop, scipy_lbfgs, stepwise_lbfgs
-from stn.optimize.search import NotFinite, Search, Stop, ValueAndGrad
+from stn.optimize.search import Callbacks, NotFinite, Problem, Search, Stop
 from stn.optimize.state import Evaluation, Outcome, State
 
-__all__ = ["Evaluation", "Outcome", "State", "carried", "minimize"]
+__all__ = ["Callbacks", "Evaluation", "Outcome", "Problem", "State", "carried", "minimize"]
 
 # Steps back to the best image after a loss that is not finite, before a run gives up. Ours.
 MAX_RECOVERIES = 3
@@ -38,49 +35,18 @@ def carried(settings: Optimizer, state: State, height: int, width: int) -> dict[
 
 
 def minimize(
-    value_and_grad: ValueAndGrad,
-    state: State,
-    settings: Optimizer,
-    on_evaluation: Callable[[Evaluation, np.ndarray], None],
-    on_checkpoint: Callable[[State], None] = lambda state: None,
-    interrupted: Callable[[], str | None] = lambda: None,
-    limits: tuple[np.ndarray, np.ndarray] | None = None,
-    unit: np.ndarray | float = 1.0,
-    periodic: bool = False,
-    redraw: int | None = None,
+    problem: Problem, state: State, settings: Optimizer, callbacks: Callbacks | None = None
 ) -> Outcome:
     """Minimize over images from `state`: a new one, `State(image)`, or that of an earlier run.
 
     Exactly `settings.max_evaluations` evaluations are made at this level, the first at the image it
     starts from, unless the run converges, stalls, is interrupted or falls by less than
-    `settings.tolerance`; each is reported to `on_evaluation`. After each `on_checkpoint` gets the
-    State, from which alone the run could be resumed. What comes back is the best image, or what
-    `settings.result` asks for. With `settings.bounds` that image lies between the two `limits` [3],
-    black and white as the network takes them: 0 and 255 less its mean pixel. `torch_lbfgs` and
+    `settings.tolerance`. What comes back is the best image, or what `settings.result` asks for.
+    With `settings.bounds` that image lies between the limits of the problem. `torch_lbfgs` and
     `spectral_lbfgs` go a little beyond them on their way (`limits.penalty`).
 
-    The optimizer works on the image divided by `unit` [3], since a learning rate means a step in
-    the pixels of its source: with pixels from 0 to 1 there, the unit is 255. `periodic` tells
-    `spectral_lbfgs` that opposite sides of the picture meet. After every `redraw` evaluations the
-    function is another one: values before and after do not compare, and the best is that of the
-    last.
-
     Raises InputError if the loss of the initial image is not finite."""
-    bounds = limits if settings.bounds else None
-    pixel_unit = np.asarray(unit, dtype=np.float64)
-    search = Search(
-        value_and_grad,
-        state,
-        settings,
-        on_evaluation,
-        on_checkpoint,
-        interrupted,
-        bounds,
-        pixel_unit,
-        periodic,
-        redraw,
-        limits,
-    )
+    search = Search(problem, state, settings, callbacks or Callbacks())
     reason = _run(search)
     image, best = state.found
     return Outcome(

@@ -50,7 +50,7 @@ def minimize(search: Search) -> None:
         state.image = search.clipped(state.image - variables.image(step))
         state.iterations += 1
         state.memory = vars(moments)  # not a copy: saving is rare
-        search.on_checkpoint(state)
+        search.callbacks.on_checkpoint(state)
 
 
 def resized(memory: Mapping[str, Any], height: int, width: int) -> dict[str, Any]:

@@ -24,4 +24,4 @@ def minimize(search: Search) -> None:
         state.image = search.clipped(state.image - unit * variables.image(step))
         state.iterations += 1
         state.memory = {"v": v}  # not a copy: saving is rare
-        search.on_checkpoint(state)
+        search.callbacks.on_checkpoint(state)

@@ -35,7 +35,7 @@ def minimize(search: Search) -> None:
             raise Stop(f"converged ({WHY.get(ended[1], 'by its own test')})")
         if ended and best.terms.total >= before:
             raise Stop("stalled: no lower loss along the gradient")
-        search.on_checkpoint(state)
+        search.callbacks.on_checkpoint(state)
 
 
 def _new_round(search: Search) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def _new_round(search: Search) -> dict[str, Any]:
     settings = search.settings
     m = min(settings.history, max(10, settings.restart_every or settings.max_evaluations))
     image = search.state.image
-    if settings.clip_restarts and search.range is not None:
-        image = np.clip(image, *search.range)
+    if settings.clip_restarts and search.problem.limits is not None:
+        image = np.clip(image, *search.problem.limits)
     variables = search.clipped(image).ravel() / _scale(search)
     if bounds := _bounds(search):
         variables = np.clip(variables, *bounds)
@@ -74,10 +74,10 @@ def _scale(search: Search) -> np.ndarray:
 
 def _bounds(search: Search) -> tuple[np.ndarray, np.ndarray] | None:
     """The limits of the variables, if there are any."""
-    if search.limits is None:
+    if search.bounds is None:
         return None
     scale, shape = _scale(search), search.state.image.shape
-    low, high = (np.broadcast_to(limit, shape).ravel() / scale for limit in search.limits)
+    low, high = (np.broadcast_to(limit, shape).ravel() / scale for limit in search.bounds)
     return low, high
 
 
@@ -132,8 +132,8 @@ def _round(search: Search, routine: Routine) -> tuple[int, int] | None:
     # SciPy's fmin_l_bfgs_b(maxfun=20) makes 21 evaluations: the start is not counted.
     rounds = max(state.evaluations - 1, 0) // every if every else 0
     round_end = 1 + (rounds + 1) * every if every else math.inf
-    if search.redraw:  # a line search compares losses of one draw
-        round_end = min(round_end, (state.evaluations // search.redraw + 1) * search.redraw)
+    if redraw := search.problem.redraw:  # a line search compares losses of one draw
+        round_end = min(round_end, (state.evaluations // redraw + 1) * redraw)
     total, gradient = np.zeros(()), np.zeros(memory["variables"].size)
     answered: np.ndarray | None = None  # where the last evaluation was
     waiting = memory["task"][0] == WANTS_EVALUATION  # resumed
@@ -153,7 +153,7 @@ def _round(search: Search, routine: Routine) -> tuple[int, int] | None:
                 return None
             else:
                 if made:
-                    search.on_checkpoint(state)
+                    search.callbacks.on_checkpoint(state)
                 made += 1
                 found = search.evaluate(state.image)
             answered = memory["variables"].copy()

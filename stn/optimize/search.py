@@ -20,6 +20,35 @@ LOOKS_BACK = 50
 ValueAndGrad = Callable[[np.ndarray], tuple[Terms, np.ndarray]]
 
 
+@dataclass(frozen=True)
+class Problem:
+    """A function of images [1, h, w, 3], and what an optimizer has to know of its pixels.
+
+    `limits`, each [3] or [1, h, w, 3], are black and white as the network takes them: 0 and 255
+    less its mean pixel. The optimizer works on the image divided by `unit` [3], since a learning
+    rate means a step in the pixels of its source: with pixels from 0 to 1 there, the unit is 255.
+    `periodic`: opposite sides of the picture meet. After every `redraw` evaluations the function
+    is another one: values before and after do not compare, and the best is that of the last."""
+
+    value_and_grad: ValueAndGrad
+    limits: tuple[np.ndarray, np.ndarray] | None = None
+    unit: np.ndarray | float = 1.0
+    periodic: bool = False
+    redraw: int | None = None
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Each evaluation is reported to `on_evaluation`. After each `on_checkpoint` gets the State,
+    from which alone the run could be resumed. `interrupted` gives the reason why the user wants an
+    end, if there is one.
+    """
+
+    on_evaluation: Callable[[Evaluation, np.ndarray], None] = lambda evaluation, image: None
+    on_checkpoint: Callable[[State], None] = lambda state: None
+    interrupted: Callable[[], str | None] = lambda: None
+
+
 class Stop(Exception):
     """The run is over, for the reason given."""
 
@@ -33,22 +62,18 @@ class Search:
     """One call of `minimize`, as its optimizer sees it; the fields are the arguments of `minimize`.
 
     The optimizer asks for the loss by `evaluate`, moves `state.image` and, wherever the State holds
-    all that is needed to go on, calls `on_checkpoint`. It ends only by an exception: Stop, or one
-    that `evaluate` raises."""
+    all that is needed to go on, calls `callbacks.on_checkpoint`. It ends only by an exception:
+    Stop, or one that `evaluate` raises."""
 
-    value_and_grad: ValueAndGrad
+    problem: Problem
     state: State
     settings: Optimizer
-    on_evaluation: Callable[[Evaluation, np.ndarray], None]
-    on_checkpoint: Callable[[State], None]
-    interrupted: Callable[[], str | None]
-    limits: tuple[np.ndarray, np.ndarray] | None  # None: pixels are free
-    unit: np.ndarray
-    periodic: bool
-    redraw: int | None = None
-    range: tuple[np.ndarray, np.ndarray] | None = None  # black and white, bound or not
+    callbacks: Callbacks
 
     def __post_init__(self) -> None:
+        self.unit = np.asarray(self.problem.unit, dtype=np.float64)
+        # What pixels are kept between; None: they are free.
+        self.bounds = self.problem.limits if self.settings.bounds else None
         self.last: Evaluation | None = None
         self._began = time.perf_counter() - self.state.seconds
         # Which image comes out. A line search ends at its best.
@@ -58,17 +83,17 @@ class Search:
         """Raise Stop if the budget is spent, the user wants an end, or the loss hardly falls any
         more; where another function begins, forget how low the last one was.
         """
-        reason = self.interrupted()
+        reason = self.callbacks.interrupted()
         if reason and self.last is not None:  # not before there is an image to leave
             raise Stop(reason)
         if self.state.evaluations >= self.settings.max_evaluations:
             raise Stop("max_evaluations")
-        if self.redraw and self.state.evaluations % self.redraw == 0:
+        if self.problem.redraw and self.state.evaluations % self.problem.redraw == 0:
             self.state.lowest = math.inf
         bests, tolerance = self.state.bests, self.settings.tolerance
         if bests is not None and len(bests) > LOOKS_BACK:
             # Of the best a fall is a fall; of the newest, which rise in between, that of the mean.
-            comparable = self._result == "best" and not self.redraw
+            comparable = self._result == "best" and not self.problem.redraw
             some = 1 if comparable else LOOKS_BACK // 2
             before, now = bests[:some].mean(), bests[-some:].mean()
         if bests is not None and len(bests) > LOOKS_BACK and before - now < tolerance * abs(before):
@@ -86,12 +111,12 @@ class Search:
         """
         self.check()
         state = self.state
-        terms, gradient = self.value_and_grad(image)
+        terms, gradient = self.problem.value_and_grad(image)
         total, slope = terms.total, gradient
-        if penalized and self.limits is not None:
+        if penalized and self.bounds is not None:
             if state.strength is None:
                 state.strength = limits.pull(gradient)
-            penalty, pulled_back = limits.penalty(image, self.limits, state.strength)
+            penalty, pulled_back = limits.penalty(image, self.bounds, state.strength)
             total, slope = total + penalty, gradient + pulled_back
         state.seconds = time.perf_counter() - self._began
         evaluation = Evaluation(state.index, state.iterations, terms, state.seconds, state.level)
@@ -106,11 +131,11 @@ class Search:
         if self.settings.tolerance and state.best is not None:
             bests = np.empty(0) if state.bests is None else state.bests
             state.bests = np.append(bests, state.best.terms.total)[-LOOKS_BACK - 1 :]
-        self.on_evaluation(evaluation, image)
+        self.callbacks.on_evaluation(evaluation, image)
         if not finite:
             raise NotFinite
         return total, slope
 
     def clipped(self, image: np.ndarray) -> np.ndarray:
-        """The image [1, h, w, 3] with every pixel inside the limits, if there are any."""
-        return image if self.limits is None else np.clip(image, *self.limits)
+        """The image [1, h, w, 3] with every pixel inside the bounds, if there are any."""
+        return image if self.bounds is None else np.clip(image, *self.bounds)

@@ -126,13 +126,13 @@ def minimize(search: Search) -> None:
     shape = state.image.shape
     assert isinstance(settings, optimizers.LBFGS)
     spectrum = (
-        Spectrum(shape[1], shape[2], search.periodic)
+        Spectrum(shape[1], shape[2], search.problem.periodic)
         if isinstance(settings, optimizers.SpectralLBFGS)
         else None
     )
     grows_for = min(GROWS_FOR, settings.history)
     # Losses of different draws do not tell a step that was too long.
-    takes_back = (spectrum is not None or search.limits is not None) and not search.redraw
+    takes_back = (spectrum is not None or search.bounds is not None) and not search.problem.redraw
     memory = Memory(**state.memory) if state.memory else None
     while True:
         total, gradient = search.evaluate(state.image, penalized=True)
@@ -169,4 +169,4 @@ def minimize(search: Search) -> None:
             memory.step, memory.longest = factor * memory.step, GROWTH * float(factor) * length
         state.image = memory.accepted + unit * memory.step.reshape(shape)
         state.memory = vars(memory)  # not a copy: saving is rare
-        search.on_checkpoint(state)
+        search.callbacks.on_checkpoint(state)

@@ -154,18 +154,17 @@ def _minimize(
     optimizer = dataclasses.replace(settings.optimizer, max_evaluations=level.max_evaluations)
     if isinstance(optimizer, config.FirstOrder):
         optimizer.learning_rate *= level.times.get("learning_rate", 1.0)
-    outcome = optimize.minimize(
+    problem = optimize.Problem(
         value_and_grad,
-        state,
-        optimizer,
-        on_evaluation=tracker.on_evaluation,
-        on_checkpoint=tracker.on_checkpoint,
-        interrupted=tracker.interrupted,
         limits=network.limits,
         unit=np.array(config.pixel_unit(settings)),
         periodic=settings.network.border == "wrap",
         redraw=loss.redraw,
     )
+    callbacks = optimize.Callbacks(
+        tracker.on_evaluation, tracker.on_checkpoint, tracker.interrupted
+    )
+    outcome = optimize.minimize(problem, state, optimizer, callbacks)
     loss.at_evaluation(max(state.evaluations - 1, 0))  # by which the picture written is measured
     return outcome
 

@@ -23,7 +23,7 @@ NOTABLE = 0.01
 
 
 class Tracker:
-    """The hooks that `optimize.minimize` calls: they tell the run directory, the terminal and W&B,
+    """The callbacks of `optimize.minimize`: they tell the run directory, the terminal and W&B,
     and when to stop.
     """
 

@@ -261,7 +261,10 @@ def test_descent_is_plain_gradient_descent() -> None:
         ), curvature * image
 
     optimize.minimize(
-        value_and_grad, optimize.State(start.copy()), optimizer, lambda _, image: seen.append(image)
+        optimize.Problem(value_and_grad),
+        optimize.State(start.copy()),
+        optimizer,
+        optimize.Callbacks(lambda _, image: seen.append(image)),
     )
     for step, image in enumerate(seen):
         np.testing.assert_allclose(image, start * (1 - curvature) ** step, rtol=1e-8, atol=1e-8)

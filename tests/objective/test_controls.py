@@ -672,9 +672,9 @@ def test_a_texture_has_no_content_and_any_shape(run, tmp_path):
 def test_the_optimizer_is_told_that_opposite_sides_meet(run, tmp_path: Path, monkeypatch) -> None:
     told, minimize = [], optimize.minimize
 
-    def listening(*arguments: Any, periodic: bool, **named: Any) -> optimize.Outcome:
-        told.append(periodic)
-        return minimize(*arguments, periodic=periodic, **named)
+    def listening(problem: optimize.Problem, *arguments: Any) -> optimize.Outcome:
+        told.append(problem.periodic)
+        return minimize(problem, *arguments)
 
     monkeypatch.setattr(optimize, "minimize", listening)
     for border in ("wrap", "zero"):

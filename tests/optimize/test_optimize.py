@@ -28,7 +28,7 @@ from stn.config.optimizers import (
 )
 from stn.errors import InputError
 from stn.objective.objective import Terms
-from stn.optimize import Evaluation, Outcome, State
+from stn.optimize import Callbacks, Evaluation, Outcome, Problem, State
 from stn.optimize.laplacian import Laplacian
 
 SHAPE = (1, 4, 5, 3)
@@ -112,7 +112,12 @@ def broken(
 
 
 def minimize(
-    function: Function, start: np.ndarray | State, settings: Optimizer, **options
+    function: Function,
+    start: np.ndarray | State,
+    settings: Optimizer,
+    on_checkpoint: Callable[[State], None] = lambda state: None,
+    interrupted: Callable[[], str | None] = lambda: None,
+    **of_problem: Any,
 ) -> tuple[Outcome, Trace]:
     """The outcome, and every evaluation with its image, in the order they were reported."""
     trace: Trace = []
@@ -123,13 +128,13 @@ def minimize(
         return Terms(float(total), float(total), 0.0, 0.0, {}), gradient
 
     state = start if isinstance(start, State) else State(start.copy())
-    outcome = optimize.minimize(
-        value_and_grad,
-        state,
-        settings,
+    callbacks = Callbacks(
         lambda evaluation, image: trace.append((evaluation, image.copy())),
-        **options,
+        on_checkpoint,
+        interrupted,
     )
+    problem = Problem(value_and_grad, **of_problem)
+    outcome = optimize.minimize(problem, state, settings, callbacks)
     return outcome, trace
 
 
@@ -199,10 +204,12 @@ def test_the_budget_is_exact_and_every_evaluation_is_reported_in_order(settings,
 def test_the_start_is_left_as_it_was_and_images_reported_are_not_written_to(settings):
     start, reported = START.copy(), []
     optimize.minimize(
-        lambda image: (Terms(rosenbrock(image)[0], 0.0, 0.0, 0.0, {}), rosenbrock(image)[1]),
+        Problem(
+            lambda image: (Terms(rosenbrock(image)[0], 0.0, 0.0, 0.0, {}), rosenbrock(image)[1])
+        ),
         State(start),
         settings,
-        lambda evaluation, image: reported.append((image, image.copy())),
+        Callbacks(lambda evaluation, image: reported.append((image, image.copy()))),
     )
     np.testing.assert_array_equal(start, START)
     for image, then in reported:
@@ -255,7 +262,10 @@ def test_an_exception_of_the_objective_or_an_observer_is_passed_on(settings):
         minimize(failing, START, settings)
     with pytest.raises(MemoryError, match="too large"):
         optimize.minimize(
-            lambda image: (Terms(1.0, 1.0, 0.0, 0.0, {}), image), State(START), settings, failing
+            Problem(lambda image: (Terms(1.0, 1.0, 0.0, 0.0, {}), image)),
+            State(START),
+            settings,
+            Callbacks(failing),
         )
 
 

@@ -103,7 +103,7 @@ def test_a_periodic_picture_has_no_side_that_the_steps_know_of(periodic):
     settings = SpectralLBFGS(max_evaluations=8, history=5)
     found, moved = (
         optimize.minimize(
-            loss, optimize.State(image), settings, lambda *_: None, periodic=periodic
+            optimize.Problem(loss, periodic=periodic), optimize.State(image), settings
         ).image
         for image in (start, np.roll(start, (5, 7), (1, 2)))
     )
@@ -268,7 +268,8 @@ def test_steps_grow_slowly_at_first_and_are_damped_later():
 
     start = optimize.State(RNG.normal(0, 50, (1, HEIGHT, WIDTH, 3)))
     settings = SpectralLBFGS(max_evaluations=40, history=20)
-    optimize.minimize(bowl, start, settings, lambda *_: None, on_checkpoint)
+    callbacks = optimize.Callbacks(on_checkpoint=on_checkpoint)
+    optimize.minimize(optimize.Problem(bowl), start, settings, callbacks)
     assert steps[0] == pytest.approx(1, rel=1e-5)
     assert all(later <= 2.001 * earlier for earlier, later in pairwise(steps[:10]))
     assert len(found) > 20 and len({damping for _, damping in found}) > 10
@@ -317,9 +318,7 @@ def test_a_picture_that_starts_black_or_white_is_as_free_as_a_gray_one(name, lim
         :, :, WIDTH // 2 :
     ]  # one half starts black, one as it should be
     settings = optimizers.OPTIMIZERS[name].settings(max_evaluations=60, history=20, bounds=True)
-    found = optimize.minimize(
-        bowl, optimize.State(held), settings, lambda *_: None, limits=(LOW, HIGH)
-    )
+    found = optimize.minimize(optimize.Problem(bowl, (LOW, HIGH)), optimize.State(held), settings)
     assert found.best.terms.total < 1e-6 * bowl(held)[0].total
     assert np.abs(found.image - goal).max() < 5
 
@@ -339,11 +338,10 @@ def test_pixels_that_the_loss_wants_far_beyond_end_near_their_limits(name):
     settings = optimizers.OPTIMIZERS[name].settings(max_evaluations=80, history=20, bounds=True)
     seen = []
     found = optimize.minimize(
-        far,
+        optimize.Problem(far, (LOW, HIGH)),
         optimize.State(start),
         settings,
-        lambda _, image: seen.append(image),
-        limits=(LOW, HIGH),
+        optimize.Callbacks(lambda _, image: seen.append(image)),
     )
     beyond = seen[-1][:, :, WIDTH // 2 :] - HIGH
     # Where both pull alike: 400 − d = √(500² / 2) · (d / (255 / 16))³.
@@ -370,7 +368,8 @@ def test_a_step_that_raises_the_loss_by_a_tenth_is_taken_back_and_a_quarter_of_i
 
     settings = SpectralLBFGS(max_evaluations=12, history=20)
     start = np.zeros((1, HEIGHT, WIDTH, 3))
-    optimize.minimize(valley, optimize.State(start), settings, on_evaluation)
+    callbacks = optimize.Callbacks(on_evaluation)
+    optimize.minimize(optimize.Problem(valley), optimize.State(start), settings, callbacks)
     raised = next(n for n in range(1, len(totals)) if totals[n] > 1.1 * totals[n - 1])
     before, over, after = seen[raised - 1 : raised + 2]
     assert after - before == pytest.approx((over - before) / 4, rel=1e-4)
@@ -391,11 +390,12 @@ def test_what_counts_as_a_rise_by_a_tenth_and_who_takes_a_step_back(
     settings = optimizers.OPTIMIZERS[name].settings(max_evaluations=3, history=20, bounds=bounds)
     found = []
     optimize.minimize(
-        lambda image: (Terms(next(totals), 0.0, 0.0, 0.0, {}), gradient),
+        optimize.Problem(
+            lambda image: (Terms(next(totals), 0.0, 0.0, 0.0, {}), gradient), (LOW, HIGH)
+        ),
         optimize.State(image),
         settings,
-        lambda evaluation, image: found.append(evaluation.iteration),
-        limits=(LOW, HIGH),
+        optimize.Callbacks(lambda evaluation, image: found.append(evaluation.iteration)),
     )
     rises = second - first > 0.1 * abs(first)
     assert found == [0, 1, 1 if rises and (bounds or name == "spectral_lbfgs") else 2]
