@@ -86,7 +86,7 @@ def write(folder: Path, finished: frame.Finished) -> None:
     files.write_text(folder / "table.md", tables.markdown(rows))
 
 
-def _gaps(found: ablations.Choices) -> Figure:
+def _gaps(found: ablations.RunsByChoice) -> Figure:
     """Each choice's distance from the painting over Gatys'."""
     others = [name for name in found if name != BASELINE]
     with figures.paper_style():

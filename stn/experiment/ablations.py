@@ -63,8 +63,8 @@ BASE = (
 START = 3.0  # times the study's start weights, for a distance of 0.6; 1 to 11 were found
 
 # pair of pictures → seed → run
-Choice = Mapping[str, Mapping[int, runs.Run]]
-Choices = Mapping[str, Choice]
+Runs = Mapping[str, Mapping[int, runs.Run]]
+RunsByChoice = Mapping[str, Runs]
 
 
 def relus(network: str) -> list[str]:
@@ -104,7 +104,7 @@ def by_choice(finished: frame.Finished) -> dict[str, dict[str, dict[int, runs.Ru
 
 
 def effect(
-    choice: Choice, baseline: Choice, of: Callable[[runs.Run], float], factor: bool = True
+    choice: Runs, baseline: Runs, of: Callable[[runs.Run], float], factor: bool = True
 ) -> Effect | None:
     """How much larger a number of the runs is than the baseline's: the logarithm of a factor, or
     without `factor` a difference.

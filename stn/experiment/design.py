@@ -14,7 +14,7 @@ TRAINED, UNTRAINED = "trained", "random"
 
 
 @dataclass(frozen=True)
-class Choice:
+class LayerChoice:
     """What is compared: its label, content layer, style layers (none: every ReLU), the style weight
     that its first search begins with, the seed of its initial image, and its weights.
     """
@@ -30,16 +30,18 @@ class Choice:
 BASELINE = "gatys"
 # Start weights are from one pair that is not in the study, tubingen under the_scream.
 CHOICES = {
-    BASELINE: Choice("Gatys", "relu4_2", GATYS, 3.8),
-    "johnson": Choice("Johnson", "relu2_2", JOHNSON, 0.62),
-    "relu1_1": Choice("content relu1_1", "relu1_1", GATYS, 0.005),
-    "seed": Choice("Gatys, another seed", "relu4_2", GATYS, 3.8, seed=1),
-    "johnson_content": Choice("J content, G style", "relu2_2", GATYS, 0.43),
-    "johnson_style": Choice("G content, J style", "relu4_2", JOHNSON, 4.0),
-    "johnson_released": Choice("Johnson released", "relu3_3", JOHNSON, 1.25),
-    "all_relus": Choice("G content, all style", "relu4_2", (), 1.8),
-    "random_gatys": Choice("Gatys, random weights", "relu4_2", GATYS, 1.5, weights=UNTRAINED),
-    "random_johnson": Choice("Johnson, random weights", "relu2_2", JOHNSON, 4.5, weights=UNTRAINED),
+    BASELINE: LayerChoice("Gatys", "relu4_2", GATYS, 3.8),
+    "johnson": LayerChoice("Johnson", "relu2_2", JOHNSON, 0.62),
+    "relu1_1": LayerChoice("content relu1_1", "relu1_1", GATYS, 0.005),
+    "seed": LayerChoice("Gatys, another seed", "relu4_2", GATYS, 3.8, seed=1),
+    "johnson_content": LayerChoice("J content, G style", "relu2_2", GATYS, 0.43),
+    "johnson_style": LayerChoice("G content, J style", "relu4_2", JOHNSON, 4.0),
+    "johnson_released": LayerChoice("Johnson released", "relu3_3", JOHNSON, 1.25),
+    "all_relus": LayerChoice("G content, all style", "relu4_2", (), 1.8),
+    "random_gatys": LayerChoice("Gatys, random weights", "relu4_2", GATYS, 1.5, weights=UNTRAINED),
+    "random_johnson": LayerChoice(
+        "Johnson, random weights", "relu2_2", JOHNSON, 4.5, weights=UNTRAINED
+    ),
 }
 # Dark and bright, faces, buildings, things, nature; in color and in gray. All inside packages.
 PHOTOGRAPHS = {
