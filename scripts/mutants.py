@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = {
     "stn/loss/losses.py": ("tests/loss", "tests/objective/test_objective.py"),
     "stn/loss/distributions.py": ("tests/loss", "tests/objective/test_objective.py"),
-    "stn/loss/matching.py": ("tests/loss", "tests/objective/test_objective.py"),
+    "stn/loss/neighbors.py": ("tests/loss", "tests/objective/test_objective.py"),
     "stn/loss/strotss.py": ("tests/loss", "tests/objective/test_objective.py"),
     "stn/loss/statistics.py": ("tests/loss", "tests/objective/test_objective.py"),
     "stn/objective/targets.py": ("tests/objective",),

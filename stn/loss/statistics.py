@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stn.backend import Tensor, tf
-from stn.loss import distributions, losses, matching, strotss
+from stn.loss import distributions, losses, neighbors, strotss
 
 
 class Context(NamedTuple):
@@ -277,7 +277,7 @@ _of_patches = functools.partial(
     _with_guide,
     keys=frozenset({"copies"}),
     averages=False,
-    least_side=matching.PATCH,
+    least_side=neighbors.PATCH,
 )
 _of_columns = functools.partial(
     Statistic,
@@ -342,7 +342,7 @@ STATISTICS: dict[str, Statistic] = {
     ),
     "nearest": Statistic(
         _on_a_grid,
-        distance=matching.nearest,
+        distance=neighbors.nearest,
         keys=frozenset({"copies", "redraw"}),
         no_masks=_DRAWS_POSITIONS,
         averages=False,
@@ -350,12 +350,12 @@ STATISTICS: dict[str, Statistic] = {
         copies=1.2,  # of wide layers a grid is kept, and the gradient is whole
         pooled=0.2,
     ),
-    "patches": _of_patches(distance=matching.patches, copies=10.5, pooled=5.5),
+    "patches": _of_patches(distance=neighbors.patches, copies=10.5, pooled=5.5),
     "patches_dense": _of_patches(
-        distance=functools.partial(matching.patches, stride=1), copies=38.0, pooled=19.0
+        distance=functools.partial(neighbors.patches, stride=1), copies=38.0, pooled=19.0
     ),
     "relaxed_emd": _of_columns(
-        lambda F, context: matching.unit_rows(_flat(F)), distance=strotss.relaxed_emd
+        lambda F, context: neighbors.unit_rows(_flat(F)), distance=strotss.relaxed_emd
     ),
     "moments": _of_columns(
         lambda F, context: strotss.mean_and_covariance(_flat(F)), distance=strotss.moments

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stn.backend import Tensor, tf
-from stn.loss import distributions, losses, matching
+from stn.loss import distributions, losses, neighbors
 
 
 def relaxed_emd(X: Tensor, Y: Tensor) -> Tensor:
@@ -38,10 +38,10 @@ def palette(X: Tensor, Y: Tensor) -> Tensor:
     def cost(x: Tensor, y: Tensor) -> Tensor:
         squares = tf.reduce_sum(tf.square(x - y), -1)
         squares = tf.clip_by_value(squares, LEAST_SQUARE, LARGEST_SQUARE)
-        cosine = tf.reduce_sum(matching.unit_rows(x) * matching.unit_rows(y), -1)
+        cosine = tf.reduce_sum(neighbors.unit_rows(x) * neighbors.unit_rows(y), -1)
         return 1 - cosine + tf.sqrt(squares / 3)
 
-    cosines = tf.matmul(matching.unit_rows(x), matching.unit_rows(y), transpose_b=True)
+    cosines = tf.matmul(neighbors.unit_rows(x), neighbors.unit_rows(y), transpose_b=True)
     squares = tf.clip_by_value(distributions.squared_distances(x, y), LEAST_SQUARE, LARGEST_SQUARE)
     return _relaxed(1 - cosines + tf.sqrt(squares / 3), x, y, cost)
 
@@ -80,7 +80,7 @@ def self_similarity(X: Tensor, Y: Tensor) -> Tensor:
     """
     shares = []
     for each in (X, Y):
-        D = 1 - losses.product(tf.transpose(matching.unit_rows(each)))
+        D = 1 - losses.product(tf.transpose(neighbors.unit_rows(each)))
         n = tf.cast(tf.shape(D)[0], D.dtype)
         shares.append(D / tf.maximum(tf.reduce_sum(D, 0, keepdims=True), LEAST_DISTANCE * n))
     return n * tf.reduce_mean(tf.abs(shares[0] - shares[1]))

@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates
 
 from stn import config, errors
 from stn.backend import tf
-from stn.loss import distributions, hypercolumns, losses, matching, statistics, strotss
+from stn.loss import distributions, hypercolumns, losses, neighbors, statistics, strotss
 from stn.loss.statistics import GUIDED_MEANS, STATISTICS, Context, Statistic
 
 GAMMA = 1 / oracle.mean_squared_distance(P, P)
@@ -327,13 +327,13 @@ def test_patches_have_the_authors_values_and_matches(
     name: str, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many scores are computed at a time."""
-    monkeypatch.setattr(matching, "SCORES", at_once)
+    monkeypatch.setattr(neighbors, "SCORES", at_once)
     value, gradient = with_gradient(STATISTICS[name], X, P)
     expected, matched = PATCHES[name]
     found = value, gradient[0, 0, 0], np.abs(gradient).sum()
     assert found == pytest.approx(expected, rel=1e-12)
-    pair = [matching.patches_of(tf.constant(F[None]), 1 + (name == "patches")) for F in (X, P)]
-    np.testing.assert_array_equal(matching.nearest_rows(*pair), matched)
+    pair = [neighbors.patches_of(tf.constant(F[None]), 1 + (name == "patches")) for F in (X, P)]
+    np.testing.assert_array_equal(neighbors.nearest_rows(*pair), matched)
 
 
 def test_nearest_of_numbers_that_do_not_vary_is_finite() -> None:
@@ -349,7 +349,7 @@ def test_nearest_has_the_authors_values_and_matches() -> None:
     expected = 0.012499389011691958, 0.000885316268747351, 0.19806433080886116
     assert found == pytest.approx(expected, rel=1e-12)
     x, p = (tf.constant(oracle.flat(F) - oracle.flat(F).mean(0)) for F in (X, P))
-    np.testing.assert_array_equal(matching.nearest_rows(x, p)[:8], [43, 23, 39, 4, 13, 0, 9, 33])
+    np.testing.assert_array_equal(neighbors.nearest_rows(x, p)[:8], [43, 23, 39, 4, 13, 0, 9, 33])
 
 
 def test_nearest_takes_a_large_layer_on_a_grid_at_drawn_offsets() -> None:
@@ -402,8 +402,10 @@ def test_patches_of_zeros_alone_are_finite() -> None:
     for F, S in ((X * 0, P), (X, some), (X * 0, P * 0)):
         value, gradient = with_gradient(STATISTICS["patches"], F, S)
         assert np.isfinite(value) and np.isfinite(gradient).all()
-    corner = matching.patches_of(tf.constant(some[None]), 2)
-    assert 0 not in matching.nearest_rows(matching.patches_of(tf.constant(abs(X[None])), 2), corner)
+    corner = neighbors.patches_of(tf.constant(some[None]), 2)
+    assert 0 not in neighbors.nearest_rows(
+        neighbors.patches_of(tf.constant(abs(X[None])), 2), corner
+    )
 
 
 def test_directions_depend_on_their_numbers_and_on_nothing_else() -> None:
