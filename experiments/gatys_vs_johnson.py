@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BASELINE = "gatys"
 LAYERS = {  # those of the study; the first is what the others are compared with
-    name: design.CHOICES[name]
+    name: design.LAYERS.choices[name]
     for name in (
         *(BASELINE, "johnson", "johnson_content", "johnson_style", "johnson_released"),
         "all_relus",

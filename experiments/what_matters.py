@@ -34,7 +34,7 @@ class Change:
 
     label: str
     overrides: tuple[str, ...] = ()
-    start: float = ablations.START * design.CHOICES["gatys"].start
+    start: float = ablations.START * design.LAYERS.choices["gatys"].start
     seeds: tuple[int, ...] = (0,)
 
 
@@ -81,7 +81,7 @@ def changes(network: str) -> dict[str, Change]:
 
 def start_of(choice: str) -> float:
     """The start weight of a choice that gatys_vs_johnson has too: their cells are the same."""
-    return ablations.START * design.CHOICES[choice].start
+    return ablations.START * design.LAYERS.choices[choice].start
 
 
 def cells(base: config.Config) -> list[frame.Cell]:

@@ -16,7 +16,7 @@ import functools
 import json
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import stn
@@ -128,14 +128,15 @@ def measured_table(words: str) -> str:
     return measured.table(measured.read(RESULTS / "tables" / f"{name}.csv"), chosen)
 
 
-def study_table(name: str) -> str:
-    """One of the study's tables, docs/experiments/ablations.md."""
-    return _study()[name]
-
-
 @functools.cache
-def _study() -> dict[str, str]:
-    return study_page.parts(trials.read(RESULTS / "study_vgg19_q8_64.csv"), study_page.repeated())
+def _parts(study: str) -> dict[str, str]:
+    page = study_page.PAGES[study]
+    return study_page.parts(page, trials.read(page.results), page.others)
+
+
+def study_table(study: str, name: str) -> str:
+    """One of a study's tables, docs/experiments/ablations.md or style_statistics.md."""
+    return _parts(study)[name]
 
 
 def manipulations_table(_: str) -> str:
@@ -151,10 +152,13 @@ def benchmark_tables(_: str) -> str:
     return benchmark_report.text(json.loads(found.read_text(encoding="utf-8")))
 
 
-KINDS = {  # of marks
+KINDS: dict[str, Callable[[str], str]] = {  # of marks
     "results": table,
     "measured": measured_table,
-    "study": study_table,
+    **{
+        page.study.name: functools.partial(study_table, study)
+        for study, page in study_page.PAGES.items()
+    },
     "manipulations": manipulations_table,
     "benchmark": benchmark_tables,
 }

@@ -1,7 +1,9 @@
-"""Gatys' layers against Johnson's: the study of docs/experiments/protocol.md.
+"""Gatys' layers against Johnson's, or style statistics: the studies of docs/experiments.
 
-usage: python scripts/study.py [--network NAME] [--size PX] [--evaluations N] [--results FILE]
-       python scripts/study.py --page            the page's tables and figures, from the results
+usage: python scripts/study.py [layers | statistics] [--network NAME] [--size PX] [--evaluations N]
+                               [--results FILE]
+       python scripts/study.py [layers | statistics] --page
+                                                 the page's tables and figures, from the results
        python scripts/study.py --manipulations   what each measure says of spoiled pictures
 
 Computes what the results file lacks, a row a trial, and says how long the rest will take. It may be
@@ -25,41 +27,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("study", nargs="?", default="layers", choices=("layers", "statistics"))
     parser.add_argument("--network", default="vgg19_q8", help="or vgg16, vgg19")
     parser.add_argument("--size", type=command_line.whole, default=SIZE, help="the long side")
     parser.add_argument("--evaluations", type=command_line.whole, default=EVALUATIONS)
-    parser.add_argument("--results", type=Path, help="default: results/study_NETWORK_SIZE.csv")
+    parser.add_argument("--results", type=Path, help="default: results/NAME_NETWORK_SIZE.csv")
     parser.add_argument("--threads", type=command_line.whole, default=1)
-    parser.add_argument("--page", action="store_true", help="write the tables of ablations.md")
+    parser.add_argument("--page", action="store_true", help="write the page's tables")
     parser.add_argument("--manipulations", action="store_true", help="write their table")
     arguments = parser.parse_args()
     backend.use_threads(arguments.threads)
     # TensorFlow takes seconds to import
-    from stn.experiment import crossing, design, manipulations, study_page, trials
+    from stn.experiment import crossing, manipulations, study_page, trials
     from stn.transfer import matching
 
-    chosen = arguments.network, arguments.size, arguments.evaluations
-    path = arguments.results or ROOT / "results" / f"study_{chosen[0]}_{chosen[1]}.csv"
+    page = study_page.PAGES[arguments.study]
+    study, chosen = page.study, (arguments.network, arguments.size, arguments.evaluations)
+    path = arguments.results or ROOT / "results" / f"{study.name}_{chosen[0]}_{chosen[1]}.csv"
     origin = trials.marks_of(*chosen)
     earlier = trials.read(path)
     trials.check(path, earlier, origin)
     if arguments.page:
-        study_page.write(path, study_page.PAGE, FIGURES, crossing.Bench(*chosen))
-        print(study_page.PAGE)
+        study_page.write(page, path, FIGURES, crossing.Bench(*chosen, study=study))
+        print(page.path)
         return
     if arguments.manipulations:
-        several = [row for row in earlier if row["photograph"] in list(design.PHOTOGRAPHS)[:3]]
+        several = [row for row in earlier if row["photograph"] in list(study.photographs)[:3]]
         written = path.parent / "manipulations.csv"
         manipulations.write(written, crossing.Bench(*chosen), several)
         table = tables.markdown(manipulations.table(written))
         marks.write([MEASURES], "manipulations", lambda _: table)
         print(written)
         return
-    cells, began = list(design.cells()), time.monotonic()
+    cells, began = list(study.cells()), time.monotonic()
     left = sum(not trials.done(trials.trials_of(earlier, cell)) for cell in cells)
     print(f"{path}: {len(cells) - left} of {len(cells)} cells are there", file=sys.stderr)
     ended = 0
-    for row in crossing.run(path, crossing.Bench(*chosen), origin):
+    for row in crossing.run(path, crossing.Bench(*chosen, study=study), origin):
         ended += bool(row["matched"] or row["trial"] == matching.MOST_TRIALS)
         if ended:
             rest = (left - ended) * (time.monotonic() - began) / ended / 60

@@ -1,7 +1,7 @@
-"""The study's runs: choices of layers at equal content, over photographs crossed with paintings.
+"""A study's runs: choices at equal content, over photographs crossed with paintings.
 
-`design` says what is computed. A cell is a choice on a pair of pictures: trials seek the style
-weight at which its picture has the content measure. Nothing but the rows of `trials` is kept:
+A `design.Design` says what is computed. A cell is a choice on a pair of pictures: trials seek the
+style weight at which its picture has the content measure. Nothing but the rows of `trials` is kept:
 pictures are made again from their row."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from stn import config, optimize, quantities
 from stn.assets import foreign, inputs, matconvnet, pictures
 from stn.experiment import ablations, design, trials
-from stn.objective import objective, references, targets
+from stn.objective import objective
 from stn.transfer import initialize, matching, measures, story
 
 if TYPE_CHECKING:
@@ -32,11 +32,16 @@ class Bench:
     """One network, size and budget, on which choices are tried; what they share is made once."""
 
     def __init__(
-        self, network: str, size_px: int, evaluations: int, overrides: Sequence[str] = ()
+        self,
+        network: str,
+        size_px: int,
+        evaluations: int,
+        overrides: Sequence[str] = (),
+        study: design.Design = design.LAYERS,
     ) -> None:
-        self.network = network
+        self.network, self.study = network, study
         self.base = (
-            *design.BASE,
+            *study.base,
             f"network={network}",
             f"image.size_px={size_px}",
             f"optimizer.max_evaluations={evaluations}",
@@ -46,8 +51,7 @@ class Bench:
         inputs.prepare([(plain, list(self.base))])
         self.trained = story.network_of(plain)
         self._settings = functools.cache(self._settings_of)
-        self._sized = functools.lru_cache(maxsize=len(design.PAINTINGS))(self._sized_of)
-        self._targets = functools.cache(self._targets_of)
+        self._sized = functools.lru_cache(maxsize=len(study.paintings))(self._sized_of)
         self._untrained = functools.cache(lambda: untrained(inputs.weights(plain), self.trained))
 
     def made(
@@ -60,11 +64,7 @@ class Bench:
         settings = copy.deepcopy(self._settings(choice))
         settings.objective.style_weight = style_weight
         network, sized = self._network(choice), self._sized(photograph, painting)
-        specification = story.objective_of(settings)
-        assert sized.content is not None
-        content = references.content_features(specification, network, network.image(sized.content))
-        style = self._targets(painting, choice)
-        loss = objective.Objective(specification, network, content, style)
+        loss = objective.build(story.objective_of(settings), network, sized)
         unit = np.array(config.pixel_unit(settings))
         outcome = optimize.minimize(
             optimize.Problem(loss.value_and_grad, network.limits, unit),
@@ -86,41 +86,28 @@ class Bench:
     def _network(self, choice: str) -> Network:
         return (
             self._untrained()
-            if design.CHOICES[choice].weights == design.UNTRAINED
+            if self.study.choices[choice].weights == design.UNTRAINED
             else self.trained
         )
 
     def _settings_of(self, choice: str) -> config.Config:
-        chosen = design.CHOICES[choice]
+        chosen = self.study.choices[choice]
         style = chosen.style or ablations.relus(self.network)
         return config.compose(
             *self.base,
             f"objective.content_layers=[{chosen.content}]",
             f"objective.style_layers=[{','.join(style)}]",
             f"seed={chosen.seed}",
+            *chosen.overrides,
         )
 
     def _sized_of(self, photograph: str, painting: str) -> pictures.LevelPictures:
-        settings = copy.deepcopy(self._settings(design.BASELINE))
+        settings = copy.deepcopy(self._settings(self.study.baseline))
         settings.content.path, settings.style.path = (
-            design.PHOTOGRAPHS[photograph],
-            design.PAINTINGS[painting],
+            self.study.photographs[photograph],
+            self.study.paintings[painting],
         )
         return pictures.read(settings).at(1.0)
-
-    def _targets_of(self, painting: str, choice: str) -> Sequence[targets.StyleTarget]:
-        specification = story.objective_of(self._settings(choice))
-        network = self._network(choice)
-        # The painting's size follows from its own sides, whatever the photograph.
-        sized = self._sized(next(iter(design.PHOTOGRAPHS)), painting)
-        return targets.build(
-            specification,
-            network,
-            sized,
-            lambda rgb, asked: references.statistics(
-                specification, network, network.image(rgb), asked
-            ),
-        )
 
 
 def untrained(path: Path, like: Network) -> Network:
@@ -135,12 +122,15 @@ def untrained(path: Path, like: Network) -> Network:
 
 def run(path: Path, bench: Bench, marks: Mapping[str, Any]) -> Iterator[trials.Row]:
     """Compute every trial that the file lacks, append its row, and give it."""
-    rows = trials.read(path)
-    for cell in design.cells():
+    rows, study = trials.read(path), bench.study
+    for cell in study.cells():
         tried = trials.trials_of(rows, cell)
         while not trials.done(tried):
             weight = matching.following(
-                tried, design.VALUE, trials.start_of(rows, cell), trials.slope_of(rows, cell[2])
+                tried,
+                design.VALUE,
+                trials.start_of(study, rows, cell),
+                trials.slope_of(rows, cell[2]),
             )
             weight = float(f"{weight:.6g}")
             _, found = bench.made(*cell, weight)
@@ -148,7 +138,7 @@ def run(path: Path, bench: Bench, marks: Mapping[str, Any]) -> Iterator[trials.R
             row = {
                 **marks,
                 **dict(zip(trials.KEYS, cell, strict=True)),
-                "seed": design.CHOICES[cell[2]].seed,
+                "seed": study.choices[cell[2]].seed,
                 "trial": len(tried),
                 "style_weight": weight,
                 "matched": int(matching.hit(tried[-1], design.VALUE)),

@@ -1,10 +1,12 @@
-"""The design of the study: choices, photographs and paintings, in which order, and what is asked.
+"""The designs of the studies: choices, photographs and paintings, in which order, what is asked.
 
-docs/experiments/protocol.md was written before the first run."""
+Each has a protocol that was written before its first run: docs/experiments/protocol.md and
+protocol_statistics.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stn.layers import GATYS, JOHNSON
@@ -14,9 +16,10 @@ TRAINED, UNTRAINED = "trained", "random"
 
 
 @dataclass(frozen=True)
-class LayerChoice:
+class Choice:
     """What is compared: its label, content layer, style layers (none: every ReLU), the style weight
-    that its first search begins with, the seed of its initial image, and its weights.
+    that its first search begins with, the seed of its initial image, its weights, and what else it
+    sets.
     """
 
     label: str
@@ -25,24 +28,40 @@ class LayerChoice:
     start: float
     seed: int = 0
     weights: str = TRAINED
+    overrides: tuple[str, ...] = ()
 
 
-BASELINE = "gatys"
-# Start weights are from one pair that is not in the study, tubingen under the_scream.
-CHOICES = {
-    BASELINE: LayerChoice("Gatys", "relu4_2", GATYS, 3.8),
-    "johnson": LayerChoice("Johnson", "relu2_2", JOHNSON, 0.62),
-    "relu1_1": LayerChoice("content relu1_1", "relu1_1", GATYS, 0.005),
-    "seed": LayerChoice("Gatys, another seed", "relu4_2", GATYS, 3.8, seed=1),
-    "johnson_content": LayerChoice("J content, G style", "relu2_2", GATYS, 0.43),
-    "johnson_style": LayerChoice("G content, J style", "relu4_2", JOHNSON, 4.0),
-    "johnson_released": LayerChoice("Johnson released", "relu3_3", JOHNSON, 1.25),
-    "all_relus": LayerChoice("G content, all style", "relu4_2", (), 1.8),
-    "random_gatys": LayerChoice("Gatys, random weights", "relu4_2", GATYS, 1.5, weights=UNTRAINED),
-    "random_johnson": LayerChoice(
-        "Johnson, random weights", "relu2_2", JOHNSON, 4.5, weights=UNTRAINED
-    ),
-}
+@dataclass(frozen=True)
+class Design:
+    """A study: what is computed and in which order, and what is asked of it.
+
+    The first choice is the baseline. A stage is choices on the first so many photographs, each by
+    all paintings."""
+
+    name: str  # of its results, results/NAME_NETWORK_SIZE.csv
+    choices: Mapping[str, Choice]
+    photographs: Mapping[str, str]
+    paintings: Mapping[str, str]
+    stages: Sequence[tuple[Sequence[str], int]]
+    contrasts: Sequence[Contrast]
+    base: tuple[str, ...]
+
+    @property
+    def baseline(self) -> str:
+        return next(iter(self.choices))
+
+    def cells(self) -> Iterator[tuple[str, str, str]]:
+        """(photograph, painting, choice) of every cell once, as they are computed."""
+        every = (
+            (photograph, painting, choice)
+            for choices, photographs in self.stages
+            for photograph in list(self.photographs)[:photographs]
+            for painting in self.paintings
+            for choice in choices
+        )
+        return iter(dict.fromkeys(every))
+
+
 # Dark and bright, faces, buildings, things, nature; in color and in gray. All inside packages.
 PHOTOGRAPHS = {
     "astronaut": "skimage:astronaut.png",
@@ -64,15 +83,13 @@ PAINTINGS = {  # `scripts/fetch.py images` gets five; the sixth is drawn by stn/
     "femme_nue_assise": "asset:seated-nude.jpg",
     "strokes": "drawn:strokes",
 }
-# Choices and how many of the photographs, in the order in which they are computed.
-STAGES = (
-    ((BASELINE, "johnson"), 10),
-    (("relu1_1", "seed"), 3),
-    (("johnson_content", "johnson_style", "johnson_released", "all_relus"), 3),
-    (("random_gatys", "random_johnson"), 3),
-    (("johnson_content", "johnson_style", "johnson_released", "all_relus", "relu1_1", "seed"), 10),
-)
 MEASURE, VALUE = "features", 0.6  # the content measure that all cells have
+# The first is the primary outcome.
+OUTCOMES = (
+    *("patches_to_style", "gram", "histogram_to_style", "style"),
+    *("ssim_to_content", "edges_to_content", "histogram_to_content"),
+    *("checkerboard", "isolated_pixels"),
+)
 BASE = (
     "preset=gatys_released",
     "init=blend",
@@ -83,33 +100,82 @@ BASE = (
     "content=tubingen",  # of each cell another takes its place
     "style=starry_night",
 )
-CONTRASTS = (
-    *(
-        Contrast(name, BASELINE, CHOICES[name].label, primary=True)
-        for name in (
-            *("johnson", "johnson_content", "johnson_style", "johnson_released"),
-            "all_relus",
-        )
+
+_FURTHER = ("johnson_content", "johnson_style", "johnson_released", "all_relus")
+# Start weights are from one pair that is not in the study, tubingen under the_scream.
+_LAYERS = {
+    "gatys": Choice("Gatys", "relu4_2", GATYS, 3.8),
+    "johnson": Choice("Johnson", "relu2_2", JOHNSON, 0.62),
+    "relu1_1": Choice("content relu1_1", "relu1_1", GATYS, 0.005),
+    "seed": Choice("Gatys, another seed", "relu4_2", GATYS, 3.8, seed=1),
+    "johnson_content": Choice("J content, G style", "relu2_2", GATYS, 0.43),
+    "johnson_style": Choice("G content, J style", "relu4_2", JOHNSON, 4.0),
+    "johnson_released": Choice("Johnson released", "relu3_3", JOHNSON, 1.25),
+    "all_relus": Choice("G content, all style", "relu4_2", (), 1.8),
+    "random_gatys": Choice("Gatys, random weights", "relu4_2", GATYS, 1.5, weights=UNTRAINED),
+    "random_johnson": Choice("Johnson, random weights", "relu2_2", JOHNSON, 4.5, weights=UNTRAINED),
+}
+LAYERS = Design(
+    "study",
+    _LAYERS,
+    PHOTOGRAPHS,
+    PAINTINGS,
+    (
+        (("gatys", "johnson"), 10),
+        (("relu1_1", "seed"), 3),
+        (_FURTHER, 3),
+        (("random_gatys", "random_johnson"), 3),
+        ((*_FURTHER, "relu1_1", "seed"), 10),
     ),
-    Contrast("relu1_1", BASELINE, "positive control: content relu1_1"),
-    Contrast("seed", BASELINE, "negative control: another seed"),
-    Contrast("random_johnson", "random_gatys", "Johnson, both with random weights"),
-)
-# The first is the primary outcome.
-OUTCOMES = (
-    *("patches_to_style", "gram", "histogram_to_style", "style"),
-    *("ssim_to_content", "edges_to_content", "histogram_to_content"),
-    *("checkerboard", "isolated_pixels"),
+    (
+        *(
+            Contrast(name, "gatys", _LAYERS[name].label, primary=True)
+            for name in ("johnson", *_FURTHER)
+        ),
+        Contrast("relu1_1", "gatys", "positive control: content relu1_1"),
+        Contrast("seed", "gatys", "negative control: another seed"),
+        Contrast("random_johnson", "random_gatys", "Johnson, both with random weights"),
+    ),
+    BASE,
 )
 
 
-def cells() -> Iterator[tuple[str, str, str]]:
-    """(photograph, painting, choice) of every cell once, as they are computed."""
-    every = (
-        (photograph, painting, choice)
-        for choices, photographs in STAGES
-        for photograph in list(PHOTOGRAPHS)[:photographs]
-        for painting in PAINTINGS
-        for choice in choices
-    )
-    return iter(dict.fromkeys(every))
+def _of(statistic: str, *overrides: str, start: float = 1.0, seed: int = 0) -> Choice:
+    words = (f"objective.style_statistic={statistic}", *overrides)
+    label = statistic.replace("_", " ")
+    return Choice(label, "relu4_2", GATYS, start, seed, overrides=words)
+
+
+_COMPARED = (
+    *("sliced_wasserstein", "covariance", "mean", "mean_std", "gaussian", "chain", "histogram"),
+    *("nearest", "relaxed_emd", "wasserstein2_newton"),
+)
+_STATISTICS = {
+    "gram": _of("gram"),
+    **{name: _of(name) for name in _COMPARED},
+    "raw_gram": dataclasses.replace(
+        _of("gram", "objective.layer_weighting=equal", start=3.8), label="gram, equal weights"
+    ),
+    "seed": _of("gram", seed=1),
+    "relu1_1": dataclasses.replace(_of("gram"), content="relu1_1"),
+}
+STATISTICS = Design(
+    "statistics",
+    _STATISTICS,
+    {name: PHOTOGRAPHS[name] for name in list(PHOTOGRAPHS)[:6]},
+    {name: PAINTINGS[name] for name in list(PAINTINGS)[:4]},
+    (
+        (("gram", *_COMPARED[:-1], "raw_gram"), 3),
+        (("seed", "relu1_1"), 3),
+        (("gram", *_COMPARED[:-1], "raw_gram"), 6),
+        (_COMPARED[-1:], 3),
+    ),
+    (
+        *(Contrast(name, "gram", _STATISTICS[name].label, primary=True) for name in _COMPARED),
+        Contrast("raw_gram", "gram", "Gram, layers weighed equally"),
+        Contrast("relu1_1", "gram", "positive control: content relu1_1"),
+        Contrast("seed", "gram", "negative control: another seed"),
+    ),
+    (*BASE, "objective.layer_weighting=first_loss"),
+)
+DESIGNS = {"layers": LAYERS, "statistics": STATISTICS}

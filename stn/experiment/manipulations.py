@@ -11,7 +11,7 @@ import numpy as np
 import scipy.ndimage
 
 from stn import files, quantities
-from stn.experiment import crossing, design, trials
+from stn.experiment import crossing, trials
 from stn.images import resizing
 from stn.study import tables
 from stn.transfer import measures
@@ -47,7 +47,7 @@ def said(
     """A row a manipulation of the baseline's picture: 1 where a measure says worse, -1 better, 0
     where it hardly changes, by name.
     """
-    rgb, _ = bench.made(photograph, painting, design.BASELINE, style_weight)
+    rgb, _ = bench.made(photograph, painting, bench.study.baseline, style_weight)
     inputs = bench.inputs_of(photograph, painting)
     plain = bench.trained.plain()
     before = measures.measure(rgb, *inputs, plain)
@@ -66,7 +66,7 @@ def write(path: Path, bench: crossing.Bench, rows: Sequence[trials.Row]) -> None
     found = (
         said(bench, row["photograph"], row["painting"], row["style_weight"])
         for row in rows
-        if row["choice"] == design.BASELINE and row["matched"]
+        if row["choice"] == bench.study.baseline and row["matched"]
     )
     files.write_text(path, tables.csv_text(COLUMNS, itertools.chain.from_iterable(found)))
 

@@ -1,8 +1,9 @@
-"""The study's tables and figures, made from its results file: nothing on the page is typed."""
+"""A study's tables and figures, made from its results file: nothing on the page is typed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,46 +18,80 @@ from stn.study.crossed import Finding
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PAGE = config.CONFIG_DIR.parent / "docs" / "experiments" / "ablations.md"
+DOCUMENTS = config.CONFIG_DIR.parent / "docs" / "experiments"
 RESULTS = config.CONFIG_DIR.parent / "results"
-# The study again with one thing changed, by what the page calls it, and what heads its columns.
-REPEATED = {
-    "budgets": (RESULTS / "study_vgg19_q8_64_100.csv", "{evaluations:g} evaluations"),
-    "networks": (RESULTS / "study_vgg16_64.csv", "{network}"),
-    "sizes": (RESULTS / "study_vgg19_q8_128.csv", "{size_px:g} px"),
-}
 DRAWN = ("patches_to_style", "gram", "histogram_to_style")
 # Not in the public domain everywhere, so never among the example pictures.
 NOT_SHOWN = ("femme_nue_assise",)
+COLUMNS = 7  # of the example pictures
 ENOUGH = 0.7  # rank correlation from which two measures are one witness; ours
 
 
-def findings(rows: Sequence[trials.Row]) -> list[Finding]:
+@dataclass(frozen=True)
+class StudyPage:
+    """Where a study is told, and which choices its example pictures show.
+
+    `repeated` are the study again with one thing changed, by what the page calls them: results, and
+    what heads their columns."""
+
+    study: design.Design
+    path: Path
+    shown: tuple[str, ...]
+    repeated: Mapping[str, tuple[Path, str]] = field(default_factory=dict)
+
+    @property
+    def results(self) -> Path:
+        return RESULTS / f"{self.study.name}_vgg19_q8_64.csv"
+
+    @property
+    def others(self) -> dict[str, list[trials.Row]]:
+        """The rows of each of `repeated`."""
+        return {name: trials.read(path) for name, (path, _) in self.repeated.items()}
+
+
+PAGES = {
+    "layers": StudyPage(
+        design.LAYERS,
+        DOCUMENTS / "ablations.md",
+        ("gatys", "johnson"),
+        {
+            "budgets": (RESULTS / "study_vgg19_q8_64_100.csv", "{evaluations:g} evaluations"),
+            "networks": (RESULTS / "study_vgg16_64.csv", "{network}"),
+            "sizes": (RESULTS / "study_vgg19_q8_128.csv", "{size_px:g} px"),
+        },
+    ),
+    "statistics": StudyPage(
+        design.STATISTICS,
+        DOCUMENTS / "style_statistics.md",
+        tuple(name for name in design.STATISTICS.choices if name not in ("seed", "relu1_1")),
+    ),
+}
+
+
+def findings(study: design.Design, rows: Sequence[trials.Row]) -> list[Finding]:
     """Every effect of the study that its rows allow."""
-    return crossed.findings(rows, design.CONTRASTS, design.OUTCOMES, list(design.PAINTINGS))
+    return crossed.findings(rows, study.contrasts, design.OUTCOMES, list(study.paintings))
 
 
-def repeated() -> dict[str, list[trials.Row]]:
-    """The rows of each of REPEATED."""
-    return {name: trials.read(path) for name, (path, _) in REPEATED.items()}
+def parts(
+    page: StudyPage, rows: Sequence[trials.Row], others: Mapping[str, Sequence[trials.Row]]
+) -> dict[str, str]:
+    """The tables of the page as Markdown, by name; `others` are the rows of what is repeated.
 
-
-def parts(rows: Sequence[trials.Row], others: Mapping[str, Sequence[trials.Row]]) -> dict[str, str]:
-    """The tables of the page as Markdown, by name; `others` are `repeated()`.
-
-    For each of these there is Johnson's change next to the study's, and the primary outcome by the
-    study's own test."""
+    For each of these there is the first contrast's change next to the study's, and the primary
+    outcome by the study's own test."""
     found: dict[str, str] = {}
+    study = page.study
     for name, again in others.items():
-        found[name] = tables.markdown(beside(rows, again, REPEATED[name][1]))
-        found[f"primary of {name}"] = _primary(findings(again))
-    effects = findings(rows)
+        found[name] = tables.markdown(beside(study, rows, again, page.repeated[name][1]))
+        found[f"primary of {name}"] = _primary(findings(study, again))
+    effects = findings(study, rows)
     return found | {
         "primary": _primary(effects),
         "all": tables.markdown(*crossed.table(effects)),
-        "choices": tables.markdown(of_choices(rows)),
-        "noise": tables.markdown(of_noise(rows)),
-        "correlations": tables.markdown(of_correlations(rows)),
+        "choices": tables.markdown(of_choices(study, rows)),
+        "noise": tables.markdown(of_noise(study, rows)),
+        "correlations": tables.markdown(of_correlations(study, rows)),
     }
 
 
@@ -66,12 +101,12 @@ def _primary(found: Sequence[Finding]) -> str:
     )
 
 
-def of_choices(rows: Sequence[trials.Row]) -> list[list[str]]:
+def of_choices(study: design.Design, rows: Sequence[trials.Row]) -> list[list[str]]:
     """A row a choice: cells at equal content, cells that none reached, trials a cell, the median
     style weight, and the mean of the primary outcome.
     """
     found = [["choice", "cells", "not reached", "trials a cell", "median β", design.OUTCOMES[0]]]
-    for name, choice in design.CHOICES.items():
+    for name, choice in study.choices.items():
         own = [row for row in rows if row["choice"] == name]
         cells = {(row["photograph"], row["painting"], name) for row in own}
         ended = [cell for cell in cells if trials.done(trials.trials_of(own, cell))]
@@ -91,12 +126,15 @@ def of_choices(rows: Sequence[trials.Row]) -> list[list[str]]:
 
 
 def beside(
-    rows: Sequence[trials.Row], others: Sequence[trials.Row], heading: str
+    study: design.Design,
+    rows: Sequence[trials.Row],
+    others: Sequence[trials.Row],
+    heading: str,
 ) -> list[list[str]]:
-    """A row an outcome: Johnson's change in either study with its interval, over the photographs
-    that are complete in both. `heading` is filled in from a row of each.
+    """A row an outcome: the first contrast's change in either study with its interval, over the
+    photographs that are complete in both. `heading` is filled in from a row of each.
     """
-    contrast, paintings = design.CONTRASTS[0], list(design.PAINTINGS)
+    contrast, paintings = study.contrasts[0], list(study.paintings)
     found = [["outcome", *(heading.format_map(each[0]) for each in (rows, others)), "pairs"]]
     for outcome in design.OUTCOMES:
         both = [crossed.changes(each, contrast, outcome) for each in (rows, others)]
@@ -115,9 +153,9 @@ def beside(
     return found
 
 
-def of_noise(rows: Sequence[trials.Row]) -> list[list[str]]:
+def of_noise(study: design.Design, rows: Sequence[trials.Row]) -> list[list[str]]:
     """A row an outcome: its deviation over two seeds of one choice, √(Σ d² / 2n) of n pairs."""
-    [contrast] = [each for each in design.CONTRASTS if each.choice == "seed"]
+    [contrast] = [each for each in study.contrasts if each.choice == "seed"]
     found = [["outcome", "deviation over seeds", "pairs"]]
     for outcome in design.OUTCOMES:
         changes, factor = crossed.changes(rows, contrast, outcome)
@@ -129,9 +167,9 @@ def of_noise(rows: Sequence[trials.Row]) -> list[list[str]]:
     return found
 
 
-def of_correlations(rows: Sequence[trials.Row]) -> list[list[str]]:
+def of_correlations(study: design.Design, rows: Sequence[trials.Row]) -> list[list[str]]:
     """Rank correlations of the changes of every two outcomes; bold from ENOUGH on."""
-    r = crossed.correlations(rows, design.CONTRASTS, design.OUTCOMES)
+    r = crossed.correlations(rows, study.contrasts, design.OUTCOMES)
     found = [["", *(name.replace("_", " ") for name in design.OUTCOMES)]]
     for i, name in enumerate(design.OUTCOMES):
         cells = ["" if np.isnan(value) else f"{value:.2f}" for value in r[i, :i]]
@@ -143,29 +181,31 @@ def of_correlations(rows: Sequence[trials.Row]) -> list[list[str]]:
 
 
 def with_parts(
-    page: str, rows: Sequence[trials.Row], others: Mapping[str, Sequence[trials.Row]]
+    text: str,
+    page: StudyPage,
+    rows: Sequence[trials.Row],
+    others: Mapping[str, Sequence[trials.Row]],
 ) -> str:
-    """The page with its tables written anew, as `parts` gives them; InputError if it has no place
-    for one.
+    """The page's text with its tables written anew, as `parts` gives them; InputError if it has no
+    place for one.
     """
-    found = parts(rows, others)
+    found, kind = parts(page, rows, others), page.study.name
     for name in found:
-        if f"<!-- study: {name} -->" not in page:
-            raise InputError(f"the page has no <!-- study: {name} --> … <!-- end -->")
-    return marks.filled(page, "study", found.__getitem__)
+        if f"<!-- {kind}: {name} -->" not in text:
+            raise InputError(f"the page has no <!-- {kind}: {name} --> … <!-- end -->")
+    return marks.filled(text, kind, found.__getitem__)
 
 
-def figure(rows: Sequence[trials.Row]) -> Figure:
+def figure(study: design.Design, rows: Sequence[trials.Row]) -> Figure:
     """The effects on three distances from the painting, a row a contrast."""
-    return crossed.draw(findings(rows), DRAWN)
+    return crossed.draw(findings(study, rows), DRAWN)
 
 
-def examples(rows: Sequence[trials.Row], bench: crossing.Bench) -> Figure:
-    """Photograph, painting and the pictures of all choices there are, for the pair with the median
-    primary effect of Johnson's layers and the two with the extreme ones.
+def examples(page: StudyPage, rows: Sequence[trials.Row], bench: crossing.Bench) -> Figure:
+    """Photograph, painting and the pictures of the choices shown, for the pair with the median
+    primary effect of the first contrast and the two with the extreme ones.
     """
-    contrast = design.CONTRASTS[0]
-    every, _ = crossed.changes(rows, contrast, design.OUTCOMES[0])
+    every, _ = crossed.changes(rows, page.study.contrasts[0], design.OUTCOMES[0])
     shown = {pair: value for pair, value in every.items() if pair[1] not in NOT_SHOWN}
     lines: list[list[figures.Panel | None]] = []
     for name, pair in crossed.examples(shown).items():
@@ -175,25 +215,26 @@ def examples(rows: Sequence[trials.Row], bench: crossing.Bench) -> Figure:
             figures.Panel(photograph, "photograph", label=label),
             figures.Panel(painting, "painting"),
         ]
-        for choice in (contrast.baseline, contrast.choice):
-            [row] = [
-                row
-                for row in rows
-                if (row["photograph"], row["painting"]) == pair
-                and row["choice"] == choice
-                and row["matched"]
-            ]
-            rgb, found = bench.made(*pair, choice, row["style_weight"])
-            title = design.CHOICES[choice].label
-            panels.append(figures.Panel(rgb, f"{title}: {found[design.OUTCOMES[0]]:.2f}"))
-        lines.append(panels)
+        weights = {
+            row["choice"]: row["style_weight"]
+            for row in rows
+            if (row["photograph"], row["painting"]) == pair and row["matched"]
+        }
+        for choice in page.shown:
+            if choice in weights:
+                rgb, found = bench.made(*pair, choice, weights[choice])
+                title = page.study.choices[choice].label
+                panels.append(figures.Panel(rgb, f"{title}: {found[design.OUTCOMES[0]]:.2f}"))
+        lines += [panels[first : first + COLUMNS] for first in range(0, len(panels), COLUMNS)]
     return figures.panels(lines)
 
 
-def write(path: Path, page: Path, folder: Path, bench: crossing.Bench) -> None:
-    """Write the page's tables, and study.jpg and study_examples.jpg into `folder`."""
-    rows = trials.read(path)
-    text = with_parts(page.read_text(encoding="utf-8"), rows, repeated())
-    figures.save(figure(rows), folder / "study.jpg")
-    figures.save(examples(rows, bench), folder / "study_examples.jpg")
-    page.write_text(text, encoding="utf-8")
+def write(page: StudyPage, path: Path, folder: Path, bench: crossing.Bench) -> None:
+    """Write the page's tables from the results at `path`, and the figures NAME.jpg and
+    NAME_examples.jpg of its study into `folder`.
+    """
+    rows, name = trials.read(path), page.study.name
+    text = with_parts(page.path.read_text(encoding="utf-8"), page, rows, page.others)
+    figures.save(figure(page.study, rows), folder / f"{name}.jpg")
+    figures.save(examples(page, rows, bench), folder / f"{name}_examples.jpg")
+    page.path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The trials of the study as rows of a CSV, each written when it ends, so that a study that was
+"""The trials of a study as rows of a CSV, each written when it ends, so that a study that was
 stopped goes on from there; and what they say of the next.
 """
 
@@ -89,22 +89,22 @@ def done(trials: Sequence[matching.Trial]) -> bool:
     )
 
 
-def start_of(rows: Sequence[Row], cell: tuple[str, str, str]) -> float:
+def start_of(study: design.Design, rows: Sequence[Row], cell: tuple[str, str, str]) -> float:
     """The style weight to begin with: the baseline's on this pair, times what the choice took over
     it on other pairs; before there are any, what the choice says.
     """
     photograph, painting, choice = cell
     found = {_cell(row): math.log(row["style_weight"]) for row in rows if row["matched"]}
     own = {each[:2]: value for each, value in found.items() if each[2] == choice}
-    base = {each[:2]: value for each, value in found.items() if each[2] == design.BASELINE}
-    if choice != design.BASELINE and (photograph, painting) in base:
+    base = {each[:2]: value for each, value in found.items() if each[2] == study.baseline}
+    if choice != study.baseline and (photograph, painting) in base:
         over = [value - base[pair] for pair, value in own.items() if pair in base]
         if not over:
-            over = [math.log(design.CHOICES[choice].start / design.CHOICES[design.BASELINE].start)]
+            over = [math.log(study.choices[choice].start / study.choices[study.baseline].start)]
         return math.exp(base[photograph, painting] + statistics.median(over))
     near = [value for pair, value in own.items() if painting in pair or photograph in pair]
     every = near or list(own.values())
-    return math.exp(statistics.median(every)) if every else design.CHOICES[choice].start
+    return math.exp(statistics.median(every)) if every else study.choices[choice].start
 
 
 def slope_of(rows: Sequence[Row], choice: str) -> float | None:

@@ -1,6 +1,7 @@
 """The study's runs: a cell is a plain run, and what was stopped goes on."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from stn import assets, layers, quantities, transfer
 from stn.errors import InputError
 from stn.experiment import crossing, design, trials
+from stn.loss import statistics
 from stn.transfer import matching
 
 CELL = ("astronaut", "strokes", "johnson")
@@ -24,11 +26,15 @@ def bench(inputs):
 
 
 @pytest.fixture
-def two_cells(monkeypatch):
+def two_cells(bench, monkeypatch):
     """A study of Gatys and Johnson on one pair, at a value that small runs reach at once."""
-    monkeypatch.setattr(design, "PHOTOGRAPHS", {"astronaut": design.PHOTOGRAPHS["astronaut"]})
-    monkeypatch.setattr(design, "PAINTINGS", {"strokes": design.PAINTINGS["strokes"]})
-    monkeypatch.setattr(design, "STAGES", ((("gatys", "johnson"), 1),))
+    study = dataclasses.replace(
+        design.LAYERS,
+        photographs={"astronaut": design.PHOTOGRAPHS["astronaut"]},
+        paintings={"strokes": design.PAINTINGS["strokes"]},
+        stages=((("gatys", "johnson"), 1),),
+    )
+    monkeypatch.setattr(bench, "study", study)
     monkeypatch.setattr(matching, "MOST_TRIALS", 2)
 
 
@@ -104,14 +110,29 @@ def test_a_search_begins_where_other_pairs_ended():
         }
 
     rows = [row("a", "gatys", 2.0), row("a", "johnson", 1.0), row("b", "gatys", 6.0)]
-    assert trials.start_of(rows, ("b", "strokes", "johnson")) == pytest.approx(3.0)
-    assert trials.start_of(rows[:2], ("b", "strokes", "gatys")) == pytest.approx(2.0)
-    assert trials.start_of([], CELL) == design.CHOICES["johnson"].start
+    study = design.LAYERS
+    assert trials.start_of(study, rows, ("b", "strokes", "johnson")) == pytest.approx(3.0)
+    assert trials.start_of(study, rows[:2], ("b", "strokes", "gatys")) == pytest.approx(2.0)
+    assert trials.start_of(study, [], CELL) == study.choices["johnson"].start
 
 
-def test_the_study_is_that_of_its_protocol():
-    cells = list(design.cells())
-    assert len(cells) == len(set(cells)) == 516 and len(design.PHOTOGRAPHS) == 10
+def test_each_study_is_that_of_its_protocol():
+    cells = list(design.LAYERS.cells())
+    assert len(cells) == len(set(cells)) == 516 and len(design.LAYERS.photographs) == 10
     assert cells.index(("coins", "strokes", "johnson")) == 119  # the last of stage 1
-    for contrast in design.CONTRASTS:
-        assert {contrast.choice, contrast.baseline} <= design.CHOICES.keys()
+    others = list(design.STATISTICS.cells())
+    assert len(others) == len(set(others)) == 11 * 24 + 2 * 12 + 12
+    for study in (design.LAYERS, design.STATISTICS):
+        for contrast in study.contrasts:
+            assert {contrast.choice, contrast.baseline} <= study.choices.keys()
+
+
+def test_every_statistic_of_the_study_is_painted_by(inputs):
+    """Its layers weigh alike at first, and only the one that says so weighs them equally."""
+    own = (f"network.weights={inputs['vgg19']}",)
+    settings = crossing.Bench("vgg19", 32, 5, own, design.STATISTICS)._settings
+    weighed = {name: settings(name).objective for name in design.STATISTICS.choices}
+    assert weighed.pop("raw_gram").layer_weighting == "equal"
+    for name, objective in weighed.items():
+        assert objective.layer_weighting == "first_loss"
+        assert objective.style_statistic == (name if name in statistics.STATISTICS else "gram")

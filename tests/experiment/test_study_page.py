@@ -7,9 +7,11 @@ import pytest
 
 from stn import quantities
 from stn.errors import InputError
-from stn.experiment import design, study_page, trials
+from stn.experiment import study_page, trials
 from stn.study import crossed
 
+LAYERS = study_page.PAGES["layers"]
+STUDY = LAYERS.study
 PAGE = "".join(
     f"before\n<!-- study: {name} -->\nold\n<!-- end -->\nafter\n"
     for name in (
@@ -27,7 +29,7 @@ def rows():
     """
     rng = np.random.default_rng(4)
     found = []
-    for photograph, painting, choice in list(design.cells())[:264]:
+    for photograph, painting, choice in list(STUDY.cells())[:264]:
         values = rng.uniform(0.5, 0.55, len(quantities.MEASURES))
         row = dict(zip(quantities.MEASURES, values, strict=True))
         row["patches_to_style"] *= 0.7 if choice == "johnson" else 1
@@ -49,7 +51,7 @@ def rows():
 
 
 def test_the_tables_say_what_the_rows_hold(rows):
-    page = study_page.with_parts(PAGE, rows, dict.fromkeys(study_page.REPEATED, rows))
+    page = study_page.with_parts(PAGE, LAYERS, rows, dict.fromkeys(LAYERS.repeated, rows))
     assert page.count("before") == page.count("after") == 11 and "\nold\n" not in page
     [line] = [line for line in page.splitlines() if line.startswith("| Johnson | patches")][:1]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -60,15 +62,15 @@ def test_the_tables_say_what_the_rows_hold(rows):
         ]
     )
     assert cells[2] == f"**{100 * np.expm1(ratio):+.1f} %**".replace("-", "−") and cells[4] == "60"
-    assert study_page.with_parts(page, rows, dict.fromkeys(study_page.REPEATED, rows)) == page
+    assert study_page.with_parts(page, LAYERS, rows, dict.fromkeys(LAYERS.repeated, rows)) == page
     with pytest.raises(InputError, match="study: all"):
         study_page.with_parts(
-            PAGE.replace("study: all", "x"), rows, dict.fromkeys(study_page.REPEATED, rows)
+            PAGE.replace("study: all", "x"), LAYERS, rows, dict.fromkeys(LAYERS.repeated, rows)
         )
 
 
 def test_what_was_not_reached_is_counted(rows):
-    table = {row[0]: row for row in study_page.of_choices(rows)}
+    table = {row[0]: row for row in study_page.of_choices(STUDY, rows)}
     assert table["Johnson"][1:3] == ["60", "0"]
     assert table["Johnson, random weights"][1] == "17"
 
@@ -78,17 +80,17 @@ def test_a_larger_budget_is_compared_on_the_pairs_that_it_has(rows):
     longer = [{**row, "evaluations": 100.0} for row in first]
     for row in longer:
         row["patches_to_style"] *= 2 if row["choice"] == "johnson" else 1
-    table = study_page.beside(rows, longer, "{evaluations:g} evaluations")
+    table = study_page.beside(STUDY, rows, longer, "{evaluations:g} evaluations")
     assert table[0] == ["outcome", "30 evaluations", "100 evaluations", "pairs"]
     value = {(row["painting"], row["choice"]): row["patches_to_style"] for row in first}
-    ratio = np.mean([np.log(value[p, "johnson"] / value[p, "gatys"]) for p in design.PAINTINGS])
+    ratio = np.mean([np.log(value[p, "johnson"] / value[p, "gatys"]) for p in STUDY.paintings])
     shown = [f"{100 * np.expm1(ratio + np.log(times)):+.1f} %" for times in (1, 2)]
     found = [cell.partition(" (")[0] for cell in table[1][1:3]]
     assert found == [text.replace("-", "−") for text in shown] and table[1][3] == "6"
 
 
 def test_noise_is_the_deviation_between_two_seeds(rows):
-    table = {row[0]: row for row in study_page.of_noise(rows)}
+    table = {row[0]: row for row in study_page.of_noise(STUDY, rows)}
     value = {(row["photograph"], row["painting"], row["choice"]): row["gram"] for row in rows}
     pairs = [key[:2] for key in value if key[2] == "seed"]
     spread = [np.std(np.log([value[*p, "gatys"], value[*p, "seed"]]), ddof=1) for p in pairs]
@@ -97,7 +99,7 @@ def test_noise_is_the_deviation_between_two_seeds(rows):
 
 def test_a_witness_is_named_once(rows):
     again = [{**row, "style": row["gram"] * 2} for row in rows]
-    table = study_page.of_correlations(again)
+    table = study_page.of_correlations(STUDY, again)
     [style] = [row for row in table if row[0] == "style"]
     assert style[2] == "1.00" and style[3] != "1.00"
 
@@ -113,17 +115,16 @@ def test_examples_are_never_of_what_may_not_be_shown(rows, monkeypatch):
         def made(self, photograph, painting, choice, style_weight):
             return np.zeros((8, 8, 3)), {"patches_to_style": 0.5}
 
-    every, _ = crossed.changes(rows, design.CONTRASTS[0], "patches_to_style")
+    every, _ = crossed.changes(rows, STUDY.contrasts[0], "patches_to_style")
     least = min(every, key=every.get)
     monkeypatch.setattr(study_page, "NOT_SHOWN", (least[1],))
-    assert len(study_page.examples(rows, Bench()).axes) == 12
+    assert len(study_page.examples(LAYERS, rows, Bench()).axes) == 12
     assert len(asked) == 3 and least[1] not in asked
 
 
-def test_the_committed_results_give_the_committed_page():
-    root = study_page.PAGE.parents[2]
-    rows = trials.read(root / "results" / "study_vgg19_q8_64.csv")
-    text = study_page.PAGE.read_text(encoding="utf-8")
-    assert study_page.with_parts(text, rows, study_page.repeated()) == text
-    with (root / "results" / "study_vgg19_q8_64.csv").open() as file:
+@pytest.mark.parametrize("page", study_page.PAGES.values(), ids=list(study_page.PAGES))
+def test_the_committed_results_give_the_committed_page(page):
+    rows, text = trials.read(page.results), page.path.read_text(encoding="utf-8")
+    assert study_page.with_parts(text, page, rows, page.others) == text
+    with page.results.open() as file:
         assert len(list(csv.DictReader(file))) == len(rows)
