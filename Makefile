@@ -67,7 +67,7 @@ figures: .venv/demo-installed .venv/joblib-installed
 	@for name in $(SIDE); do $(BIN)/python experiments/$$name.py || exit; done
 
 # Gatys' layers or Johnson's (docs/experiments/protocol.md): goes on where it was stopped, and writes results/ as it goes.
-# Another network or size: STUDY="--network vgg16 --size 96" make study.
+# Another network or size: STUDY="--network vgg16 --size 96" make study; of style statistics: STUDY=statistics.
 STUDY ?=
 study: .venv/demo-installed
 	$(BIN)/python scripts/fetch.py vgg19_q8

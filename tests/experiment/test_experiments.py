@@ -70,7 +70,6 @@ CELLS = {
     "tiles": 2,  # zeros beyond the border, the opposite side
     "borders": 3 * 4,  # pairs, borders
     "loss_variants": 8,  # what is compared
-    "style_statistics": 3 * 10,  # pairs, what is compared
     "controls": 4,  # color, scale, styles, space
     "gallery": len(list((config.CONFIG_DIR / "preset").glob("*.yaml")))
     + 6,  # presets, and six others
@@ -646,33 +645,6 @@ def test_an_experiment_takes_no_options(option: str, monkeypatch, capsys) -> Non
     assert typed(monkeypatch, option, "image.size_px=64") == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {option}: ") and "sweeps for itself" in line
-
-
-def test_statistics_are_compared_at_equal_content_and_tabled(
-    small, computed, tmp_path: Path
-) -> None:
-    """Every statistic has its search; the table has medians over pairs, here of one."""
-    for cell, settings in composed("style_statistics").items():
-        assert settings.objective.style_statistic == cell.key[0]
-        assert (settings.match.measure, settings.match.value) == ("features", 0.6)
-    experiment = load("style_statistics")
-    two = dataclasses.replace(
-        experiment,
-        cells=lambda base: [
-            frame.Cell((name, "one"), (f"objective.style_statistic={name}",))
-            for name in ("gram", "histogram")
-        ],
-    )
-    plain = ("match.measure=null", "match.value=null", "optimizer.max_evaluations=2")
-    folder = frame.run(two, [*small, *plain], tmp_path)
-    table = (folder / "table.md").read_text().splitlines()
-    assert table[0].startswith("| statistic | relative Gram distance | patch distance |")
-    rows = table[2:]
-    for row, name in zip(rows, ("gram", "histogram"), strict=True):
-        [directory] = folder.glob(f"{name}-one-*")
-        summary = json.loads((directory / "summary.json").read_text())
-        cells = [cell.strip() for cell in row.strip("|").split("|")]
-        assert cells[:2] == [name, f"{summary['measures/gram']:.3g}"]
 
 
 @pytest.mark.parametrize(
