@@ -16,7 +16,7 @@ TRAINED, UNTRAINED = "trained", "random"
 
 
 @dataclass(frozen=True)
-class Choice:
+class StudyChoice:
     """What is compared: its label, content layer, style layers (none: every ReLU), the style weight
     that its first search begins with, the seed of its initial image, its weights, and what else it
     sets.
@@ -39,7 +39,7 @@ class Design:
     all paintings."""
 
     name: str  # of its results, results/NAME_NETWORK_SIZE.csv
-    choices: Mapping[str, Choice]
+    choices: Mapping[str, StudyChoice]
     photographs: Mapping[str, str]
     paintings: Mapping[str, str]
     stages: Sequence[tuple[Sequence[str], int]]
@@ -104,16 +104,18 @@ BASE = (
 _FURTHER = ("johnson_content", "johnson_style", "johnson_released", "all_relus")
 # Start weights are from one pair that is not in the study, tubingen under the_scream.
 _LAYERS = {
-    "gatys": Choice("Gatys", "relu4_2", GATYS, 3.8),
-    "johnson": Choice("Johnson", "relu2_2", JOHNSON, 0.62),
-    "relu1_1": Choice("content relu1_1", "relu1_1", GATYS, 0.005),
-    "seed": Choice("Gatys, another seed", "relu4_2", GATYS, 3.8, seed=1),
-    "johnson_content": Choice("J content, G style", "relu2_2", GATYS, 0.43),
-    "johnson_style": Choice("G content, J style", "relu4_2", JOHNSON, 4.0),
-    "johnson_released": Choice("Johnson released", "relu3_3", JOHNSON, 1.25),
-    "all_relus": Choice("G content, all style", "relu4_2", (), 1.8),
-    "random_gatys": Choice("Gatys, random weights", "relu4_2", GATYS, 1.5, weights=UNTRAINED),
-    "random_johnson": Choice("Johnson, random weights", "relu2_2", JOHNSON, 4.5, weights=UNTRAINED),
+    "gatys": StudyChoice("Gatys", "relu4_2", GATYS, 3.8),
+    "johnson": StudyChoice("Johnson", "relu2_2", JOHNSON, 0.62),
+    "relu1_1": StudyChoice("content relu1_1", "relu1_1", GATYS, 0.005),
+    "seed": StudyChoice("Gatys, another seed", "relu4_2", GATYS, 3.8, seed=1),
+    "johnson_content": StudyChoice("J content, G style", "relu2_2", GATYS, 0.43),
+    "johnson_style": StudyChoice("G content, J style", "relu4_2", JOHNSON, 4.0),
+    "johnson_released": StudyChoice("Johnson released", "relu3_3", JOHNSON, 1.25),
+    "all_relus": StudyChoice("G content, all style", "relu4_2", (), 1.8),
+    "random_gatys": StudyChoice("Gatys, random weights", "relu4_2", GATYS, 1.5, weights=UNTRAINED),
+    "random_johnson": StudyChoice(
+        "Johnson, random weights", "relu2_2", JOHNSON, 4.5, weights=UNTRAINED
+    ),
 }
 LAYERS = Design(
     "study",
@@ -153,7 +155,7 @@ _COMPARED = {
     "relaxed_emd": 1.6e6,
     "wasserstein2_newton": 5e5,  # ours, not sought: a run takes over a minute
 }
-_GRAM = Choice("Gram", "relu4_2", GATYS, 4.2e5)
+_GRAM = StudyChoice("Gram", "relu4_2", GATYS, 4.2e5)
 _STATISTICS = {
     "gram": _GRAM,
     **{
