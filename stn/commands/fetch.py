@@ -14,7 +14,7 @@ def command() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog=command_line.program("fetch"), description=__doc__)
-    parser.add_argument("what", choices=[*catalog.NETWORKS, "images", "all"])
+    parser.add_argument("what", choices=[*catalog.NETWORKS, *catalog.METRICS, "images", "all"])
     parser.add_argument(
         "--mirror",
         action="append",

@@ -10,13 +10,22 @@ What each number means, and what it must not be used for: docs/reference/measure
 """
 
 import argparse
+import functools
 import os
 import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stn import command_line, files, runs
 from stn.errors import InputError
+from stn.metrics import learned
 from stn.study import tables
+
+if TYPE_CHECKING:
+    from stn.network.network import Network
+    from stn.transfer.measuring import Sized
 
 
 def command() -> None:
@@ -38,6 +47,11 @@ def main() -> None:
     parser.add_argument("--network", default="vgg19_q8", help="vgg19_q8, vgg19, vgg16 or a .mat")
     parser.add_argument("--size", metavar="N", help="long side of the results, or 256x256")
     parser.add_argument("--all", action="store_true", help="also the measures of single layers")
+    parser.add_argument(
+        "--metrics",
+        metavar="NAMES",
+        help="lpips, artfid or both with a comma: of the extra, whose networks are fetched once",
+    )
     parser.add_argument("--out", type=Path, help="a file .csv, .md or .tex")
     arguments = parser.parse_args()
     if arguments.out and arguments.out.suffix not in tables.FORMATS:
@@ -69,23 +83,60 @@ def _measured(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
         raise InputError(f"--size {size}: a run is measured at the size it had; leave it out")
     if not any(of_runs) and not arguments.pairs and len(arguments.paths) < 3:
         raise InputError("CONTENT STYLE RESULT: three pictures or folders are needed")
+    metrics = arguments.metrics.split(",") if arguments.metrics else []
+    learned.check(metrics)
+    read = _readers(arguments, any(of_runs))
+    of_set = "artfid" in metrics
+    if of_set and len(read) < 2:
+        raise InputError("--metrics artfid: is of sets; give two results or more, or leave it out")
+    learned.prepare(metrics)
+    from stn.transfer import measuring
+
+    found: dict[str, dict[str, float]] = {}
+    of_results, of_styles = [], []
+    for number, (name, pictures) in enumerate(read.items(), start=1):
+        if sys.stderr.isatty():
+            print(f"[{number}/{len(read)}] {name}", file=sys.stderr)
+        sized, plain, rescaled = pictures()
+        try:
+            found[name] = measuring.numbers(sized, plain, rescaled, metrics)
+            if of_set:
+                of_results.append(learned.activations(sized.result))
+                of_styles.append(learned.activations(sized.style))
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+    if of_set:
+        if len(read) < learned.MEANT_FOR:
+            warnings.warn(
+                f"ArtFID of {len(read)} pictures: with few it is too high, and its authors' program"
+                f" starts at {learned.MEANT_FOR}; compare sets of the same pictures only",
+                stacklevel=1,
+            )
+        distances = [each["published/lpips"] for each in found.values()]
+        of_all = learned.artfid(of_results, of_styles, distances)
+        found[f"all {len(read)}"] = {f"published/{key}": value for key, value in of_all.items()}
+    return found
+
+
+def _readers(
+    arguments: argparse.Namespace, of_runs: bool
+) -> dict[str, Callable[[], tuple["Sized", "Network", "Network"]]]:
+    """What reads each result, by its name in the table."""
     from stn.commands import pairs  # TensorFlow takes seconds to import
     from stn.transfer import measuring
 
-    if any(of_runs):
-        return {str(path): measuring.measure_run(path) for path in arguments.paths}
-    chosen = pairs.parse_size(size) if size else None
+    if of_runs:
+        return {str(path): functools.partial(measuring.of_run, path) for path in arguments.paths}
+    size = pairs.parse_size(arguments.size) if arguments.size else None
     if arguments.pairs:
         jobs = pairs.read_pairs(arguments.pairs)
     else:
         content, style, *results = arguments.paths
         jobs = pairs.jobs(content, style, results)
-    found = {}
-    for number, job in enumerate(jobs, start=1):
-        if sys.stderr.isatty():
-            print(f"[{number}/{len(jobs)}] {job.result}", file=sys.stderr)
-        found[str(job.result)] = measuring.measure_job(job, arguments.network, chosen)
-    return found
+    return {
+        str(job.result): functools.partial(measuring.of_job, job, arguments.network, size)
+        for job in jobs
+    }
 
 
 def _written(

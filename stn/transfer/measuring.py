@@ -1,8 +1,10 @@
 """Pictures of any program on our yardstick: brought to one size, then measured."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from stn.assets import inputs, pictures
 from stn.config import overrides, schema
 from stn.errors import InputError
 from stn.images import resizing
+from stn.metrics import learned
 from stn.network.network import Network, load
 from stn.transfer import measures, mixing, published, story
 
@@ -27,12 +30,21 @@ class Job:
     result: Path
 
 
+class Sized(NamedTuple):
+    """Pictures to be compared, `rgb` [h, w, 3], 0-255: content and result of one size."""
+
+    result: np.ndarray
+    content: np.ndarray | None
+    style: np.ndarray
+
+
 def measure(
     result: np.ndarray,
     content: np.ndarray | None,
     style: np.ndarray,
     network: str | Path = "vgg19_q8",
     size: int | tuple[int, int] | None = None,
+    metrics: Sequence[str] = (),
 ) -> dict[str, float]:
     """All our measures of a picture, `rgb` [h, w, 3], 0-255, and those that papers print.
 
@@ -40,20 +52,19 @@ def measure(
     `size` (width, height), all three pictures are stretched to it. The content is resized to the
     result, the style to the result's long side. `network` is vgg19_q8, vgg19, vgg16 or a .mat file;
     for StyTr²'s numbers it is rescaled. A `content` of None leaves out what compares with it.
+    `metrics` are those of `learned`, whose networks are in the cache.
 
     Raises InputError for a content of another aspect than the result's, and for missing weights.
     """
-    result, content, style = _of_one_size(result, content, style, size)
-    plain, rescaled = _networks(network)
-    found = measures.measure(result, content, style, plain)
-    return found | _published(result, content, style, rescaled)
+    sized = _of_one_size(result, content, style, size)
+    return numbers(sized, *_networks(network), metrics)
 
 
-def measure_run(directory: Path) -> dict[str, float]:
-    """The measures of a finished run, as its summary.json has them, and those that papers print.
+def of_run(directory: Path) -> tuple[Sized, Network, Network]:
+    """The pictures of a finished run, at the sizes and with the colors that the run gave them; its
+    network, plain and rescaled.
 
-    Its inputs are read again, at the sizes and with the colors that the run gave them. Raises
-    InputError if the run is not finished, or an input is missing or has changed since.
+    Raises InputError if the run is not finished, or an input is missing or has changed since.
     """
     run = runs.Run(directory).check()
     settings = config.compose(*overrides.overrides_of(run.settings))
@@ -63,20 +74,41 @@ def measure_run(directory: Path) -> dict[str, float]:
         if recorded.get(key) not in (None, checksum):
             raise InputError(f"{originals.paths[key]}: has changed since {directory} was made")
     sized = mixing.mixed(originals, settings, directory, story.run).at(1.0)
-    network = story.network_of(settings)
-    content, style = sized.photograph, sized.styles[0].rgb
-    found = measures.measure(run.rgb, content, style, network.plain())
     _, rescaled = _networks(inputs.weights(settings))
-    return found | _published(run.rgb, content, style, rescaled)
+    three = Sized(run.rgb, sized.photograph, sized.styles[0].rgb)
+    return three, story.network_of(settings).plain(), rescaled
 
 
-def _published(
-    rgb: np.ndarray, content: np.ndarray | None, style: np.ndarray, rescaled: Network
+def of_job(
+    job: Job, network: str | Path, size: int | tuple[int, int] | None
+) -> tuple[Sized, Network, Network]:
+    """The pictures of a job's files, brought to one size, and a network as `measure` takes it;
+    InputError names the picture that is missing or does not fit.
+    """
+    three = read_job(job)
+    try:
+        return _of_one_size(*three, size), *_networks(network)
+    except InputError as error:
+        raise InputError(f"{job.result}: {error}") from error
+
+
+def numbers(
+    sized: Sized, plain: Network, rescaled: Network, metrics: Sequence[str] = ()
 ) -> dict[str, float]:
+    """Our measures of a picture, as summary.json has them, and those that papers print.
+
+    Raises InputError for one of `metrics` that a picture is too small for, or has no content for.
+    """
+    rgb, content, style = sized
+    found = measures.measure(rgb, content, style, plain)
     if content is None:
-        return {}
-    found = published.ssim(rgb, content) | published.stytr2(rgb, content, style, rescaled)
-    return {f"published/{name}": value for name, value in found.items()}
+        if metrics:
+            raise InputError(f"{metrics[0]}: compares with the content, and there is none")
+        return found
+    printed = published.ssim(rgb, content) | published.stytr2(rgb, content, style, rescaled)
+    if metrics:  # each of them contains it
+        printed["lpips"] = learned.lpips(rgb, content)
+    return found | {f"published/{name}": value for name, value in printed.items()}
 
 
 def read_job(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -85,23 +117,12 @@ def read_job(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return found[0], found[1], found[2]
 
 
-def measure_job(
-    job: Job, network: str | Path, size: int | tuple[int, int] | None
-) -> dict[str, float]:
-    """`measure` of a job's files; InputError names the picture that is missing or does not fit."""
-    three = read_job(job)
-    try:
-        return measure(*three, network, size)
-    except InputError as error:
-        raise InputError(f"{job.result}: {error}") from error
-
-
 def _of_one_size(
     result: np.ndarray,
     content: np.ndarray | None,
     style: np.ndarray,
     size: int | tuple[int, int] | None,
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+) -> Sized:
     if isinstance(size, tuple):
         width, height = size
         stretched = [
@@ -109,7 +130,7 @@ def _of_one_size(
             for rgb in (result, content, style)
         ]
         assert stretched[0] is not None and stretched[2] is not None
-        return stretched[0], stretched[1], stretched[2]
+        return Sized(stretched[0], stretched[1], stretched[2])
     if size is not None:
         result = resizing.resize(result, *resizing.target_shape(result, size))
     height, width = result.shape[:2]
@@ -122,11 +143,8 @@ def _of_one_size(
                 "your program did, or give a size of WIDTHxHEIGHT"
             )
         content = resizing.resize(content, height, width)
-    return (
-        result,
-        content,
-        resizing.resize(style, *resizing.target_shape(style, max(height, width))),
-    )
+    longest = max(height, width)
+    return Sized(result, content, resizing.resize(style, *resizing.target_shape(style, longest)))
 
 
 @functools.lru_cache(maxsize=2)

@@ -90,7 +90,7 @@ def test_a_finished_run_has_the_digits_of_its_summary(run, tmp_path: Path) -> No
     run(tmp_path / "run", "color=match")
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     expected = {key: value for key, value in summary.items() if key.startswith("measures/")}
-    found = measuring.measure_run(tmp_path / "run")
+    found = measuring.numbers(*measuring.of_run(tmp_path / "run"))
     assert {key: value for key, value in found.items() if key in expected} == expected
 
 
