@@ -71,6 +71,7 @@ CELLS = {
     "borders": 3 * 4,  # pairs, borders
     "loss_variants": 8,  # what is compared
     "controls": 4,  # color, scale, styles, space
+    "default_crowson": 4 * 3,  # pairs, programs and budgets
     "gallery": len(list((config.CONFIG_DIR / "preset").glob("*.yaml")))
     + 6,  # presets, and six others
 }
