@@ -53,9 +53,13 @@ def draw(finished: frame.Finished) -> Figure:
     """Two rows a pair: photograph, painting, and each choice with its patch distance."""
     found = ablations.by_choice(finished)
     rows: list[list[figures.Panel | None]] = []
-    for pair in found[BASELINE]:
-        shown = {name: next(iter(of_pair[pair].values())) for name, of_pair in found.items()}
-        one = shown[BASELINE]
+    for pair in dict.fromkeys(pair for of_pair in found.values() for pair in of_pair):
+        shown = {
+            name: next(iter(of_pair[pair].values()))
+            for name, of_pair in found.items()
+            if pair in of_pair
+        }
+        one = next(iter(shown.values()))
         panels: list[figures.Panel | None] = [
             figures.Panel(one.picture("content"), "photograph"),
             figures.Panel(one.picture("style"), "painting"),
@@ -76,7 +80,7 @@ def write(folder: Path, finished: frame.Finished) -> None:
     for name in [name for name in found if name != BASELINE]:
         texts = [
             ablations.shown(
-                ablations.effect(found[name], found[BASELINE], each.of, each.factor),
+                ablations.effect(found[name], found.get(BASELINE, {}), each.of, each.factor),
                 each.factor,
                 len(frame.PAIRS),
             )
@@ -94,7 +98,8 @@ def _gaps(found: ablations.RunsByChoice) -> Figure:
             1, len(STYLE), figsize=(figures.TEXT_WIDTH, 2.2), sharey=True
         )
         for axis, y in zip(axes, STYLE, strict=True):
-            effects = [ablations.effect(found[name], found[BASELINE], y.of) for name in others]
+            baseline = found.get(BASELINE, {})
+            effects = [ablations.effect(found[name], baseline, y.of) for name in others]
             ablations.draw_intervals(axis, effects)
             axis.set(title=y.label, xlabel=f"% more than {LAYERS[BASELINE].label}")
         axes[0].set_yticklabels([LAYERS[name].label for name in others])

@@ -99,7 +99,8 @@ def draw(finished: frame.Finished) -> Figure:
     from matplotlib.figure import Figure
 
     found, labels = ablations.by_choice(finished), _labels(finished)
-    pairs = list(found[PRESET])
+    pairs = list(dict.fromkeys(pair for of_pair in found.values() for pair in of_pair))
+    preset = found.get(PRESET, {})
     with figures.paper_style():
         height = 0.5 * len(found) + 0.6
         figure = Figure(figsize=(figures.TEXT_WIDTH, height))
@@ -116,9 +117,9 @@ def draw(finished: frame.Finished) -> Figure:
         )
         for column, pair in enumerate(pairs):
             for row, (name, of_pair) in enumerate(found.items()):
-                run = next(iter(of_pair[pair].values()))
                 axis = figure.add_subplot(grid[row, column])
-                axis.imshow(run.rgb.astype(np.uint8))
+                if pair in of_pair:
+                    axis.imshow(next(iter(of_pair[pair].values())).rgb.astype(np.uint8))
                 axis.set(xticks=[], yticks=[])
                 axis.spines[:].set_visible(False)
                 if column == 0:
@@ -126,7 +127,7 @@ def draw(finished: frame.Finished) -> Figure:
         for column, y in enumerate(STYLE):
             axis = figure.add_subplot(grid[:, len(pairs) + column])
             effects = [
-                None if name == PRESET else ablations.effect(choice, found[PRESET], y.of)
+                None if name == PRESET else ablations.effect(choice, preset, y.of)
                 for name, choice in found.items()
             ]
             ablations.draw_intervals(axis, effects)
@@ -139,10 +140,11 @@ def write(folder: Path, finished: frame.Finished) -> None:
     columns = [(y.label, y.of, y.factor) for y in COLUMNS]
     columns += [("seconds", _seconds, True), ("evaluations", _settled, True)]
     rows = [["change", *(label for label, _, _ in columns)]]
+    preset = found.get(PRESET, {})
     for name in [name for name in found if name != PRESET]:
         texts = [
             ablations.shown(
-                ablations.effect(found[name], found[PRESET], of, factor), factor, len(frame.PAIRS)
+                ablations.effect(found[name], preset, of, factor), factor, len(frame.PAIRS)
             )
             for _, of, factor in columns
         ]

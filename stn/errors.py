@@ -9,6 +9,10 @@ class InUse(InputError):
     """Another process works where this one was to."""
 
 
+class NotReached(InputError):
+    """A search ended without the value that it was to find."""
+
+
 class Interrupted(Exception):
     """The user ended the run; the message says how to go on, `exit_code` is 128 + the signal's
     number.

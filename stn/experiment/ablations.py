@@ -95,7 +95,7 @@ def cells(
 
 
 def by_choice(finished: frame.Finished) -> dict[str, dict[str, dict[int, runs.Run]]]:
-    """The runs by choice, pair of pictures and seed."""
+    """The runs by choice, pair of pictures and seed; cells that are missing stand nowhere."""
     found: dict[str, dict[str, dict[int, runs.Run]]] = {}
     for (choice, content, style, seed), run in finished.items():
         of_pair = found.setdefault(str(choice), {}).setdefault(f"{content}, {style}", {})
@@ -109,8 +109,9 @@ def effect(
     """How much larger a number of the runs is than the baseline's: the logarithm of a factor, or
     without `factor` a difference.
 
-    It is taken for each pair of pictures and seed; of these the mean with its interval. A baseline
-    that has one seed is compared with every seed. None if no two runs have the number."""
+    It is taken for each pair of pictures and seed that both have; of these the mean with its
+    interval. A baseline that has one seed is compared with every seed. None if no two runs have the
+    number."""
 
     def change(one: runs.Run, other: runs.Run) -> float:
         return math.log(of(one) / of(other)) if factor else of(one) - of(other)
@@ -121,6 +122,7 @@ def effect(
             for seed, run in seeds.items()
         ]
         for pair, seeds in choice.items()
+        if pair in baseline
     )
 
 

@@ -34,7 +34,8 @@ def compute(
 ) -> None:
     """Compute the cells that are missing, and wait for those that another process computes.
 
-    `settings` are those of every cell, by its directory."""
+    `settings` are those of every cell, by its directory. A cell whose search for a measure's value
+    ended without it is left as it is."""
     missing = _unfinished(folder, settings)
     others = sum(Path(each).is_absolute() for each in settings)
     there = f"{len(settings) - len(missing)} of {len(settings)} runs are there"
@@ -61,7 +62,13 @@ def compute(
 
 
 def _unfinished(folder: Path, directories: Iterable[str]) -> list[str]:
-    return [each for each in directories if runs.Run(folder / each).state != "finished"]
+    found = {each: runs.Run(folder / each) for each in directories}
+    return [each for each, run in found.items() if run.state != "finished" and not unreached(run)]
+
+
+def unreached(run: runs.Run) -> bool:
+    """Whether the run's search for a measure's value ended without it, as it would again."""
+    return run.state == "failed" and run.failure.get("type") == errors.NotReached.__name__
 
 
 def _in_use(folder: Path, directories: Iterable[str]) -> list[str]:

@@ -26,7 +26,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from stn import command_line, config, files, runs
 from stn.assets import inputs
 from stn.config.overrides import quoted
-from stn.errors import InputError
+from stn.errors import InputError, NotReached
 from stn.experiment import computing
 from stn.runs import locks
 from stn.study import figures, sweep_tables
@@ -156,7 +156,8 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
 
     In it are the last figure.png and .pdf, caption.txt, runs.csv and losses.png, and those of each
     choice of overrides. Raises InputError if an override is wrong or a cell did not finish,
-    Interrupted after Ctrl-C or SIGTERM."""
+    Interrupted after Ctrl-C or SIGTERM. Cells that did not reach the value of `match.measure` are
+    left out of the figure; NotReached names them, once it is drawn."""
     own, hydras = _split(overrides)
     settings = compose(experiment, own)
     inputs.prepare((each, own) for each in settings.values())
@@ -168,11 +169,18 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
         directories = {cell: _directory(folder, cell, digest) for cell, digest in digests.items()}
         for_cells = {directory: settings[cell] for cell, directory in directories.items()}
         computing.compute(experiment.name, folder, for_cells, [*experiment.base, *own], hydras)
+        there = {cell: runs.Run(folder / each) for cell, each in directories.items()}
+        lost = {
+            cell: f"{cell.name}: {run.failure['error']}"
+            for cell, run in there.items()
+            if computing.unreached(run)
+        }
+        why = "; ".join(lost.values())
+        missing = f"without {len(lost)} of {len(there)} runs ({why})"
+        if len(lost) == len(there):
+            raise NotReached(f"{experiment.name}: no run reached its content ({why})")
         try:
-            finished = {
-                cell: runs.Run(folder / directory).check()
-                for cell, directory in directories.items()
-            }
+            finished = {cell: run.check() for cell, run in there.items() if cell not in lost}
         except InputError as error:
             again = "remove that run's directory, and the same command computes it again"
             raise InputError(f"{error}; {again}") from None
@@ -180,13 +188,17 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
         named = {cell.name: run for cell, run in finished.items()}
         draw = experiment.draw
         figure = draw(by_key) if draw else montage(finished, experiment.columns)
-        write(drawn, figure, f"{experiment.caption}\n\n{conditions(named)}", named, folder)
+        caption = f"{experiment.caption}\n\n{conditions(named)}"
+        caption += f"\n\nDrawn {missing}." * bool(lost)
+        write(drawn, figure, caption, named, folder)
         figures.save(figures.curves(named), drawn / "losses.png")
         if experiment.write:
             experiment.write(drawn, by_key)
     with locks.alone(folder / computing.CELLS / "last.lock"):
         _copy(drawn, folder)
     print(drawn / "figure.png")
+    if lost:
+        raise NotReached(f"{experiment.name}: drawn {missing}")
     return folder
 
 

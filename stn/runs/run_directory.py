@@ -390,6 +390,20 @@ def opened(
         directory.release()
 
 
+def continue_from(other: Path, path: Path) -> None:
+    """Let the run that comes to `path` go on where that of the same settings in `other` ended,
+    which gives up its checkpoint. Nothing happens where it kept none, or a run is at `path`.
+    """
+    if not (other / CHECKPOINT).is_file() or (path / record.PROVENANCE).exists():
+        return
+    # The checkpoint last: without it a run begins anew, whatever of the rest is there.
+    with files.atomic_write(path / record.PROVENANCE) as partial:
+        shutil.copyfile(other / record.PROVENANCE, partial)
+    ends = shutil.ignore_patterns(CHECKPOINT, record.PROVENANCE, record.SUMMARY, ".partial-*")
+    shutil.copytree(other, path, ignore=ends, dirs_exist_ok=True)
+    (other / CHECKPOINT).replace(path / CHECKPOINT)
+
+
 def write_picture(path: Path, rgb: np.ndarray, settings: Mapping[str, Any]) -> Path:
     """Write a picture, `rgb` [h, w, 3 or 4], 0-255, with the settings that made it in its metadata;
     its folder is made.

@@ -164,6 +164,7 @@ def fail(
         "cell": cell,
         "axes": cell_axes,
         "error": reason,
+        "type": type(error).__name__,
         "overrides": overrides,
         "traceback": trace,
     }

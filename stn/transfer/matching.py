@@ -14,7 +14,8 @@ from typing import Any
 from stn import config, runs
 from stn.assets.pictures import Picture
 from stn.config.schema import Match
-from stn.errors import InputError
+from stn.errors import InputError, NotReached
+from stn.runs import run_directory
 from stn.transfer import story
 from stn.transfer.result import Result
 
@@ -71,10 +72,10 @@ def slope_of(trials: Sequence[Trial]) -> float | None:
     return (known[-1][1] - known[0][1]) / (known[-1][0] - known[0][0])
 
 
-def not_reached(key: str, measure: str, target: float, trials: Sequence[Trial]) -> InputError:
+def not_reached(key: str, measure: str, target: float, trials: Sequence[Trial]) -> NotReached:
     """The line for a search that ended without a hit."""
     low, high = min(trials), max(trials)
-    return InputError(
+    return NotReached(
         f"match.value={target:g}: {MOST_TRIALS} runs with {key} from {low[0]:.3g} to"
         f" {high[0]:.3g} have a {measure} of {min(y for _, y in trials):.3g} to"
         f" {max(y for _, y in trials):.3g}, none within {TOLERANCE:.0%}; give a value between, or"
@@ -90,9 +91,11 @@ def run(
     arrays: Mapping[str, Picture] | None = None,
 ) -> Result:
     """`story.run`; with `match.measure` trials come first, in a folder of the run's directory, and
-    the run has the value that they found.
+    the run is the one that hit.
 
-    A trial that is there already is not run again. Raises InputError if no trial hits."""
+    It goes on from that trial's end, so that no evaluation is made twice; where the trial kept no
+    checkpoint, as after `optimizer.tolerance`, it is made again. A trial that is there already is
+    not run again. Raises NotReached if no trial hits."""
     match = settings.match
     if match.measure is None:
         return story.run(settings, run_dir, group, axes, arrays)
@@ -104,10 +107,13 @@ def run(
             raise not_reached(key, match.measure, match.value, trials)
         value = float(f"{following(trials, match.value, start):.6g}")
         trial = _with(settings, key, value)
-        trial.output, trial.tracking.mode, trial.tracking.progress_every = None, "off", 0
+        trial.output, trial.tracking.mode, trial.tracking.keep_checkpoint = None, "off", True
         folder = Path(run_dir) / runs.TRIALS / f"{value:g}"
         made = story.run(trial, folder, arrays=arrays)
         trials.append((value, _measured(made.summary, match.measure)))
+        if not hit(trials[-1], match.value):
+            (folder / run_directory.CHECKPOINT).unlink(missing_ok=True)
+    run_directory.continue_from(folder, Path(run_dir))
     return story.run(_with(settings, key, trials[-1][0]), run_dir, group, axes, arrays)
 
 

@@ -32,6 +32,7 @@ from stn.assets import inputs as stn_inputs
 from stn.experiment import computing, frame
 from stn.runs import locks
 from stn.study import figures
+from stn.sweeps import hooks
 
 FOLDER = config.CONFIG_DIR.parent / "experiments"
 SIDE = {
@@ -690,6 +691,48 @@ def test_choices_are_tabled_and_drawn_at_equal_content(
     assert len(rows) == len({key[0] for key in finished}) - 1
     for row in rows:
         assert row[1].startswith("−50.0 %") and row[5].startswith("+0.100")
+
+    first, *_ = cells  # of the baseline, which did not reach its content
+    del finished[first.key]
+    assert len(experiment.draw(finished).axes) > 18
+    experiment.write(tmp_path, finished)
+    rows = (tmp_path / "table.md").read_text().splitlines()[2:]
+    assert all("−50.0 %" in row and "2 of 3 pairs" in row for row in rows)
+
+
+def test_a_figure_is_drawn_without_the_cells_that_do_not_reach_their_content(
+    small, computed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A feature distance of 50 is beyond all pictures; the failure is written as a sweep does."""
+    made: list[str] = []
+    compute = here(made)
+
+    def multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
+        for name in directories:
+            try:
+                compute(folder, [name], hydras)
+            except errors.InputError as error:
+                hooks.fail(error, folder / name, [], {}, local=False)
+
+    monkeypatch.setattr(computing, "_multirun", multirun)
+    seeking = ("match.measure=features", "match.value=50")
+    experiment = dataclasses.replace(
+        load("pooling"),
+        cells=lambda base: [frame.Cell(("near",), ()), frame.Cell(("far",), seeking)],
+    )
+    own = [*small, "optimizer.max_evaluations=1"]
+    said = r"pooling: drawn without 1 of 2 runs \(far: match\.value=50: 6 runs with"
+    for _ in range(2):  # the second time nothing is tried again
+        with pytest.raises(errors.NotReached, match=said):
+            frame.run(experiment, own, tmp_path)
+    assert [name.split("-")[0] for name in made] == ["near", "far"]
+    folder = tmp_path / "pooling"
+    assert "Drawn without 1 of 2 runs (far: " in (folder / "caption.txt").read_text()
+    with (folder / "runs.csv").open(newline="") as file:
+        assert [row["directory"].split("-")[0] for row in csv.DictReader(file)] == ["near"]
+    with pytest.raises(errors.NotReached, match="pooling: no run reached its content"):
+        alone = dataclasses.replace(experiment, cells=lambda base: [frame.Cell(("far",), seeking)])
+        frame.run(alone, own, tmp_path)
 
 
 def test_a_seam_is_what_the_sides_that_meet_differ_by() -> None:

@@ -55,6 +55,10 @@ def test_a_run_has_the_measure_and_is_the_plain_run_with_that_key(run, tmp_path)
     again = run(tmp_path / "typed", f"objective.style_weight={weight!r}")
     assert (again.pixels == found.pixels).all()
     assert [each.path.name for each in runs.below(tmp_path / "matched")] == ["matched"]
+    # Seconds are in them: no evaluation of the last trial was made a second time.
+    trial = tmp_path / "matched" / runs.TRIALS / f"{weight:g}"
+    assert (trial / runs.METRICS).read_bytes() == (tmp_path / "matched" / runs.METRICS).read_bytes()
+    assert not [*(tmp_path / "matched").rglob("checkpoint.npz")]
     made = (tmp_path / "matched" / "image.png").stat().st_mtime_ns
     run(tmp_path / "matched", *wanted)  # finished before
     assert (tmp_path / "matched" / "image.png").stat().st_mtime_ns == made
