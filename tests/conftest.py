@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from stn import assets, config, errors, images
+from stn import assets, config, errors, files, images
 from stn.assets import matconvnet
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
@@ -51,7 +51,7 @@ class Ended(NamedTuple):
 @pytest.fixture(scope="session", autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """An empty cache, no W&B account and a Ctrl-C that is heard, whatever the developer's own
-    environment holds.
+    environment holds. Pictures that the developer has fetched are found; without them tests skip.
     """
     # A shell that starts the tests in the background ignores SIGINT, and every process would
     # inherit that.
@@ -62,6 +62,8 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("WANDB_")]:
             patch.delenv(name)
         patch.setenv("NETRC", str(home / "netrc"))
+        fetched = files.cache_dir() / "images"
+        patch.setenv("STN_IMAGES", os.environ.get("STN_IMAGES") or str(fetched))
         patch.setenv("STN_CACHE", str(home / "cache"))
         yield
 

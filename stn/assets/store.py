@@ -87,8 +87,8 @@ def locate_image(path: str) -> Path:
     """A picture by path, by `skimage:FILE` (or sklearn, matplotlib: inside the package),
     `drawn:strokes`, `asset:FILE`.
 
-    Fetched pictures are looked for in the directory named by STN_IMAGES, in `shared/images` beside
-    the checkout, and in the cache directory. Raises InputError with the command that gets them."""
+    Fetched pictures are looked for in the directory named by STN_IMAGES, then in the cache
+    directory. Raises InputError with the command that gets them."""
     scheme, _, name = path.partition(":")
     if scheme in PACKAGED:
         return sample_path(scheme, name)
@@ -233,8 +233,7 @@ def _image_folders() -> list[Path]:
     looked at first.
     """
     named = os.environ.get("STN_IMAGES")
-    beside = Path(__file__).resolve().parents[3] / "shared" / "images"
-    return [*([Path(named)] if named else []), beside, files.cache_dir() / "images"]
+    return [*([Path(named)] if named else []), files.cache_dir() / "images"]
 
 
 def _present(asset: catalog.Asset) -> Path | None:

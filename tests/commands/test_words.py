@@ -110,7 +110,7 @@ def test_all_that_is_missing_is_listed_at_once_and_what_was_typed_first(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STN_CACHE", str(tmp_path))
-    monkeypatch.setattr("stn.assets.store._image_folders", lambda: [])
+    monkeypatch.delenv("STN_IMAGES", raising=False)
     typed = ["network=vgg19", "style.mask=m.png", "content=tubingen", "style=the_scream"]
     with pytest.raises(InputError) as told:
         input_files.prepare([(config.compose(*typed), ["style.mask=m.png", *typed])])
@@ -141,7 +141,7 @@ def test_every_picture_that_cannot_be_had_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STN_CACHE", str(tmp_path))
-    monkeypatch.setattr("stn.assets.store._image_folders", lambda: [])
+    monkeypatch.delenv("STN_IMAGES", raising=False)
     for name, asset in catalog.IMAGES.items():
         gone = catalog.Asset(name, (str(tmp_path / "gone"),), *list(vars(asset).values())[2:])
         monkeypatch.setitem(catalog.IMAGES, name, gone)
