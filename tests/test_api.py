@@ -381,3 +381,11 @@ def test_values_of_numpy_and_paths_are_pythons() -> None:
     assert overrides.text(np.float64(0.1)) == "0.1" and overrides.text(np.int32(3)) == "3"
     assert overrides.text(np.array([1, 2])) == overrides.text((1, 2)) == "[1,2]"
     assert overrides.text(np.bool_(True)) == "true" and overrides.text(Path("a b")) == "'a b'"
+
+
+def test_python_measures_files_and_arrays_alike(inputs: dict[str, Path]) -> None:
+    paths = [inputs[name] for name in ("content", "style", "content")]
+    of_files = stn.measure(*paths, network=inputs["vgg19"])
+    assert of_files == stn.measure(*map(images.read, paths), network=inputs["vgg19"])
+    with pytest.raises(stn.InputError, match=r"nowhere\.png"):
+        stn.measure(*paths[:2], "nowhere.png", network=inputs["vgg19"])
