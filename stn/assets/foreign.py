@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stn import files
-from stn.assets import lasagnefile, torchfile, weights
+from stn.assets import pickles, weights
 from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
 from stn.errors import InputError
 from stn.layers import FILTERS, LAYERS, TRUNKS, of_kind
@@ -110,7 +110,7 @@ def _as_matconvnet(layers: tuple[Layer, ...], convention: str) -> Weights:
 def _torch(path: Path) -> tuple[Layer, ...]:
     """`features.N.weight` [out, in, h, w] and `features.N.bias`, N in the order of the layers."""
     try:
-        tensors = torchfile.load(path.read_bytes())
+        tensors = pickles.torch(path.read_bytes())
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     numbers = sorted(
@@ -166,7 +166,7 @@ def _lasagne(path: Path) -> tuple[Layer, ...]:
 
     Its network correlates, as ours does: the kernels are not turned (lasagne.layers.dnn)."""
     try:
-        arrays = lasagnefile.load(path)
+        arrays = pickles.lasagne(path)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from stn import files
-from stn.assets import matconvnet, torchfile
+from stn.assets import matconvnet, pickles
 from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
 from stn.errors import InputError
 from stn.layers import LAYERS, TRUNKS, of_kind
@@ -149,7 +149,7 @@ def read_quantized(content: bytes) -> tuple[Layer, ...]:
 
     Raises InputError if the bytes are not that file's, whatever they are.
     """
-    tensors = torchfile.load(content)
+    tensors = pickles.torch(content)
     try:
         layers: list[Layer] = []
         for name, stored in _names(19):

@@ -2,7 +2,9 @@
 curves, losses, tables.
 """
 
+import base64
 import functools
+import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from stn import assets, config, files, runs
+from stn import assets, config, files, images, runs
 from stn.config import overrides
 from stn.errors import InputError
+from stn.images import resizing
 from stn.report import progress
-from stn.report.pictures import EmbeddedPictures
 from stn.runs import axes
 from stn.study import comparison, figures, grouping, sweep_tables, tables
 from stn.sweeps import cells
@@ -60,6 +63,39 @@ def write_comparison(first: runs.Run, second: runs.Run, path: Path, max_px: int 
         "rows": comparison.rows(first, second),
     }
     files.write_text(path, html(page | {"pictures": embedded.pictures}))
+
+
+class EmbeddedPictures:
+    """JPEGs inside the page, no side above `max_px`; equal files are stored once."""
+
+    def __init__(self, max_px: int) -> None:
+        self.pictures: dict[str, str] = {}
+        self._max_px = max_px
+
+    def keep(self, path: Path) -> str | None:
+        """Embed a file, by its checksum."""
+        try:
+            key = files.sha256(path)[:16]
+            return key if key in self.pictures else self.add(key, images.read(path))
+        except (OSError, InputError):
+            return None
+
+    def add(self, key: str, rgb: np.ndarray) -> str:
+        """Embed `rgb` [h, w, 3] 0-255 and give its key."""
+        self.pictures[key] = (
+            "data:image/jpeg;base64," + base64.b64encode(jpeg(rgb, self._max_px)).decode()
+        )
+        return key
+
+
+def jpeg(rgb: np.ndarray, max_px: int) -> bytes:
+    """`rgb` [h, w, 3] 0-255 as the page has it: a JPEG, no side above `max_px`."""
+    scale = min(1.0, max_px / max(rgb.shape[:2]))
+    if scale < 1:
+        rgb = resizing.resize(rgb, *(max(1, round(side * scale)) for side in rgb.shape[:2]))
+    data = io.BytesIO()
+    Image.fromarray(images.to_bytes(rgb)).save(data, "JPEG", quality=92, subsampling=0)
+    return data.getvalue()
 
 
 def below(directory: Path) -> list[runs.Run]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from stn import images, runs
 from stn.errors import InputError
-from stn.report import document, pictures, progress
+from stn.report import document, progress
 from stn.runs import previews
 from stn.study import sweep_tables
 from stn.sweeps import cells
@@ -157,4 +157,4 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 @functools.lru_cache(maxsize=500)
 def _jpeg(path: Path, modified: int) -> bytes:
-    return pictures.jpeg(images.read(path), MAX_PX)
+    return document.jpeg(images.read(path), MAX_PX)

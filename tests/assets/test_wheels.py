@@ -25,7 +25,7 @@ import scipy.io
 from synthetic import assert_same
 
 from stn import assets
-from stn.assets import matconvnet, torchfile, weights, wheels
+from stn.assets import matconvnet, pickles, weights, wheels
 from stn.assets.weights import Layer
 from stn.errors import InputError
 from stn.layers import CONVS_PER_BLOCK
@@ -214,8 +214,8 @@ def test_what_the_admitted_names_give_cannot_be_tampered_with() -> None:
     state = b"N}(" + text("fromkeys") + b"Nu\x86b"  # (None, {"fromkeys": None}): setattr
     for admitted in (REBUILD, ("torch", "ByteStorage"), ORDERED):
         with contextlib.suppress(InputError):
-            torchfile.load(torch_file(quantized(), opcode_global(*admitted) + state))
-        assert_same_tensors(torchfile.load(torch_file(quantized())), quantized())
+            pickles.torch(torch_file(quantized(), opcode_global(*admitted) + state))
+        assert_same_tensors(pickles.torch(torch_file(quantized())), quantized())
     assert dict.fromkeys("a") == {"a": None}
 
 

@@ -1,0 +1,170 @@
+"""Weights in pickles of PyTorch and of Lasagne, read without those and without trusting them.
+
+Files of torch.save are those before PyTorch 1.6 and since. Lasagne's, such as
+vgg19_normalized.pkl, are pickles of Python 2 (Lasagne/Recipes, examples/styletransfer/Art Style
+Transfer.ipynb): a dict whose "param values" are a kernel [out, in, h, w] and a bias [out] for each
+convolution, in order."""
+
+import collections
+import contextlib
+import io
+import math
+import pickle
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from stn.errors import InputError
+
+# What such a file opens with: torch.serialization's MAGIC_NUMBER and PROTOCOL_VERSION.
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+STORAGES: dict[str, np.dtype[Any]] = {
+    "ByteStorage": np.dtype("u1"),
+    "FloatStorage": np.dtype("<f4"),
+}
+KEY = "param values"  # of Lasagne's dict
+
+
+def torch(content: bytes) -> dict[str, np.ndarray]:
+    """The tensors of a dict that torch.save wrote, by name; InputError if the bytes are something
+    else, or ask for something else.
+    """
+    with _whole("file of torch.save"):
+        return _arrays(*(_zipped(content) if content.startswith(b"PK") else _pickled(content)))
+
+
+def lasagne(path: Path) -> list[np.ndarray]:
+    """The arrays of a saved network in their order, each kernel [out, in, h, w] before its bias
+    [out], float32; InputError as `torch`.
+    """
+    with _whole(f"pickle of Lasagne, a dict with {KEY!r}"), path.open("rb") as file:
+        contents = _Unpickler(file, OF_ARRAYS, "array", encoding="latin-1").load()
+        return [each.array() for each in contents[KEY]]
+
+
+@contextlib.contextmanager
+def _whole(what: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # a damaged pickle raises whatever its bytes lead to
+        raise InputError(f"is not a whole {what}; fetch it again") from error
+
+
+class _Unpickler(pickle._Unpickler):
+    """Admits `names` alone, each a module's name and its own, in a file that holds a `what`; what
+    stands for them holds values and can do nothing else.
+
+    The pure Python one: its memo is a dict, so that a damaged index cannot ask for gigabytes.
+    Raises InputError for another name."""
+
+    def __init__(
+        self, file: BinaryIO, names: Mapping[tuple[str, str], Any], what: str, **options: Any
+    ) -> None:
+        super().__init__(file, **options)
+        self._names, self._what = names, what
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in self._names:
+            return self._names[module, name]
+        raise InputError(
+            f"asks for {f'{module}.{name}'!r}, which no {self._what} needs: refused; do not use"
+            " that file"
+        )
+
+    def persistent_load(self, pid: Any) -> Any:
+        return pid  # torch's ("storage", type, key, device, length, view)
+
+
+def _described(storage: Any, offset: int, size: Any, stride: Any, *_: Any) -> tuple[Any, ...]:
+    return storage, offset, size, stride
+
+
+OF_TENSORS = {
+    **{("torch", storage): storage for storage in STORAGES},
+    ("torch._utils", "_rebuild_tensor_v2"): _described,
+    ("collections", "OrderedDict"): collections.OrderedDict,
+}
+# Tensors, (storage, offset, size, stride), by their names, and storages by theirs.
+Saved = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
+def _zipped(content: bytes) -> Saved:
+    """PyTorch 1.6 and later: a zip archive of one pickle and the storages."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        [index] = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        folder = index.removesuffix("data.pkl")
+        tensors = _Unpickler(io.BytesIO(archive.read(index)), OF_TENSORS, "tensor").load()
+        types = {storage[2]: STORAGES[storage[1]] for storage, *_ in tensors.values()}
+        return tensors, {
+            key: np.frombuffer(archive.read(f"{folder}data/{key}"), kind)
+            for key, kind in types.items()
+        }
+
+
+def _pickled(content: bytes) -> Saved:
+    """Before: five pickles, namely magic number, protocol, sizes of C types, {name: tensor} and
+    storage keys in order. Then for each storage its length, int64, and its bytes.
+    """
+    file = io.BytesIO(content)
+    magic, protocol, _, tensors, keys = (
+        _Unpickler(file, OF_TENSORS, "tensor").load() for _ in range(5)
+    )
+    if (magic, protocol) != (MAGIC, PROTOCOL):
+        raise ValueError("another format")
+    types = {storage[2]: STORAGES[storage[1]] for storage, *_ in tensors.values()}
+    storages: dict[str, np.ndarray] = {}
+    for key in keys:
+        length = int.from_bytes(file.read(8), "little")
+        storages[key] = np.frombuffer(content, types[key], length, offset=file.tell())
+        file.seek(storages[key].nbytes, io.SEEK_CUR)
+    if file.tell() != len(content):
+        raise ValueError("bytes after the last storage")
+    return tensors, storages
+
+
+def _arrays(tensors: dict[str, Any], storages: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The parts of the storages that the tensors are."""
+    found: dict[str, np.ndarray] = {}
+    for name, (storage, offset, size, stride) in tensors.items():
+        array = storages[storage[2]][offset : offset + math.prod(size)].reshape(size)
+        if tuple(step // array.itemsize for step in array.strides) != tuple(stride):
+            raise ValueError("a tensor that is not contiguous")
+        found[name] = array
+    return found
+
+
+class _State:
+    """In place of an array or its type: it keeps what the pickle says of it."""
+
+    def __init__(self, *given: Any) -> None:
+        self.given = given
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def array(self) -> np.ndarray:
+        """The array: its state is version, shape, type, order and bytes, read as latin-1."""
+        _, shape, kind, by_columns, text = self.state
+        order = kind.state[1]
+        if kind.given[0] not in ("f4", "f8") or order not in "<>|=":
+            raise ValueError("numbers of another type")
+        numbers = np.frombuffer(text.encode("latin-1"), f"{order}{kind.given[0]}")
+        if numbers.size != math.prod(shape):
+            raise ValueError("an array that is not whole")
+        found = numbers.reshape(shape, order="F" if by_columns else "C")
+        return np.ascontiguousarray(found, np.float32)
+
+
+OF_ARRAYS = {
+    # What NumPy's pickles call the function that makes an array, before version 2 and since.
+    ("numpy.core.multiarray", "_reconstruct"): _State,
+    ("numpy._core.multiarray", "_reconstruct"): _State,
+    ("numpy", "dtype"): _State,
+    ("numpy", "ndarray"): "ndarray",  # the class that `_reconstruct` is given
+}
