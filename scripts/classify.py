@@ -36,7 +36,7 @@ def main() -> None:
     settings = config.compose(f"preset={arguments.preset}") if arguments.preset else None
     path = assets.locate_weights(arguments.network, arguments.weights)
     network = matconvnet.load(path, head=True)
-    from stn.classify import vgg_head  # after the checks: TensorFlow takes seconds to import
+    from stn.classify import classifier  # after the checks: TensorFlow takes seconds to import
     from stn.network import vgg
     from stn.transfer import story
 
@@ -60,7 +60,7 @@ def main() -> None:
             f" {whole}` gets one with them, then --network {whole} uses it"
         )
         return
-    probabilities = vgg_head.class_probabilities(image, network).numpy()[0]
+    probabilities = classifier.class_probabilities(image, network).numpy()[0]
     for index in probabilities.argsort()[::-1][:5]:
         name = network.classes[index] if index < len(network.classes) else f"class {index}"
         print(f"{probabilities[index]:8.2%}  {name}")

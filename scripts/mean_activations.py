@@ -56,7 +56,7 @@ def of_folder(arguments: argparse.Namespace) -> None:
     from stn.network import rescale  # after the checks: TensorFlow takes seconds to import
 
     pictures = (images.read(path) for path in photographs)
-    rescale.write_means(
+    files.write_arrays(
         arguments.out, rescale.mean_activations(network, pictures, arguments.pooling)
     )
     print(
@@ -85,7 +85,7 @@ def shipped(out: Path) -> None:
             for layer, mean in rescale.mean_activations(weights, photographs, pooling).items():
                 means[f"{name}/{pooling}/{layer}"] = mean.astype(np.float32)
             print(f"{name}, {pooling} pooling")
-    rescale.write_means(out, means)
+    files.write_arrays(out, means)
     origin = {
         "what": "mean of every filter after its ReLU, over images and positions (METHODS.md, 2.4)",
         "made by": "python scripts/mean_activations.py",

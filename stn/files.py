@@ -10,10 +10,11 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pooch
 
 NO_FILES = (
@@ -62,6 +63,23 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write plain values as JSON, which knows no NaN and no infinity: those become null."""
     write_text(path, json.dumps(_without_infinities(value), indent=2, allow_nan=False) + "\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write named arrays as an .npz archive, whatever its name, in a folder that is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Into an open file, since to a name without .npz NumPy adds it.
+    with atomic_write(path) as partial, partial.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """The arrays that `write_arrays` wrote; None if the file is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            return dict(saved)
+    except Exception:  # a damaged archive raises whatever its bytes lead to
+        return None
 
 
 def expanded(path: str) -> Path:

@@ -41,7 +41,6 @@ def load(path: Path, head: bool = False) -> Weights:
     kernels = sum(layer.kernel.nbytes for layer in network.layers)
     if path.stat().st_size > WORTH_CONVERTING * kernels and not place.is_file():
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
             _write_converted(place, network)
         except OSError:
             warnings.warn(
@@ -273,14 +272,8 @@ def _write_converted(place: Path, network: Weights) -> None:
     arrays: dict[str, Any] = {"names": np.array([layer.name for layer in network.layers])}
     arrays |= {f"{layer.name}/kernel": layer.kernel for layer in network.layers}
     arrays |= {f"{layer.name}/bias": layer.bias for layer in network.layers}
-    with files.atomic_write(place) as partial:
-        np.savez(
-            partial,
-            version=np.array(CONVERTED_VERSION),
-            mean_pixel=network.mean_pixel,
-            sha256=np.array(network.sha256),
-            **arrays,
-        )
+    arrays["version"], arrays["sha256"] = np.array(CONVERTED_VERSION), np.array(network.sha256)
+    files.write_arrays(place, arrays | {"mean_pixel": network.mean_pixel})
 
 
 def _read_converted(place: Path, sha256: str) -> Weights | None:

@@ -1,7 +1,6 @@
 """A classifier: a network and the head on it, its own or a linear one that is fitted here."""
 
 import contextlib
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +10,11 @@ import numpy as np
 
 from stn import backend, files
 from stn.assets import matconvnet
+from stn.assets.weights import Weights
 from stn.backend import tf
-from stn.classify import vgg_head
 from stn.classify.labeled import Labeled
 from stn.errors import InputError
+from stn.layers import FULLY_CONNECTED
 from stn.loss import losses
 from stn.network import network, vgg
 from stn.objective.objective import Terms
@@ -25,7 +25,7 @@ OWN_SIDE = 224
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network, the head on it (as `vgg_head.class_scores` takes it) and the classes' names.
+    """A network, the head on it (as `class_scores` takes it) and the classes' names.
 
     `checksums` are those of the files and pictures that it is made of."""
 
@@ -97,7 +97,7 @@ def own(path: Path) -> Classifier:
     """The classifier of a weight file with fully connected layers; InputError if it has none."""
     weights = matconvnet.load(path, head=True)
     try:
-        head = vgg_head.head(weights)
+        head = own_head(weights)
     except KeyError:
         raise InputError(
             f"{path}: has no fully connected layers, so no classes; use --head linear, or a file"
@@ -118,17 +118,15 @@ def linear(trunk: network.Network, layer: str, labeled: Labeled) -> Classifier:
     checksums = {"weights": trunk.sha256, "labeled": labeled.sha256}
     digest = files.digest([layer, checksums])
     kept = files.cache_dir() / f"{trunk.path.name}.{layer}-{digest}.head.npz"
-    found = _read_head(kept)
-    if found is None:
-        found = _fit(
-            np.stack([F[layer].mean((0, 1)) for F in features(trunk, [layer], labeled.rgb)]),
-            labeled.labels,
-        )
+    found = files.read_arrays(kept) or {}
+    if found.keys() != {"kernel", "bias"}:
+        means = [F[layer].mean((0, 1)) for F in features(trunk, [layer], labeled.rgb)]
+        kernel, bias = _fit(np.stack(means), labeled.labels)
+        found = {"kernel": kernel, "bias": bias}
         with contextlib.suppress(OSError):  # without a copy it is fitted again next time
-            _write_head(kept, *found)
-    kernel, bias = found
-    head = {layer: (tf.constant(kernel, tf.float32), tf.constant(bias, tf.float32))}
-    return Classifier(trunk, head, labeled.names, checksums)
+            files.write_arrays(kept, found)
+    kernel, bias = (tf.constant(found[name], tf.float32) for name in ("kernel", "bias"))
+    return Classifier(trunk, {layer: (kernel, bias)}, labeled.names, checksums)
 
 
 def features(
@@ -167,18 +165,42 @@ def _fit(X: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return kernel, bias - scaler.mean_ @ kernel
 
 
-def _read_head(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    try:
-        with np.load(path, allow_pickle=False) as saved:
-            return saved["kernel"], saved["bias"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # missing or damaged: fitted again
+def own_head(weights: Weights) -> dict[str, tuple[Any, Any]]:
+    """The fully connected layers as tensors, by name; KeyError if the weights were loaded without
+    them.
+    """
+    layers = (weights.layer(name) for name in FULLY_CONNECTED)
+    return {layer.name: (tf.constant(layer.kernel), tf.constant(layer.bias)) for layer in layers}
 
 
-def _write_head(path: Path, kernel: np.ndarray, bias: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with files.atomic_write(path) as partial:
-        np.savez(partial, kernel=kernel, bias=bias)
+def class_scores(image: Any, trunk: Weights | vgg.Kernels, head: vgg.Kernels) -> Any:
+    """Scores [1, classes] of `image` (RGB, mean-subtracted), before the softmax, with the max
+    pooling of training.
+
+    fc6 (7 × 7), fc7 and fc8 (1 × 1) are convolutions over the whole of what reaches them, as
+    MatConvNet keeps them: the image is then [1, 224, 224, 3]. A head of one other layer, {"pool4":
+    (kernel [N, classes], bias)}, is linear in that layer's mean activations, and takes an image of
+    any size."""
+    if "fc8" not in head:
+        [(layer, (kernel, bias))] = head.items()
+        F = vgg.features(image, trunk, [layer])[layer]
+        return tf.matmul(tf.reduce_mean(F, (1, 2)), kernel) + bias
+    x = vgg.features(image, trunk, ["pool5"])["pool5"]
+    for name in FULLY_CONNECTED:
+        kernel, bias = head[name]
+        x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="VALID"), bias)
+        if name != "fc8":
+            x = tf.nn.relu(x)
+    return tf.reshape(x, (1, -1))
+
+
+def class_probabilities(image: Any, weights: Weights) -> Any:
+    """Probabilities [1, classes] of `image` [1, 224, 224, 3] (RGB, mean-subtracted) by the weights'
+    own head.
+
+    Raises KeyError if the weights were loaded without it.
+    """
+    return tf.nn.softmax(class_scores(image, weights, own_head(weights)))
 
 
 def _features(*layers: str) -> Any:
@@ -187,7 +209,7 @@ def _features(*layers: str) -> Any:
 
 def _probabilities() -> Any:
     def function(image: Any, kernels: vgg.Kernels, head: vgg.Kernels) -> Any:
-        return tf.nn.softmax(vgg_head.class_scores(image, kernels, head))[0]
+        return tf.nn.softmax(class_scores(image, kernels, head))[0]
 
     return function
 
@@ -198,7 +220,7 @@ def _class_loss(of_score: bool) -> Any:
     ) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            scores = vgg_head.class_scores(image, kernels, head)[0]
+            scores = class_scores(image, kernels, head)[0]
             target_loss = -(scores if of_score else tf.nn.log_softmax(scores))[target]
             variation = losses.total_variation(image, "absolute")
             total = weights[0] * target_loss + weights[1] * variation

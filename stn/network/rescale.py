@@ -5,7 +5,6 @@ images and positions is one.
 import contextlib
 import hashlib
 import json
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -123,7 +122,7 @@ def default_means(weights: Weights, weights_path: Path, pooling: str, power: int
         power,
     )
     with contextlib.suppress(OSError):  # without a copy they are computed again next time
-        write_means(kept, means)
+        files.write_arrays(kept, means)
     return means
 
 
@@ -148,25 +147,14 @@ def shipped_means(weights: Weights, pooling: str) -> Means | None:
 
 
 def read_means(path: Path) -> Means:
-    """Means from a file that `write_means` made; InputError if it is not one."""
+    """Means from a file of arrays [N], one a convolution; InputError if it is not one."""
     if not path.is_file():
         raise InputError(
             f"network.rescale={path}: no such file; make it with scripts/mean_activations.py"
         )
-    try:
-        with np.load(path, allow_pickle=False) as saved:
-            return {name: saved[name] for name in saved.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        # Not in NumPy's own words, which advise to load it unsafely.
-        detail = f"network.rescale={path}: damaged; make it again with scripts/mean_activations.py"
-        raise InputError(detail) from error
-
-
-def write_means(path: Path, means: Means) -> None:
-    """Write means as an .npz archive, whatever its name: one array [N] a convolution; whole or not
-    at all.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Into an open file, since to a name without .npz NumPy adds it.
-    with files.atomic_write(path) as partial, partial.open("wb") as file:
-        np.savez(file, **means)  # type: ignore[arg-type]
+    found = files.read_arrays(path)
+    if found is None:
+        raise InputError(
+            f"network.rescale={path}: damaged; make it again with scripts/mean_activations.py"
+        )
+    return found

@@ -16,7 +16,7 @@ import tensorflow as tf
 from stn import assets, images
 from stn.assets import matconvnet
 from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
-from stn.classify import vgg_head
+from stn.classify import classifier
 from stn.images import resizing
 from stn.layers import CONVS_PER_BLOCK
 from stn.network import vgg
@@ -73,7 +73,7 @@ def test_class_probabilities_are_those_of_keras(depth: int, tmp_path: Path) -> N
 
     rgb = resizing.resize(images.read(assets.sample_path("skimage", "coffee.png")), 224, 224)
     expected = model.predict(preprocess(rgb[None].astype(np.float32).copy()), verbose=0)[0]
-    ours = vgg_head.class_probabilities((rgb - network.mean_pixel)[None], network).numpy()[0]
+    ours = classifier.class_probabilities((rgb - network.mean_pixel)[None], network).numpy()[0]
     assert expected.max() > 3 * np.median(expected)
     # float32 logits of some tens differ by about 1e-4 of themselves, which is a relative error of
     # each probability.

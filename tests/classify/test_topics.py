@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from stn import config, errors, images, optimize
 from stn.backend import tf
-from stn.classify import classifier, labeled, vgg_head
+from stn.classify import classifier, labeled
 from stn.classify.classifier import ClassLoss
 from stn.loss import losses
 from stn.network import network, vgg
@@ -128,7 +128,9 @@ def test_the_class_loss_through_the_own_head(paths: dict[str, Path]) -> None:
     image = rough_image(224)
     loss = ClassLoss(known, 1, 10.0, 0.005, watched={"goldfish": 1})
     terms, _ = loss.value_and_grad(image)
-    p = vgg_head.class_probabilities(image, synthetic.vgg(channels=4, head=True, seed=0)).numpy()[0]
+    p = classifier.class_probabilities(image, synthetic.vgg(channels=4, head=True, seed=0)).numpy()[
+        0
+    ]
     assert terms.content == pytest.approx(-10 * np.log(p[1]), rel=1e-4)
     assert terms.per_layer == {"probability/goldfish": pytest.approx(p[1], rel=1e-4)}
     variation = sum(np.abs(np.diff(image, axis=axis)).sum() for axis in (1, 2))
@@ -142,7 +144,9 @@ def test_scores_differ_as_the_logarithms_of_probabilities_do(paths: dict[str, Pa
     image = rough_image(224)
     losses = [ClassLoss(known, target, 10.0, 0.0, of_score=True) for target in (1, 3)]
     one, other = (loss.value_and_grad(image)[0].content for loss in losses)
-    p = vgg_head.class_probabilities(image, synthetic.vgg(channels=4, head=True, seed=0)).numpy()[0]
+    p = classifier.class_probabilities(image, synthetic.vgg(channels=4, head=True, seed=0)).numpy()[
+        0
+    ]
     assert one - other == pytest.approx(10 * np.log(p[3] / p[1]), rel=1e-3)
 
 

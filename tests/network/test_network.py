@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stn import images
+from stn import files, images
 from stn.assets import matconvnet
 from stn.backend import tf
 from stn.config import schema
@@ -76,7 +76,7 @@ def test_white_is_what_the_network_sees(
     of_file = matconvnet.load(file)
     if rescaling:
         rescaling = str(tmp_path / "means.npz")
-        rescale.write_means(Path(rescaling), rescale.mean_activations(of_file, [rgb], "avg"))
+        files.write_arrays(Path(rescaling), rescale.mean_activations(of_file, [rgb], "avg"))
     chosen = dataclasses.replace(DIRECT, pooling="avg", rescale=rescaling, mean_pixel=mean_pixel)
     ours = network.load(file, dataclasses.replace(chosen, input_range=256.0))
     usual = network.load(file, chosen)

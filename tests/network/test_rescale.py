@@ -161,7 +161,7 @@ def test_default_means_are_computed_once_and_kept_in_the_cache(
     kept = list((tmp_path / "cache").glob("small.mat.avg-*.means.npz"))
     assert len(kept) == 1
     changed = {name: mean * 2 for name, mean in first.items()}
-    rescale.write_means(kept[0], changed)
+    files.write_arrays(kept[0], changed)
     np.testing.assert_array_equal(
         rescale.default_means(narrow, path, "avg")["conv1_1"], changed["conv1_1"]
     )
@@ -211,7 +211,7 @@ def test_other_bytes_than_those_shipped_are_refused(vgg19_q8: Path, tmp_path, mo
         shutil.copy(rescale.SHIPPED.with_suffix(kind), tmp_path / f"means{kind}")
     monkeypatch.setattr(rescale, "SHIPPED", tmp_path / "means.npz")
     means = rescale.read_means(rescale.SHIPPED)
-    rescale.write_means(rescale.SHIPPED, means | {"vgg16/avg/conv1_1": np.ones(64, np.float32)})
+    files.write_arrays(rescale.SHIPPED, means | {"vgg16/avg/conv1_1": np.ones(64, np.float32)})
     with pytest.raises(InputError, match=r"means\.npz: damaged"):
         rescale.default_means(matconvnet.load(vgg19_q8), vgg19_q8, "avg")
 

@@ -27,11 +27,10 @@ import pytest
 from conftest import at_evaluation, listing, metrics
 from PIL import Image
 
-from stn import config, images, runs
+from stn import config, files, images, runs
 from stn.assets import matconvnet
 from stn.command_line import one_line
 from stn.errors import InputError, Interrupted
-from stn.network import rescale
 from stn.runs import locks, provenance, run_directory
 from stn.transfer import measures
 
@@ -180,12 +179,12 @@ def test_a_file_of_means_feeds_the_run_and_another_one_is_another_run(
 ) -> None:
     weights, means = matconvnet.load(inputs["vgg19"]), tmp_path / "means.npz"
     ones = {layer.name: np.ones(layer.bias.size) for layer in weights.layers}
-    rescale.write_means(means, ones)
+    files.write_arrays(means, ones)
     overrides = (f"network.rescale={means}", "optimizer.max_evaluations=1")
     run(tmp_path / "run", *overrides)
     found = json.loads((tmp_path / "run" / "provenance.json").read_text())["inputs_sha256"]
     assert found["rescale"] == hashlib.sha256(means.read_bytes()).hexdigest()
-    rescale.write_means(means, ones | {"conv1_1": 2 * ones["conv1_1"]})
+    files.write_arrays(means, ones | {"conv1_1": 2 * ones["conv1_1"]})
     with pytest.raises(InputError, match="other settings"):
         run(tmp_path / "run", *overrides)
 

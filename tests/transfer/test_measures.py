@@ -12,10 +12,10 @@ import scipy.special
 import scipy.stats
 import synthetic
 
-from stn import images
+from stn import files, images
 from stn.assets.weights import Weights
 from stn.images import resizing
-from stn.network import rescale, vgg
+from stn.network import vgg
 from stn.network.network import Network, of_weights
 from stn.transfer import artifacts, measures, patches, published
 
@@ -326,7 +326,7 @@ def test_a_run_measures_its_picture_on_the_plain_network(
             layer.name: np.full(layer.bias.size, 3.0)
             for layer in synthetic.vgg(19, channels=4).layers
         }
-        rescale.write_means(tmp_path / "means.npz", means)
+        files.write_arrays(tmp_path / "means.npz", means)
         overrides.append(f"network.rescale={tmp_path / 'means.npz'}")
     result = run(tmp_path / "run", *overrides)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
