@@ -20,7 +20,7 @@ from PIL import Image
 
 from stn import config, errors, runs
 from stn.config import overrides as commands
-from stn.report import document, pictures
+from stn.report import document
 from stn.study import tables
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -144,7 +144,7 @@ def test_large_pictures_are_made_smaller(tree: Path) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(30, 60), (60, 30), (8, 5)])
 def test_no_side_of_a_picture_is_above_max_px(height: int, width: int) -> None:
-    data = pictures.jpeg(np.full((height, width, 3), 90.0), 10)
+    data = document.jpeg(np.full((height, width, 3), 90.0), 10)
     shrinks = max(1.0, max(height, width) / 10)
     assert Image.open(io.BytesIO(data)).size == (width / shrinks, height / shrinks)
 
