@@ -78,7 +78,7 @@ def draw(finished: frame.Finished) -> Figure:
 
 def write(folder: Path, finished: frame.Finished) -> None:
     """numbers.csv: a line a painting, Picasso's too."""
-    from stn.transfer import measures  # takes seconds to import
+    from stn.metrics import measures  # takes seconds to import
 
     rows = [list(COLUMNS)]
     for (style,), run in finished.items():

@@ -48,10 +48,10 @@ TESTS = {
     "stn/optimize/spectrum.py": ("tests/optimize",),
     "stn/optimize/state.py": ("tests/optimize",),
     "stn/optimize/stepwise_lbfgs.py": ("tests/optimize",),
-    "stn/transfer/artifacts.py": ("tests/transfer/test_artifacts.py",),
-    "stn/transfer/measures.py": ("tests/transfer/test_measures.py",),
-    "stn/transfer/patches.py": ("tests/transfer/test_measures.py",),
-    "stn/transfer/published.py": ("tests/transfer/test_measuring.py",),
+    "stn/metrics/artifacts.py": ("tests/metrics/test_artifacts.py",),
+    "stn/metrics/measures.py": ("tests/metrics/test_measures.py",),
+    "stn/metrics/patches.py": ("tests/metrics/test_measures.py",),
+    "stn/metrics/published.py": ("tests/metrics/test_published.py",),
     "stn/runs/run_directory.py": ("tests/runs/test_run_directory.py", "tests/runs/test_record.py"),
 }
 # Seconds beyond three times those of the unchanged tests. A mutant that takes longer is stopped and

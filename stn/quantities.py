@@ -1,6 +1,6 @@
 """The numbers of a finished run as data: what summary.json calls them, and how to read them.
 
-What each measure is stands in stn/transfer/measures.py, which computes them."""
+What each measure is stands in stn/metrics/measures.py, which computes them."""
 
 from typing import NamedTuple
 

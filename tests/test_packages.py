@@ -11,8 +11,8 @@ backend command_line
 devices images loss
 config
 assets
-network metrics
-objective
+network
+objective metrics
 optimize
 runs
 transfer sweeps study

@@ -19,8 +19,9 @@ import numpy as np
 from stn import config, optimize, quantities
 from stn.assets import foreign, inputs, matconvnet, pictures
 from stn.experiment import ablations, design, trials
+from stn.metrics import measures
 from stn.objective import objective
-from stn.transfer import initialize, matching, measures, story
+from stn.transfer import initialize, matching, story
 
 if TYPE_CHECKING:
     from stn.network.network import Network

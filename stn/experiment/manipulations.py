@@ -13,8 +13,8 @@ import scipy.ndimage
 from stn import files, quantities
 from stn.experiment import crossing, trials
 from stn.images import resizing
+from stn.metrics import measures
 from stn.study import tables
-from stn.transfer import measures
 
 STEP = 0.02  # of itself: a smaller change is none; another seed moves `patches_to_style` as much
 # Strong enough to be seen at once, in levels of 255 and pixels. Ours.

@@ -1,5 +1,6 @@
-"""Numbers of papers that need PyTorch and a network of their own: LPIPS and ArtFID.
+"""What is measured of a picture, by whatever program.
 
-`learned` says what is needed, fetches it, and has the formulas. `pytorch` is the process that
-computes; it is one of its own, since TensorFlow and PyTorch in one process crashed here.
+`measures` are ours, and `patches` and `artifacts` the parts without a network. `published` and
+`learned` are numbers that papers print. LPIPS and ArtFID, which are learned, need PyTorch and
+networks of their own: `pytorch` is the process that computes them.
 """

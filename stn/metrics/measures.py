@@ -37,10 +37,10 @@ from skimage.metrics import structural_similarity
 from stn.backend import tf
 from stn.layers import GATYS
 from stn.loss import losses
+from stn.metrics import artifacts, patches
 from stn.network import checkpointing
 from stn.network.network import Network
 from stn.network.vgg import Options
-from stn.transfer import artifacts, patches
 
 # Gatys et al. 2016, section 3; VGG-19 and VGG-16 both have them.
 CONTENT_LAYER = "relu4_2"

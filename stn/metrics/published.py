@@ -12,9 +12,9 @@ from skimage.metrics import structural_similarity
 from stn.backend import tf
 from stn.images import color
 from stn.layers import GATYS
+from stn.metrics import measures
 from stn.network import vgg
 from stn.network.network import Network
-from stn.transfer import measures
 
 # Deng et al. 2022 (StyTr², CVPR), as diyiiyiii/StyTR-2 computes it: models/StyTR.py, forward, and
 # function.py, calc_mean_std and normal.

@@ -1,1 +1,7 @@
-"""What many runs say together: groups over seeds, trade-off curves, tables, figures."""
+"""What many runs say together.
+
+`grouping` puts seeds together and finds what compares. `inference` asks whether a difference is
+more than chance, and `crossed` asks it of photographs crossed with paintings. `tables` and
+`figures` show it: `sweep_tables` those of a sweep, `comparison` two runs, `results` and `measured`
+the numbers kept with the program, which `marks` puts into documents.
+"""

@@ -13,9 +13,9 @@ from stn.assets import inputs, pictures
 from stn.config import overrides, schema
 from stn.errors import InputError
 from stn.images import resizing
-from stn.metrics import learned
+from stn.metrics import learned, measures, published
 from stn.network.network import Network, load
-from stn.transfer import measures, mixing, published, story
+from stn.transfer import mixing, story
 
 # Programs crop a result to whole strides of their network, so its aspect is a little off. Ours.
 ASPECT_SLACK = 0.02

@@ -12,11 +12,12 @@ from stn import backend, config, devices, images, optimize, runs
 from stn.assets import inputs, pictures
 from stn.images import resizing
 from stn.loss.statistics import STATISTICS
+from stn.metrics import measures
 from stn.network.network import Network, load
 from stn.objective import objective
 from stn.objective.specification import Formula, Specification, Term
 from stn.runs import run_directory, wandb_checks
-from stn.transfer import checks, initialize, measures, memory, mixing, tracking
+from stn.transfer import checks, initialize, memory, mixing, tracking
 from stn.transfer.result import Result
 
 

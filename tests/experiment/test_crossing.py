@@ -62,7 +62,7 @@ def test_random_weights_are_others_and_judged_by_the_trained_network(bench):
     first = np.asarray(network.kernels["conv1_2"][0])
     assert not np.allclose(first, np.asarray(bench.trained.kernels["conv1_2"][0]))
     rgb, found = bench.made("astronaut", "strokes", "random_johnson", 1.0)
-    from stn.transfer import measures
+    from stn.metrics import measures
 
     photograph, painting = bench.inputs_of("astronaut", "strokes")
     again = measures.measure(rgb, photograph, painting, bench.trained.plain())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stn.transfer import artifacts
+from stn.metrics import artifacts
 
 
 def test_a_checkerboard_has_its_own_amplitude() -> None:

@@ -15,9 +15,9 @@ import synthetic
 from stn import files, images
 from stn.assets.weights import Weights
 from stn.images import resizing
+from stn.metrics import artifacts, measures, patches, published
 from stn.network import vgg
 from stn.network.network import Network, of_weights
-from stn.transfer import artifacts, measures, patches, published
 
 STYLE_LAYERS = [
     "relu1_1",

@@ -15,13 +15,13 @@ from stn import runs
 from stn.assets.pictures import LevelPictures, Painting
 from stn.config.schema import Color
 from stn.loss.statistics import STATISTICS
+from stn.metrics import measures
 from stn.network import checkpointing, vgg
 from stn.network.network import of_weights
 from stn.network.vgg import Options
 from stn.objective import objective, references
 from stn.objective.specification import Formula, Specification, Term
 from stn.objective.targets import StyleTarget
-from stn.transfer import measures
 
 H, W = 21, 18  # odd at one block or another, so that pooling and the last band meet a border
 LAYERS = ("relu1_1", "conv2_2", "pool2", "relu3_1")

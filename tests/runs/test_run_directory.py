@@ -31,8 +31,8 @@ from stn import config, files, images, runs
 from stn.assets import matconvnet
 from stn.command_line import one_line
 from stn.errors import InputError, Interrupted
+from stn.metrics import measures
 from stn.runs import locks, provenance, run_directory
-from stn.transfer import measures
 
 LAYERS = ["content/relu3_1", "style/relu1_1", "style/relu2_1"]
 # Adam at a rate so high that the loss goes up again, so that the last evaluation is not the best

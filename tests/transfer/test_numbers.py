@@ -35,7 +35,7 @@ def test_the_first_iterations_of_neural_style(
     iteration.
     """
     from stn import transfer  # TensorFlow takes seconds to import
-    from stn.transfer import measures
+    from stn.metrics import measures
 
     monkeypatch.setattr(measures, "measure", lambda *_: {})  # of the end, which takes seconds
     try:
