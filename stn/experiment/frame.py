@@ -236,7 +236,7 @@ def filled(caption: str) -> str:
 
 def conditions(finished: Mapping[str, runs.Run]) -> str:
     """What a reader must know to compare the figure with the paper's."""
-    flat = [config.flat(run.settings) for run in finished.values()]
+    flat = [run.flat for run in finished.values()]
 
     def values(key: str) -> str:
         return ", ".join(dict.fromkeys(str(each.get(key)) for each in flat))

@@ -22,7 +22,7 @@ def parameters(several: Sequence[Run]) -> list[dict[str, Any]]:
     Axes come first, by the names that were typed. A differing setting that follows from them is
     left out. A run without settings has what its sweep's command says of it."""
     known = [run for run in several if run.settings]
-    flat = [config.flat(run.settings) for run in known]
+    flat = [run.flat for run in known]
     failed = [typed(run.overrides) for run in several if not run.settings]
     # A preset's name changes no pixel, but readers call their runs by it.
     named = ["name"] if len({str(each.get("name")) for each in flat}) > 1 else []

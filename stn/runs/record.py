@@ -70,6 +70,11 @@ class Run:
         """The whole configuration, as nested dictionaries."""
         return self.part("config")
 
+    @functools.cached_property
+    def flat(self) -> dict[str, Any]:
+        """The settings by dotted keys, `objective.style_weight`."""
+        return config.flat(self.settings)
+
     def part(self, name: str) -> dict[str, Any]:
         """A part of provenance.json, such as "versions"; empty if it is missing or damaged."""
         found = self.provenance.get(name)

@@ -50,16 +50,16 @@ class RunDirectory:
     """One run's directory, held by one process at a time.
 
     Raises InputError if the directory cannot be written, holds something else, is in use, or was
-    made with other settings (`force` then starts it anew). `computed` is what the settings left to
-    the machine, and how it was decided. `axes` is what a sweep varies, with this run's values.
-    `input_paths` are the files that feed the run, by their keys: `force` never removes one."""
+    made with other settings, unless their `force` starts it anew. `computed` is what the settings
+    left to the machine, and how it was decided. `axes` is what a sweep varies, with this run's
+    values. `input_paths` are the files that feed the run, by their keys: `force` never removes one.
+    """
 
     def __init__(
         self,
         path: Path,
         settings: Plain,
         inputs: dict[str, str],
-        force: bool = False,
         computed: Mapping[str, Any] = {},
         axes: Mapping[str, str] = {},
         input_paths: Mapping[str, Path] = {},
@@ -83,12 +83,12 @@ class RunDirectory:
                 " hydra.run.dir"
             ) from None
         except OSError as error:
-            if not self.finished or force:  # a finished one need not be written
+            if not self.finished or settings.get("force"):  # a finished one need not be written
                 raise InputError(
                     f"{path}: cannot be written ({error.strerror}); give another hydra.run.dir"
                 ) from error
         try:
-            self._check_contents(force)
+            self._check_contents()
         except BaseException:
             self.release()
             raise
@@ -241,7 +241,7 @@ class RunDirectory:
         if not self._settings["tracking"]["keep_checkpoint"]:
             (self.path / CHECKPOINT).unlink(missing_ok=True)
 
-    def _check_contents(self, force: bool) -> None:
+    def _check_contents(self) -> None:
         present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra", record.TRIALS}
         present = {name for name in present if not name.startswith(".partial-")}
         if present and record.PROVENANCE not in present:
@@ -253,7 +253,7 @@ class RunDirectory:
             entry.unlink()  # what a killed process left half-written
         if not present:
             return
-        if force and not self._goes_on():
+        if self._settings.get("force") and not self._goes_on():
             made = list(_made_by_a_run(self.path))
             self._refuse_inputs_among(made)
             _remove(self.path, made)
@@ -379,7 +379,6 @@ def opened(
         path,
         config.to_dict(settings),
         checksums,
-        settings.force,
         computed,
         axes or {},
         {"network.weights": network.path} | fed,

@@ -17,7 +17,7 @@ def rows(first: runs.Run, second: runs.Run) -> list[tuple[str, str, Any, Any]]:
 
     Kinds are `setting`, `input` (checksums), `version`, `machine`, `name or display` (settings that
     change no pixel), and `result`."""
-    settings = [config.flat(run.settings) for run in (first, second)]
+    settings = [run.flat for run in (first, second)]
     changing, inert = (
         [
             {key: value for key, value in each.items() if config.inert(key) == kind}

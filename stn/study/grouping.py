@@ -70,9 +70,7 @@ class Group:
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that the runs share, by dotted keys."""
-        return {
-            key: value for key, value in config.flat(self.runs[0].settings).items() if key != "seed"
-        }
+        return {key: value for key, value in self.runs[0].flat.items() if key != "seed"}
 
     @property
     def yardstick(self) -> tuple[str, str]:
@@ -218,7 +216,7 @@ def results(several: Iterable[runs.Run]) -> list[str]:
 
 def number(run: runs.Run, column: str) -> float | None:
     """A run's result, or else its setting, if that is a finite number."""
-    value = run.summary[column] if column in run.summary else config.flat(run.settings).get(column)
+    value = run.summary[column] if column in run.summary else run.flat.get(column)
     return float(value) if _is_number(value) and math.isfinite(value) else None
 
 
@@ -226,7 +224,7 @@ def yardstick(run: runs.Run) -> tuple[str, str]:
     """The network and the size of a run in words; its measures compare with those of no other
     network or size.
     """
-    flat = config.flat(run.settings)
+    flat = run.flat
     weights = run.inputs.get("weights", "")
     size, shape = flat.get("image.size_px"), flat.get("image.shape")
     rule = "the pictures' own size" if size is None else f"{flat.get('image.side')} {size} px"

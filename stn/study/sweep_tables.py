@@ -89,7 +89,7 @@ def of_runs(named: Mapping[str, runs.Run], root: Path) -> str:
     Where not every run finished there are also its state and why it failed. Text is quoted, so that
     line breaks in it are no new rows. `directory` is as seen from `root`."""
     found = list(named.values())
-    flat = [config.flat(run.settings) for run in found]
+    flat = [run.flat for run in found]
     parameters = runs.parameters(found)
     states = [] if all(run.state == "finished" for run in found) else ["state", "error"]
     axes = [key for each in parameters for key in each]
@@ -213,7 +213,7 @@ def column_of(name: str, groups: Sequence[Group]) -> str:
     without one.
     """
     every = [run for group in groups for run in group.runs]
-    keys = dict.fromkeys(key for run in every for key in (*run.summary, *config.flat(run.settings)))
+    keys = dict.fromkeys(key for run in every for key in (*run.summary, *run.flat))
     return _only(
         name,
         [key for key in keys if any(grouping.number(run, key) is not None for run in every)],
