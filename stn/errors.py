@@ -14,7 +14,7 @@ class NotReached(InputError):
 
 
 class Interrupted(Exception):
-    """The user ended the run; the message says how to go on, `exit_code` is 128 + the signal's
+    """The user ended the run; the message says how to resume, `exit_code` is 128 + the signal's
     number.
     """
 

@@ -62,7 +62,7 @@ class Search:
     """One call of `minimize`, as its optimizer sees it; the fields are the arguments of `minimize`.
 
     The optimizer asks for the loss by `evaluate`, moves `state.image` and, wherever the State holds
-    all that is needed to go on, calls `callbacks.on_checkpoint`. It ends only by an exception:
+    all that is needed to resume, calls `callbacks.on_checkpoint`. It ends only by an exception:
     Stop, or one that `evaluate` raises."""
 
     problem: Problem

@@ -1,4 +1,4 @@
-"""Where a run stands: one evaluation, the state from which a run goes on, and what `minimize` gives
+"""Where a run stands: one evaluation, the state from which a run resumes, and what `minimize` gives
 back.
 """
 
@@ -33,7 +33,7 @@ class Evaluation:
 
 @dataclass
 class State:
-    """All that a run needs to go on from here as if it had never stopped. Images are [1, h, w, 3],
+    """All that a run needs to resume here as if it had never stopped. Images are [1, h, w, 3],
     float64.
 
     `memory` is what the optimizer has learned so far, by name: fields of `stepwise_lbfgs.Memory` or

@@ -62,7 +62,7 @@ class Memory:
                 np.zeros((history, 2, len(s)), np.float32),
                 np.zeros(history),
             )
-        if len(self.pairs) < history:  # gone on with under a larger budget
+        if len(self.pairs) < history:  # resumed with a larger budget
             more = history - len(self.pairs)
             self.pairs = np.pad(self.pairs, ((0, more), (0, 0), (0, 0)))
             self.curvatures = np.pad(self.curvatures, (0, more))

@@ -67,8 +67,8 @@ def describe(
 def continued(
     earlier: Mapping[str, Any], now: Mapping[str, Any], evaluation: int
 ) -> dict[str, Any]:
-    """The description of a run that goes on: that of its beginning, and in `continuations` one for
-    each time since.
+    """The description of a run that is resumed: that of its beginning, and in `continuations` one
+    for each time since.
 
     Another commit or package than in the session before is a warning. The configuration is that of
     now."""

@@ -105,7 +105,7 @@ class RunDirectory:
         return record.Run(self.path).suffices(self._settings)
 
     def begin(self) -> State | None:
-        """Write provenance.json and give the State to go on from, None for the beginning."""
+        """Write provenance.json and give the State to resume from, None for the beginning."""
         provenance.forget_peak_memory()
         earlier = record.Run(self.path)
         described = provenance.describe(self._settings, self._inputs, self._computed, self._axes)
@@ -272,7 +272,7 @@ class RunDirectory:
                 )
 
     def _goes_on(self) -> bool:
-        """Whether a forced run was interrupted here: the same command goes on, since a requeued job
+        """Whether a forced run was interrupted here: the same command resumes, since a requeued job
         cannot leave force=true out and would never come to its end."""
         earlier = record.Run(self.path)
         if earlier.state == "finished" or not earlier.settings.get("force"):
@@ -390,7 +390,7 @@ def opened(
 
 
 def continue_from(other: Path, path: Path) -> None:
-    """Let the run that comes to `path` go on where that of the same settings in `other` ended,
+    """Let the run that comes to `path` resume where that of the same settings in `other` ended,
     which gives up its checkpoint. Nothing happens where it kept none, or a run is at `path`.
     """
     if not (other / CHECKPOINT).is_file() or (path / record.PROVENANCE).exists():

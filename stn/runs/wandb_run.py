@@ -1,6 +1,6 @@
-"""One W&B run a directory, the same one when the directory's run goes on; whatever W&B meets, stn
-goes on.
-"""
+"""One W&B run a directory, the same one when the directory's run is resumed.
+
+Whatever W&B meets, the run goes on."""
 
 import contextlib
 import functools
@@ -29,7 +29,7 @@ OF_ONE_RUN = (
 START_SECONDS = 8.0
 # For the last uploads: what they miss stays on disk, and no run waits for a network.
 FINISH_SECONDS = 30.0
-FLUSH_SECONDS = 1.0  # as metrics.csv: what a kill costs the offline file until the run goes on
+FLUSH_SECONDS = 1.0  # as metrics.csv: what a kill costs the offline file until the run is resumed
 LAUNCH, ASKS_LAUNCH = "wandb.sdk.launch", "_detect_and_apply_job_inputs"  # W&B's names, of its 0.31
 
 

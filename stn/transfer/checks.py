@@ -26,7 +26,7 @@ def by_rows(settings: Config, network: Network, pictures: Pictures, run_dir: Pat
     """Whether large blocks are to be computed by rows, and again for the gradient: as
     `network.gradient_checkpointing` says.
 
-    Where it says nothing, a run that is resumed goes on as it began. Any other does so if less
+    Where it says nothing, a run that is resumed keeps the way it began. Any other does so if less
     memory is free than whole features need, and warns of it. Raises InputError for layers that the
     network lacks."""
     check_layers(settings, network)
@@ -83,7 +83,7 @@ def _check_redraw(settings: Config) -> None:
 
 
 def _began_by_rows(settings: Config, run_dir: Path) -> bool | None:
-    """Whether the run that these settings go on with began by rows; None if there is none or it
+    """Whether the run that these settings resume began by rows; None if there is none or it
     does not say.
     """
     earlier = runs.Run(run_dir)

@@ -93,7 +93,7 @@ def run(
     """`story.run`; with `match.measure` trials come first, in a folder of the run's directory, and
     the run is the one that hit.
 
-    It goes on from that trial's end, so that no evaluation is made twice; where the trial kept no
+    It resumes at that trial's end, so that no evaluation is made twice; where the trial kept no
     checkpoint, as after `optimizer.tolerance`, it is made again. A trial that is there already is
     not run again. Raises NotReached if no trial hits."""
     match = settings.match

@@ -40,7 +40,7 @@ def mixed(pictures: Pictures, settings: Config, run_dir: Path, run: Callable[...
         )
         raise Interrupted(again, error.exit_code) from None
     first, *others = pictures.styles
-    # As it is written, so that a run which goes on has the same; its scale is in its size already.
+    # As it is written, so that a resumed run has the same; its scale is in its size already.
     mixture = dataclasses.replace(first, rgb=np.rint(made.rgb), as_it_is=True)
     return dataclasses.replace(pictures, styles=(mixture, *others))
 

@@ -35,7 +35,7 @@ def run(
     names the sweep for W&B and `axes` what it varies, with this run's values as typed; `arrays` are
     pictures in place of files, as `pictures.read` takes them. Raises InputError for what the user
     can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written, and where the
-    optimizer allows it a state to go on from."""
+    optimizer allows it a state to resume from."""
     wandb_checks.check(settings.tracking.mode, settings.tracking.project, Path(run_dir))
     earlier = runs.Run(Path(run_dir))
     backend.use_threads(settings.threads or earlier.threads)
@@ -123,7 +123,7 @@ def _at_level(
     network: Network,
     directory: run_directory.RunDirectory,
 ) -> optimize.State:
-    """Where the level starts or goes on: at the initial image, or at the result of the level
+    """Where the level starts or resumes: at the initial image, or at the result of the level
     before, enlarged.
     """
     if state is None:

@@ -47,7 +47,7 @@ class Tracker:
         )
         self._checkpoint_seconds = settings.tracking.checkpoint_seconds
         self._checkpointed = time.monotonic()
-        # Where a larger budget would go on from: the level, and its evaluations.
+        # Where a larger budget would resume: the level, and its evaluations.
         self._end = len(levels) - 1, levels[-1].max_evaluations
         self._keep = settings.tracking.keep_checkpoint
         self._interrupts = signals.DeferredSignals()
@@ -78,8 +78,8 @@ class Tracker:
         return self.shown(self._network.rgb(image)) if np.isfinite(image).all() else None
 
     def on_checkpoint(self, state: State) -> None:
-        """Save a State to go on from, every `tracking.checkpoint_seconds` and where the user or the
-        budget ends it.
+        """Save a State to resume from, every `tracking.checkpoint_seconds` and where the user or
+        the budget ends it.
         """
         ends = self._interrupts.signal or (
             self._keep and (state.level, state.evaluations) == self._end
