@@ -398,8 +398,13 @@ def continue_from(other: Path, path: Path) -> None:
     # The checkpoint last: without it a run begins anew, whatever of the rest is there.
     with files.atomic_write(path / record.PROVENANCE) as partial:
         shutil.copyfile(other / record.PROVENANCE, partial)
-    ends = shutil.ignore_patterns(CHECKPOINT, record.PROVENANCE, record.SUMMARY, ".partial-*")
-    shutil.copytree(other, path, ignore=ends, dirs_exist_ok=True)
+    left = {CHECKPOINT, record.PROVENANCE, record.SUMMARY}
+    shutil.copytree(
+        other,
+        path,
+        ignore=lambda folder, _: left if Path(folder) == other else (),
+        dirs_exist_ok=True,
+    )
     (other / CHECKPOINT).replace(path / CHECKPOINT)
 
 

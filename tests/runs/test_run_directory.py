@@ -708,3 +708,21 @@ def test_a_finished_run_is_given_again_with_its_opacity(run, tmp_path: Path) -> 
     assert first.opacity is not None and again.opacity is not None
     np.testing.assert_array_equal(np.rint(255 * first.opacity), np.rint(255 * again.opacity))
     np.testing.assert_array_equal(np.rint(first.rgb), again.rgb)
+
+
+def test_a_run_resumes_where_another_ended_with_all_but_its_end(tmp_path: Path) -> None:
+    """Whole is what the other's style was mixed in; its own summary would say that it is over."""
+    other, path = tmp_path / "other", tmp_path / "path"
+    left = ("provenance.json", "metrics.csv", "image.png", "checkpoint.npz", "summary.json")
+    for name in (*left, "style/provenance.json", "style/summary.json"):
+        (other / name).parent.mkdir(parents=True, exist_ok=True)
+        (other / name).write_text(name)
+    path.mkdir()
+    run_directory.continue_from(other, path)
+    found = {str(each.relative_to(path)) for each in path.rglob("*") if each.is_file()}
+    assert found == {*left, "style/provenance.json", "style/summary.json"} - {"summary.json"}
+    assert all((path / name).read_text() == name for name in found)
+    assert not (other / "checkpoint.npz").exists() and (other / "summary.json").exists()
+    (other / "checkpoint.npz").write_text("another")
+    run_directory.continue_from(other, path)  # a run is there
+    assert (path / "checkpoint.npz").read_text() == "checkpoint.npz"
