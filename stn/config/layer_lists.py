@@ -22,9 +22,9 @@ def replace_names(objective: Objective, network: str) -> None:
     """Bare layer names of an objective become LayerWeights, their weights by `layer_weighting`;
     InputError as `parse`.
 
-    equal, first_loss: w_l = 1/n (eq. 5); what first_loss divides by, the objective finds.
-    geometric: of the layer d of D style layers 2^(D−d), of content layers 2^d, each divided by
-    their sum (Novak & Nikulin 2016, section 3.1)."""
+    equal, first_loss: w_l = 1/n (eq. 5); what first_loss divides by, the objective finds. With
+    geometric, layer d of D style layers has 2^(D−d) and of content layers 2^d. These are divided
+    by their sum (Novak & Nikulin 2016, section 3.1)."""
     for role in ("content", "style"):
         items = getattr(objective, f"{role}_layers")
         powers = [1.0] * len(items)
