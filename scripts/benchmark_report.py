@@ -10,7 +10,7 @@ import numpy as np
 from benchmark_worker import LAST
 
 from stn.layers import FILTERS, LAYERS, TRUNKS
-from stn.study import marks
+from stn.study import doc_tables
 
 PROGRAMS = {
     "ours": "stn, Winograd (`auto` on CPUs)",
@@ -134,7 +134,7 @@ def write(found: dict[str, Any], path: Path) -> None:
     """The tables into a page, which is made if it is not there."""
     if not path.is_file():
         path.write_text("# Benchmark\n\n<!-- benchmark -->\n<!-- end -->\n", encoding="utf-8")
-    marks.write([path], "benchmark", lambda _: text(found))
+    doc_tables.write([path], "benchmark", lambda _: text(found))
 
 
 def compare(runs: dict[str, Any]) -> None:

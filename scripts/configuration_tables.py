@@ -20,7 +20,7 @@ from stn import command_line
 from stn.config import fields
 from stn.config.schema import Config
 from stn.errors import InputError
-from stn.study import marks
+from stn.study import doc_tables
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "configuration.md"
 
@@ -48,7 +48,7 @@ def write(page: Path, check: bool) -> None:
         lines = ["| key | default | allowed | unit | meaning |", "|---|---|---|---|---|"]
         return "\n".join([*lines, *(rows[key] for key in chosen)]) + "\n"
 
-    marks.write([page], "keys", table, check)
+    doc_tables.write([page], "keys", table, check)
     if left:
         raise InputError(f"{page.name}: {', '.join(sorted(left))}: in no table")
 

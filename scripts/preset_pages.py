@@ -24,7 +24,7 @@ import yaml
 from stn import command_line, config
 from stn.errors import InputError
 from stn.images import resizing
-from stn.study import measured, results
+from stn.study import doc_tables, results
 
 FOLDER = config.CONFIG_DIR.parent / "docs" / "presets"
 PICTURES = FOLDER.parent / "figures" / "presets"
@@ -235,7 +235,7 @@ def numbers(name: str, settings: config.Config) -> Iterator[str]:
             " [Losses that programs printed](../science/numbers.md) says:"
         )
         path = RESULTS / "tables" / f"{PRINTED[name]}.csv"
-        yield measured.table(measured.read(path), {}).rstrip()
+        yield doc_tables.table(doc_tables.read(path), {}).rstrip()
 
 
 def settings_of(path: Path) -> Iterator[str]:

@@ -23,7 +23,7 @@ import stn
 from stn import command_line, runs
 from stn.errors import InputError
 from stn.experiment import manipulations, study_page, trials
-from stn.study import marks, measured, results, tables
+from stn.study import doc_tables, results, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -69,7 +69,7 @@ def main() -> None:
     else:
         pages = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
         for kind, of_words in KINDS.items():
-            marks.write(pages, kind, of_words, arguments.check)
+            doc_tables.write(pages, kind, of_words, arguments.check)
 
 
 def small(folder: Path) -> Iterator[runs.Run]:
@@ -125,7 +125,7 @@ def measured_table(words: str) -> str:
     if not name or any("=" not in value for value in values):
         raise InputError(f"<!-- measured: {words} -->: type a file of results/tables, COLUMN=VALUE")
     chosen = dict(value.split("=", 1) for value in values)
-    return measured.table(measured.read(RESULTS / "tables" / f"{name}.csv"), chosen)
+    return doc_tables.table(doc_tables.read(RESULTS / "tables" / f"{name}.csv"), chosen)
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from stn import backend, command_line
-from stn.study import marks, tables
+from stn.study import doc_tables, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "docs" / "figures"
@@ -56,7 +56,7 @@ def main() -> None:
         written = path.parent / "manipulations.csv"
         manipulations.write(written, crossing.Bench(*chosen), several)
         table = tables.markdown(manipulations.table(written))
-        marks.write([MEASURES], "manipulations", lambda _: table)
+        doc_tables.write([MEASURES], "manipulations", lambda _: table)
         print(written)
         return
     cells, began = list(study.cells()), time.monotonic()

@@ -12,7 +12,7 @@ import numpy as np
 from stn import config
 from stn.errors import InputError
 from stn.experiment import crossing, design, trials
-from stn.study import crossed, figures, inference, marks, tables
+from stn.study import crossed, doc_tables, figures, inference, tables
 from stn.study.crossed import Finding
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def with_parts(
     for name in found:
         if f"<!-- {kind}: {name} -->" not in text:
             raise InputError(f"the page has no <!-- {kind}: {name} --> … <!-- end -->")
-    return marks.filled(text, kind, found.__getitem__)
+    return doc_tables.filled(text, kind, found.__getitem__)
 
 
 def figure(study: design.Design, rows: Sequence[trials.Row]) -> Figure:

@@ -2,6 +2,6 @@
 
 `grouping` puts seeds together and finds what compares. `inference` asks whether a difference is
 more than chance, and `crossed` asks it of photographs crossed with paintings. `tables` and
-`figures` show it: `sweep_tables` those of a sweep, `comparison` two runs, `results` and `measured`
-the numbers kept with the program, which `marks` puts into documents.
+`figures` show it: `sweep_tables` those of a sweep, `comparison` two runs. `results` are the
+numbers kept with the program, and `doc_tables` puts them into documents.
 """

@@ -1,4 +1,4 @@
-"""Tables of measured numbers: which rows and columns a document shows, and what is refused."""
+"""Tables in documents: their places, and which measured numbers they show."""
 
 import csv
 import runpy
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stn.errors import InputError
-from stn.study import measured
+from stn.study import doc_tables
 
 ROOT = Path(__file__).parents[2]
 FILE = """\
@@ -23,14 +23,14 @@ def test_a_table_has_the_rows_that_were_asked_for_and_not_where_they_came_from(
 ) -> None:
     file = tmp_path / "gains.csv"
     file.write_text(FILE)
-    assert measured.table(measured.read(file), {"from": "noise"}).splitlines() == [
+    assert doc_tables.table(doc_tables.read(file), {"from": "noise"}).splitlines() == [
         "| layers | gain, % | note |",
         "| --- | --- | --- |",
         r"| johnson | −5.7 (−9.9 … +1.9) | `a=-1` \| 2 of 3 |",
         "| gatys | +1e-3 |  |",
     ]
     with pytest.raises(InputError, match=r"from=painting: no row has that; .*layers"):
-        measured.table(measured.read(file), {"from": "painting"})
+        doc_tables.table(doc_tables.read(file), {"from": "painting"})
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_a_file_without_an_origin_or_with_an_uneven_line_is_refused(
     file = tmp_path / "gains.csv"
     file.write_text(FILE.replace(was, becomes))
     with pytest.raises(InputError, match=said):
-        measured.read(file)
+        doc_tables.read(file)
     marked = runpy.run_path(str(ROOT / "scripts" / "results.py"))["measured_table"]
     for words in ("", "gains noise"):
         with pytest.raises(InputError, match="type a file of results/tables"):
             marked(words)
     with pytest.raises(InputError, match=r"none\.csv: "):
-        measured.read(tmp_path / "none.csv")
+        doc_tables.read(tmp_path / "none.csv")
 
 
 def test_every_measured_table_is_shown_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,3 +83,43 @@ def test_printed_losses_are_the_sources(name: str) -> None:
         rows = list(csv.DictReader(file))
     key = next(column for column in rows[0] if column.endswith("printed") and "ours" not in column)
     assert [row[key] for row in rows if row[key] not in methods] == []
+
+
+PAGE = """\
+# Title
+<!-- kind: one two -->
+old
+<!-- end -->
+between
+<!-- kind -->
+<!-- end -->
+<!-- other: one two -->
+stays
+<!-- end -->
+"""
+
+
+def test_tables_of_a_kind_are_written_and_all_else_stays() -> None:
+    written = doc_tables.filled(PAGE, "kind", lambda words: f"({words})\n")
+    assert written == PAGE.replace("old\n", "(one two)\n").replace(
+        "<!-- kind -->\n", "<!-- kind -->\n()\n"
+    )
+    assert doc_tables.filled(written, "kind", lambda words: f"({words})\n") == written
+
+
+def test_a_table_without_an_end_takes_nothing_of_the_page() -> None:
+    page = PAGE.replace("old\n<!-- end -->\n", "old\n")
+    with pytest.raises(InputError, match=r"kind .* no <!-- end -->"):
+        doc_tables.filled(page, "kind", lambda words: "")
+
+
+def test_a_check_writes_nothing_and_names_the_page(tmp_path: Path) -> None:
+    right, wrong = tmp_path / "right.md", tmp_path / "wrong.md"
+    right.write_text("no tables\n")
+    wrong.write_text(PAGE)
+    with pytest.raises(SystemExit, match=r"wrong\.md"):
+        doc_tables.write([right, wrong], "kind", lambda words: "new\n", check=True)
+    assert wrong.read_text() == PAGE
+    doc_tables.write([right, wrong], "kind", lambda words: "new\n")
+    assert wrong.read_text().count("new\n") == 2
+    doc_tables.write([right, wrong], "kind", lambda words: "new\n", check=True)

@@ -1,12 +1,16 @@
-"""Tables of measured numbers as documents show them, each a file of results/tables.
+"""Tables in documents, each between two comments, which programs write; and those of measured
+numbers, each a file of results/tables.
 
-A file has the columns of its table, whose cells are Markdown, and the columns ORIGIN: where its
-numbers came from. What was not noted when they were measured is empty there."""
+`<!-- KIND: WORDS -->` opens the place of a table, and `<!-- end -->` closes it. WORDS say which
+table it is; the only table of a kind needs none. A file of measured numbers has the columns of its
+table, whose cells are Markdown, and the columns ORIGIN: where its numbers came from. What was not
+noted when they were measured is empty there."""
 
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stn import files
@@ -20,8 +24,36 @@ LOW, HIGH = " low", " high"  # `COLUMN low` and `COLUMN high` are the ends of CO
 _MINUS = re.compile(r"(?<![^\s(])-(?=[\d.])")
 
 
+def filled(page: str, kind: str, table: Callable[[str], str]) -> str:
+    """The text of a page with the tables of a kind written anew; `table` gives each, as whole lines
+    of Markdown, by the words of its mark.
+
+    Raises InputError where no end follows a mark before the next comment."""
+    mark = rf"<!-- {kind}(?:: (.*))? -->\n"
+    place = re.compile(rf"({mark})(?:(?!<!--)[\s\S])*(<!-- end -->)")
+    if len(place.findall(page)) != len(re.findall(mark, page)):
+        raise InputError(f"<!-- {kind} … -->: one has no <!-- end --> after its table; add it")
+    return place.sub(lambda found: f"{found[1]}{table(found[2] or '')}{found[3]}", page)
+
+
+def write(
+    pages: Iterable[Path], kind: str, table: Callable[[str], str], check: bool = False
+) -> None:
+    """Write the tables of a kind into pages; with `check` say, by exit code 1 and a line, which
+    page is not what would be written. Raises InputError as `filled`, and `table`."""
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        written = filled(text, kind, table)
+        if check and written != text:
+            sys.exit(f"{page}: its tables are old; the same command without --check writes them")
+        if written != text:
+            files.write_text(page, written)
+
+
 def read(path: Path) -> list[Row]:
-    """The rows of a file; InputError if it is missing, lacks a column, or has an uneven line."""
+    """The rows of a file of measured numbers; InputError if it is missing, lacks a column, or has
+    an uneven line.
+    """
     if why := files.why_unreadable(path):
         raise InputError(f"{path}: {why}; restore it, or remove its mark from the page")
     reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
