@@ -105,7 +105,7 @@ def towards(
     loss = ClassLoss(known, target, watched={"origin": origin, "target": target})
     photograph_sum = {"photograph": files.digest(rgb.tolist())}
     return search.find(
-        (folder, f"{origin}-{target}"),
+        folder / f"{origin}-{target}",
         settings,
         known.checksums | photograph_sum,
         optimize.Problem(loss.value_and_grad, limits),

@@ -119,7 +119,7 @@ def main() -> None:
             watched = {"class": target}
             loss = ClassLoss(known, target, WEIGHT, total_variation, column == SCORE, watched)
             finished[name, column] = search.find(
-                (folder, f"{target}-{column.replace(' ', '_')}"),
+                folder / f"{target}-{column.replace(' ', '_')}",
                 {
                     **given,
                     "class": name,

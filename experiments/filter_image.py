@@ -121,7 +121,7 @@ def main() -> None:
         for channel in range(CHANNELS):
             name = f"{layer}-{channel}"
             finished[name] = search.find(
-                (folder, name),
+                folder / name,
                 {
                     **given,
                     "layer": layer,

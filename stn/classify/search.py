@@ -26,7 +26,7 @@ def optimizer(name: str, evaluations: int, **settings: Any) -> config.Optimizer:
 
 
 def find(
-    place: tuple[Path, str],
+    path: Path,
     settings: Mapping[str, Any],
     checksums: Mapping[str, str],
     problem: Problem,
@@ -36,17 +36,16 @@ def find(
 ) -> runs.Run:
     """Solve the problem from the image `first` [1, h, w, 3], unless that was done already.
 
-    The run's directory is named by `place`, a folder and a name in it, and by a checksum of
-    `settings` and `checksums`. `settings["optimizer"]` is the optimizer. The search ends early when
-    `until` gives a reason. Raises InputError as `RunDirectory`."""
+    The run's directory is `path`, with a checksum of `settings` and `checksums` in its name.
+    `settings["optimizer"]` is the optimizer. The search ends early when `until` gives a reason.
+    Raises InputError as `RunDirectory`."""
     chosen: config.Optimizer = settings["optimizer"]
     plain, inputs = (
         {**settings, "optimizer": dataclasses.asdict(chosen), **KEEPS_NOTHING},
         dict(checksums),
     )
-    folder, name = place
-    folder.mkdir(parents=True, exist_ok=True)
-    directory = RunDirectory(folder / f"{name}-{files.digest([plain, inputs])}", plain, inputs)
+    name = f"{path.name}-{files.digest([plain, inputs])}"
+    directory = RunDirectory(path.with_name(name), plain, inputs)
     seen: list[Terms] = []
 
     def on_evaluation(evaluation: Evaluation, image: np.ndarray) -> None:
