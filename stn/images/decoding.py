@@ -1,12 +1,13 @@
 """The samples of any file that a user has, told by its first bytes; what is no picture is named."""
 
-from typing import Any, BinaryIO
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
 
-import numpy as np
-from PIL import BmpImagePlugin, Image
+from PIL import Image
 
 from stn.errors import InputError
-from stn.images import pillow, png, tiff
+from stn.images import bmp, pillow, png, tiff
 from stn.images.samples import Samples
 
 # What begins like this is no picture that can be read here, and what it is.
@@ -29,6 +30,12 @@ OTHERS = (
     (0, b"\xff\x0a", "JPEG XL; save it as PNG or JPEG"),
     (0, b"\0\0\0\x0cJXL ", "JPEG XL; save it as PNG or JPEG"),
     (0, b"II\xbc\x01", "JPEG XR; save it as PNG or JPEG"),
+    (
+        0,
+        b"\xff\xd8\xff",
+        "a JPEG that is cut off, or of a kind that is not read here (12 bits, lossless, JPEG-LS);"
+        " save it again as PNG",
+    ),
     (0, b"gimp xcf", "GIMP's XCF; export it as PNG or TIFF"),
     (128, b"DICM", "DICOM; save it as PNG or TIFF"),
     (0, b"FUJIFILMCCD-RAW", "a camera's raw file (Fujifilm RAF); develop it to TIFF or JPEG"),
@@ -43,11 +50,14 @@ OTHERS = (
     (4, b"ftyphev", "HEIC; save it as JPEG or PNG"),
     (4, b"ftypmif1", "HEIC; save it as JPEG or PNG"),
     (4, b"ftypmsf1", "HEIC; save it as JPEG or PNG"),
+    (4, b"ftypavi", "an AVIF that is cut off; get it again"),
     (4, b"ftyp", "a film; save one of its frames as PNG"),
     (8, b"AVI ", "a film; save one of its frames as PNG"),
     (0, b"\x1aE\xdf\xa3", "a film; save one of its frames as PNG"),
 )
-UNKNOWN = "not in a format that is read here; save it as PNG, JPEG, WebP or TIFF"
+JPEG_2000 = b"\0\0\0\x0cjP  "
+WITH_PROFILE = (2, 3)  # methods of its box `colr` (ISO 15444-1, I.5.3.3; 15444-2)
+UNKNOWN = "not in a format that is read here, or cut off; save it as PNG, JPEG, WebP or TIFF"
 
 
 def from_file(file: BinaryIO) -> Samples:
@@ -64,36 +74,47 @@ def from_file(file: BinaryIO) -> Samples:
         return tiff.read(file)
     if head.startswith(b"8BPS") and head[22:24] not in (b"\0\x01", b"\0\x08"):
         raise InputError(f"a Photoshop file of {head[23]} bits; save it as TIFF")
+    if head.startswith(bmp.SIGNATURE):
+        found = bmp.read(file.read())
+        file.seek(0)
+        if found is not None:
+            return found
     try:
         picture = Image.open(file)
     except Image.UnidentifiedImageError:
         raise InputError(_what(head)) from None
+    except (OSError, NotImplementedError) as error:
+        if "unsupported" in str(error).lower() or "unimplemented" in str(error).lower():
+            raise InputError(f"of a kind that is not read here ({error}); save it as PNG") from None
+        raise
     with picture:
         pillow.refuse_bomb(picture.width, picture.height)
-        opacity = _fourth_of_bmp(picture, file)
         samples = pillow.from_pillow(picture)
-    if opacity is not None:
-        samples.values = np.dstack([samples.values, opacity])
-        samples.notes += ("its fourth channel, which BMP does not name, was taken for opacity",)
+    if head.startswith(JPEG_2000):
+        file.seek(0)
+        samples.profile = _profile_of_jpeg_2000(file.read())
     return samples
 
 
-def _fourth_of_bmp(picture: Image.Image, file: BinaryIO) -> np.ndarray | None:
-    """The fourth byte [h, w] of 32-bit pixels, where it differs from pixel to pixel: BMP leaves it
-    open, and programs write opacity there; None otherwise.
-    """
-    if not isinstance(picture, BmpImagePlugin.BmpImageFile) or len(picture.tile) != 1:
-        return None
-    tile: Any = picture.tile[0]
-    if tile.codec_name != "raw" or tile.args[0] != "BGRX":
-        return None
-    _, stride, direction = tile.args
-    file.seek(tile.offset)
-    rows = np.frombuffer(file.read(picture.height * stride), np.uint8)
-    if rows.size < picture.height * stride:
-        return None  # cut off, as decoding will find
-    fourth = rows.reshape(picture.height, stride)[::direction, 3 : 4 * picture.width : 4]
-    return fourth if np.ptp(fourth) else None
+def _profile_of_jpeg_2000(data: bytes) -> bytes | None:
+    """The ICC profile, which Pillow passes over."""
+    for kind, header in _boxes(data):
+        for inner, body in _boxes(header) if kind == b"jp2h" else ():
+            if inner == b"colr" and body[:1] and body[0] in WITH_PROFILE:
+                return body[3:]
+    return None
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of each box (ISO 15444-1, I.4) of less than 4 GB."""
+    place = 0
+    while place + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, place)
+        size = size or len(data) - place
+        if size < 8:
+            return
+        yield kind, data[place + 8 : place + size]
+        place += size
 
 
 def _what(head: bytes) -> str:

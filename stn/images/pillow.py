@@ -37,6 +37,10 @@ def from_pillow(picture: Image.Image) -> Samples:
         mode, color = "LA" if transparent else mode, "gray"
     elif mode == "CMYK":
         color = "cmyk"
+        if picture.format == "JPEG" and "adobe" not in picture.info:
+            notes += (
+                "its inks were taken as inverted, as Adobe writes them, which it does not say",
+            )
     elif mode.startswith("I"):
         color, white = "gray", 65535.0  # Pillow's mode I holds 16-bit samples in 32 bits.
     elif mode == "F":

@@ -120,6 +120,8 @@ def _by_profile(levels: np.ndarray, color: str, profile: bytes) -> np.ndarray:
     space = SPACES.get(profile[16:20])
     if space == "rgb" and color == "gray":
         levels, color = np.repeat(levels, 3, axis=2), "rgb"
+    elif space == "gray" and color == "rgb" and not np.ptp(levels, axis=2).any():
+        levels, color = levels[..., :1], "gray"  # of WebP, which has no gray
     if space is not None and space != color:
         raise InputError(f"for {space} samples")
     if color == "rgb" and _is_srgb(profile):

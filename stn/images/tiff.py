@@ -2,11 +2,12 @@
 
 import io
 import itertools
+import struct
 from typing import Any, BinaryIO
 
+import imagecodecs
 import numpy as np
 import tifffile
-from PIL import Image
 
 from stn.errors import InputError
 from stn.images import pillow
@@ -18,7 +19,7 @@ GRAY_AND_COLOR = {0: "gray", 1: "gray", 2: "rgb", 3: "rgb", 5: "cmyk", 6: "rgb"}
 WHITE_IS_ZERO, PALETTE, YCBCR, CFA, LINEAR_RAW = 0, 3, 6, 32803, 34892
 PREMULTIPLIED, STRAIGHT = 1, 2  # of ExtraSamples
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
-INK_SET, OLD_SUBFILE_TYPE, DNG_VERSION = 332, 255, 50706  # tags
+INK_SET, DOT_RANGE, OLD_SUBFILE_TYPE, DNG_VERSION = 332, 336, 255, 50706  # tags
 PAGES_MAX = 64  # looked at for one that is no thumbnail
 RAW = "a camera's raw file, whose pictures inside are thumbnails; develop it to TIFF or JPEG"
 
@@ -38,14 +39,18 @@ def read(file: BinaryIO) -> Samples:
         _refuse_cut_off(page, file)
         color = GRAY_AND_COLOR[photometric]
         if photometric == YCBCR:  # libtiff knows its subsampling and its old kind of JPEG
-            values = _by_libtiff(file, page.index)
+            values = _by_libtiff(file, page)
             extras: tuple[int, ...] = ()
             white: float | None = 255.0
         else:
             values, white = _values(page)
             extras = tuple(int(kind) for kind in page.extrasamples)
             if photometric == PALETTE:
-                values, white = _from_palette(values, page.colormap), 255.0
+                values, white = _from_palette(values, page.colormap, white), 255.0
+            # The numbers of no ink and of full ink (TIFF 6.0, section 16), the larger last.
+            dots = page.tags.valueof(DOT_RANGE, (0, 1))
+            if color == "cmyk" and not isinstance(dots, int) and dots[0] > dots[1]:
+                raise InputError("inks whose DotRange is reversed; save it again as RGB")
         values, alpha, more = _channels(values, color, extras, page.tags.valueof(INK_SET, 1))
         return Samples(
             values,
@@ -95,7 +100,9 @@ def _refuse_cut_off(page: Any, file: BinaryIO) -> None:
 
 def _values(page: Any) -> tuple[np.ndarray, float | None]:
     """Samples [h, w, channels] and the number that means full, None for floats."""
-    if page.dtype is None:
+    # Nobody says in which order the bytes of 17 to 31 bits lie, and writers differ.
+    is_odd = page.sampleformat == 1 and 16 < page.bitspersample < 32
+    if page.dtype is None or is_odd:
         raise InputError(f"samples of {page.bitspersample} bits are not read here; save it again")
     # Their encoders write other samples than they were given: which were meant nobody knows.
     jpeg2000 = "JPEG2000" in _name(page.compression) and page.bitspersample > 16
@@ -118,10 +125,14 @@ def _values(page: Any) -> tuple[np.ndarray, float | None]:
     return values, pillow.white_of(values, page.bitspersample)
 
 
-def _from_palette(indices: np.ndarray, colormap: np.ndarray) -> np.ndarray:
+def _from_palette(indices: np.ndarray, colormap: np.ndarray, white: float | None) -> np.ndarray:
+    """Colors of 8 bits for indices [h, w, channels], and other channels, whose full is `white`."""
+    if white is None:
+        raise InputError("a palette with floats for indices; save it again as RGB")
     colors = np.asarray(colormap).T  # [2^bits, 3], 16 bits; old programs wrote 8
     colors = colors if colors.max() < 256 else colors // 256
-    return np.dstack([colors[indices[..., 0].astype(int)], indices[..., 1:]])
+    others = indices[..., 1:] * (255 / white)
+    return np.dstack([colors[indices[..., 0].astype(int)], others])
 
 
 def _channels(
@@ -143,11 +154,27 @@ def _channels(
     return values[..., kept], alpha, notes * bool(unused)
 
 
-def _by_libtiff(file: BinaryIO, page: int) -> np.ndarray:
+def _by_libtiff(file: BinaryIO, page: Any) -> np.ndarray:
+    """A page as RGB of 8 bits [h, w, 3], as it is stored."""
     file.seek(0)
-    with Image.open(file) as picture:
-        picture.seek(page)
-        return np.asarray(picture.convert("RGB"))
+    data = bytearray(file.read())
+    # Made the first page of the file: libtiff counts none of those below another.
+    layout = page.parent.tiff
+    struct.pack_into(layout.offsetformat, data, layout.offsetsize, page.offset)
+    try:
+        rgba: Any = imagecodecs.tiff_decode(bytes(data), asrgb=True)
+    except (RuntimeError, IndexError) as error:
+        raise InputError(
+            f"YCbCr samples ({page.bitspersample} bits, {_name(page.compression)}) that are not"
+            " read here; save it again as RGB"
+        ) from error
+    # libtiff mirrors as the orientation says, and does not turn (tif_getimage.c).
+    orientation = page.tags.valueof(pillow.ORIENTATION, 1)
+    if orientation in (2, 3, 6, 7):
+        rgba = rgba[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        rgba = rgba[::-1]
+    return np.asarray(rgba[..., :3])
 
 
 def _name(value: Any) -> str:

@@ -90,30 +90,30 @@ def png(values: np.ndarray, bits: int, *chunks: tuple[bytes, bytes]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
+def tiff_of_tags(body: bytes, tags: dict[int, list[int]], order: str = "<") -> bytes:
+    """A TIFF of one strip, `body`, with these tags of 16 or 32 bits."""
+    tags |= {259: [1], 273: [8], 279: [len(body)]}
+    begin = 8 + len(body) + 2 + 12 * len(tags) + 4
+    entries, longer = b"", b""
+    for tag in sorted(tags):
+        letter, kind = ("I", 4) if tag in (273, 279) else ("H", 3)
+        data = struct.pack(f"{order}{len(tags[tag])}{letter}", *tags[tag])
+        entries += struct.pack(f"{order}HHI", tag, kind, len(tags[tag]))
+        if len(data) > 4:
+            entries += struct.pack(f"{order}I", begin + len(longer))
+            longer += data
+        else:
+            entries += data + bytes(4 - len(data))
+    start = {">": b"MM\0*", "<": b"II*\0"}[order] + struct.pack(f"{order}I", 8 + len(body))
+    return start + body + struct.pack(f"{order}H", len(tags)) + entries + bytes(4) + longer
+
+
 def tiff_by_hand(values: np.ndarray, bits: int, photometric: int, order: str = ">") -> bytes:
     """An uncompressed gray TIFF of packed samples, which no writer here makes."""
     height, width = values.shape
     body = values.astype(f"{order}u2").tobytes() if bits == 16 else packed(values, bits)
-    tags = [
-        (256, 3, width),
-        (257, 3, height),
-        (258, 3, bits),
-        (259, 3, 1),
-        (262, 3, photometric),
-        (273, 4, 8),
-        (277, 3, 1),
-        (278, 3, height),
-        (279, 4, len(body)),
-    ]
-    start = {">": b"MM\0*", "<": b"II*\0"}[order]
-    data = start + struct.pack(f"{order}I", 8 + len(body)) + body
-    data += struct.pack(f"{order}H", len(tags))
-    for tag, kind, value in tags:
-        data += struct.pack(f"{order}HHI", tag, kind, 1)
-        data += (
-            struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value)
-        )
-    return data + bytes(4)
+    tags = {256: [width], 257: [height], 258: [bits], 262: [photometric], 277: [1], 278: [height]}
+    return tiff_of_tags(body, tags, order)
 
 
 def profile(space: bytes, **tags: bytes) -> bytes:
@@ -327,6 +327,83 @@ def test_an_opacity_of_zero_everywhere_is_left_out_and_said(tmp_path, kind):
     assert_seen(read(tmp_path, data), RGB, "its opacity is zero everywhere and was left out")
 
 
+# Samples that are more than numbers
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_subsampled_colors_of_a_tiff_come_upright(tmp_path, orientation):
+    y, x = np.mgrid[0:20, 0:34].astype(np.float64)
+    luma, blue, red = 60 + 4 * x, 100 + 3 * y, 160 - x - y
+    body = b""
+    for row in range(0, 20, 2):
+        for column in range(0, 34, 2):
+            at = np.s_[row : row + 2, column : column + 2]
+            block = [*luma[at].ravel(), blue[at].mean(), red[at].mean()]
+            body += bytes(round(value) for value in block)
+    colors = [  # ITU-R BT.601
+        luma + 1.402 * (red - 128),
+        luma - 0.344136 * (blue - 128) - 0.714136 * (red - 128),
+        luma + 1.772 * (blue - 128),
+    ]
+    tags = {256: [34], 257: [20], 258: [8, 8, 8], 262: [6], 274: [orientation], 277: [3]}
+    rgb, said = read(tmp_path, tiff_of_tags(body, tags | {278: [20], 530: [2, 2]}))
+    expected = UPRIGHT[orientation](np.clip(np.stack(colors, axis=-1), 0, 255))
+    assert rgb.shape == expected.shape and not said
+    assert np.abs(rgb - expected).max() < 8  # four pixels share a chroma
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8, 16])
+def test_an_opacity_next_to_a_palette(tmp_path, bits):
+    full = 2**bits - 1
+    indices, opacity = (np.indices((HEIGHT, WIDTH)) * 7) % (full + 1)
+    colors = np.random.default_rng(0).integers(0, 256, (3, full + 1))
+    stored = np.dstack([indices, opacity])
+    body = stored.astype("<u2").tobytes() if bits == 16 else packed(stored, bits)
+    tags = {256: [WIDTH], 257: [HEIGHT], 258: [bits] * 2, 262: [3], 277: [2], 278: [HEIGHT]}
+    data = tiff_of_tags(body, tags | {320: [*(257 * colors).ravel()], 338: [2]})
+    assert_seen(read(tmp_path, data), over_white(colors.T[indices], opacity / full))
+
+
+MASKS = {
+    "4 bits each": (16, (0xF00, 0xF0, 0xF), 0),
+    "4 bits each and opacity": (16, (0xF00, 0xF0, 0xF), 0xF000),
+    "opacity of 1 bit": (16, (0x7C00, 0x3E0, 0x1F), 0x8000),
+    "blue on top": (16, (0x1F, 0x7E0, 0xF800), 0),
+    "10 bits each": (32, (0x3FF00000, 0xFFC00, 0x3FF), 0),
+    "10 bits each and opacity": (32, (0x3FF00000, 0xFFC00, 0x3FF), 0xC0000000),
+    "opacity last": (32, (0xFF000000, 0xFF0000, 0xFF00), 0xFF),
+}
+
+
+@pytest.mark.parametrize("header", [40, 56, 124])
+@pytest.mark.parametrize("kind", MASKS)
+def test_masks_of_a_bmp_are_followed(tmp_path, kind, header):
+    bits, masks, mask_of_opacity = MASKS[kind]
+    pixels, seen = np.zeros((HEIGHT, WIDTH), np.int64), []
+    for mask, levels in zip(
+        (*masks, mask_of_opacity), (*np.moveaxis(RGB, -1, 0), 255 * OPACITY), strict=True
+    ):
+        lowest = mask & -mask or 1
+        stored = np.rint(levels / 255 * (mask // lowest)).astype(np.int64)
+        pixels += stored * lowest
+        seen.append(stored / (mask // lowest or 1))
+    body = b""
+    for row in pixels[::-1]:
+        row_bytes = row.astype(f"<u{bits // 8}").tobytes()
+        body += row_bytes + bytes(-len(row_bytes) % 4)
+    compression = 6 if mask_of_opacity else 3
+    head = struct.pack("<IiiHHIIiiII", header, WIDTH, HEIGHT, 1, bits, compression, *[0] * 5)
+    head += struct.pack("<4I", *masks, mask_of_opacity)[
+        : 16 if mask_of_opacity or header > 40 else 12
+    ]
+    head += bytes(max(0, header - len(head)))
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(head)) + head + body
+    expected = 255 * np.stack(seen[:3], axis=-1)
+    assert_seen(
+        read(tmp_path, data), over_white(expected, seen[3]) if mask_of_opacity else expected
+    )
+
+
 # Profiles
 
 
@@ -354,6 +431,38 @@ def test_a_profile_counts_at_every_depth(tmp_path, kind, gamma, color):
     expected = srgb_encoded(np.broadcast_to(levels / 255, RGB.shape) ** (round(gamma * 256) / 256))
     assert gamma != 1 or np.abs(expected - levels).max() > 50, "this profile is far from sRGB"
     assert_seen(read(tmp_path, data), expected)
+
+
+def test_a_profile_of_gray_counts_where_a_format_has_no_gray(tmp_path):
+    stream = io.BytesIO()
+    picture = Image.fromarray(np.rint(GRAY).astype(np.uint8))
+    picture.save(stream, "WEBP", lossless=True, icc_profile=gray_profile(1.0))
+    assert_seen(read(tmp_path, stream.getvalue()), srgb_encoded(np.rint(GRAY) / 255))
+
+
+def test_a_profile_of_jpeg_2000_is_followed(tmp_path):
+    stream, profile = io.BytesIO(), rgb_profile(1.0)
+    Image.fromarray(np.rint(RGB).astype(np.uint8)).save(stream, "JPEG2000", irreversible=False)
+    data = stream.getvalue()
+    at = data.index(b"colr") - 4
+    (size,) = struct.unpack_from(">I", data, at)
+    box = struct.pack(">I4sBBB", 11 + len(profile), b"colr", 2, 0, 0) + profile
+    header = data.index(b"jp2h") - 4
+    (whole,) = struct.unpack_from(">I", data, header)
+    data = data[:at] + box + data[at + size :]
+    data = data[:header] + struct.pack(">I", whole - size + len(box)) + data[header + 4 :]
+    rgb, said = read(tmp_path, data)
+    assert not said and np.abs(rgb - srgb_encoded(np.rint(RGB) / 255)).max() <= 8
+
+
+def test_inks_of_a_jpeg_without_adobes_marker_are_spoken_of(tmp_path):
+    stream = io.BytesIO()
+    Image.new("CMYK", (8, 8), (0, 90, 200, 10)).save(stream, "JPEG")
+    data = stream.getvalue()
+    at = data.index(b"\xff\xee")
+    (size,) = struct.unpack_from(">H", data, at + 2)
+    assert "Adobe" not in read(tmp_path, data)[1]
+    assert "Adobe" in read(tmp_path, data[:at] + data[at + 2 + size :])[1]
 
 
 def test_a_profile_of_srgb_leaves_16_bits_as_they_are(tmp_path):
@@ -478,6 +587,27 @@ REASONS: dict[str, tuple[bytes, str]] = {
     "DICOM": (bytes(128) + b"DICM" + bytes(40), "DICOM"),
     "CIELab": (tiff(EIGHT_BIT, photometric="cielab"), "CIELAB"),
     "negative": (tiff(np.full((4, 5), -3, np.int16)), "below zero"),
+    "24 bits": (
+        tiff_of_tags(bytes(60), {256: [5], 257: [4], 258: [24], 262: [1], 277: [1], 278: [4]}),
+        "samples of 24 bits",
+    ),
+    "inks the other way round": (
+        tiff(
+            np.dstack([EIGHT_BIT] * 4),
+            photometric="separated",
+            extratags=[(336, 3, 2, (255, 0), True)],
+        ),
+        "DotRange",
+    ),
+    "JPEG of 12 bits": (
+        imagecodecs.jpeg8_encode(np.zeros((8, 8), np.uint16), bitspersample=12),
+        "12 bits",
+    ),
+    "BMP of 2 bits": (
+        b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 54, 40, 8, 8, 1, 2, *[0] * 6) + bytes(64),
+        "depth",
+    ),
+    "AVIF that is cut off": (b"\0\0\0\x20ftypavif" + bytes(20), "cut off"),
     "more inks": (
         tiff(np.dstack([EIGHT_BIT] * 2), photometric="separated", extratags=[(332, 3, 1, 2, True)]),
         "inks",
