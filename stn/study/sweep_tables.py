@@ -1,7 +1,5 @@
 """Tables of a sweep: every run in full as CSV, groups over seeds as Markdown and LaTeX."""
 
-import csv
-import io
 import json
 import os
 import re
@@ -96,31 +94,15 @@ def of_runs(named: Mapping[str, runs.Run], root: Path) -> str:
     differing = config.differing([run.settings for run in found if run.settings])
     results = [key for run in found for key in picture_first(run.summary)]
     rest = [key for settings in flat for key in settings]
-    text = io.StringIO()
     columns = list(dict.fromkeys(["run", *states, *axes, *differing, *results, *rest, "directory"]))
-    writer = csv.DictWriter(
-        text,
-        columns,
-        restval="",
-        extrasaction="ignore",
-        lineterminator="\n",
-        quoting=csv.QUOTE_NONNUMERIC,
-    )
-    writer.writeheader()
+    rows = []
     for name, run, own, settings in zip(named, found, parameters, flat, strict=True):
-        state = {
-            "state": run.state,
-            "error": run.failure.get("error", "") if run.state == "failed" else "",
-        }
+        error = run.failure.get("error", "") if run.state == "failed" else ""
+        state = {"state": run.state, "error": error} if states else {}
         place = {"run": name, "directory": os.path.relpath(run.path, root)}
         row = own | settings | dict(run.summary) | state | place
-        writer.writerow(
-            {
-                key: json.dumps(value) if isinstance(value, list) else value
-                for key, value in row.items()
-            }
-        )
-    return text.getvalue()
+        rows.append({key: json.dumps(v) if isinstance(v, list) else v for key, v in row.items()})
+    return tables.csv_text(columns, rows, quoted=True)
 
 
 def picture_first(summary: Mapping[str, Any]) -> list[str]:

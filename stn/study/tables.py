@@ -108,10 +108,15 @@ def latex(rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
     return "\n".join([*lines, r"\end{tabular}"]) + "\n"
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as CSV below their headings, empty where a row lacks a column."""
+def csv_text(
+    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], quoted: bool = False
+) -> str:
+    """Rows as CSV below their headings, empty where a row lacks a column; text in quotes if
+    `quoted`, so that every reader knows numbers.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    quoting: Any = csv.QUOTE_NONNUMERIC if quoted else csv.QUOTE_MINIMAL
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n", quoting=quoting)
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
