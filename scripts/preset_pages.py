@@ -36,6 +36,7 @@ PAIR = {"asset:tubingen.jpg", "asset:starry_night_google.jpg", ""}  # a texture 
 COLUMNS = ("total_loss", "features", "gram", "patches", "ssim", "checkerboard")
 # Sizes and budgets of pictures, where they are not cut from the gallery's figure.
 OWN = dict.fromkeys(("default", "li_wand2016", "kolkin2019"), "own size and budget")
+OWN["kolkin2022"] = "256 px and own budget"
 PRINTED = {  # what a preset's source printed, and ours: a file of results/tables
     "gatys_released": "printed_notebook",
     "neural_style": "printed_neural_style",
@@ -171,7 +172,7 @@ def minutes(settings: config.Config) -> str:
 
 def longer(settings: config.Config) -> str:
     """What the benchmark, which has Gram matrices, does not know of a preset's time."""
-    dear = [each for each in config.statistics(settings.objective) if each not in ("gram", "mean")]
+    dear = [each for each in config.statistics(settings) if each not in ("gram", "mean")]
     if not dear:
         return ""
     return f" It takes longer, since `{dear[0]}` costs more than a Gram matrix."

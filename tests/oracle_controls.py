@@ -241,6 +241,23 @@ def nearest(X: np.ndarray, P: np.ndarray) -> Loss:
     return total / len(x), gradient.reshape(X.shape)
 
 
+def matches(x: np.ndarray, p: np.ndarray) -> list[int]:
+    """For each row of x the row of p at the smallest angle, both less their means."""
+    x, p = (each - each.mean(axis=0) for each in (x, p))
+    p = p / np.linalg.norm(p, axis=1, keepdims=True)
+    return [int(np.argmax(p @ row)) for row in x]
+
+
+def nearest_hypercolumns(X: np.ndarray, P: np.ndarray) -> Loss:
+    """The mean over positions i of 1 − cos(x_i, t_i), t_i the match of x_i, which stays (Kolkin et
+    al. 2022).
+    """
+    x, p = flat(X), flat(P)
+    each = [_cosine(row, p[j]) for row, j in zip(x, matches(x, p), strict=True)]
+    gradient = np.stack([slope for _, slope in each]) / len(x)
+    return float(np.mean([value for value, _ in each])), gradient.reshape(X.shape)
+
+
 def patches(
     X: np.ndarray,
     P: np.ndarray,

@@ -99,7 +99,7 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
             other, allowed = NEEDS[key]
             found = [_value(config, other)]
             if other == "objective.style_statistic":
-                found = more_statistics.statistics(config.objective)
+                found = more_statistics.statistics(config)
                 if config.objective.content_reduction in strotss.CONTENT_REDUCTIONS:
                     found += [name for name in STATISTICS if STATISTICS[name].of_hypercolumns]
             counts = not set(found).isdisjoint(allowed)

@@ -90,6 +90,9 @@ class FirstOrder(Stepwise):
     laplacian_levels: int = number(
         0, least=0, help="Of a Laplacian pyramid whose numbers are the variables; 0: pixels are."
     )
+    laplacian_corners: bool = key(
+        True, help="Its levels are enlarged corner on corner; `false`: by the centers of pixels."
+    )
 
 
 @dataclass

@@ -26,14 +26,16 @@ def check(config: Config) -> None:
 
     Bare layer names become LayerWeights, entries of `more_styles` Styles and those of
     `objective.more_statistics` MoreStatistics."""
+    for level in config.pyramid.levels:
+        fields.check_values(level, "pyramid.levels.")
     layer_lists.replace_names(config.objective, config.network.name)
-    more_statistics.replace_entries(config.objective, config.network.name)
-    _check_weights(config.objective)
+    more_statistics.replace_entries(config)
+    _check_weights(config)
     more_styles.replace_entries(config)
-    if style_layers := more_statistics.style_layers(config.objective):
+    if style_layers := more_statistics.style_layers(config):
         _check_styles(styles(config), style_layers)
-    for name in more_statistics.statistics(config.objective):
-        _check_statistic(name, config.objective, guided(config))
+    for each in more_statistics.listed(config):
+        _check_statistic(each, config)
     _check_hypercolumns(config)
     _check_mix(config.mix, config.network.name)
     _check_match(config)
@@ -53,9 +55,10 @@ def check(config: Config) -> None:
         )
 
 
-def _check_weights(objective: Objective) -> None:
+def _check_weights(config: Config) -> None:
     """Raise InputError where there is nothing to minimize."""
-    if not objective.content_layers and not more_statistics.style_layers(objective):
+    objective = config.objective
+    if not objective.content_layers and not more_statistics.style_layers(config):
         raise InputError(
             "objective.content_layers and objective.style_layers are both empty: nothing to"
             " optimize"
@@ -71,25 +74,31 @@ def _check_weights(objective: Objective) -> None:
         )
 
 
-def _check_statistic(name: str, objective: Objective, masked: bool) -> None:
-    """Raise InputError for masks and layers that a statistic cannot have."""
-    statistic, first = STATISTICS[name], name == objective.style_statistic
-    key = "objective.style_statistic" if first else "objective.more_statistics"
+def _check_statistic(listed: more_statistics.Listed, config: Config) -> None:
+    """Raise InputError for masks, weights and layers that a statistic cannot have."""
+    key, name, layers_key, layers = listed
+    statistic, objective, masked = STATISTICS[name], config.objective, guided(config)
+    first = key != more_statistics.KEY
     if statistic.no_masks and masked:
         other = "take style_statistic=gram" if first else f"{name} out of {key}"
         raise InputError(
             f"{key}={name}: takes no masks, since {statistic.no_masks}; leave style.mask and"
             f" style.result_mask out, or {other}"
         )
+    weights = {style.weight for style in styles(config).values()} - {0.0}
+    if statistic.pooled and config.styles_blend == "targets" and len(weights) > 1:
+        raise InputError(
+            f"{key}={name}: searches all paintings at once, which no weights can divide; give equal"
+            " style.weight, or styles_blend=losses"
+        )
     if statistic.pooled and objective.copies and masked:
         raise InputError(
             "objective.copies: the copies of a painting have no masks; leave them, or style.mask"
             " and style.result_mask, out"
         )
-    if 0 < len(objective.style_layers) < statistic.layers:
+    if 0 < len(layers) < statistic.layers:
         raise InputError(
-            f"objective.style_statistic={name}: compares neighboring layers; list two or more style"
-            " layers"
+            f"{key}={name}: compares neighboring layers; list two or more in {layers_key}"
         )
 
 
@@ -105,7 +114,7 @@ def _check_hypercolumns(config: Config) -> None:
         ),
         *(
             (key, name, layers, STATISTICS[name].of_hypercolumns)
-            for key, name, layers in more_statistics.listed(objective)
+            for _, name, key, layers in more_statistics.listed(config)
         ),
     ]
     for key, name, layers, joins in lists:
@@ -179,7 +188,6 @@ def _check_metric(metric: str) -> None:
 def _check_lists(config: Config) -> None:
     """Raise InputError for lists of numbers, or of levels, that are not what they have to be."""
     for level in config.pyramid.levels:
-        fields.check_values(level, "pyramid.levels.")
         _check_times(level.times, config.objective)
     for copy in config.objective.copies:
         fields.check_values(copy, "objective.copies.")
@@ -236,6 +244,10 @@ def _check_without_content(config: Config) -> None:
     needs = {
         "objective.content_layers": bool(config.objective.content_layers),
         f"init={config.init.name}": config.init.name in Init.OF_CONTENT,
+        **{
+            f"{each.key}={each.statistic}": STATISTICS[each.statistic].replace is not None
+            for each in more_statistics.listed(config)
+        },
         f"color={config.color.name}": config.color.name in Color.OF_CONTENT,
         "objective.layer_weighting=first_loss": (config.objective.layer_weighting == "first_loss"),
         "paint_only": config.paint_only is not None,

@@ -162,6 +162,13 @@ class Objective:
         values="`{turn_deg, scale}` each",
         help="Copies of each painting that are searched for matches next to it.",
     )
+    content_share: float = number(
+        0.75,
+        least=0,
+        most=1,
+        help="Of the photograph in what a level paints by `nearest_hypercolumns`; the rest is the"
+        " picture there.",
+    )
     directions: int | None = number(
         None, above=0, help="On how many features are projected; `null`: as many as channels."
     )
@@ -372,15 +379,21 @@ class Match:
 
 @dataclass
 class Level:
-    """A coarse level of a pyramid; the next starts from its enlarged result."""
+    """A level of a pyramid before the last; the next starts from its enlarged result."""
 
     FACTORS: ClassVar = ("content_weight", "style_weight", "learning_rate")
-    scale: float = number(MISSING, above=0, below=1, help="Of the sides at full size.")
+    scale: float = number(MISSING, above=0, most=1, help="Of the sides at full size.")
     max_evaluations: int = number(MISSING, least=1, help="Budget of this level.")
     times: dict[str, float] = key(
         {}, help="Factors here, by FACTORS or the name of one of `objective.more_statistics`."
     )
     detail: bool = key(False, help="Adds the photograph's finest detail to what it starts from.")
+    style_statistic: str | None = one_of(
+        None, statistics.STATISTICS, help="In place of `objective.style_statistic`."
+    )
+    laplacian_levels: int | None = number(
+        None, least=0, help="In place of `optimizer.laplacian_levels`."
+    )
 
 
 @dataclass
@@ -389,8 +402,8 @@ class Pyramid:
 
     levels: list[Level] = key(
         [],
-        values="`{scale, max_evaluations, times, detail}` each",
-        help="Coarse levels before the full size, each with a budget and factors of its own.",
+        values="`{scale, max_evaluations, times, detail, style_statistic, laplacian_levels}` each",
+        help="Levels before the last, at full size, each with a budget and factors of its own.",
     )
 
 

@@ -17,6 +17,9 @@ ROUND = 1000
 # stylize_objectives.py, init_inds.
 GRID = 128
 
+# Pixels from one position of a whole grid to the next; nkolkin13/NeuralNeighborStyleTransfer.
+GRID_STEP = 4
+
 
 def at(F: Tensor, positions: Tensor, first: Tensor | int = 0, height: int | None = None) -> Tensor:
     """The features [n, N] of a layer F [1, h, w, N] at positions [n, 2], rows and columns of F,
@@ -53,6 +56,32 @@ def at(F: Tensor, positions: Tensor, first: Tensor | int = 0, height: int | None
         return tf.add_n(parts), gradient
 
     return sampled(F)
+
+
+def on_grid(
+    F: Tensor, shape: Sequence[int], first: Tensor | int = 0, height: int | None = None
+) -> Tensor:
+    """The features [n, N] of a layer F [1, h, w, N] at every position of a grid of a quarter of the
+    sides of a picture, `shape`, over N, so that wide layers weigh no more (nkolkin13/
+    NeuralNeighborStyleTransfer, featureExtract.py).
+
+    Bilinear, with the corners of layer and grid on each other. `first` and `height` as in `at`."""
+    _, rows, width, N = F.shape
+    down, across = (
+        _between(side, max(1, own // GRID_STEP))
+        for side, own in ((rows if height is None else height, shape[0]), (width, shape[1]))
+    )
+    part = tf.slice(tf.constant(down, F.dtype), (0, first), (len(down), rows))
+    tall = tf.reshape(tf.matmul(part, tf.reshape(F, (rows, width * N))), (len(down), width, N))
+    return tf.reshape(tf.matmul(tf.constant(across, F.dtype)[None], tall), (-1, N)) / N
+
+
+def _between(before: int, after: int) -> np.ndarray:
+    """[after, before]: what each of evenly spaced places along a side takes from its positions; the
+    first and the last stand on the side's ends.
+    """
+    places = np.linspace(0, before - 1, after)[:, None]
+    return np.maximum(0, 1 - np.abs(places - np.arange(before)))
 
 
 def positions_of_result(

@@ -68,9 +68,29 @@ def nearest(X: Tensor, styles: Sequence[Tensor]) -> Tensor:
     NeuralNeighborStyleTransfer, utils/stylize.py)."""
     Y = tf.concat(styles, 0)
     x, y = (each - tf.reduce_mean(each, 0) for each in (X, Y))
-    matched = tf.gather(y, nearest_rows(x, y))
-    cosines = unit_rows(x) * unit_rows(matched)
-    return tf.reduce_mean(1 - tf.reduce_sum(cosines, 1))
+    return cosine_distance(x, tf.gather(y, nearest_rows(x, y)))
+
+
+def replaced(X: Tensor, styles: Sequence[Tensor]) -> Tensor:
+    """For each row of X [n, N] the row of all `styles` [n', N] at the smallest angle, both less
+    their own means (Kolkin et al. 2022, arXiv:2203.13215; nkolkin13/NeuralNeighborStyleTransfer,
+    utils/stylize.py, replace_features).
+    """
+    count = tf.cast(sum(Y.shape[0] for Y in styles), X.dtype)
+    mean = tf.add_n([tf.reduce_sum(Y, 0) for Y in styles]) / count
+    x = X - tf.reduce_mean(X, 0)
+    found, best = tf.zeros_like(X), tf.fill((X.shape[0],), tf.cast(-2, X.dtype))  # below a cosine
+    for Y in styles:  # one by one, since they are large
+        rows = tf.gather(Y, nearest_rows(x, Y - mean))
+        cosine = tf.reduce_sum(unit_rows(x) * unit_rows(rows - mean), 1)
+        found = tf.where((cosine > best)[:, None], rows, found)
+        best = tf.maximum(cosine, best)
+    return found
+
+
+def cosine_distance(X: Tensor, Y: Tensor) -> Tensor:
+    """mean_i of the cosine distance of X_i and Y_i, rows of [n, N]."""
+    return tf.reduce_mean(1 - tf.reduce_sum(unit_rows(X) * unit_rows(Y), 1))
 
 
 def nearest_rows(a: Tensor, candidates: Tensor, allowed: Tensor | None = None) -> Tensor:

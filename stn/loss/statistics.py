@@ -66,6 +66,11 @@ class Statistic:
     # Whether F are hypercolumns [n, ΣN] of all layers at positions that the objective draws
     # (hypercolumns.py), which have one loss.
     of_hypercolumns: bool = False
+    # Whether these are at every position of a grid (hypercolumns.on_grid).
+    on_grid: bool = False
+    # What a target becomes at a level's start, where it is found once: from the statistic of a
+    # picture that is to be painted and those of the paintings.
+    replace: Callable[[Tensor, Sequence[Tensor]], Tensor] | None = None
     # Arrays of the size of a layer's features that its loss keeps, and its target.
     copies: float = 0.0
     # The same of a painting's size, for each copy of it that is compared with it
@@ -91,7 +96,7 @@ class Statistic:
     @property
     def draws(self) -> bool:
         """Whether it compares at what is drawn, directions, offsets or positions."""
-        return self.projects or self.of_hypercolumns
+        return self.projects or (self.of_hypercolumns and not self.on_grid)
 
     def divisor(self, chosen: str) -> str:
         """What its matrix is divided by, where `chosen` is objective.gram_divisor."""
@@ -361,6 +366,17 @@ STATISTICS: dict[str, Statistic] = {
         lambda F, context: strotss.mean_and_covariance(_flat(F)), distance=strotss.moments
     ),
     "palette": _of_columns(lambda F, context: _flat(F), distance=strotss.palette),
+    "nearest_hypercolumns": Statistic(
+        lambda F, context: _flat(F),
+        distance=neighbors.cosine_distance,
+        keys=frozenset({"copies", "content_share"}),
+        no_masks="it searches a painting for all positions at once",
+        averages=False,
+        of_hypercolumns=True,
+        on_grid=True,
+        replace=neighbors.replaced,
+        pooled=1.0,
+    ),
 }
 # What guidance=sums compares next to the statistic chosen: the authors' code of Gatys et al. 2017,
 # MeanMSEGuided.

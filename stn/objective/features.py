@@ -28,10 +28,20 @@ Samples = Callable[..., Tensor]
 
 
 def samples(positions: Tensor) -> Samples:
-    """What takes a layer's features at positions [n, 2]."""
+    """What takes a layer's features at positions [n, 2] of its own."""
 
     def sampled(F: Tensor, first: Tensor | int = 0, height: int | None = None) -> Tensor:
         return hypercolumns.at(F, positions, first, height)
+
+    return sampled
+
+
+def on_grid(image: Tensor) -> Samples:
+    """What takes a layer's features on the grid of an image [1, h, w, 3]."""
+    shape = image.shape[1:3]
+
+    def sampled(F: Tensor, first: Tensor | int = 0, height: int | None = None) -> Tensor:
+        return hypercolumns.on_grid(F, shape, first, height)
 
     return sampled
 

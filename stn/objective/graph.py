@@ -53,6 +53,7 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
     if joins_content:
         joined |= {*content_layers}
     whole = () if joins_content else content_layers  # compared everywhere
+    on_grid = any(statistic.on_grid for statistic in choices.statistics)
     count = max(choices.terms, default=0) + 1
 
     def function(
@@ -85,6 +86,8 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         columns: dict[str, Tensor] = {}
 
         def sampled(layer: str) -> features.Samples:
+            if on_grid:
+                return features.on_grid(image)
             return features.samples(positions / stride_of(layer))
 
         def hook(layer: str, F: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """The objective: its targets, computed once, then the loss and its gradient at any image."""
 
 import copy
+import functools
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -116,13 +118,13 @@ class Objective:
     @property
     def redraw(self) -> int | None:
         """After how many evaluations it is another function; None: never."""
-        return self._specification.redraw
+        return self._specification.redrawn
 
     def at_evaluation(self, number: int) -> None:
         """Take the directions and positions of an evaluation of the level, counted from 0, as
-        `Specification.redraw` says; targets are those of the same directions.
+        `Specification.redrawn` says; targets are those of the same directions.
         """
-        draw = number // self._specification.redraw if self._specification.redraw else 0
+        draw = number // self.redraw if self.redraw else 0
         if self._drawn is None or draw == self._draw:
             return
         directions, positions, style = self._drawn(draw)
@@ -175,10 +177,21 @@ class Objective:
 
 
 def build(
-    specification: Specification, network: Network, sized: LevelPictures, level: int = 0
+    specification: Specification,
+    network: Network,
+    sized: LevelPictures,
+    level: int = 0,
+    painted: np.ndarray | None = None,
 ) -> Objective:
-    """The objective of pictures at the size they have at a level of that number."""
+    """The objective of pictures at the size they have at a level of that number.
+
+    `painted` is the image [1, h, w, 3] for which some statistics find their targets once; None is
+    the content.
+    """
     projects = any(term.statistic.projects for term in specification.style_terms)
+    # Paintings pass the network once, and of their features are other targets at every draw.
+    keeps = specification.keeps_features and not network.options.gradient_checkpointing
+    kept_features: dict[str, Mapping[str, Tensor]] = {}
 
     def drawn(draw: int) -> Drawn:
         directions = references.directions(specification, network, level, draw)
@@ -188,11 +201,25 @@ def build(
             rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
         ) -> list[dict[str, Tensor]]:
             image = network.image(rgb)
-            return references.statistics(specification, network, image, asked, directions, level)
+            if not keeps:
+                return references.statistics(
+                    specification, network, image, asked, directions, level
+                )
+            key = hashlib.sha256(np.array(image.shape).tobytes() + image.tobytes()).hexdigest()
+            if key not in kept_features:
+                kept_features[key] = references.style_features(specification, network, image)
+            F = kept_features[key]
+            return references.statistics_of_features(specification, F, asked, directions)
 
         stays = draw and not projects
         style = None if stays else targets.build(specification, network, sized, statistics_of)
-        return Drawn(directions, positions, style)
+        return Drawn(directions, positions, style and targets.found_once(style, of_painted))
+
+    @functools.cache
+    def of_painted(statistic: Statistic) -> Mapping[str, Tensor]:
+        assert sized.content is not None
+        image = network.image(sized.content) if painted is None else painted
+        return references.statistics(specification, network, image, [(statistic, None)])[0]
 
     first = drawn(0)
     content: Mapping[str, Tensor] = {}

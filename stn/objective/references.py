@@ -46,8 +46,10 @@ def directions(
 def positions_of_result(
     specification: Specification, shape: tuple[int, int], level: int, draw: int
 ) -> Tensor:
-    """The pixels [n, 2] of a result at which hypercolumns are compared at a draw; none without."""
-    if not specification.joined_layers:
+    """The pixels [n, 2] of a result at which hypercolumns are compared at a draw; none without, or
+    where they are compared on a grid.
+    """
+    if not specification.joined_layers or specification.on_grid:
         return tf.zeros((0, 2))
     first = specification.seed, level
     count, grid = specification.hypercolumns, (*first, 0, OF_RESULT)
@@ -59,14 +61,37 @@ def content_features(
     specification: Specification, network: Network, image: np.ndarray
 ) -> dict[str, Tensor]:
     """P [1, h, w, N] of a content image [1, h, w, 3] at the content layers."""
-    asked = ((None, tuple(specification.content_layers)),)
+    layers = tuple(specification.content_layers)
+    return _features(specification, network, network.options, image, layers)
+
+
+def style_features(
+    specification: Specification, network: Network, image: np.ndarray
+) -> dict[str, Tensor]:
+    """The features [1, h, w, N] of a style image [1, h, w, 3] at all style layers."""
+    options = _of_painting(network)
+    return _features(specification, network, options, image, specification.every_style_layer)
+
+
+def _features(
+    specification: Specification,
+    network: Network,
+    options: Options,
+    image: np.ndarray,
+    layers: tuple[str, ...],
+) -> dict[str, Tensor]:
+    asked = ((None, layers),)
     guides: list[dict[str, Tensor]] = [{}]
     none: dict[str, Tensor] = {}  # no directions
     nowhere, black = tf.zeros((0, 2)), _black(network)
     inputs = tf.constant(image, tf.float32), dict(network.kernels), guides, none, nowhere, black
-    choices = specification.formula, network.options, asked
+    choices = specification.formula, options, asked
     [found] = backend.function(_found, choices, *inputs)(*inputs)
     return dict(found)
+
+
+def _of_painting(network: Network) -> Options:
+    return network.options._replace(border=convolution.border_of_painting(network.options.border))
 
 
 def statistics(
@@ -78,24 +103,14 @@ def statistics(
     level: int = 0,
 ) -> list[dict[str, Tensor]]:
     """Statistics {layer: A} of a style image [1, h, w, 3] at the layers of their terms, in one
-    pass; of hypercolumns {HYPERCOLUMN: A}, at positions drawn for the level.
+    pass; of hypercolumns {HYPERCOLUMN: A}, at positions drawn for the level or on a grid.
 
     Each that is `asked` for is a statistic and guides T {layer: [h, w]}, None for the whole image.
     """
-    border = convolution.border_of_painting(network.options.border)
-    guides = [
-        {layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()}
-        for _, T in asked
-    ]
-    layers = {term.statistic: tuple(term.layers) for term in specification.style_terms}
-    kinds = tuple(
-        # Guided means, which are no term of their own, go with the first.
-        (statistic, layers.get(statistic, tuple(specification.style_layers)))
-        for statistic, _ in asked
-    )
-    choices = specification.formula, network.options._replace(border=border), kinds
+    guides, kinds = _asked(specification, asked)
+    choices = specification.formula, _of_painting(network), kinds
     positions = tf.zeros((0, 2))
-    if specification.joined_layers:
+    if specification.joined_layers and not specification.on_grid:
         count, drawn = specification.style_hypercolumns, (specification.seed, level, 0, OF_PAINTING)
         positions = tf.constant(hypercolumns.positions_of_painting(image.shape[1:3], count, drawn))
     inputs = (
@@ -108,6 +123,55 @@ def statistics(
     )
     found: list[dict[str, Tensor]] = backend.function(_found, choices, *inputs)(*inputs)
     return found
+
+
+def statistics_of_features(
+    specification: Specification,
+    F: Mapping[str, Tensor],
+    asked: Sequence[tuple[Statistic, Mapping[str, np.ndarray] | None]],
+    directions: Directions,
+) -> list[dict[str, Tensor]]:
+    """The same as `statistics`, of one layer each, from `style_features`."""
+    guides, kinds = _asked(specification, asked)
+    inputs = dict(F), guides, dict(directions)
+    found: list[dict[str, Tensor]] = backend.function(
+        _of_features, (specification.formula, kinds), *inputs
+    )(*inputs)
+    return found
+
+
+def _of_features(
+    formula: Formula, asked: tuple[tuple[Statistic, tuple[str, ...]], ...]
+) -> Callable[..., Any]:
+    def function(
+        F: Mapping[str, Tensor], guides: Sequence[Mapping[str, Tensor]], directions: Directions
+    ) -> list[dict[str, Tensor]]:
+        def of(statistic: Statistic, T: Mapping[str, Tensor], layer: str) -> Tensor:
+            drawn, guide = directions.get(layer), T.get(layer)
+            context = features.context_of(formula, statistic, drawn, guide, ())
+            return statistic.of(F[layer], context)
+
+        return [
+            {layer: of(statistic, T, layer) for layer in layers}
+            for (statistic, layers), T in zip(asked, guides, strict=True)
+        ]
+
+    return function
+
+
+def _asked(
+    specification: Specification,
+    asked: Sequence[tuple[Statistic, Mapping[str, np.ndarray] | None]],
+) -> tuple[list[dict[str, Tensor]], tuple[tuple[Statistic, tuple[str, ...]], ...]]:
+    """Guides as tensors, and each statistic with the layers of its term."""
+    guides = [
+        {layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()}
+        for _, T in asked
+    ]
+    layers = {term.statistic: tuple(term.layers) for term in specification.style_terms}
+    # Guided means, which are no term of their own, go with the first.
+    first = tuple(specification.style_layers)
+    return guides, tuple((statistic, layers.get(statistic, first)) for statistic, _ in asked)
 
 
 def _black(network: Network) -> Tensor:
@@ -124,6 +188,7 @@ def _found(
     layers = tuple(dict.fromkeys(layer for _, its in asked for layer in its))
     chained = {layer for statistic, its in asked if features.chains(statistic) for layer in its}
     joined = {layer for statistic, its in asked if features.joins(statistic) for layer in its}
+    on_grid = any(statistic is not None and statistic.on_grid for statistic, _ in asked)
 
     def function(
         image: Tensor,
@@ -138,6 +203,8 @@ def _found(
         columns: dict[str, Tensor] = {}
 
         def sampled(layer: str) -> features.Samples:
+            if on_grid:
+                return features.on_grid(image)
             # A painting is read at whole positions: nkolkin13/STROTSS, vgg_pt.py.
             return features.samples(tf.floor(positions / stride_of(layer)))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from stn.config.schema import Copy, Guidance
+from stn.config.schema import Copy, Guidance, Level
 from stn.loss import strotss
 from stn.loss.statistics import STATISTICS, Statistic
 
@@ -78,13 +78,19 @@ class Specification:
     copies: tuple[Copy, ...] = ()  # of paintings, for the statistics that pool some
     hypercolumns: int = 1024  # of the result and of the content, at the same positions
     style_hypercolumns: int = 5000  # of a painting
-    redraw: int | None = None  # evaluations after which others are drawn; None: never
+    redraw: int | None = None  # evaluations after which others are drawn, if any; None: never
     over_first_loss: bool = False  # whether a style loss counts over its value at the photograph
 
-    def times(self, factors: Mapping[str, float]) -> "Specification":
-        """The same, with weights multiplied: `content_weight`, `style_weight`, a later term's."""
+    def at(self, level: Level) -> "Specification":
+        """That of a level: its own statistic in place of the first, and weights multiplied by its
+        `times`, `content_weight`, `style_weight` and a later term's.
+        """
+        factors, statistic = level.times, self.formula.statistic
+        if level.style_statistic is not None:
+            statistic = STATISTICS[level.style_statistic]
         return dataclasses.replace(
             self,
+            formula=self.formula._replace(statistic=statistic),
             content_weight=self.content_weight * factors.get("content_weight", 1.0),
             style_weight=self.style_weight * factors.get("style_weight", 1.0),
             more_terms=tuple(
@@ -107,6 +113,32 @@ class Specification:
     def style_terms(self) -> tuple[Term, ...]:
         """The style losses that are added up, the one of `formula` and `style_layers` first."""
         return Term("style", self.formula.statistic, self.style_layers), *self.more_terms
+
+    @property
+    def redrawn(self) -> int | None:
+        """`redraw` where losses are compared at what is drawn, else None."""
+        draws = any(term.statistic.draws for term in self.style_terms)
+        return self.redraw if draws or HYPERCOLUMN in self.content_losses else None
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the paintings' features stay in memory, since their targets are drawn anew."""
+        of_layers = all(
+            term.statistic.layers == 1 and not term.statistic.of_hypercolumns
+            for term in self.style_terms
+        )
+        projects = any(term.statistic.projects for term in self.style_terms)
+        return bool(self.redraw) and projects and of_layers
+
+    @property
+    def on_grid(self) -> bool:
+        """Whether hypercolumns are compared on a grid, at no positions drawn."""
+        return any(term.statistic.on_grid for term in self.style_terms)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether targets are found once a level, for a picture that it is told."""
+        return any(term.statistic.replace is not None for term in self.style_terms)
 
     @property
     def every_style_layer(self) -> tuple[str, ...]:

@@ -68,15 +68,36 @@ def build(
 
 def averaged(targets: Sequence[StyleTarget]) -> list[StyleTarget]:
     """The targets with those of one region and statistic replaced by their mean, Σ w_k A_k
-    (neural-style).
+    (neural-style), or for a statistic that searches for matches by all of them, as it does copies.
 
     For a sum of squares the gradient is that of Σ w_k loss(G, A_k); the value is lower by
-    Σ w_k loss(A_k, Ā). Statistics without a mean stay apart."""
+    Σ w_k loss(A_k, Ā). Others stay apart."""
     found: dict[object, StyleTarget] = {}
     for number, target in enumerate(targets):
-        place = target.statistic, target.region, None if target.statistic.averages else number
+        statistic = target.statistic
+        joins = statistic.averages or statistic.pooled
+        place = statistic, target.region, None if joins else number
         found[place] = _mean(found[place], target) if place in found else target
     return list(found.values())
+
+
+def found_once(
+    targets: Sequence[StyleTarget], of_painted: Callable[[Statistic], Mapping[str, Tensor]]
+) -> list[StyleTarget]:
+    """The targets with those that stay over a level found, for the statistic that `of_painted`
+    gives of the picture to be painted.
+    """
+    return [
+        target
+        if (replace := target.statistic.replace) is None
+        else dataclasses.replace(
+            target,
+            A={
+                loss: replace(of_painted(target.statistic)[loss], A) for loss, A in target.A.items()
+            },
+        )
+        for target in targets
+    ]
 
 
 def _targets(
@@ -204,6 +225,8 @@ def _mean(one: StyleTarget, other: StyleTarget) -> StyleTarget:
     for layer, share in other.shares.items():
         before = shares.get(layer, 0.0)
         shares[layer] = before + share
-        if layer in other.A:
+        if layer in other.A and one.statistic.pooled:
+            A[layer] = (*A.get(layer, ()), *other.A[layer])
+        elif layer in other.A:
             A[layer] = (before * A[layer] + share * other.A[layer]) / (before + share)
     return dataclasses.replace(one, A=A, shares=shares)

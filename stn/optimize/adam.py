@@ -32,7 +32,8 @@ def minimize(search: Search) -> None:
     tutorial's epsilon of 0.1."""
     state, settings, unit = search.state, search.settings, search.unit
     assert isinstance(settings, optimizers.Adam)
-    variables = Laplacian(state.image.shape, settings.laplacian_levels)
+    levels, corners = settings.laplacian_levels, settings.laplacian_corners
+    variables = Laplacian(state.image.shape, levels, corners)
     none = variables.gradient(np.zeros_like(state.image))
     moments = Moments(**(state.memory or {"m": none, "v": none.copy()}))
     while True:

@@ -14,14 +14,17 @@ class Laplacian:
     steps alone: a step at a coarse level moves a whole region. With no levels the variables are the
     pixels."""
 
-    def __init__(self, shape: Sequence[int], levels: int) -> None:
+    def __init__(self, shape: Sequence[int], levels: int, corners: bool = True) -> None:
         _, height, width, _ = shape
         self._shapes = [(height, width)]
         for _ in range(levels):
             height, width = max(1, height // 2), max(1, width // 2)
             self._shapes.append((height, width))
         self._enlarge = [
-            [_enlargement(small, large) for small, large in zip(after, before, strict=True)]
+            [
+                _enlargement(small, large, corners)
+                for small, large in zip(after, before, strict=True)
+            ]
             for before, after in zip(self._shapes, self._shapes[1:], strict=False)
         ]
 
@@ -57,9 +60,13 @@ class Laplacian:
         return found[None]
 
 
-def _enlargement(small: int, large: int) -> scipy.sparse.csr_array:
-    """[large, small]: bilinear along one side, with its ends on each other (align_corners)."""
+def _enlargement(small: int, large: int, corners: bool) -> scipy.sparse.csr_array:
+    """[large, small]: bilinear along one side, with its `corners` on each other (align_corners), or
+    by the centers of pixels.
+    """
     place = np.linspace(0, small - 1, large)
+    if not corners:
+        place = np.clip((np.arange(large) + 0.5) * small / large - 0.5, 0, small - 1)
     low = np.minimum(place.astype(int), max(0, small - 2))
     share, rows = place - low, np.arange(large)
     high = np.minimum(low + 1, small - 1)

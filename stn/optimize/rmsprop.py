@@ -13,7 +13,8 @@ def minimize(search: Search) -> None:
     """
     state, settings, unit = search.state, search.settings, search.unit
     assert isinstance(settings, optimizers.RMSprop)
-    variables = Laplacian(state.image.shape, settings.laplacian_levels)
+    levels, corners = settings.laplacian_levels, settings.laplacian_corners
+    variables = Laplacian(state.image.shape, levels, corners)
     while True:
         _, gradient = search.evaluate(state.image)
         gradient = variables.gradient(gradient * unit)

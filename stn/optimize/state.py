@@ -47,6 +47,8 @@ class State:
     level: int = 0
     recoveries: int = 0
     seconds: float = 0.0
+    # The level's first image, before detail was added, where targets are found for it.
+    first: np.ndarray | None = None
     best: Evaluation | None = None  # or the newest, where the result is not to be the best
     lowest: float = math.inf  # total of the best, with the penalty where there is one
     strength: float | None = None  # of the penalty at this level
@@ -81,13 +83,19 @@ class State:
         mean = None if self.average is None else self.average / (1 - self.uncounted)
         return self.best_image if mean is None else mean, self.best
 
-    def next_level(self, image: np.ndarray, memory: Mapping[str, Any] | None = None) -> "State":
+    def next_level(
+        self,
+        image: np.ndarray,
+        memory: Mapping[str, Any] | None = None,
+        first: np.ndarray | None = None,
+    ) -> "State":
         """The State at the start of the next level of a pyramid, from this level's result enlarged
-        to [1, h, w, 3]; `memory` is what the optimizer is to remember there.
+        to [1, h, w, 3]; `memory` is what the optimizer is to remember there, `first` is kept.
         """
         return State(
             image.astype(np.float64),
             memory=dict(memory or {}),
+            first=first,
             evaluations_before=self.index,
             iterations=self.iterations,
             level=self.level + 1,

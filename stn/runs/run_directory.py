@@ -159,7 +159,9 @@ class RunDirectory:
         """Bring metrics.csv up to the last evaluation."""
         text = io.StringIO()
         if self.rows:
-            writer = csv.DictWriter(text, self.rows[0].keys(), lineterminator="\n")
+            # A level with a statistic of its own has other losses than the next: no numbers there.
+            names = dict.fromkeys(name for values in self.rows for name in values)
+            writer = csv.DictWriter(text, names, restval=math.nan, lineterminator="\n")
             writer.writeheader()
             for values in self.rows:
                 whole = {

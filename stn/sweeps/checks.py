@@ -99,5 +99,5 @@ def _not_random(parsed: Sequence[Override], swept: Mapping[str, list[str]]) -> I
                 settings = config.compose(*fixed, *chosen)
         except InputError:
             return  # the cells themselves will say what is wrong
-        if settings.init.name not in Init.RANDOM and not config.draws(settings.objective):
+        if settings.init.name not in Init.RANDOM and not config.draws(settings):
             yield settings.init.name

@@ -75,7 +75,7 @@ def _check_redraw(settings: Config) -> None:
     """Raise InputError where a line search would compare losses of different draws."""
     redraw, name = settings.objective.redraw, settings.optimizer.name
     needed = optimizers.OPTIMIZERS[name].line_search
-    if config.draws(settings.objective) and redraw and redraw < needed:
+    if config.draws(settings) and redraw and redraw < needed:
         raise InputError(
             f"objective.redraw={redraw}: {name} compares losses along a line, all of the same"
             f" draw; give at least {needed}, or optimizer=torch_lbfgs"
@@ -214,7 +214,7 @@ def _check_patches(settings: Config, network: Network, pictures: Pictures) -> No
             for key, shape in pictures.shapes_at(coarsest).items()
             if key != "content"
         }
-    for name, layers in config.compared(settings.objective).items():
+    for name, layers in config.compared(settings).items():
         needed = STATISTICS[name].least_side
         for what, layer in itertools.product(shapes, layers):
             covers, pixels = stride_of(layer), min(shapes[what])

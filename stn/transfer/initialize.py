@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stn.assets.pictures import LevelPictures
-from stn.config.schema import Init
+from stn.config.schema import Init, Objective
 from stn.images import resizing
 from stn.network.network import Network
 
@@ -45,6 +45,21 @@ def detail(pictures: LevelPictures) -> np.ndarray:
     halves = [max(1, side // 2) for side in pictures.shape]
     bilinear = resizing.FILTERS["bilinear"]
     return (content - bilinear(bilinear(content, *halves), *pictures.shape))[None]
+
+
+def painted(
+    objective: Objective, pictures: LevelPictures, network: Network, first: np.ndarray | None
+) -> np.ndarray | None:
+    """The image [1, h, w, 3] for which targets are found at a level's start: `content_share` of the
+    content, and else the level's `first` image with the content's detail; without one None
+    (nkolkin13/NeuralNeighborStyleTransfer, utils/stylize.py).
+    """
+    if first is None:
+        return None
+    assert pictures.content is not None
+    content, share = network.image(pictures.content), objective.content_share
+    found: np.ndarray = share * content + (1 - share) * (first + detail(pictures))
+    return found
 
 
 def _content(init: Init, pictures: LevelPictures, network: Network, seed: int) -> np.ndarray:

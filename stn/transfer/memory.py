@@ -12,7 +12,7 @@ from stn.config.schema import Config, Copy
 from stn.errors import InputError
 from stn.images import resizing
 from stn.layers import COLORS, LAYERS, of_kind
-from stn.loss import strotss
+from stn.loss import hypercolumns, strotss
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing
 from stn.network.network import Network
@@ -33,6 +33,8 @@ PASSED_FACTOR, BAND_FACTOR, WHOLE_FACTOR = 3, 4, 3
 FORWARD_FACTOR = 3.3
 # Arrays of all hypercolumns, and of their pairs, that a loss of them takes; reckoned.
 COLUMN_FACTOR, PAIR_FACTOR = 4, 4
+# The same of hypercolumns that are searched, in a painting and its copies.
+SEARCHED_FACTOR = 2
 # Where memory ran out in spite of the estimate, so much of the pixels is tried next; ours.
 SMALLER = 0.5
 # A pixel of a picture itself: float64 as it was resized and without its mean, float32 in the
@@ -108,10 +110,10 @@ def needs(
     """What the result needs, the largest picture's targets among it, and what each painting."""
     chosen, wraps = settings.objective, settings.network.border == "wrap"
     content = [layer.layer for layer in chosen.content_layers]
-    style = config.style_layers(chosen)
+    style = config.style_layers(settings)
     # Next to the statistic chosen.
     by_means = settings.guidance.name == "sums" and config.guided(settings)
-    compared = [(STATISTICS[name], layers) for name, layers in config.compared(chosen).items()]
+    compared = [(STATISTICS[name], layers) for name, layers in config.compared(settings).items()]
     joins_content = chosen.content_reduction in strotss.CONTENT_REDUCTIONS
     whole = set() if joins_content else {*content}
     for statistic, layers in compared:
@@ -126,6 +128,7 @@ def needs(
             statistic.copies * network.feature_bytes(layer, pixels)
             + statistic.pooled * network.feature_bytes(layer, of_painting)
             for statistic, layers in compared
+            if not statistic.of_hypercolumns
             for layer in layers
         )
 
@@ -147,9 +150,16 @@ def needs(
     features += copies(height * width, searched)
     if joins_content:  # positions change, so that all of the content's features are kept
         features += sum(network.feature_bytes(layer, height * width) for layer in content)
+    if chosen.redraw and not gradient_checkpointing:  # what is drawn anew is of features kept
+        drawn = {layer for statistic, its in compared if statistic.projects for layer in its}
+        features += sum(network.feature_bytes(layer, searched) for layer in drawn)
     joined = [layers for statistic, layers in compared if statistic.of_hypercolumns]
+    on_grid = any(statistic.on_grid for statistic, _ in compared)
     for layers in [*joined, content] if joins_content else joined:
-        features += _of_hypercolumns(settings, network, layers)
+        if on_grid:
+            features += _of_grid(network, layers, height * width, searched)
+        else:
+            features += _of_hypercolumns(settings, network, layers)
     images = (PICTURE_BYTES + pair_bytes(settings)) * height * width
     paintings: list[Need] = []
     of_targets = 0.0
@@ -170,6 +180,14 @@ def needs(
         of_targets = max(of_targets, forward)
     result = Need(size_key(settings), features + of_targets + images, height, width)
     return [*paintings, result]  # a painting too large by itself is named first
+
+
+def _of_grid(network: Network, layers: Collection[str], pixels: float, searched: float) -> float:
+    """Bytes of hypercolumns of these layers on the grids of a picture and of paintings of so many
+    pixels.
+    """
+    N, step = sum(network.channels(layer) for layer in layers), hypercolumns.GRID_STEP**2
+    return 4.0 * N * (COLUMN_FACTOR * pixels + SEARCHED_FACTOR * searched) / step
 
 
 def _of_hypercolumns(settings: Config, network: Network, layers: Collection[str]) -> float:

@@ -60,9 +60,12 @@ def run(
                 if state and state.level > number:
                     continue  # done before an interruption
                 sized = originals.at(level.scale)
-                loss = objective.build(specification.times(level.times), network, sized, number)
+                asked = specification.at(level)
                 tracker.shown = sized.shown
-                state = _at_level(number, level, state, settings, sized, network, directory)
+                before, keeps = (number, level, state), asked.replaces
+                state = _at_level(*before, settings, sized, network, directory, keeps)
+                painted = initialize.painted(settings.objective, sized, network, state.first)
+                loss = objective.build(asked, network, sized, number, painted)
                 outcome = _minimize(settings, level, loss, state, tracker, network)
                 tracker.stop_if_interrupted(outcome.image)
             return _finish(outcome, loss, settings, sized, network, directory, tracker)
@@ -109,7 +112,7 @@ def objective_of(settings: config.Config) -> Specification:
         copies=tuple(chosen.copies),
         hypercolumns=chosen.hypercolumns,
         style_hypercolumns=chosen.style_hypercolumns,
-        redraw=chosen.redraw if config.draws(chosen) else None,
+        redraw=chosen.redraw,
         over_first_loss=chosen.layer_weighting == "first_loss",
     )
 
@@ -122,9 +125,10 @@ def _at_level(
     sized: pictures.LevelPictures,
     network: Network,
     directory: run_directory.RunDirectory,
+    keeps_first: bool,
 ) -> optimize.State:
     """Where the level starts or resumes: at the initial image, or at the result of the level
-    before, enlarged.
+    before, enlarged, which the State keeps if `keeps_first`.
     """
     if state is None:
         first = initialize.initial_image(settings.init, sized, network, settings.seed)
@@ -135,7 +139,8 @@ def _at_level(
     enlarged = resizing.resize(network.rgb(found), *sized.shape)
     memory = optimize.carried(settings.optimizer, state, *sized.shape)
     first = network.image(enlarged)
-    state = state.next_level(first + initialize.detail(sized) if level.detail else first, memory)
+    start = first + initialize.detail(sized) if level.detail else first
+    state = state.next_level(start, memory, first if keeps_first else None)
     directory.checkpoint(state)
     return state
 
@@ -155,6 +160,8 @@ def _minimize(
     optimizer = dataclasses.replace(settings.optimizer, max_evaluations=level.max_evaluations)
     if isinstance(optimizer, config.FirstOrder):
         optimizer.learning_rate *= level.times.get("learning_rate", 1.0)
+        if level.laplacian_levels is not None:
+            optimizer.laplacian_levels = level.laplacian_levels
     problem = optimize.Problem(
         value_and_grad,
         limits=network.limits,

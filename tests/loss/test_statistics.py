@@ -41,6 +41,7 @@ ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
     "relaxed_emd": (oracle.relaxed_emd, ""),
     "moments": (oracle.moments, ""),
     "palette": (oracle.palette, ""),
+    "nearest_hypercolumns": (oracle.nearest_hypercolumns, ""),
 }
 # METHODS.md §2.5
 GOLDEN = {
@@ -74,6 +75,7 @@ def with_gradient(
         G = statistic.of(features, image)
         A = statistic.of(tf.constant(S[None]), style)
         A = (A,) if statistic.pooled else A
+        A = statistic.replace(G, A) if statistic.replace else A
         V = statistic.components(A, components)
         value = statistic.loss(G, A, reduction, F.shape[0] * F.shape[1], V)
     return float(value), tape.gradient(value, features).numpy()[0]
@@ -236,7 +238,9 @@ def test_the_mean_of_two_styles_has_the_gradient_of_both(name: str) -> None:
     features = tf.constant(ours[None])
 
     def loss(G: Any, A: Any) -> Any:
-        return statistic.loss(G, (A,) if statistic.pooled else A, "sum", 48)
+        A = (A,) if statistic.pooled else A
+        A = statistic.replace(G, A) if statistic.replace else A
+        return statistic.loss(G, A, "sum", 48)
 
     slopes = []
     for losses_of in (
@@ -350,6 +354,23 @@ def test_nearest_has_the_authors_values_and_matches() -> None:
     assert found == pytest.approx(expected, rel=1e-12)
     x, p = (tf.constant(oracle.flat(F) - oracle.flat(F).mean(0)) for F in (X, P))
     np.testing.assert_array_equal(neighbors.nearest_rows(x, p)[:8], [43, 23, 39, 4, 13, 0, 9, 33])
+
+
+def test_hypercolumns_are_replaced_by_the_authors_matches() -> None:
+    """NNST's other passes (utils/stylize.py, replace_features), float64; of whole and parts."""
+    value, gradient = with_gradient(STATISTICS["nearest_hypercolumns"], X, P)
+    found = value, gradient[0, 0, 0], np.abs(gradient).sum()
+    expected = 0.012648069334220769, 0.00020021288895900392, 0.19523059060191683
+    assert found == pytest.approx(expected, rel=1e-12)
+    x, p = oracle.flat(X), oracle.flat(P)
+    matched = p[oracle.matches(x, p)]
+    for parts in ([p], [p[:5], p[5:40], p[40:]]):
+        replaced = neighbors.replaced(tf.constant(x), [tf.constant(part) for part in parts])
+        np.testing.assert_array_equal(replaced, matched)
+    np.testing.assert_array_equal(matched[:8], p[[43, 23, 39, 4, 13, 0, 9, 33]])
+    for F, S in ((x * 0, p), (x, p * 0), (x * 0 + 1, p)):  # nothing varies
+        replaced = neighbors.replaced(tf.constant(F), [tf.constant(S)])
+        assert {*map(tuple, replaced.numpy())} <= {*map(tuple, S)}
 
 
 def test_nearest_takes_a_large_layer_on_a_grid_at_drawn_offsets() -> None:
@@ -606,6 +627,27 @@ def test_hypercolumns_are_bilinear_between_positions_and_gone_on_with_beyond_a_s
     # linear, so that its gradient is its transpose
     assert (gradient * F).sum() == pytest.approx((np.cos(found) * found).sum(), rel=1e-12)
     assert not gradient[0, 0, 1].any()  # where no position is near
+
+
+def test_a_grid_of_hypercolumns_is_torch_s_corner_on_corner() -> None:
+    """F.interpolate(bilinear, align_corners=True) of two layers to a quarter of a picture's sides,
+    over their channels."""
+    for height, width, shape in ((4, 5, (31, 60)), (9, 13, (13, 11))):
+        F = np.sin(0.29 * np.arange(height * width * 3)).reshape(1, height, width, 3)
+        down, across = shape[0] // 4, shape[1] // 4
+        at = np.stack(
+            np.meshgrid(
+                np.linspace(0, height - 1, down), np.linspace(0, width - 1, across), indexing="ij"
+            )
+        ).reshape(2, -1)
+        expected = [map_coordinates(each, at, order=1) for each in np.moveaxis(F[0], -1, 0)]
+        found = hypercolumns.on_grid(tf.constant(F), shape).numpy()
+        np.testing.assert_allclose(found, np.transpose(expected) / 3, atol=1e-15)
+        parts = [
+            hypercolumns.on_grid(tf.constant(F[:, rows]), shape, rows.start, height)
+            for rows in (slice(0, 3), slice(3, height))
+        ]
+        np.testing.assert_allclose(sum(parts), found, atol=1e-15)
 
 
 def test_positions_of_hypercolumns_are_on_a_grid_and_depend_on_their_numbers() -> None:

@@ -376,6 +376,132 @@ def test_a_level_multiplies_weights_and_the_rate_and_adds_detail(run, tmp_path) 
     )
 
 
+REPLACED = (
+    "objective.style_statistic=nearest",
+    "objective.content_layers=[]",
+    "objective.content_share=0.6",
+    "network.ceil_mode=false",
+    "init=content",
+    "optimizer=adam",
+    "optimizer.result=last",
+    "pyramid.levels=[{scale: 0.5, max_evaluations: 1, style_statistic: nearest_hypercolumns},"
+    " {scale: 1, max_evaluations: 2, style_statistic: nearest_hypercolumns,"
+    " times: {style_weight: 0.5}}]",
+)
+
+
+@pytest.mark.parametrize("blend", ["targets", "losses"])
+def test_hypercolumns_are_replaced_for_the_picture_at_a_levels_start(
+    run, composed, files, tmp_path, blend
+) -> None:
+    """The first level replaces the photograph's, the second those of a mix; among both paintings'
+    and their copies', or of each by itself."""
+    keys = *REPLACED, two(files), "objective.copies=[{turn_deg: 90}]", f"styles_blend={blend}"
+    run(tmp_path, *keys, "optimizer.max_evaluations=2")
+    settings = composed(*keys)
+    network, originals = transfer.network_of(settings), pictures.read(settings)
+    half, full = originals.at(0.5), originals.at(1.0)
+
+    def columns(rgb: np.ndarray) -> np.ndarray:
+        sides = [side // 4 for side in rgb.shape[:2]]
+        found = []
+        for F in features(rgb, network, settings).values():
+            ends = [np.linspace(0, F.shape[k] - 1, sides[k]) for k in (0, 1)]
+            at = [each.ravel() for each in np.meshgrid(*ends, indexing="ij")]
+            read = [map_coordinates(each, at, order=1) for each in np.moveaxis(F, -1, 0)]
+            found.append(np.transpose(read) / len(read))
+        return np.concatenate(found, 1)
+
+    def expected(rgb: np.ndarray, painted: np.ndarray, sized: Any) -> float:
+        x, query = columns(rgb), columns(painted)
+        each = [
+            np.concatenate([columns(np.rot90(style.rgb, k)) for k in (0, 1)])
+            for style in sized.styles
+        ]
+        values = []
+        for s in [np.concatenate(each)] if blend == "targets" else each:
+            t = s[oracle.matches(query, s)]
+            lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(t, axis=1)
+            values.append(np.mean(1 - (x * t).sum(1) / lengths))
+        return float(np.mean(values))
+
+    start = resizing.resize(network.rgb(network.image(half.content)), *full.shape)
+    mixed = 0.6 * full.content + 0.4 * (start + initialize.detail(full)[0])
+    found = runs.Run(tmp_path).metrics
+    beta = settings.objective.style_weight
+    for row, value in (
+        (0, expected(half.content, half.content, half)),
+        (1, expected(start, mixed, full)),
+    ):
+        assert found["style/hypercolumn"][row] == pytest.approx(value, rel=1e-3)
+        factor = beta if row == 0 else 0.5 * beta
+        assert found["loss/total"][row] == pytest.approx(factor * value, rel=1e-3)
+        assert np.isnan(found["style/relu1_1"][row])  # which the last level has alone
+    assert np.isfinite(found["style/relu1_1"][3:]).all()
+    assert np.isnan(found["style/hypercolumn"][3:]).all()
+
+
+def test_features_of_paintings_are_kept_where_offsets_are_drawn_anew(
+    composed, files, monkeypatch
+) -> None:
+    """The painting passes the network once, and each loss is that of a statistic made anew."""
+    settings = composed(
+        *("objective.style_statistic=sliced_wasserstein", "objective.redraw=1", *FORM),
+        two(files),
+    )
+    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
+    asked, image = transfer.objective_of(settings), network.image(255 - sized.content)
+    passed: list[int] = []
+    of_painting = references.style_features
+    monkeypatch.setattr(
+        references, "style_features", lambda *given: passed.append(0) or of_painting(*given)
+    )
+    found = []
+    for kept in (True, False):
+        monkeypatch.setattr(type(asked), "keeps_features", kept)
+        loss = objective.build(asked, network, sized)
+        for evaluation in (0, 3, 1):
+            loss.at_evaluation(evaluation)
+            found.append(loss.value_and_grad(image)[0].style)
+    assert len(passed) == 2
+    assert found[:3] == found[3:] and len({*found}) == 3
+
+
+def test_what_cannot_be_replaced_is_refused(composed, files) -> None:
+    grid = "objective.style_statistic=nearest_hypercolumns"
+    for keys, said in {
+        (
+            grid,
+            "objective.more_statistics=[{statistic: moments, layers: [relu1_1]}]",
+        ): "nearest_hypercolumns has hypercolumns on a grid, moments some that are drawn",
+        (
+            "objective.content_reduction=self_similarity",
+            *REPLACED[:1],
+            *REPLACED[7:],
+        ): "nearest_hypercolumns has hypercolumns on a grid, self_similarity some",
+        (
+            *REPLACED,
+            two(files, weight=2),
+        ): "nearest: searches all paintings at once, which no weights can divide; give equal",
+        (grid, "style.mask=left"): "nearest_hypercolumns: takes no masks, since it searches",
+        (*REPLACED, "style.mask=left"): "style_statistic=nearest: takes no masks",
+        (
+            grid,
+            "objective.style_layers=[{layer: relu1_1, weight: 1}, {layer: relu2_1, weight: 2}]",
+        ): "joins its layers to hypercolumns, which have one loss; give bare names",
+        (
+            *REPLACED[:1],
+            *REPLACED[7:],
+            *("content.path=null", "objective.content_layers=[]", "init=noise"),
+        ): r"pyramid.levels\[0\].style_statistic=nearest_hypercolumns: needs a photograph",
+        (
+            "pyramid.levels=[{scale: 0.5, max_evaluations: 1, style_statistic: nearesst}]",
+        ): "style_statistic=nearesst",
+    }.items():
+        with pytest.raises(errors.InputError, match=said):
+            composed(*keys)
+
+
 def test_what_is_no_hypercolumn_is_refused(composed) -> None:
     joins = "objective.style_statistic=relaxed_emd"
     uneven = "[{layer: relu1_1, weight: 1}, {layer: relu2_1, weight: 2}]"

@@ -27,6 +27,7 @@ from stn.config.optimizers import (
     TorchLBFGS,
 )
 from stn.errors import InputError
+from stn.images import resizing
 from stn.objective.objective import Terms
 from stn.optimize import Callbacks, Evaluation, Outcome, Problem, State
 from stn.optimize.laplacian import Laplacian
@@ -670,6 +671,24 @@ def test_a_laplacian_pyramid_is_bilinear_with_its_corners_on_each_other() -> Non
     assert both[0] == pytest.approx(both[1], rel=1e-12)
     flat = np.concatenate([np.zeros(variables.size - 3), [0.1, 0.5, 0.9]])  # the base alone
     np.testing.assert_allclose(deep.image(flat), np.broadcast_to([0.1, 0.5, 0.9], (1, 5, 7, 3)))
+
+
+def test_a_laplacian_pyramid_may_be_bilinear_by_the_centers_of_pixels() -> None:
+    pyramid = Laplacian((1, 9, 6, 3), 1, corners=False)
+    coarse = np.sin(np.arange(36.0)).reshape(4, 3, 3)
+    image = pyramid.image(np.concatenate([np.zeros(162), coarse.ravel()]))
+    expected = resizing.FILTERS["bilinear"](coarse, 9, 6)
+    np.testing.assert_allclose(image, expected[None], atol=1e-12)
+    gradient = pyramid.gradient(np.cos(np.arange(162.0)).reshape(1, 9, 6, 3))
+    both = gradient[162:] @ coarse.ravel(), np.cos(np.arange(162.0)) @ expected.ravel()
+    assert both[0] == pytest.approx(both[1], rel=1e-12)
+    found = []
+    for corners in (True, False):
+        for settings in (ADAM, RMSPROP):
+            chosen = {"laplacian_levels": 1, "laplacian_corners": corners, "max_evaluations": 3}
+            found.append(minimize(quadratic, START, dataclasses.replace(settings, **chosen))[1])
+    for one, other in zip(found[:2], found[2:], strict=True):
+        assert np.abs(one[-1][1] - other[-1][1]).max() > 1e-6
 
 
 def test_spectral_lbfgs_takes_a_step_back_that_raises_the_loss_by_a_tenth():

@@ -148,6 +148,15 @@ def test_every_allowed_value_has_its_entry():
     assert set(config.choices("network.border")) == borders
 
 
+def test_what_is_painted_is_content_and_the_level_s_first_image_with_its_detail() -> None:
+    sized, asked = pictures(CONTENT, STYLE, None), config.compose().objective
+    assert initialize.painted(asked, sized, NETWORK, None) is None
+    first = np.sin(np.arange(CONTENT.size)).reshape(1, *CONTENT.shape)
+    found = initialize.painted(asked, sized, NETWORK, first)
+    sharp = first + initialize.detail(sized)
+    np.testing.assert_allclose(found, 0.75 * (CONTENT - MEAN) + 0.25 * sharp, atol=2e-5)
+
+
 def test_detail_is_what_the_content_loses_at_half_its_size() -> None:
     """Golden, of .5 + .4 sin(.5k): Torch's bilinear without aligned corners, there and back."""
     content = (0.5 + 0.4 * np.sin(0.5 * np.arange(105))).reshape(5, 7, 3)

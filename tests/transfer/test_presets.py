@@ -248,6 +248,49 @@ def strotss(F: Any, P: Any, S: Any) -> Any:
     return (2 * c + relaxed(cosines(x, s)) + m + relaxed(palette) / 2) / 4
 
 
+def matches(x: Any, s: Any) -> Any:
+    """For each row of x the place in s of the one at the smallest angle, both less their means."""
+    x, s = (tf.math.l2_normalize(each - tf.reduce_mean(each, 0), 1) for each in (x, s))
+    return tf.argmax(x @ tf.transpose(s), 1)
+
+
+def away(x: Any, s: Any) -> Any:
+    """mean_i (1 − cos(x_i, s_i))."""
+    x, s = (each / tf.norm(each, axis=1, keepdims=True) for each in (x, s))
+    return tf.reduce_mean(1 - tf.reduce_sum(x * s, 1))
+
+
+def splitting(F: Any, S: Any) -> Any:
+    """NNST's last pass at a layer, against the painting and its turns."""
+    x = tf.reshape(F, (-1, F.shape[-1]))
+    s = tf.concat([tf.reshape(each, (-1, each.shape[-1])) for each in S], 0)
+    found = tf.gather(s - tf.reduce_mean(s, 0), matches(x, s))
+    return away(x - tf.reduce_mean(x, 0), found)
+
+
+def replacing(F: Any, P: Any, S: Any) -> Any:
+    """NNST's other passes at the first level: the painting's hypercolumns that match the
+    photograph's, at a quarter of the size.
+    """
+
+    def columns(of: Any, shape: tuple[int, int]) -> Any:
+        found = []
+        for layer in NNST:
+            sides = of[layer].shape[1:3]
+            places = [
+                np.linspace(0, side - 1, own // 4) for side, own in zip(sides, shape, strict=True)
+            ]
+            at = [each.ravel() for each in np.meshgrid(*places, indexing="ij")]
+            found.append(read(of[layer], *at) / of[layer].shape[3])
+        return tf.concat(found, 1)
+
+    shape = tuple(F["conv1_1"].shape[1:3])
+    x, p = columns(F, shape), columns(P, shape)
+    turns = [{layer: S[layer][k] for layer in NNST} for k in range(4)]
+    s = tf.concat([columns(each, tuple(each["relu1_1"].shape[1:3])) for each in turns], 0)
+    return 10 * away(x, tf.gather(s, matches(p, s)))
+
+
 def linear_mmd(F: Any, S: Any, count: float) -> Any:
     """½ |Σ_k F_k − Σ_k S_k|² / M, and over the pixels."""
     return squares(*(tf.reduce_sum(X, (0, 1, 2)) for X in (F, S))) / (2 * size(F)[1]) / count
@@ -327,6 +370,7 @@ class System(NamedTuple):
     first_border: str = ""  # the first convolution, if something else
     feature_scale: float = 1.0
     joined: Callable[[Any, Any, Any], Any] | None = None  # of all layers of three pictures
+    turns: bool = False  # whether the style's features are a list of them and those of its turns
     near: float = 1e-4  # of the gradient; ranks of nearly equal numbers differ in float32
 
 
@@ -491,6 +535,16 @@ LATER["kolkin2019"] = System(
     feature_scale=1 / 255,
     near=1e-3,
 )
+NNST = [*RELUS[:4], "relu3_1", "relu3_2", "relu3_3", "relu4_1", "relu4_2", "relu4_3"]
+LATER["kolkin2022"] = System(
+    *(None, mse, NNST, splitting, [1.0] * 10, "max", False),
+    depth=16,
+    turns=True,
+    near=1e-3,
+)
+LATER["kolkin2022 objective.style_statistic=nearest_hypercolumns"] = LATER["kolkin2022"]._replace(
+    style_layers=[], style_weights=[], joined=replacing
+)
 LATER["crowson_w2 objective.style_statistic=wasserstein2"] = LATER["crowson_w2"]._replace(
     style=w2_style
 )
@@ -653,6 +707,9 @@ def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
         )
 
     P, S = features(content), features(style)
+    if system.turns:
+        turned = [S, *(features(tf.image.rot90(style, k)) for k in (1, 2, 3))]
+        S = {layer: [each[layer] for each in turned] for layer in S}
     with tf.GradientTape() as tape:
         tape.watch(third)
         F = features(third)
@@ -906,6 +963,13 @@ TABLE = {
          "next to it": {("palette", "rgb"): 0.125, **{("moments", layer): 0.025 for layer in HYPERCOLUMN}},
          "levels": ("anew", {64: 250, 128: 250, 256: 250}), "detail": True,
          "alpha": [16, 8, 4], "rates": [2, 2, 2]}),
+    "kolkin2022": Row(
+        "vgg16", "max floor", *LONG, "area", CONTENT,
+        ("adam", 2e-3, 0.9, 0.999, 1e-8, 8, False), 200, False, {}, EACH(NNST, 1),
+        {"statistic": ("nearest", 0), "redraw": (None, 1, False), "result": "last", "color": ("oklab",),
+         "copies": [(90, 1), (180, 1), (270, 1)],
+         "levels": ("anew", {64: 200, 128: 200, 256: 200, 512: 200}), "variables": [5, 6, 7, 8],
+         "of levels": (0.75, {("nearest_hypercolumns", ("style_weight", 0.1))})}),
     "crowson_w2": Row(  # gen_scales(128, 512): round(512 / √2^i) while that is 128 or more
         "vgg19", "max floor", (384, 512), (406, 512), (384, 512), "pillow_bicubic", CONTENT,
         ("adam", 0.02, 0.9, 0.99, 1e-8), 500, True, {"relu4_2": 0.015},
@@ -967,6 +1031,8 @@ def found_row(settings: config.Config) -> Row:
             optimizer.epsilon,
         )
         steps += (optimizer.decay_rate, optimizer.decay_every) if optimizer.decay_rate != 1 else ()
+        if optimizer.laplacian_levels:
+            steps += (optimizer.laplacian_levels, optimizer.laplacian_corners)
     elif optimizer.name == "rmsprop":
         steps = ("rmsprop", optimizer.learning_rate, optimizer.rho, optimizer.epsilon)
         steps += (optimizer.laplacian_levels,)
@@ -1047,7 +1113,15 @@ def found_controls(settings: config.Config) -> dict[str, Any]:
         found["levels"] = ("kept" if kept else "anew", sizes)
     if all(each.detail for each in pyramid.levels) and pyramid.levels:
         found["detail"] = True
-    if any(each.times for each in pyramid.levels):
+    if chosen.copies:
+        found["copies"] = [(each.turn_deg, each.scale) for each in chosen.copies]
+    if any(each.style_statistic for each in pyramid.levels):
+        found["of levels"] = (
+            chosen.content_share,
+            {(each.style_statistic, *each.times.items()) for each in pyramid.levels},
+        )
+        found["variables"] = [each.laplacian_levels for each in pyramid.levels]
+    elif any(each.times for each in pyramid.levels):
         times = [each.times for each in pyramid.levels]
         # α / 2 of content over style, and 2 / α of the palette; their sum has one weight.
         found["alpha"] = [round(2 * t["content_weight"] / t["style_weight"], 9) for t in times]

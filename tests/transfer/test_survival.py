@@ -62,6 +62,20 @@ OPTIMIZERS = {
         "optimizer.max_evaluations=20",
         "tracking.checkpoint_seconds=0",
     ),
+    "targets_found_once_a_level": (
+        "optimizer=adam",
+        "optimizer.result=last",
+        "optimizer.laplacian_levels=2",
+        "objective.content_layers=[]",
+        "objective.style_statistic=nearest",
+        "objective.copies=[{turn_deg: 90}]",
+        "objective.redraw=1",
+        "pyramid.levels=[{scale: 0.5, max_evaluations: 6, style_statistic: nearest_hypercolumns},"
+        " {scale: 1, max_evaluations: 8, style_statistic: nearest_hypercolumns,"
+        " laplacian_levels: 1}]",
+        "optimizer.max_evaluations=18",
+        "tracking.checkpoint_seconds=0",
+    ),
 }
 
 
