@@ -11,7 +11,7 @@ usage: python scripts/stylize.py PHOTO PAINTING [KEY=VALUE ...]
   strength=2                     twice the preset's style over content: more of the painting
   layers=johnson                 whose layers; or 'objective.style_layers=[relu1_1,relu2_1]'
   init=noise                     the initial image; content, style, noise, blend, file
-  optimizer=adam                 or lbfgs, torch_lbfgs, spectral_lbfgs
+  optimizer=adam                 or lbfgs, torch_lbfgs, spectral_lbfgs, rmsprop
   seed=1                         of the noise
   view=true                      watch it in a browser while it goes
   hydra.run.dir=outputs/mine     where the run goes; typed again, it resumes (-m: hydra.sweep.dir=)

@@ -2,10 +2,11 @@
 that end it.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -143,6 +144,14 @@ class Tracker:
         self._wandb.finish({}, exit_code=1)  # does nothing after an ordinary end
 
 
+def _has_room(stream: TextIO) -> bool:
+    """Whether it is a terminal that a bar can be seen on: in some containers one has no columns."""
+    try:
+        return stream.isatty() and os.get_terminal_size(stream.fileno()).columns > 0
+    except OSError:
+        return False
+
+
 class Progress:
     """A bar with evaluation, losses and time left on a terminal or in a notebook; about ten plain
     lines elsewhere.
@@ -154,7 +163,7 @@ class Progress:
         self._max_evaluations = max_evaluations
         self._bar = None
         # The second is how tqdm.auto knows a notebook.
-        if sys.stderr.isatty() or "ipykernel.zmqshell" in sys.modules:
+        if _has_room(sys.stderr) or "ipykernel.zmqshell" in sys.modules:
             self._bar = tqdm(
                 total=max_evaluations,
                 initial=done,

@@ -379,7 +379,7 @@ def test_the_order_of_arguments_does_not_matter() -> None:
         ("objective.style_layers=[3]", ["objective.style_layers", "3", "{layer: NAME, weight"]),
         (
             "objective.style_layers=relu1_1",
-            ["objective.style_layers=relu1_1: must be a list", "[relu1_1,relu2_1]"],
+            ["objective.style_layers=relu1_1: must be a list", "[A,B]"],
         ),
         (
             "objective.content_layers=[] objective.style_layers=[]",
