@@ -1,16 +1,20 @@
-"""A photograph as the style: figure 7 of Gatys et al. 2016. python experiments/photorealism.py"""
+"""A photograph as the style: figure 7 of Gatys et al. 2016, and with a matting Laplacian.
+python experiments/photorealism.py"""
 
 from stn import config
 from stn.experiment import frame
 
+LAPLACIAN = 1e4  # Luan et al. 2017, as luan2017 has it
+
 
 def cells(base: config.Config) -> list[frame.Cell]:
     # α/β = 1e-2 with the preset's weights, which give 1e-3; with others typed it moves alike.
-    beta = base.objective.style_weight / 10
+    beta = f"objective.style_weight={base.objective.style_weight / 10:g}"
     return [
+        frame.Cell(("night",), (beta,), "result", before=("style", "content")),
         frame.Cell(
-            ("night",), (f"objective.style_weight={beta:g}",), "result", before=("style", "content")
-        )
+            ("night, affine",), (beta, f"objective.matting_weight={LAPLACIAN:g}"), "with Laplacian"
+        ),
     ]
 
 

@@ -17,7 +17,7 @@ from stn.config.schema import (
 )
 from stn.errors import InputError
 from stn.layers import COLORS
-from stn.loss import strotss
+from stn.loss import pixels, strotss
 from stn.loss.statistics import STATISTICS
 
 
@@ -208,7 +208,8 @@ def _check_times(times: dict[str, float], objective: Objective) -> None:
             raise InputError(
                 f"pyramid.levels.times.{name}: {question}must be one of {', '.join(known)}"
             )
-        if not 0 < factor < float("inf"):
+        off = name in pixels.FACTORS and factor == 0
+        if not (0 < factor < float("inf") or off):
             raise InputError(f"pyramid.levels.times.{name}={factor}: must be a number above 0")
 
 
@@ -243,6 +244,10 @@ def _check_without_content(config: Config) -> None:
     """Raise InputError for what needs a photograph where there is none."""
     needs = {
         "objective.content_layers": bool(config.objective.content_layers),
+        **{
+            f"objective.{name}_weight={weight:g}": pixels.PIXEL_LOSSES[name].of_content
+            for name, weight in config.objective.pixel_weights().items()
+        },
         f"init={config.init.name}": config.init.name in Init.OF_CONTENT,
         **{
             f"{each.key}={each.statistic}": STATISTICS[each.statistic].replace is not None

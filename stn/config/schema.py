@@ -12,7 +12,7 @@ from stn import devices, quantities
 from stn.config.fields import group, key, number, one_of
 from stn.config.optimizers import AnyOptimizer, Optimizer
 from stn.images import color, resizing
-from stn.loss import losses, statistics, strotss
+from stn.loss import losses, pixels, statistics, strotss
 
 
 @dataclass
@@ -195,6 +195,16 @@ class Objective:
         " each style loss counts over what it is at the photograph.",
     )
     total_variation: TotalVariation = group(TotalVariation)
+    matting_weight: float = number(
+        0.0,
+        least=0,
+        help="Of the photograph's matting Laplacian, which keeps colors affine in its own.",
+    )
+
+    def pixel_weights(self) -> dict[str, float]:
+        """The weights of the losses of pixels that count, by their names in PIXEL_LOSSES."""
+        weights = {name: getattr(self, f"{name}_weight") for name in pixels.PIXEL_LOSSES}
+        return {name: weight for name, weight in weights.items() if weight}
 
 
 @dataclass
@@ -379,9 +389,10 @@ class Match:
 
 @dataclass
 class Level:
-    """A level of a pyramid before the last; the next starts from its enlarged result."""
+    """A level of a pyramid before the last; the next starts from its result, enlarged if need be."""
 
-    FACTORS: ClassVar = ("content_weight", "style_weight", "learning_rate")
+    # Those of losses of pixels may be zero.
+    FACTORS: ClassVar = ("content_weight", "style_weight", "learning_rate", *pixels.FACTORS)
     scale: float = number(MISSING, above=0, most=1, help="Of the sides at full size.")
     max_evaluations: int = number(MISSING, least=1, help="Budget of this level.")
     times: dict[str, float] = key(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from stn import backend
 from stn.backend import Tensor, tf
 from stn.layers import COLORS, stride_of
-from stn.loss import hypercolumns, losses, strotss
+from stn.loss import hypercolumns, losses, pixels, strotss
 from stn.loss.statistics import Context, Statistic
 from stn.network import vgg
 from stn.network.vgg import Options
@@ -39,8 +39,9 @@ class Choices(NamedTuple):
 def value_and_grad(choices: Choices, *inputs: Any) -> Any:
     """The compiled function for inputs of these shapes; `function` in `_value_and_grad` names them.
 
-    It gives C, E, the total variation and the gradient of the total with respect to the image [1,
-    h, w, 3]. C and E [losses, terms] hold the content and the style losses before any weight.
+    It gives C, E, the total variation, losses of pixels and the gradient of the total with respect
+    to the image [1, h, w, 3]. C and E [losses, terms] hold the content and the style losses, all
+    before any weight.
     Targets and weights are its inputs, so that one trace serves a sweep of the same shape."""
     return backend.function(_value_and_grad, (choices,), *inputs)
 
@@ -65,11 +66,13 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         style_weights: Tensor,
         total_variation_weight: Tensor,
         unit: Tensor,
+        pixel_targets: Mapping[str, Tensor],
+        pixel_weights: Tensor,
         directions: Directions,
         positions: Tensor,
         black: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        pixels = tf.shape(image)[1] * tf.shape(image)[2]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        size = tf.shape(image)[1] * tf.shape(image)[2]
         kinds = choices.statistics, choices.terms, choices.joins, S
         goals = {
             loss: [
@@ -95,7 +98,7 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
                 columns[layer] = sampled(layer)(F)
             drawn, of_content = directions.get(layer), P[layer] if layer in whole else None
             if of_content is not None or goals[layer]:
-                of_layer = LayerLosses(formula, drawn, of_content, goals[layer], pixels, count)
+                of_layer = LayerLosses(formula, drawn, of_content, goals[layer], size, count)
                 F, content[layer], style[layer] = of_layer.with_late_gradient(F, before)
             if layer in choices.chained:
                 before[:] = [F]
@@ -118,7 +121,7 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
             for layer, found in features.of_image(
                 options, image, kernels, layers, hook, shares
             ).items():
-                of_layer = LayerLosses(formula, None, None, goals[layer], pixels, count)
+                of_layer = LayerLosses(formula, None, None, goals[layer], size, count)
                 if layer in joined:
                     *found, columns[layer] = found
                 content[layer], style[layer] = tf.zeros(()), of_layer.style_loss(found)
@@ -126,7 +129,7 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
                 its = goals[HYPERCOLUMN]
                 of = [hypercolumns.joined(columns, goal.joins) for goal in its]
                 found = [goal.statistic.of(F, Context()) for goal, F in zip(its, of, strict=True)]
-                all_layers = LayerLosses(formula, None, None, its, pixels, count)
+                all_layers = LayerLosses(formula, None, None, its, size, count)
                 style[HYPERCOLUMN] = all_layers.style_loss(found)
             if joins_content:
                 of_content = {layer: sampled(layer)(P[layer]) for layer in content_layers}
@@ -140,7 +143,13 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
             total_variation = losses.total_variation(image / unit, formula.total_variation)
             total = tf.reduce_sum(content_weights * C) + tf.reduce_sum(style_weights * E)
             total += total_variation_weight * total_variation
-        return C, E, total_variation, tape.gradient(total, image)
+            of_pixels = _stack(
+                pixels.PIXEL_LOSSES[name].of(image, pixel_targets[name])
+                for name in sorted(pixel_targets)
+            )
+            if pixel_targets:
+                total += tf.reduce_sum(pixel_weights * of_pixels)
+        return C, E, total_variation, of_pixels, tape.gradient(total, image)
 
     return function
 

@@ -5,12 +5,14 @@ import functools
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from stn.assets.pictures import LevelPictures
 from stn.backend import Tensor, tf
+from stn.loss import pixels
 from stn.loss.statistics import Statistic
 from stn.network.network import Network
 from stn.objective import graph, references, targets
@@ -24,7 +26,8 @@ class Terms:
     7).
 
     `per_layer` holds `content/<layer>` and `style/<layer>`, the formulas' values before any weight.
-    A second statistic has its own name there, as in `histogram/<layer>`; `style` counts all."""
+    A second statistic has its own name there, as in `histogram/<layer>`; `style` counts all. Losses
+    of pixels that are asked for are there too, with their weights: `loss/matting`."""
 
     total: float
     content: float
@@ -53,6 +56,8 @@ class Inputs(NamedTuple):
     style_weights: Tensor
     total_variation_weight: Tensor
     unit: Tensor
+    pixel_targets: Mapping[str, Tensor]
+    pixel_weights: Tensor
     directions: Mapping[str, Tensor]
     positions: Tensor
     black: Tensor
@@ -72,10 +77,12 @@ class Objective:
         kept: tuple[np.ndarray, np.ndarray] | None = None,
         first: Drawn | None = None,
         drawn: Callable[[int], Drawn] | None = None,
+        pixel_targets: Mapping[str, np.ndarray] = MappingProxyType({}),
     ) -> None:
         """`content` are features P {layer: [1, h, w, N]}. `kept` is an image [1, h, w, 3] and a
         mask [h, w, 1], 0-1: where the mask is 0, that image takes the place of the one given.
         `first` is what is drawn first, and `drawn` gives it by the number of a draw.
+        `pixel_targets` are what the losses of pixels compare with.
         """
         self._specification, self._kept = specification, kept
         self._drawn, self._draw = drawn, 0
@@ -101,6 +108,8 @@ class Objective:
             _style_weights(chosen),
             tf.constant(chosen.total_variation_weight, tf.float32),
             tf.constant(chosen.pixel_unit, tf.float32),
+            {name: tf.constant(each, tf.float32) for name, each in pixel_targets.items()},
+            tf.constant([chosen.pixel_weights[name] for name in pixel_targets], tf.float32),
             dict(first.directions if first else {}),
             first.positions if first else tf.zeros((0, 2)),
             tf.constant(network.limits[0], tf.float32),
@@ -146,12 +155,20 @@ class Objective:
         if self._shape != x.shape:
             self._function = graph.value_and_grad(self._choices, x, *self._inputs)
             self._shape = x.shape
-        content, style, total_variation, gradient = self._function(x, *self._inputs)
+        content, style, total_variation, of_pixels, gradient = self._function(x, *self._inputs)
         slope = gradient.numpy().astype(np.float64)
-        terms = self._terms(content.numpy(), style.numpy(), float(total_variation))
+        terms = self._terms(
+            content.numpy(), style.numpy(), float(total_variation), of_pixels.numpy()
+        )
         return terms, slope if self._kept is None else slope * self._kept[1]
 
-    def _terms(self, content: np.ndarray, style: np.ndarray, total_variation: float) -> Terms:
+    def _terms(
+        self,
+        content: np.ndarray,
+        style: np.ndarray,
+        total_variation: float,
+        of_pixels: np.ndarray,
+    ) -> Terms:
         chosen = self._specification
         C = dict(zip(chosen.content_losses, map(float, content), strict=True))
         E = dict(zip(chosen.style_losses, style, strict=True))
@@ -169,10 +186,15 @@ class Objective:
         )
         counted = chosen.total_variation_counted
         variation = chosen.total_variation_weight * total_variation if counted else 0.0
-        total = weighted_content + weighted_style + variation
+        weighted_pixels = {
+            f"loss/{name}": chosen.pixel_weights[name] * float(value)
+            for name, value in zip(self._inputs.pixel_targets, of_pixels, strict=True)
+        }
+        total = weighted_content + weighted_style + variation + sum(weighted_pixels.values())
         per_layer = {f"content/{layer}": value for layer, value in C.items()}
         for term, values in of_terms:
             per_layer |= {f"{term.name}/{layer}": value for layer, value in values.items()}
+        per_layer |= weighted_pixels
         return Terms(total, weighted_content, weighted_style, variation, per_layer)
 
 
@@ -228,10 +250,26 @@ def build(
     kept = None
     if sized.paint_only is not None and sized.content is not None:
         kept = network.image(sized.content), sized.paint_only[..., None]
-    found = Objective(specification, network, content, first.style or [], kept, first, drawn)
+    compared = _pixel_targets(specification, network, sized)
+    found = Objective(
+        specification, network, content, first.style or [], kept, first, drawn, compared
+    )
     if specification.over_first_loss:
         assert sized.content is not None  # rules.check
         return found.over_first_loss(network.image(sized.content))
+    return found
+
+
+def _pixel_targets(
+    specification: Specification, network: Network, sized: LevelPictures
+) -> dict[str, np.ndarray]:
+    """What the losses of pixels that count compare the result with."""
+    found = {}
+    for name in sorted(specification.pixel_weights):
+        loss = pixels.PIXEL_LOSSES[name]
+        rgb = sized.content if loss.of_content else sized.styles[0].rgb
+        if rgb is not None:
+            found[name] = loss.target(network.image(rgb))
     return found
 
 

@@ -54,7 +54,8 @@ def _joined(layers: Mapping[str, float]) -> Mapping[str, float]:
 
 @dataclass(frozen=True)
 class Specification:
-    """The objective alpha · Σ w_l content_l + beta · Σ w_l style_l + weight · total variation.
+    """The objective alpha · Σ w_l content_l + beta · Σ w_l style_l + weight · total variation + Σ
+    `pixel_weights` · losses of pixels.
 
     Layers are given with their weights w_l. `content_weight` is alpha and `style_weight` beta.
     Where several statistics are compared, the sum over style_l is over all `style_terms`."""
@@ -69,6 +70,8 @@ class Specification:
     total_variation_counted: bool = True
     # One unit of the source's pixels in 0-255 steps, RGB; total variation is measured in it.
     pixel_unit: tuple[float, ...] = (1.0, 1.0, 1.0)
+    # Of the losses of pixels that count, by their names.
+    pixel_weights: Mapping[str, float] = field(default_factory=dict)
     more_terms: tuple[Term, ...] = ()  # of other statistics; beta multiplies their weights too
     guidance: Guidance = field(default_factory=Guidance)
     # Whether several styles have one target, their mean, or a loss each.
@@ -83,7 +86,7 @@ class Specification:
 
     def at(self, level: Level) -> "Specification":
         """That of a level: its own statistic in place of the first, and weights multiplied by its
-        `times`, `content_weight`, `style_weight` and a later term's.
+        `times`, `content_weight`, `style_weight`, a later term's and those of losses of pixels.
         """
         factors, statistic = level.times, self.formula.statistic
         if level.style_statistic is not None:
@@ -93,6 +96,10 @@ class Specification:
             formula=self.formula._replace(statistic=statistic),
             content_weight=self.content_weight * factors.get("content_weight", 1.0),
             style_weight=self.style_weight * factors.get("style_weight", 1.0),
+            pixel_weights={
+                name: weight * factors.get(f"{name}_weight", 1.0)
+                for name, weight in self.pixel_weights.items()
+            },
             more_terms=tuple(
                 term._replace(
                     layers={

@@ -149,7 +149,8 @@ def loss_curves(run_dir: Path) -> Path:
     evaluations = metrics["evaluation"]
     figure, axis = subplots(figsize=(6, 4))
     start = first_step(metrics)
-    for term in quantities.TERMS:
+    more = (key.removeprefix("loss/") for key in metrics if key.startswith("loss/"))
+    for term in dict.fromkeys((*quantities.TERMS, *more)):
         values = metrics[f"loss/{term}"]
         if (values > 0).any():  # no maximum: an evaluation may have been NaN
             axis.plot(

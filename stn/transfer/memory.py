@@ -13,6 +13,7 @@ from stn.errors import InputError
 from stn.images import resizing
 from stn.layers import COLORS, LAYERS, of_kind
 from stn.loss import hypercolumns, strotss
+from stn.loss.pixels import PIXEL_LOSSES
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing
 from stn.network.network import Network
@@ -148,6 +149,7 @@ def needs(
         )
     )
     features += copies(height * width, searched)
+    features += sum(PIXEL_LOSSES[name].bytes for name in chosen.pixel_weights()) * height * width
     if joins_content:  # positions change, so that all of the content's features are kept
         features += sum(network.feature_bytes(layer, height * width) for layer in content)
     if chosen.redraw and not gradient_checkpointing:  # what is drawn anew is of features kept

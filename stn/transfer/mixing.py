@@ -66,6 +66,8 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     objective.style_statistic, objective.activation_shift = "gram", 0.0
     objective.components = None
     objective.style_weight, objective.total_variation.form = mix.weight, "none"
+    for name in objective.pixel_weights():
+        setattr(objective, f"{name}_weight", 0.0)
     inner.optimizer = dataclasses.replace(settings.optimizer, max_evaluations=mix.max_evaluations)
     inner.tracking.mode, inner.tracking.keep_checkpoint = "off", False
     return inner

@@ -97,6 +97,7 @@ def objective_of(settings: config.Config) -> Specification:
         total_variation_weight=chosen.total_variation.weight,
         total_variation_counted=chosen.total_variation.counted,
         pixel_unit=config.pixel_unit(settings),
+        pixel_weights=chosen.pixel_weights(),
         more_terms=tuple(
             Term(
                 each.statistic,

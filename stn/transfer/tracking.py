@@ -178,6 +178,9 @@ class Progress:
         losses = f"total {terms.total:.4g}, content {terms.content:.3g}, style {terms.style:.3g}"
         if terms.total_variation:
             losses += f", total variation {terms.total_variation:.3g}"
+        for name, value in terms.per_layer.items():
+            if name.startswith("loss/"):
+                losses += f", {name.removeprefix('loss/')} {value:.3g}"
         done = evaluation.index + 1
         at = f"level {evaluation.level + 1}/{self._levels}"
         if self._bar is not None:

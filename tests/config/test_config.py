@@ -400,6 +400,15 @@ def test_the_order_of_arguments_does_not_matter() -> None:
             ["pyramid.levels.times.style_weight=0.0: must be a number above 0"],
         ),
         (
+            "objective.matting_weight=10 content.path=null init=noise objective.content_layers=[]"
+            " style.size=own",
+            ["objective.matting_weight=10: needs a photograph"],
+        ),
+        (
+            "pyramid.levels=[{scale:1,max_evaluations:3,times:{learning_rate:0}}]",
+            ["pyramid.levels.times.learning_rate=0.0: must be a number above 0"],
+        ),
+        (
             "pyramid.levels=[{scale:.5,max_evaluations:3,detail:true}] content.path=null init=noise"
             " objective.content_layers=[] style.size=own",
             ["pyramid.levels.detail=true: needs a photograph"],

@@ -344,6 +344,19 @@ def paper_content(F: Any, P: Any) -> Any:
     return squares(F, P) / 2
 
 
+def affine_rest(V: Any, photograph: Any) -> Any:
+    """Of each 3 × 3 window what an affine map of the photograph's colors leaves of V, by ridge
+    regression with 1e-7 (Luan et al. 2017).
+    """
+    own, v = (
+        tf.reshape(tf.image.extract_patches(x, [1, 3, 3, 1], [1] * 4, [1] * 4, "VALID"), (-1, 9, 3))
+        for x in (photograph, V)
+    )
+    D = np.concatenate([own.numpy(), np.ones((len(own), 9, 1))], -1)
+    fit = np.linalg.inv(np.swapaxes(D, 1, 2) @ D + 1e-7 * np.diag([1, 1, 1, 0]))
+    return tf.reduce_sum(v * ((np.eye(9) - D @ fit @ np.swapaxes(D, 1, 2)) @ v))
+
+
 class System(NamedTuple):
     """What one system minimizes: content + Σ style_weights · style + total_variation(image), on which
     network.
@@ -554,6 +567,7 @@ LATER["li_wand2016"] = TORCH._replace(
     style=patch_style,
     style_weights=[1.0, 1.0],
 )
+LATER["luan2017"] = TORCH._replace(joined=lambda F, P, S: 1e4 * affine_rest(F["rgb"], P["rgb"]))
 SYSTEMS_AND_CONTROLS = SYSTEMS | CONTROLS | LATER
 # These minimize what gatys_released does, of pictures that are recolored or mixed before.
 RECOLORED = ("gatys2017_color", "gatys2017_luminance", "gatys2017_scale")
@@ -970,6 +984,10 @@ TABLE = {
          "copies": [(90, 1), (180, 1), (270, 1)],
          "levels": ("anew", {64: 200, 128: 200, 256: 200, 512: 200}), "variables": [5, 6, 7, 8],
          "of levels": (0.75, {("nearest_hypercolumns", ("style_weight", 0.1))})}),
+    "luan2017": Row(  # 1014 · 700 / 1280 = 554.5
+        "vgg19", "max ceil", (525, 700), (554, 700), (525, 700), "pillow_bicubic", ("noise", "normal", 1e-4),
+        ("torch_lbfgs", 100), 1000, False, {"relu4_2": 5}, EACH(GATYS, 100),
+        {"levels": ("anew", {700: 1000}), "matting": (1e4, [{"matting_weight": 0}])}),
     "crowson_w2": Row(  # gen_scales(128, 512): round(512 / √2^i) while that is 128 or more
         "vgg19", "max floor", (384, 512), (406, 512), (384, 512), "pillow_bicubic", CONTENT,
         ("adam", 0.02, 0.9, 0.99, 1e-8), 500, True, {"relu4_2": 0.015},
@@ -1121,6 +1139,8 @@ def found_controls(settings: config.Config) -> dict[str, Any]:
             {(each.style_statistic, *each.times.items()) for each in pyramid.levels},
         )
         found["variables"] = [each.laplacian_levels for each in pyramid.levels]
+    elif chosen.matting_weight:
+        found["matting"] = (chosen.matting_weight, [each.times for each in pyramid.levels])
     elif any(each.times for each in pyramid.levels):
         times = [each.times for each in pyramid.levels]
         # α / 2 of content over style, and 2 / α of the palette; their sum has one weight.

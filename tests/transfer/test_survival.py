@@ -33,9 +33,10 @@ OPTIMIZERS = {
         "tracking.checkpoint_seconds=0",
     ),
     "adam": ("optimizer=adam", "optimizer.max_evaluations=31", "tracking.checkpoint_seconds=0"),
-    "pyramid_in_luminance": (
+    "pyramid_in_luminance_with_a_laplacian": (
         "color=luminance",
-        "pyramid.levels=[{scale: 0.5, max_evaluations: 12}]",
+        "objective.matting_weight=100",
+        "pyramid.levels=[{scale: 0.5, max_evaluations: 12, times: {matting_weight: 0}}]",
         "optimizer.restart_every=7",
         "optimizer.max_evaluations=20",
         "tracking.checkpoint_seconds=0.01",
