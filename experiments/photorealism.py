@@ -30,8 +30,9 @@ EXPERIMENT = frame.Experiment(
     cells,
     "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150"
     " objective.style_weight=1.6667e8",
-    minutes=3,
-    quick_minutes=1,
+    minutes=6,
+    quick_minutes=2,
+    columns=2,
 )
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ MEASURED = "512 × 384 on two idle cores of an AMD EPYC with AVX-512"
 RESULTS = config.CONFIG_DIR.parent / "results"
 PAIR = {"asset:tubingen.jpg", "asset:starry_night_google.jpg", ""}  # a texture has no content
 COLUMNS = ("total_loss", "features", "gram", "patches", "ssim", "checkerboard")
+STYLES = {"skimage:rocket.jpg": "a rocket at dusk", "skimage:brick.png": "bricks"}
 # Sizes and budgets of pictures, where they are not cut from the gallery's figure.
 OWN = dict.fromkeys(("default", "li_wand2016", "kolkin2019"), "own size and budget")
 OWN["kolkin2022"] = "256 px and own budget"
@@ -135,9 +136,10 @@ def picture(name: str, settings: config.Config, seen: dict[str, str] | None) -> 
 
 
 def painted(settings: config.Config) -> str:
-    return (
-        "The Starry Night" if settings.content.path is None else "Neckarfront and The Starry Night"
-    )
+    style = STYLES.get(settings.style.path, "The Starry Night")
+    if settings.content.path is None:
+        return f"{style[0].upper()}{style[1:]}"
+    return f"Neckarfront and {style}"
 
 
 def duration(name: str, settings: config.Config) -> str:

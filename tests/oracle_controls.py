@@ -388,6 +388,39 @@ def chain(
     return squared(difference) / (4 * N * N2), of_x.reshape(X.shape), of_y
 
 
+def shifted_grams(
+    X: np.ndarray,
+    P: np.ndarray,
+    shifts: Sequence[int] = (1,),
+    T: np.ndarray | None = None,
+    U: np.ndarray | None = None,
+) -> Loss:
+    """The mean over shifts, down and to the right, of Σ(G − A)² / (4N²), G the mean of x_k+δ x_kᵀ
+    over pairs of positions, each weighing T_k T_k+δ (Berger and Memisevic 2017).
+    """
+    N, value, slope = X.shape[-1], 0.0, np.zeros(X.shape)
+    steps = [step for shift in shifts for step in ((shift, 0), (0, shift))]
+
+    def pairs(F: np.ndarray, t: np.ndarray | None, step: tuple[int, int]) -> list[tuple]:
+        t = np.ones(F.shape[:2]) if t is None else t
+        ends = [(k, (k[0] + step[0], k[1] + step[1])) for k in np.ndindex(*F.shape[:2])]
+        ends = [(k, far) for k, far in ends if far[0] < F.shape[0] and far[1] < F.shape[1]]
+        total = math.fsum(t[k] * t[far] for k, far in ends)
+        return [(k, far, t[k] * t[far] / total) for k, far in ends]
+
+    for step in steps:
+        G, A = (
+            sum(share * np.outer(F[far], F[k]) for k, far, share in pairs(F, t, step))
+            for F, t in ((X, T), (P, U))
+        )
+        value += squared(G - A) / (4 * N**2) / len(steps)
+        D = (G - A) / (2 * N**2) / len(steps)
+        for k, far, share in pairs(X, T, step):
+            slope[far] += share * D @ X[k]
+            slope[k] += share * D.T @ X[far]
+    return value, slope
+
+
 def enlarged(F: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """F [h, w, N] at another height and width by its nearest position."""
     out = np.empty((*shape, F.shape[-1]))

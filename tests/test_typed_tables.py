@@ -41,6 +41,7 @@ REASONS = {  # by page and by how the table's first line begins
     "docs/experiments/side_topics.md | what | printed": PRINTED,
     "docs/how-to/controls.md | `color=`": DEFINED,
     "docs/how-to/controls.md | `objective.style_statistic=`": DEFINED,
+    "docs/how-to/controls.md | key | what is compared": DEFINED,
     "docs/how-to/gpu.md | 512 × 384": "reckoned, not measured: no GPU was there",
     "docs/how-to/resume.md | checkpoint of": "counted from the arrays that are written",
     "docs/notes/tried.md | tried | found": "sentences, of which each says how it was measured",

@@ -16,8 +16,8 @@ from stn.config.schema import (
     Sweep,
 )
 from stn.errors import InputError
-from stn.layers import COLORS
-from stn.loss import pixels, strotss
+from stn.layers import COLORS, stride_of
+from stn.loss import pixels, statistics, strotss
 from stn.loss.statistics import STATISTICS
 
 
@@ -37,6 +37,8 @@ def check(config: Config) -> None:
     for each in more_statistics.listed(config):
         _check_statistic(each, config)
     _check_hypercolumns(config)
+    _check_shifts(config)
+    _check_pixels(config)
     _check_mix(config.mix, config.network.name)
     _check_match(config)
     _check_metric(config.sweep.metric)
@@ -100,6 +102,33 @@ def _check_statistic(listed: more_statistics.Listed, config: Config) -> None:
         raise InputError(
             f"{key}={name}: compares neighboring layers; list two or more in {layers_key}"
         )
+
+
+def _check_pixels(config: Config) -> None:
+    """Raise InputError for masks and several paintings, where a loss of pixels has one whole."""
+    for name, weight in config.objective.pixel_weights().items():
+        if not pixels.PIXEL_LOSSES[name].of_content and (config.more_styles or guided(config)):
+            raise InputError(
+                f"objective.{name}_weight={weight:g}: compares with one painting, the whole of it;"
+                " leave style.mask, style.result_mask and more_styles out"
+            )
+
+
+def _check_shifts(config: Config) -> None:
+    """Raise InputError for shifts that are none, and for a layer where none counts."""
+    shifts = config.objective.shifts
+    if not shifts or min(shifts) < 1 or len({*shifts}) < len(shifts):
+        raise InputError(
+            f"objective.shifts={shifts}: must be different whole numbers above 0, such as [1,2,4]"
+        )
+    for _, name, key, layers in more_statistics.listed(config):
+        for layer in layers if "shifts" in STATISTICS[name].keys else ():
+            if not statistics.shifts_at(shifts, layer.layer):
+                raise InputError(
+                    f"objective.shifts={shifts}: none counts at {layer.layer} of {key}, a position"
+                    f" of which is {stride_of(layer.layer)} pixels, more than the largest reaches;"
+                    " add a smaller one"
+                )
 
 
 def _check_hypercolumns(config: Config) -> None:

@@ -182,6 +182,13 @@ class Objective:
         unit="evaluations",
         help="After how many other directions, offsets or positions are drawn; `null`: never.",
     )
+    shifts: list[int] = key(
+        [1, 2, 4, 8, 16, 32],
+        values="whole numbers above 0",
+        unit="positions of a layer",
+        help="Between features compared; at each layer those that reach at most as many pixels as"
+        " the largest.",
+    )
     components: int | None = number(
         None,
         above=0,
@@ -199,6 +206,9 @@ class Objective:
         0.0,
         least=0,
         help="Of the photograph's matting Laplacian, which keeps colors affine in its own.",
+    )
+    spectrum_weight: float = number(
+        0.0, least=0, help="Of the distance to pictures with the painting's Fourier spectrum."
     )
 
     def pixel_weights(self) -> dict[str, float]:
@@ -389,7 +399,7 @@ class Match:
 
 @dataclass
 class Level:
-    """A level of a pyramid before the last; the next starts from its result, enlarged if need be."""
+    """A level of a pyramid before the last; the next starts from its result, enlarged."""
 
     # Those of losses of pixels may be zero.
     FACTORS: ClassVar = ("content_weight", "style_weight", "learning_rate", *pixels.FACTORS)

@@ -7,7 +7,7 @@ statistics of the generated image and of the style image, such as their Gram mat
 (statistics.py). Equations (1) to (7) are those of Gatys, Ecker and Bethge 2016 (CVPR). Other forms
 come from the programs named beside them (METHODS.md §2.2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -61,6 +61,70 @@ def gram_gradient(
     flat = tf.reshape(F, (-1, F.shape[-1]))  # [M, N]
     slope = (dG + tf.transpose(dG)) / _divisor(flat, divisor, guided, positions)
     return tf.reshape(tf.matmul(flat, slope), tf.shape(F))
+
+
+def shifted_grams(
+    F: Tensor, shifts: Sequence[int], divisor: str = "one", guide: Tensor | None = None
+) -> Tensor:
+    """Gram matrices [2DN, N] of features [1, h, w, N] with those some positions off, for D shifts
+    each down and to the right (Berger and Memisevic 2017, arXiv:1606.01286).
+
+    They are Σ F_k+δ,i F_k,j over the M' positions that have both, and divided as GRAM_DIVISORS says
+    for M'. With a guide T [h, w] a pair counts T_k T_k+δ, over their sum; that is ours."""
+    places = [(axis, shift) for shift in shifts for axis in (1, 2)]
+    X = F if guide is None else F * tf.cast(guide, F.dtype)[None, ..., None]
+    N = tf.constant(F.shape[-1], F.dtype)
+    found = []
+    for (axis, shift), G in zip(places, tf.split(_products(X, places), len(places)), strict=True):
+        one, _ = _apart(X, axis, shift)
+        divided = GRAM_DIVISORS[divisor](
+            N, tf.cast(tf.size(one) / X.shape[-1], F.dtype), guide is not None
+        )
+        if guide is not None:
+            pairs = tf.multiply(*_apart(tf.cast(guide, F.dtype)[None], axis, shift))
+            # A narrow mask may hold no pair.
+            divided *= tf.maximum(tf.reduce_sum(pairs), 1e-30)
+        found.append(G / divided)
+    return tf.concat(found, 0)
+
+
+def _apart(X: Tensor, axis: int, shift: int) -> tuple[Tensor, Tensor]:
+    """X without its first `shift` positions along an axis, and without its last ones."""
+    if axis == 1:
+        return X[:, shift:], X[:, :-shift]
+    return X[:, :, shift:], X[:, :, :-shift]
+
+
+def _products(X: Tensor, places: Sequence[tuple[int, int]]) -> Tensor:
+    """Σ_k of X and X off by each of the axes and shifts, undivided [2DN, N].
+
+    They and their gradients are computed one after the other, each from two copies of X, where
+    TensorFlow would keep all copies."""
+
+    @tf.custom_gradient
+    def products(X: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        N, found = X.shape[-1], list[Tensor]()
+        for axis, shift in places:
+            with tf.control_dependencies(found[-1:]):
+                one, other = (tf.reshape(x, (-1, N)) for x in _apart(X, axis, shift))
+                found.append(tf.matmul(one, other, transpose_a=True))
+
+        def gradient(d: Tensor) -> Tensor:
+            total = tf.zeros_like(X)
+            for (axis, shift), dG in zip(places, tf.split(d, len(places)), strict=True):
+                with tf.control_dependencies([total]):
+                    one, other = _apart(X, axis, shift)
+                    to_one, to_other = tf.matmul(other, dG, transpose_b=True), tf.matmul(one, dG)
+                    total += _padded(to_one, axis, (shift, 0)) + _padded(to_other, axis, (0, shift))
+            return total
+
+        return tf.concat(found, 0), gradient
+
+    return products(X)
+
+
+def _padded(x: Tensor, axis: int, zeros: tuple[int, int]) -> Tensor:
+    return tf.pad(x, [zeros if each == axis else (0, 0) for each in range(4)])
 
 
 def _divisor(F: Tensor, divisor: str, guided: bool, positions: int | None) -> Tensor:

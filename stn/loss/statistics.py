@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stn.backend import Tensor, tf
+from stn.layers import stride_of
 from stn.loss import distributions, losses, neighbors, strotss
 
 
@@ -23,13 +24,14 @@ class Context(NamedTuple):
     `gram_divisor` and `shift` are keys of the configuration. `guide` is T [h, w] or None. `before`
     are the features of the style layer before this one, for statistics of two layers.
     `directions` are what is drawn: unit vectors [D, N], for statistics that project on some, or two
-    offsets, 0-1."""
+    offsets, 0-1. `shifts` are in positions of the layer."""
 
     gram_divisor: str = "one"
     shift: float = 0.0
     guide: Tensor | None = None
     before: Tensor | None = None
     directions: Tensor | None = None
+    shifts: tuple[int, ...] = (1,)
 
 
 Compute = Callable[[Tensor, Context], Tensor]
@@ -263,6 +265,20 @@ def _histograms(F: Tensor, context: Context) -> Tensor:
     return distributions.sorted_rows(tf.transpose(_flat(F)))
 
 
+def shifts_at(shifts: Sequence[int], layer: str) -> tuple[int, ...]:
+    """Those shifts, in positions of a layer, that reach no more pixels than the largest does at the
+    first layers.
+    """
+    return tuple(shift for shift in shifts if shift * stride_of(layer) <= max(shifts))
+
+
+def _with_neighbors(F: Tensor, context: Context) -> Tensor:
+    """Gram matrices [2DN, N] of the features with those `shifts` off (Berger and Memisevic 2017).
+
+    The vertical ones reach over rows, so that a layer has to be whole."""
+    return losses.shifted_grams(F, context.shifts, context.gram_divisor, context.guide)
+
+
 def _with_guide(F: Tensor, context: Context) -> Tensor:
     """The features with one more channel [1, h, w, N + 1], for a loss that matches them: the guide
     times √M, which without one is 1.
@@ -314,6 +330,11 @@ STATISTICS: dict[str, Statistic] = {
             distributions.wasserstein2, roots=distributions.trace_of_stepped_root
         ),
         sums_over_rows=True,
+    ),
+    "shifted_gram": Statistic(
+        _with_neighbors,
+        keys=_MATRIX | {"shifts"},
+        copies=6.0,  # one after the other: two shifted, their two gradients, those padded
     ),
     "mean": Statistic(_means, distance=distributions.sum_of_squares),
     "mean_std": Statistic(_means_and_deviations, distance=distributions.mean_over_channels),

@@ -67,6 +67,7 @@ def context_of(
         T,
         before[0] if statistic.layers > 1 else None,
         directions,
+        formula.shifts,
     )
 
 

@@ -98,7 +98,9 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
                 columns[layer] = sampled(layer)(F)
             drawn, of_content = directions.get(layer), P[layer] if layer in whole else None
             if of_content is not None or goals[layer]:
-                of_layer = LayerLosses(formula, drawn, of_content, goals[layer], size, count)
+                of_layer = LayerLosses(
+                    formula.at(layer), drawn, of_content, goals[layer], size, count
+                )
                 F, content[layer], style[layer] = of_layer.with_late_gradient(F, before)
             if layer in choices.chained:
                 before[:] = [F]

@@ -218,7 +218,9 @@ def _found(
                     kept[layer] = F
                 elif len(before) >= statistic.layers - 1:
                     drawn = directions.get(layer)
-                    context = features.context_of(formula, statistic, drawn, T.get(layer), before)
+                    context = features.context_of(
+                        formula.at(layer), statistic, drawn, T.get(layer), before
+                    )
                     kept[layer] = statistic.of(F, context)
             if layer in chained:
                 before[:] = [F]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from stn.config.schema import Copy, Guidance, Level
-from stn.loss import strotss
+from stn.loss import statistics, strotss
 from stn.loss.statistics import STATISTICS, Statistic
 
 # What the loss of hypercolumns, which all their layers share, is called in place of a layer.
@@ -23,6 +23,12 @@ class Formula(NamedTuple):
     activation_shift: float = 0.0
     components: int | None = None  # of the style's features; None: all
     total_variation: str = "none"
+    # Positions between features that are compared, where a statistic compares such.
+    shifts: tuple[int, ...] = (1,)
+
+    def at(self, layer: str) -> "Formula":
+        """The same at one layer, where no shift reaches farther in pixels than the largest."""
+        return self._replace(shifts=statistics.shifts_at(self.shifts, layer))
 
 
 class Term(NamedTuple):

@@ -16,6 +16,8 @@ from stn.config.schema import Config
 from stn.errors import InputError
 from stn.images import masks, resizing
 from stn.layers import COLORS, depth_of, of_kind, stride_of, trunk_of
+from stn.loss import statistics
+from stn.loss.pixels import PIXEL_LOSSES
 from stn.loss.statistics import STATISTICS
 from stn.network.network import Network
 from stn.runs.run_directory import CHECKPOINT
@@ -61,6 +63,7 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     layers = check_layers(settings, network)
     _check_sizes(settings, network, pictures, network.deepest(layers))
     _check_patches(settings, network, pictures)
+    _check_same_size(settings, pictures)
     _note_masks(pictures)
     _check_redraw(settings)
     if settings.output:
@@ -215,8 +218,10 @@ def _check_patches(settings: Config, network: Network, pictures: Pictures) -> No
             if key != "content"
         }
     for name, layers in config.compared(settings).items():
-        needed = STATISTICS[name].least_side
         for what, layer in itertools.product(shapes, layers):
+            needed = STATISTICS[name].least_side
+            if "shifts" in STATISTICS[name].keys:
+                needed = 1 + max(statistics.shifts_at(settings.objective.shifts, layer))
             covers, pixels = stride_of(layer), min(shapes[what])
             if (-(-pixels // covers) if network.options.ceil_mode else pixels // covers) < needed:
                 height, width = shapes[what]
@@ -224,6 +229,23 @@ def _check_patches(settings: Config, network: Network, pictures: Pictures) -> No
                     f"{what}: {width} × {height} pixels are too few for objective.style_statistic="
                     f"{name} at {layer}, which needs {needed} positions down and across, of"
                     f" {covers} pixels each; use a larger image.size_px or shallower layers"
+                )
+
+
+def _check_same_size(settings: Config, pictures: Pictures) -> None:
+    """Raise InputError if a loss of pixels compares the result with a painting of another size."""
+    scales = [*(level.scale for level in settings.pyramid.levels), 1.0]
+    for name in settings.objective.pixel_weights():
+        for scale in scales if not PIXEL_LOSSES[name].of_content else ():
+            (height, width), (down, across) = (
+                pictures.shape_at(scale),
+                pictures.shapes_at(scale)["style"],
+            )
+            if (height, width) != (down, across):
+                raise InputError(
+                    f"objective.{name}_weight: compares pictures of one size, and the painting has"
+                    f" {across} × {down} pixels, the result {width} × {height}; give"
+                    " style.size=content, or leave image.shape and style.scale out"
                 )
 
 

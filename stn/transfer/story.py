@@ -87,6 +87,7 @@ def objective_of(settings: config.Config) -> Specification:
         activation_shift=chosen.activation_shift,
         components=chosen.components,
         total_variation=chosen.total_variation.form,
+        shifts=tuple(chosen.shifts),
     )
     return Specification(
         formula,

@@ -400,6 +400,18 @@ def test_the_order_of_arguments_does_not_matter() -> None:
             ["pyramid.levels.times.style_weight=0.0: must be a number above 0"],
         ),
         (
+            "objective.style_statistic=shifted_gram objective.shifts=[4,0]",
+            ["objective.shifts=[4, 0]: must be different whole numbers above 0"],
+        ),
+        (
+            "objective.style_statistic=shifted_gram objective.shifts=[4,3]",
+            ["objective.shifts=[4, 3]: none counts at relu2_1 of objective.style_layers"],
+        ),
+        (
+            "objective.spectrum_weight=10 style.mask=left",
+            ["objective.spectrum_weight=10: compares with one painting", "leave style.mask"],
+        ),
+        (
             "objective.matting_weight=10 content.path=null init=noise objective.content_layers=[]"
             " style.size=own",
             ["objective.matting_weight=10: needs a photograph"],

@@ -26,6 +26,7 @@ ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
     "polynomial": (oracle.polynomial_mmd, "sum"),
     "wasserstein2": (oracle.wasserstein2, ""),
     "wasserstein2_newton": (lambda X, P: oracle.wasserstein2(X, P, steps=12), ""),
+    "shifted_gram": (oracle.shifted_grams, "sum_over_4n2"),
     "mean": (oracle.linear_mmd, ""),
     "mean_std": (oracle.mean_std, ""),
     "gaussian": (lambda X, P: oracle.gaussian_mmd(X, P, GAMMA), ""),
@@ -198,7 +199,8 @@ def test_a_guide_weighs_positions_where_masks_are_taken(name: str) -> None:
 def test_a_guide_counts_a_position_as_often_as_its_square_says(name: str) -> None:
     """T² of 0, 1, 2 or 3 shares is the statistic of features that stand there so many times."""
     statistic = STATISTICS[name]
-    if statistic.no_masks or statistic.pooled:  # patches stand where they stand
+    stand = statistic.pooled or "shifts" in statistic.keys  # where they stand
+    if statistic.no_masks or stand:
         return
     counts = np.arange(48) % 4
     T = np.sqrt(counts / counts.sum()).reshape(6, 8)
@@ -309,6 +311,61 @@ def test_histogram_has_the_values_of_the_axes_as_directions() -> None:
     expected = 0.0036568063858038054, 0.000786483000235419, 0.08973254992341022
     assert found == pytest.approx(expected, rel=1e-12)
     assert value * X.size == pytest.approx(0.7021068260743306, rel=1e-12)
+
+
+# Of X against P by the axis and the shift: the loss, its gradient at [0, 0, 0], the sum of the
+# gradient's absolute values, and G_00 undivided; from a script in float64.
+SHIFTED = {
+    ("right", 1): (0.024774379425050157, -0.000972506802145784, 0.0679876308799058, 1.38908674986),
+    ("down", 1): (0.017246318958725505, 9.285608254606e-05, 0.07572111656497725, 14.7384138149051),
+    ("right", 2): (0.040243215411576806, 5.4307182314722e-05, 0.21708451277278, -17.3723722918054),
+}
+
+
+@pytest.mark.parametrize(("axis", "shift"), SHIFTED)
+def test_shifted_gram_matrices_have_the_golden_values(axis: str, shift: int) -> None:
+    features = tf.constant(X[None])
+    part = slice(4) if axis == "down" else slice(4, 8)
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        G, A = (
+            losses.shifted_grams(F, [shift], "m")[part] for F in (features, tf.constant(P[None]))
+        )
+        value = losses.style(G, A, "sum_over_4n2")
+    gradient = tape.gradient(value, features).numpy()
+    raw = losses.shifted_grams(features, [shift])[part]
+    found = float(value), gradient[0, 0, 0, 0], np.abs(gradient).sum(), float(raw[0, 0])
+    assert found == pytest.approx(SHIFTED[axis, shift], rel=1e-9)
+
+
+@pytest.mark.parametrize("guides", [(None, None), (oracle.SOFT, None), (oracle.T1, oracle.U2)])
+def test_shifted_gram_matrices_under_masks_are_the_oracles(guides: tuple) -> None:
+    image, style = (
+        Context("m", guide=None if t is None else t / np.linalg.norm(t), shifts=(1, 2))
+        for t in guides
+    )
+    features, statistic = tf.constant(X[None]), STATISTICS["shifted_gram"]
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        A = statistic.of(tf.constant(P[None]), style)
+        value = statistic.loss(statistic.of(features, image), A, "sum_over_4n2", 48)
+    expected, slope = oracle.shifted_grams(X, P, (1, 2), *guides)
+    assert float(value) == pytest.approx(expected, rel=1e-11)
+    np.testing.assert_allclose(tape.gradient(value, features)[0], slope, rtol=1e-9, atol=1e-13)
+
+
+def test_a_mask_too_narrow_for_a_shift_has_a_matrix_of_zeros() -> None:
+    T = np.zeros((6, 8))
+    T[:, 3] = 6**-0.5
+    found = STATISTICS["shifted_gram"].of(tf.constant(X[None]), Context("nm", guide=T)).numpy()
+    assert found[:4].any() and not found[4:].any()
+
+
+def test_shifts_reach_as_many_pixels_at_each_layer() -> None:
+    shifts = (4, 8, 16, 32, 64)
+    layers = {"relu1_1": 5, "relu2_1": 4, "relu3_1": 3, "relu4_1": 2, "pool4": 1, "relu5_1": 1}
+    for layer, count in layers.items():
+        assert statistics.shifts_at(shifts, layer) == shifts[:count]
 
 
 # Of X against P: the loss, its gradient at [0, 0, 0], the sum of the gradient's absolute values and

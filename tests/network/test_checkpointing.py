@@ -51,6 +51,9 @@ CASES = {
         Options("avg", border="reflect"),
         "relu1_2",
     ),
+    "shifted Gram matrices": Case(
+        FORMULA._replace(statistic=STATISTICS["shifted_gram"], shifts=(1, 4))
+    ),
     "a chain": Case(FORMULA._replace(statistic=STATISTICS["chain"])),
     "Gram matrices that go on at the other side, to the end of a large block": Case(
         FORMULA, Options("avg", border="wrap"), "relu2_1", ("relu1_1", "conv2_2")

@@ -189,6 +189,17 @@ def test_first_loss_divides_each_style_loss_by_what_it_is_at_the_photograph(comp
     assert style == pytest.approx(weights * weighed.objective.style_weight, rel=1e-6)
 
 
+def test_shifts_count_at_the_layers_that_they_suit(composed):
+    settings = composed(
+        *FORM,
+        "objective.style_statistic=shifted_gram",
+        "objective.shifts=[2,1]",
+        "image.size_px=20",
+    )
+    shifts = {"relu1_1": (2, 1), "relu2_1": (1,)}
+    check(settings, lambda X, S, layer, _: oracle.shifted_grams(X, S[0], shifts[layer]))
+
+
 def test_the_polynomial_kernel_is_a_gram_matrix_with_a_constant_channel(composed):
     settings = composed(
         *FORM,
@@ -954,6 +965,12 @@ REFUSED = {
     ],
     "objective.style_statistic=patches objective.content_layers=[relu2_1] style.scale=0.1": [
         *("patches at relu2_1", "needs 3 positions"),
+    ],
+    "objective.style_statistic=shifted_gram objective.shifts=[1,32]": [
+        *("shifted_gram at relu1_1", "needs 33 positions"),
+    ],
+    "objective.spectrum_weight=1 style.scale=1.2": [
+        *("objective.spectrum_weight", "give style.size=content"),
     ],
     "objective.style_statistic=nearest"
     " objective.more_statistics=[{statistic:sliced_wasserstein,layers:[relu1_1]}]": [

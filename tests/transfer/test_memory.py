@@ -165,6 +165,17 @@ def test_a_second_statistic_keeps_its_own_layers_whole(case) -> None:
     assert case.need(True) > one > summed
 
 
+def test_losses_of_pixels_and_shifted_matrices_need_more(case) -> None:
+    plain = case.need(False)
+    height, width = case.needs(False)[-1].height, case.needs(False)[-1].width
+    case.settings.objective.matting_weight = 1.0
+    # Twelve weights of float32, and the picture's differences.
+    assert case.need(False) > plain + 4 * (12 + 3) * height * width
+    case.settings.objective.matting_weight = 0.0
+    case.settings.objective.style_statistic = "shifted_gram"
+    assert case.need(False) > plain
+
+
 def test_a_picture_needs_memory_itself(case) -> None:
     """However few features are there at a time, its numbers are of 8 bytes, with its mean and
     without.

@@ -7,6 +7,7 @@ own means."""
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -36,6 +37,7 @@ WIDTHS = dict(
 )  # of the real network, in weights of 1/N
 POOLS = ["pool4", "pool3", "pool2", "pool1", "relu1_1"]
 # Odd at every pooling under the system's own rule: 97, 49, 25, 13, 7 and 95, 47, 23, 11, 5.
+SHIFTED = (72, 80)  # more than 64 pixels
 SMALL, ODD = (48, 64), {True: (97, 129), False: (95, 127)}
 
 
@@ -344,6 +346,41 @@ def paper_content(F: Any, P: Any) -> Any:
     return squares(F, P) / 2
 
 
+def berger_style(F: Any, S: Any, layer: str) -> Any:
+    """Gram matrices, and below the last layer those of features with others 4, 8, … positions away,
+    up to 64 pixels.
+    """
+    own = 500 * gatys_style(F, S)
+    stride = 2 ** (int(layer[4]) - 1)
+    shifts = [shift for shift in (4, 8, 16, 32, 64) if shift * stride <= 64]
+    if layer == GATYS[-1]:
+        return own
+    total = 0.0
+    for shift, axis in itertools.product(shifts, (1, 2)):
+        matrices = []
+        for x in (F, S):
+            keep = [slice(None)] * 3
+            keep[axis] = slice(shift, None)
+            one = x[tuple(keep)]
+            keep[axis] = slice(None, -shift)
+            matrices.append(tf.einsum("bijk,bijl->kl", one, x[tuple(keep)]) / size(one)[1])
+        total += squares(*matrices) / (4 * size(F)[0] ** 2) / 2
+    return own + 20000 / 4 * total / len(shifts)
+
+
+def other_spectrum(image: Any, painting: Any) -> Any:
+    """½ Σ(I − Ĩ)², Ĩ with the painting's spectrum and the image's angles, in 0-255 less the mean."""
+    mean = np.array(IMAGENET_MEAN)
+    own, given = (
+        tf.signal.fft2d(tf.cast(tf.transpose(x[0] - mean, (2, 0, 1)), tf.complex128))
+        for x in (image, painting)
+    )
+    product = tf.reduce_sum(own * tf.math.conj(given), 0)
+    # |I − Ĩ|² by Parseval: what both have, less what they share at the best angle.
+    squares = tf.reduce_sum(tf.abs(own) ** 2 + tf.abs(given) ** 2, 0) - 2 * tf.abs(product)
+    return tf.reduce_sum(squares) / (2 * image.shape[1] * image.shape[2])
+
+
 def affine_rest(V: Any, photograph: Any) -> Any:
     """Of each 3 × 3 window what an affine map of the photograph's colors leaves of V, by ridge
     regression with 1e-7 (Luan et al. 2017).
@@ -568,10 +605,20 @@ LATER["li_wand2016"] = TORCH._replace(
     style_weights=[1.0, 1.0],
 )
 LATER["luan2017"] = TORCH._replace(joined=lambda F, P, S: 1e4 * affine_rest(F["rgb"], P["rgb"]))
+LATER["berger2017"] = System(
+    *(None, mse, GATYS, berger_style, [1.0] * 5, "avg", True),
+    mean_pixel=(123.0, 117.0, 104.0),
+    more=lambda layer, F, S: (layer,),
+)
+LATER["liu2016"] = CONTROLS["gatys2015_texture"]._replace(
+    joined=lambda F, P, S: 1e5 * other_spectrum(F["rgb"] * 255, S["rgb"] * 255)
+)
 SYSTEMS_AND_CONTROLS = SYSTEMS | CONTROLS | LATER
 # These minimize what gatys_released does, of pictures that are recolored or mixed before.
 RECOLORED = ("gatys2017_color", "gatys2017_luminance", "gatys2017_scale")
 FORCED_TO_CONTENT = (
+    "berger2017",
+    "liu2016",  # of the result's size
     "neural_style_tf",
     "risser2017",
     "d2l",
@@ -687,8 +734,9 @@ def of_one_size(name: str, odd_sides: bool) -> tuple[np.ndarray, ...]:
     """Content, style and third picture of a system; the style has a size of its own where the
     system lets it.
     """
+    small = SHIFTED if name == "berger2017" else SMALL
     content, style, third = pictures(
-        *(ODD[SYSTEMS_AND_CONTROLS[name].ceil_mode] if odd_sides else SMALL)
+        *(ODD[SYSTEMS_AND_CONTROLS[name].ceil_mode] if odd_sides else small)
     )
     return content, style if name in FORCED_TO_CONTENT else style[:-11, :-6], third
 
@@ -716,6 +764,7 @@ def oracle(name: str, odd_sides: bool, path: Path) -> tuple[float, np.ndarray]:
         # times a constant.
         return (
             {layer: plain[layer] * scale for layer, scale in scales(path, system.rescaled).items()}
+            | {"rgb": plain["rgb"]}
             if system.rescaled
             else plain
         )
@@ -988,6 +1037,14 @@ TABLE = {
         "vgg19", "max ceil", (525, 700), (554, 700), (525, 700), "pillow_bicubic", ("noise", "normal", 1e-4),
         ("torch_lbfgs", 100), 1000, False, {"relu4_2": 5}, EACH(GATYS, 100),
         {"levels": ("anew", {700: 1000}), "matting": (1e4, [{"matting_weight": 0}])}),
+    "berger2017": Row(
+        "vgg19", "avg ceil", (512, 512), (512, 512), (512, 512), "pillow_nearest", ("noise", "uniform", 128.0),
+        ("adam", 1.0, 0.9, 0.999, 1e-8), 10000, False, {}, EACH(GATYS, 500),
+        {"next to it": EACH([("shifted_gram", layer) for layer in GATYS[:4]], 5e3), "shifts": [4, 8, 16, 32, 64],
+         "result": "last"}),
+    "liu2016": Row(
+        "vgg19 rescaled", "avg ceil", (227, 287), (227, 287), (227, 287), "bilinear", ("noise", "normal", 1.0),
+        ("lbfgs", 20, None), 2000, True, {}, EACH(POOLS, 1e9), {"color": ("histogram",), "spectrum": 1e5}),
     "crowson_w2": Row(  # gen_scales(128, 512): round(512 / √2^i) while that is 128 or more
         "vgg19", "max floor", (384, 512), (406, 512), (384, 512), "pillow_bicubic", CONTENT,
         ("adam", 0.02, 0.9, 0.99, 1e-8), 500, True, {"relu4_2": 0.015},
@@ -1131,6 +1188,10 @@ def found_controls(settings: config.Config) -> dict[str, Any]:
         found["levels"] = ("kept" if kept else "anew", sizes)
     if all(each.detail for each in pyramid.levels) and pyramid.levels:
         found["detail"] = True
+    if "shifted_gram" in config.compared(settings):
+        found["shifts"] = chosen.shifts
+    if chosen.spectrum_weight:
+        found["spectrum"] = chosen.spectrum_weight
     if chosen.copies:
         found["copies"] = [(each.turn_deg, each.scale) for each in chosen.copies]
     if any(each.style_statistic for each in pyramid.levels):
