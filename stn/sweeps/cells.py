@@ -70,7 +70,7 @@ def tell_fixed(master: DictConfig, loader: ConfigLoader) -> None:
     """Write into a multirun's configuration, for all its cells, which keys do not vary, where Hydra
     has a place.
     """
-    keys = ",".join(f"'{key}'" for key in _fixed(_parsed(master.hydra, loader)))
+    keys = ",".join(f"'{key}'" for key in _fixed(parsed(master.hydra, loader)))
     with read_write(master), open_dict(master):
         master.hydra.overrides.hydra.append(
             f"hydra.job.config.override_dirname.exclude_keys=[{keys}]"
@@ -93,11 +93,11 @@ def planned(
     the sweeper's parameters. Raises InputError if two cells would have one directory."""
     if not is_basic(hydra):
         return None
-    parsed = _parsed(hydra, loader, resolve)
-    cells = _combined(parsed)
+    typed = parsed(hydra, loader, resolve)
+    cells = _combined(typed)
     subdir = cast(dict[str, Any], OmegaConf.to_container(hydra.sweep, resolve=False))["subdir"]
     if BY_NAME in subdir:
-        named = [(name(cell, _fixed(parsed)), cell) for cell in cells]
+        named = [(name(cell, _fixed(typed)), cell) for cell in cells]
     elif BY_NUMBER in subdir:
         named = [(str(number), cell) for number, cell in enumerate(cells)]
     else:
@@ -245,7 +245,8 @@ def _elsewhere(others: Sequence[runs.Run], overrides: Sequence[str]) -> runs.Run
         return None
 
 
-def _parsed(hydra: DictConfig, loader: ConfigLoader | None, resolve: bool = True) -> list[Override]:
+def parsed(hydra: DictConfig, loader: ConfigLoader | None, resolve: bool = True) -> list[Override]:
+    """The overrides of a multirun, the sweeper's own parameters first."""
     sweeper = cast(dict[str, Any], OmegaConf.to_container(hydra.sweeper, resolve=resolve))
     words = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
     return OverridesParser.create(config_loader=loader).parse_overrides(

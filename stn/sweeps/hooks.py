@@ -24,7 +24,7 @@ from stn import command_line, devices, errors, files, runs, signals
 from stn.config import fields
 from stn.errors import InputError
 from stn.runs import previews
-from stn.sweeps import cells, checks
+from stn.sweeps import cells, checks, studies
 
 SWEEPERS = ("BasicSweeper", "OptunaSweeper")  # the second chooses values by what runs return
 CELLS = "STN_CELLS"  # by which the processes of joblib know how many cells the sweep has
@@ -72,6 +72,8 @@ class Begin(Callback):
             checks.check(cells.as_typed(config.hydra.overrides.task))
             cells.tell_fixed(config, loader)
             planned = cells.planned(config.hydra, loader)
+            if not cells.is_basic(config.hydra):
+                studies.begin(config.hydra.sweeper, cells.parsed(config.hydra, loader))
             if config.hydra.launcher._target_.endswith(HERE):
                 checks.look_for_files(planned or {})
         except errors.InputError as error:  # which Hydra would turn into a warning, and start
