@@ -61,11 +61,10 @@ def at(F: Tensor, positions: Tensor, first: Tensor | int = 0, height: int | None
 def on_grid(
     F: Tensor, shape: Sequence[int], first: Tensor | int = 0, height: int | None = None
 ) -> Tensor:
-    """The features [n, N] of a layer F [1, h, w, N] at every position of a grid of a quarter of the
-    sides of a picture, `shape`, over N, so that wide layers weigh no more (nkolkin13/
-    NeuralNeighborStyleTransfer, featureExtract.py).
+    """The features [n, N] of a layer F [1, h, w, N] at every position of a grid, over N.
 
-    Bilinear, with the corners of layer and grid on each other. `first` and `height` as in `at`."""
+    The grid has a quarter of the sides of a picture, `shape`. So wide layers weigh no more
+    (nkolkin13/NeuralNeighborStyleTransfer, featureExtract.py). Bilinear, with the corners of layer and grid on each other. `first` and `height` as in `at`."""
     _, rows, width, N = F.shape
     down, across = (
         _between(side, max(1, own // GRID_STEP))
