@@ -161,7 +161,7 @@ _STATISTICS = {
     **{
         name: dataclasses.replace(
             _GRAM,
-            label=name.replace("_", " "),
+            label="sliced" if name == "sliced_wasserstein" else name.replace("_", " "),
             start=start,
             overrides=(f"objective.style_statistic={name}",),
         )
@@ -169,7 +169,7 @@ _STATISTICS = {
     },
     "raw_gram": dataclasses.replace(
         _GRAM,
-        label="Gram, equal weights",
+        label="published",
         start=3.8,
         overrides=("objective.layer_weighting=equal",),
     ),

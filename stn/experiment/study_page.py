@@ -234,7 +234,7 @@ def write(page: StudyPage, path: Path, folder: Path, bench: crossing.Bench) -> N
     NAME_examples.jpg of its study into `folder`.
     """
     rows, name = trials.read(path), page.study.name
-    text = with_parts(page.path.read_text(encoding="utf-8"), page, rows, page.others)
     figures.save(figure(page.study, rows), folder / f"{name}.jpg")
     figures.save(examples(page, rows, bench), folder / f"{name}_examples.jpg")
+    text = with_parts(page.path.read_text(encoding="utf-8"), page, rows, page.others)
     page.path.write_text(text, encoding="utf-8")
