@@ -64,7 +64,8 @@ def on_grid(
     """The features [n, N] of a layer F [1, h, w, N] at every position of a grid, over N.
 
     The grid has a quarter of the sides of a picture, `shape`. So wide layers weigh no more
-    (nkolkin13/NeuralNeighborStyleTransfer, featureExtract.py). Bilinear, with the corners of layer and grid on each other. `first` and `height` as in `at`."""
+    (nkolkin13/NeuralNeighborStyleTransfer, featureExtract.py). Bilinear, with the corners of layer
+    and grid on each other. `first` and `height` as in `at`."""
     _, rows, width, N = F.shape
     down, across = (
         _between(side, max(1, own // GRID_STEP))
