@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from stn import files
+from stn import command_line, files
 from stn.assets import matfile, weights
 from stn.assets.weights import Layer, Weights
 from stn.errors import InputError
@@ -20,7 +20,10 @@ CONVERTED_VERSION = 2
 # How much larger than its convolutions a file is that gets a converted copy: with fully connected
 # layers 7 times; without them reading is as fast as the copy's.
 WORTH_CONVERTING = 2
-ADVICE = "give a MatConvNet VGG .mat file, or get one with scripts/fetch.py"
+
+
+def _advice() -> str:
+    return f"give a MatConvNet VGG .mat file, or get one: {command_line.program('fetch')} vgg19"
 
 
 def load(path: Path, head: bool = False) -> Weights:
@@ -32,7 +35,7 @@ def load(path: Path, head: bool = False) -> Weights:
     damaged or not a VGG."""
     reason = files.why_unreadable(path)
     if reason:
-        raise InputError(f"{path}: {reason}; {ADVICE}")
+        raise InputError(f"{path}: {reason}; {_advice()}")
     if head:
         return read(path, head=True)
     sha256 = files.sha256(path)
@@ -60,18 +63,18 @@ def read(path: Path, head: bool = False) -> Weights:
     try:
         contents = matfile.load(path, ("layers", "meta", "normalization", "classes", "net"))
     except InputError as error:
-        raise InputError(f"{path}: {error}; {ADVICE}") from error
+        raise InputError(f"{path}: {error}; {_advice()}") from error
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror or error}); fetch it again"
         ) from error
     except MemoryError:
         raise
-    except Exception as error:
+    except Exception:
         # SciPy's reader raises whatever the bytes lead it to, in words that help nobody.
         raise InputError(
-            f"{path}: not a whole MATLAB file; fetch it again with scripts/fetch.py"
-        ) from error
+            f"{path}: not a whole MATLAB file; fetch it again: {command_line.program('fetch')} NAME"
+        ) from None
     try:
         if "net" in contents and "layers" not in contents:  # one level down, as vgg_face is saved
             net: Any = contents["net"].ravel()[0]

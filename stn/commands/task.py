@@ -42,6 +42,7 @@ def run(overrides: DictConfig) -> float | None:
 
     Gives the number that `sweep.metric` names, for a sweeper that seeks."""
     run_dir = Path(HydraConfig.get().runtime.output_dir)
+    os.chdir(HydraConfig.get().runtime.cwd)  # where what was typed lies, also with hydra.job.chdir
     sweeps.clear(run_dir)
     try:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -69,7 +70,7 @@ def _cell(overrides: DictConfig, run_dir: Path) -> float | None:
         return None
     hydra_config = HydraConfig.get()
     given = list(hydra_config.overrides.task)
-    sweep_dir = hydra_config.runtime.cwd / Path(hydra_config.sweep.dir)  # also after a chdir
+    sweep_dir = Path(hydra_config.sweep.dir).absolute()
     local = hydra_config.launcher._target_.endswith("BasicLauncher")
     axes = cells.axes(given, hydra_config.job.config.override_dirname.exclude_keys)
     if hydra_config.launcher._target_.endswith("JoblibLauncher"):

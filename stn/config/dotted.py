@@ -33,6 +33,7 @@ def to_dict(config: Config) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
+NAMED = 3  # so many differing settings a message names
 BUDGET = "optimizer.max_evaluations"  # the one setting that a run may be given more of
 
 
@@ -64,11 +65,14 @@ def _agree(key: str, flats: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """The first setting that makes it another run, as `key: earlier → now`; a larger budget does
-    not.
+    """What makes it another run, as `key: earlier → now`, the first NAMED of it, what has a name
+    before the settings of that choice; a larger budget does not.
     """
     keys = [key for key in differing([now, earlier]) if key != BUDGET or not raised(earlier, now)]
-    return f"{keys[0]}: {flat(earlier).get(keys[0])} → {flat(now).get(keys[0])}" if keys else None
+    keys.sort(key=lambda key: not key.endswith(".name"))
+    named = [f"{key}: {flat(earlier).get(key)} → {flat(now).get(key)}" for key in keys[:NAMED]]
+    more = [f"{len(keys) - NAMED} more"] if len(keys) > NAMED else []
+    return ", ".join([*named, *more]) or None
 
 
 def same_threads(one: Any, other: Any) -> bool:

@@ -126,7 +126,7 @@ def _check_choice(group: str, choice: Any, typed: str) -> None:
     if not isinstance(choice, str) or choice.removesuffix(".yaml") not in known:
         question = fields.did_you_mean(fields.nearest(str(choice), known))
         listed = f"there are {', '.join(known)}"
-        if question and group in WHERE:  # so many that the guess would be lost among them
+        if group in WHERE:  # so many that a guess would be lost among them
             listed = f"all {len(known)} are in {WHERE[group]}"
         raise InputError(f"{typed}: no such {group}; {question}{listed}")
 

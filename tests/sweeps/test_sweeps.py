@@ -157,11 +157,13 @@ def test_a_second_sweep_with_another_fixed_key_leaves_the_first_alone(
     assert sorted(path.name[:7] for path in after.keys() - before.keys()) == ["seed=0-", "seed=1-"]
 
 
-def test_finished_cells_count_where_hydra_changes_the_directory(
-    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_cells_and_pictures_are_where_they_were_typed_if_hydra_changes_the_directory(
+    command, inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    shutil.copy(inputs["content"], "photo.png")
     shared = ("-m", "init=noise", "optimizer.max_evaluations=1", "hydra.job.chdir=true")
+    shared += ("content.path=photo.png",)
     numbered = "hydra.sweep.subdir=${hydra.job.num}"
     assert command(*shared, "hydra.sweep.dir=sweep", "seed=0,1", numbered).code == 0
     before = mtimes(tmp_path / "sweep")

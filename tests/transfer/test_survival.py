@@ -19,7 +19,7 @@ from stn.objective import objective
 from stn.runs import locks
 from stn.transfer import checks, result
 
-KILLS = 200 if os.environ.get("STN_LONG") == "1" else 2  # of each case
+KILLS = 200 if os.environ.get("STN_LONG") == "1" else 1  # of each case
 OPTIMIZERS = {
     "lbfgs": (
         "optimizer=lbfgs",

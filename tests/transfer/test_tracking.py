@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import select
 import struct
 import sys
 import termios
@@ -24,5 +25,8 @@ def test_a_terminal_without_columns_gets_plain_lines(monkeypatch, columns, shown
         progress.show(Evaluation(0, 0, Terms(3, 1, 2, 0, {}), 0.5))
         progress.close()
         terminal.flush()
-        assert shown in os.read(ours, 4096).decode()
+        said = b""
+        while shown.encode() not in said and select.select([ours], [], [], 5)[0]:
+            said += os.read(ours, 4096)
+    assert shown in said.decode()
     os.close(ours)
