@@ -38,6 +38,7 @@ STYLES = {"skimage:rocket.jpg": "a rocket at dusk", "skimage:brick.png": "bricks
 # Sizes and budgets of pictures, where they are not cut from the gallery's figure.
 OWN = dict.fromkeys(("default", "li_wand2016", "kolkin2019"), "own size and budget")
 OWN["kolkin2022"] = "256 px and own budget"
+OWN["crowson_w2"] = "256 px and a tenth of its evaluations"
 PRINTED = {  # what a preset's source printed, and ours: a file of results/tables
     "gatys_released": "printed_notebook",
     "neural_style": "printed_neural_style",
