@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stn import assets, layers, quantities, transfer
+from stn import assets, config, layers, quantities, transfer
 from stn.errors import InputError
 from stn.experiment import crossing, design, trials
 from stn.loss import statistics
@@ -127,11 +127,13 @@ def test_each_study_is_that_of_its_protocol():
             assert {contrast.choice, contrast.baseline} <= study.choices.keys()
 
 
-def test_every_statistic_of_the_study_is_painted_by(inputs):
-    """Its layers weigh alike at first, and only the one that says so weighs them equally."""
-    own = (f"network.weights={inputs['vgg19']}",)
-    settings = crossing.Bench("vgg19", 32, 5, own, design.STATISTICS)._settings
-    weighed = {name: settings(name).objective for name in design.STATISTICS.choices}
+def test_every_statistic_of_the_study_weighs_its_layers_alike():
+    """At first, but for the one that says so; none has another statistic than its name's."""
+    study = design.STATISTICS
+    weighed = {
+        name: config.compose(*study.base, "network=vgg19", *choice.overrides).objective
+        for name, choice in study.choices.items()
+    }
     assert weighed.pop("raw_gram").layer_weighting == "equal"
     for name, objective in weighed.items():
         assert objective.layer_weighting == "first_loss"
