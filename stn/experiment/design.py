@@ -198,4 +198,3 @@ STATISTICS = Design(
     ),
     (*BASE, "objective.layer_weighting=first_loss"),
 )
-DESIGNS = {"layers": LAYERS, "statistics": STATISTICS}
