@@ -148,7 +148,7 @@ def _of_features(
     ) -> list[dict[str, Tensor]]:
         def of(statistic: Statistic, T: Mapping[str, Tensor], layer: str) -> Tensor:
             drawn, guide = directions.get(layer), T.get(layer)
-            context = features.context_of(formula, statistic, drawn, guide, ())
+            context = features.context_of(formula.at(layer), statistic, drawn, guide, ())
             return statistic.of(F[layer], context)
 
         return [

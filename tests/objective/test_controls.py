@@ -455,9 +455,13 @@ def test_hypercolumns_are_replaced_for_the_picture_at_a_levels_start(
 def test_features_of_paintings_are_kept_where_offsets_are_drawn_anew(
     composed, files, monkeypatch
 ) -> None:
-    """The painting passes the network once, and each loss is that of a statistic made anew."""
+    """The painting passes the network once, and each loss is that of a statistic made anew; also
+    of one beside it whose shifts are fewer at a deeper layer.
+    """
+    beside = "objective.more_statistics=[{statistic: shifted_gram, layers: [relu2_1]}]"
     settings = composed(
         *("objective.style_statistic=sliced_wasserstein", "objective.redraw=1", *FORM),
+        *(beside, "objective.shifts=[1,2]"),
         two(files),
     )
     network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
