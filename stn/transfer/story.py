@@ -62,8 +62,9 @@ def run(
                 sized = originals.at(level.scale)
                 asked = specification.at(level)
                 tracker.shown = sized.shown
-                before, keeps = (number, level, state), asked.replaces
-                state = _at_level(*before, settings, sized, network, directory, keeps)
+                state = _at_level(
+                    number, level, state, settings, sized, network, directory, asked.replaces
+                )
                 painted = initialize.painted(settings.objective, sized, network, state.first)
                 loss = objective.build(asked, network, sized, number, painted)
                 outcome = _minimize(settings, level, loss, state, tracker, network)
