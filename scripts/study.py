@@ -47,14 +47,15 @@ def main() -> None:
     origin = trials.marks_of(*chosen)
     earlier = trials.read(path)
     trials.check(path, earlier, origin)
+    bench = crossing.Bench(*chosen, study=study)
     if arguments.page:
-        study_page.write(page, path, FIGURES, crossing.Bench(*chosen, study=study))
+        study_page.write(page, path, FIGURES, bench)
         print(page.path)
         return
     if arguments.manipulations:
         several = [row for row in earlier if row["photograph"] in list(study.photographs)[:3]]
         written = path.parent / "manipulations.csv"
-        manipulations.write(written, crossing.Bench(*chosen), several)
+        manipulations.write(written, bench, several)
         table = tables.markdown(manipulations.table(written))
         doc_tables.write([MEASURES], "manipulations", lambda _: table)
         print(written)
@@ -63,7 +64,7 @@ def main() -> None:
     left = sum(not trials.done(trials.trials_of(earlier, cell)) for cell in cells)
     print(f"{path}: {len(cells) - left} of {len(cells)} cells are there", file=sys.stderr)
     ended = 0
-    for row in crossing.run(path, crossing.Bench(*chosen, study=study), origin):
+    for row in crossing.run(path, bench, origin):
         ended += bool(row["matched"] or row["trial"] == matching.MOST_TRIALS)
         if ended:
             rest = (left - ended) * (time.monotonic() - began) / ended / 60
