@@ -4,9 +4,11 @@ python experiments/default_crowson.py"""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from stn import config, files
+from stn.config import overrides
 from stn.experiment import frame
 from stn.study import tables
 
@@ -46,16 +48,12 @@ def cells(base: config.Config) -> list[frame.Cell]:
 
 def _budgets(program: config.Config, share: int) -> tuple[str, str]:
     """The same levels with a `share`-th of the evaluations, as overrides."""
-    levels = ",".join(
-        f"{{scale:{level.scale},max_evaluations:{_part(level.max_evaluations, share)}}}"
+    levels = [
+        {"scale": level.scale, "max_evaluations": math.ceil(level.max_evaluations / share)}
         for level in program.pyramid.levels
-    )
-    last = _part(program.optimizer.max_evaluations, share)
-    return f"pyramid.levels=[{levels}]", f"optimizer.max_evaluations={last}"
-
-
-def _part(evaluations: int, share: int) -> int:
-    return -(-evaluations // share)
+    ]
+    last = math.ceil(program.optimizer.max_evaluations / share)
+    return f"pyramid.levels={overrides.text(levels)}", f"optimizer.max_evaluations={last}"
 
 
 def write(folder: Path, finished: frame.Finished) -> None:
