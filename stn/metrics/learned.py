@@ -43,8 +43,9 @@ def check(names: Sequence[str]) -> None:
 
 
 def prepare(names: Sequence[str]) -> None:
-    """`check`, then fetch the networks that are not here yet; InputError where that fails."""
-    check(names)
+    """Fetch the networks of metrics, which `check` took, that are not here yet; InputError where
+    that fails.
+    """
     for network in catalog.METRICS:
         needed = any(network in NEEDS[name] for name in names)
         if needed and not store.metric_path(network).is_file():
