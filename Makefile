@@ -53,7 +53,7 @@ EVALUATIONS ?= 50
 AT_ONCE ?= hydra/launcher=joblib_local hydra.launcher.n_jobs=2
 FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=$(EVALUATIONS) tracking=off
 # These have hundreds of cells, or a preset a cell; their full setting (docs/experiments/ablations.md) is their own.
-COMPARED := gatys_vs_johnson what_matters gallery
+COMPARED := gatys_vs_johnson gallery
 COMPARISONS ?= image.size_px=96 optimizer.max_evaluations=30 tracking=off
 # Side topics minimize something else and have arguments of their own, at their default sizes.
 SIDE := class_image adversarial filter_image linear_classifier
@@ -67,7 +67,8 @@ figures: .venv/demo-installed .venv/joblib-installed
 	@for name in $(SIDE); do $(BIN)/python experiments/$$name.py || exit; done
 
 # Gatys' layers or Johnson's (docs/experiments/protocol.md): goes on where it was stopped, and writes results/ as it goes.
-# Another network or size: STUDY="--network vgg16 --size 96" make study; of style statistics: STUDY=statistics.
+# Another network or size: STUDY="--network vgg16 --size 96" make study; of style statistics: STUDY=statistics; one
+# thing changed: STUDY=changes.
 STUDY ?=
 study: .venv/demo-installed
 	$(BIN)/python scripts/fetch.py vgg19_q8

@@ -1,8 +1,9 @@
-"""Gatys' layers against Johnson's, or style statistics: the studies of docs/experiments.
+"""Gatys' layers against Johnson's, style statistics, or one thing changed: the studies of
+docs/experiments.
 
-usage: python scripts/study.py [layers | statistics] [--network NAME] [--size PX] [--evaluations N]
-                               [--results FILE]
-       python scripts/study.py [layers | statistics] --page
+usage: python scripts/study.py [layers | statistics | changes] [--network NAME] [--size PX]
+                               [--evaluations N] [--results FILE]
+       python scripts/study.py [layers | statistics | changes] --page
                                                  the page's tables and figures, from the results
        python scripts/study.py --manipulations   what each measure says of spoiled pictures
 
@@ -27,7 +28,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("study", nargs="?", default="layers", choices=("layers", "statistics"))
+    studies = ("layers", "statistics", "changes")
+    parser.add_argument("study", nargs="?", default="layers", choices=studies)
     parser.add_argument("--network", default="vgg19_q8", help="or vgg16, vgg19")
     parser.add_argument("--size", type=command_line.whole, default=SIZE, help="the long side")
     parser.add_argument("--evaluations", type=command_line.whole, default=EVALUATIONS)

@@ -51,7 +51,6 @@ STYLE = (
     Measure("patches_to_style", "patch distance"),
     Measure("histogram_to_style", "color distance"),
 )
-# Both experiments share these settings, so that the cells they have in common are computed once.
 BASE = (
     *("preset=gatys_released", "network=vgg19_q8", "init=content"),
     *("image.size_px=256", "image.side=long"),

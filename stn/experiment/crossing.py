@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stn import config, optimize, quantities
+from stn import config, layers, optimize, quantities
 from stn.assets import foreign, inputs, matconvnet, pictures
-from stn.experiment import ablations, design, trials
+from stn.experiment import design, trials
 from stn.metrics import measures
 from stn.objective import objective
 from stn.transfer import initialize, matching, story
@@ -50,10 +50,10 @@ class Bench:
         )
         plain = config.compose(*self.base)
         inputs.prepare([(plain, list(self.base))])
-        self.trained = story.network_of(plain)
+        self.trained, self._plain = story.network_of(plain), plain.network
         self._settings = functools.cache(self._settings_of)
         self._sized = functools.lru_cache(maxsize=len(study.paintings))(self._sized_of)
-        self._untrained = functools.cache(lambda: untrained(inputs.weights(plain), self.trained))
+        self._network = functools.cache(self._network_of)
 
     def made(
         self, photograph: str, painting: str, choice: str, style_weight: float
@@ -84,16 +84,15 @@ class Bench:
         assert sized.photograph is not None
         return sized.photograph, sized.styles[0].rgb
 
-    def _network(self, choice: str) -> Network:
-        return (
-            self._untrained()
-            if self.study.choices[choice].weights == design.UNTRAINED
-            else self.trained
-        )
+    def _network_of(self, choice: str) -> Network:
+        settings = self._settings(choice)
+        if self.study.choices[choice].weights == design.UNTRAINED:
+            return untrained(inputs.weights(settings), self.trained)
+        return self.trained if settings.network == self._plain else story.network_of(settings)
 
     def _settings_of(self, choice: str) -> config.Config:
         chosen = self.study.choices[choice]
-        style = chosen.style or ablations.relus(self.network)
+        style = chosen.style or layers.of_kind("relu", layers.trunk_of(self.network))
         return config.compose(
             *self.base,
             f"objective.content_layers=[{chosen.content}]",

@@ -1,7 +1,7 @@
 """The designs of the studies: choices, photographs and paintings, in which order, what is asked.
 
-Each has a protocol that was written before its first run: docs/experiments/protocol.md and
-protocol_statistics.md."""
+Each has a protocol that was written before its first run: docs/experiments/protocol.md,
+protocol_statistics.md and protocol_changes.md."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ class Design:
     @property
     def baseline(self) -> str:
         return next(iter(self.choices))
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The choices that are no controls."""
+        return tuple(name for name in self.choices if name not in CONTROLS)
 
     def cells(self) -> Iterator[tuple[str, str, str]]:
         """(photograph, painting, choice) of every cell once, as they are computed."""
@@ -101,6 +106,7 @@ BASE = (
     "style=starry_night",
 )
 
+CONTROLS = ("seed", "relu1_1")  # must show nothing, and something
 _FURTHER = ("johnson_content", "johnson_style", "johnson_released", "all_relus")
 # Start weights are from one pair that is not in the study, tubingen under the_scream.
 _LAYERS = {
@@ -186,7 +192,7 @@ STATISTICS = Design(
     {name: PAINTINGS[name] for name in list(PAINTINGS)[:4]},
     (
         (_QUICK, 3),
-        (("seed", "relu1_1"), 3),
+        (CONTROLS, 3),
         (_QUICK, 6),
         (("wasserstein2_newton",), 3),
     ),
@@ -197,4 +203,62 @@ STATISTICS = Design(
         Contrast("seed", "gram", "negative control: another seed"),
     ),
     (*BASE, "objective.layer_weighting=first_loss"),
+)
+
+
+# One thing changed, each with the style weight that its first search begins with, as above. Two
+# more are asked by LAYERS: content relu2_2 is johnson_content, all ReLUs are all_relus.
+_GATYS = StudyChoice("Gatys", "relu4_2", GATYS, 3.8)
+_CHANGES = {
+    "gatys": _GATYS,
+    **{
+        name: dataclasses.replace(_GATYS, label=label, start=start, overrides=overrides)
+        for name, label, start, overrides in (
+            ("average", "average pooling", 13, ("network.pooling=avg",)),
+            ("rescaled", "rescaled network", 2.7e4, ("network.rescale=default",)),
+            ("geometric", "geometric weights", 9.2, ("objective.layer_weighting=geometric",)),
+            ("noise", "from noise", 1.1, ("init=noise",)),
+            ("painting", "from the painting", 0.57, ("init=style",)),
+            # as neural-style has it, -tv_weight 1e-3 (configs/preset/neural_style_pt.yaml)
+            (
+                "smooth",
+                "total variation",
+                3.8,
+                (
+                    "objective.total_variation.form=absolute",
+                    "objective.total_variation.weight=1e-3",
+                ),
+            ),
+            ("torch", "Torch's L-BFGS", 4.3, ("optimizer=torch_lbfgs",)),
+            ("adam", "Adam", 2.0, ("optimizer=adam",)),
+            ("border", "reflected border", 2.0, ("network.border=reflect",)),
+        )
+    },
+    "three": dataclasses.replace(_GATYS, label="3 style layers", style=GATYS[:3], start=33),
+    "content5": dataclasses.replace(
+        _GATYS, label="content relu5_2", content="relu5_2", start=0.022
+    ),
+    "before": dataclasses.replace(
+        _GATYS,
+        label="before the ReLUs",
+        start=1.5,
+        content="conv4_2",
+        style=tuple(name.replace("relu", "conv") for name in GATYS),
+    ),
+    "seed": dataclasses.replace(_GATYS, label="another seed", seed=1),
+    "relu1_1": _LAYERS["relu1_1"],
+}
+_ALTERED = tuple(name for name in _CHANGES if name not in ("gatys", *CONTROLS))
+CHANGES = Design(
+    "changes",
+    _CHANGES,
+    STATISTICS.photographs,
+    STATISTICS.paintings,
+    ((("gatys", *_ALTERED), 3), (CONTROLS, 3), (("gatys", *_ALTERED), 6)),
+    (
+        *(Contrast(name, "gatys", _CHANGES[name].label, primary=True) for name in _ALTERED),
+        Contrast("relu1_1", "gatys", "positive control: content relu1_1"),
+        Contrast("seed", "gatys", "negative control: another seed"),
+    ),
+    BASE,
 )

@@ -63,8 +63,9 @@ PAGES = {
     "statistics": StudyPage(
         design.STATISTICS,
         DOCUMENTS / "style_statistics.md",
-        tuple(name for name in design.STATISTICS.choices if name not in ("seed", "relu1_1")),
+        design.STATISTICS.compared,
     ),
+    "changes": StudyPage(design.CHANGES, DOCUMENTS / "changes.md", design.CHANGES.compared),
 }
 
 

@@ -122,7 +122,9 @@ def test_each_study_is_that_of_its_protocol():
     assert cells.index(("coins", "strokes", "johnson")) == 119  # the last of stage 1
     others = list(design.STATISTICS.cells())
     assert len(others) == len(set(others)) == 11 * 24 + 2 * 12 + 12
-    for study in (design.LAYERS, design.STATISTICS):
+    changes = list(design.CHANGES.cells())
+    assert len(changes) == len(set(changes)) == 13 * 24 + 2 * 12
+    for study in (design.LAYERS, design.STATISTICS, design.CHANGES):
         for contrast in study.contrasts:
             assert {contrast.choice, contrast.baseline} <= study.choices.keys()
 
@@ -138,3 +140,34 @@ def test_every_statistic_of_the_study_weighs_its_layers_alike():
     for name, objective in weighed.items():
         assert objective.layer_weighting == "first_loss"
         assert objective.style_statistic == (name if name in statistics.STATISTICS else "gram")
+
+
+def test_every_change_changes_one_thing():
+    """One section of the settings, but for the layers before the ReLUs: content and style."""
+    study = design.CHANGES
+
+    def sections(choice: design.StudyChoice) -> dict[str, object]:
+        layers = [f"objective.content_layers=[{choice.content}]"]
+        layers.append(f"objective.style_layers=[{','.join(choice.style)}]")
+        words = (*study.base, "network=vgg19", *layers, f"seed={choice.seed}", *choice.overrides)
+        return config.to_dict(config.compose(*words))
+
+    baseline = sections(study.choices[study.baseline])
+    for name, choice in study.choices.items():
+        own = sections(choice)
+        changed = [key for key in baseline if own[key] != baseline[key]]
+        assert len(changed) == (name != study.baseline), (name, changed)
+
+
+def test_a_change_of_the_network_is_one_and_is_judged_by_the_unchanged(bench, monkeypatch):
+    monkeypatch.setattr(bench, "study", design.CHANGES)
+    monkeypatch.setattr(bench, "_settings", bench._settings_of)
+    monkeypatch.setattr(bench, "_network", bench._network_of)
+    assert bench._network("adam") is bench.trained
+    assert bench._network("average").options.pooling == "avg" != bench.trained.options.pooling
+    rgb, found = bench.made("astronaut", "strokes", "average", 1.0)
+    from stn.metrics import measures
+
+    photograph, painting = bench.inputs_of("astronaut", "strokes")
+    again = measures.measure(rgb, photograph, painting, bench.trained.plain())
+    assert found["gram"] == pytest.approx(again["measures/gram"])
