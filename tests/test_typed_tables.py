@@ -37,6 +37,7 @@ REASONS = {  # by page and by how the table's first line begins
     "docs/METHODS.md | iteration": PRINTED,
     "docs/experiments/protocol.md | stage": "the plan of a study, written before it",
     "docs/experiments/protocol.md | pair": "the same page, which is not changed after the results",
+    "docs/experiments/protocol_changes.md | stage": "the plan of a study, written before it",
     "docs/experiments/protocol_statistics.md | stage": "the plan of a study, written before it",
     "docs/experiments/side_topics.md | what | printed": PRINTED,
     "docs/how-to/controls.md | `color=`": DEFINED,
