@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import scipy.sparse
 import skimage.filters
 import skimage.transform
 from PIL import Image
@@ -124,6 +125,19 @@ def _shares(before: int, after: int) -> np.ndarray:
     starts, pixels = np.arange(after)[:, None] * length, np.arange(before)
     overlap = np.minimum(starts + length, pixels + 1) - np.maximum(starts, pixels)
     return np.maximum(overlap, 0) / length
+
+
+def between(before: int, after: int, corners: bool = True) -> scipy.sparse.csr_array:
+    """[after, before]: bilinear along one side, with its `corners` on each other (align_corners),
+    or by the centers of pixels.
+    """
+    place = np.linspace(0, before - 1, after)
+    if not corners:
+        place = np.clip((np.arange(after) + 0.5) * before / after - 0.5, 0, before - 1)
+    low = np.minimum(place.astype(int), max(0, before - 2))
+    share, rows = place - low, np.arange(after)
+    where = np.tile(rows, 2), np.concatenate([low, np.minimum(low + 1, before - 1)])
+    return scipy.sparse.csr_array((np.concatenate([1 - share, share]), where), (after, before))
 
 
 def _pyramid_reduce(rgb: np.ndarray, height: int, width: int) -> np.ndarray:

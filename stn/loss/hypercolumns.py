@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stn.backend import Tensor, tf
+from stn.images import resizing
 
 # Of a painting so many distinct pixels are drawn at a time; nkolkin13/STROTSS, st_helper.py,
 # `subsamps`.
@@ -68,20 +69,12 @@ def on_grid(
     and grid on each other. `first` and `height` as in `at`."""
     _, rows, width, N = F.shape
     down, across = (
-        _between(side, max(1, own // GRID_STEP))
+        resizing.between(side, max(1, own // GRID_STEP)).toarray()
         for side, own in ((rows if height is None else height, shape[0]), (width, shape[1]))
     )
     part = tf.slice(tf.constant(down, F.dtype), (0, first), (len(down), rows))
     tall = tf.reshape(tf.matmul(part, tf.reshape(F, (rows, width * N))), (len(down), width, N))
     return tf.reshape(tf.matmul(tf.constant(across, F.dtype)[None], tall), (-1, N)) / N
-
-
-def _between(before: int, after: int) -> np.ndarray:
-    """[after, before]: what each of evenly spaced places along a side takes from its positions; the
-    first and the last stand on the side's ends.
-    """
-    places = np.linspace(0, before - 1, after)[:, None]
-    return np.maximum(0, 1 - np.abs(places - np.arange(before)))
 
 
 def positions_of_result(

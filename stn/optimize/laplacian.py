@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse
 
+from stn.images import resizing
+
 
 class Laplacian:
     """Pictures [1, h, w, 3] as the sum of levels, each half as large as the one before and enlarged
@@ -22,7 +24,7 @@ class Laplacian:
             self._shapes.append((height, width))
         self._enlarge = [
             [
-                _enlargement(small, large, corners)
+                resizing.between(small, large, corners)
                 for small, large in zip(after, before, strict=True)
             ]
             for before, after in zip(self._shapes, self._shapes[1:], strict=False)
@@ -58,20 +60,6 @@ class Laplacian:
         for (down, across), level in zip(reversed(self._enlarge), reversed(levels), strict=True):
             found = level + _along(found, down, across)
         return found[None]
-
-
-def _enlargement(small: int, large: int, corners: bool) -> scipy.sparse.csr_array:
-    """[large, small]: bilinear along one side, with its `corners` on each other (align_corners), or
-    by the centers of pixels.
-    """
-    place = np.linspace(0, small - 1, large)
-    if not corners:
-        place = np.clip((np.arange(large) + 0.5) * small / large - 0.5, 0, small - 1)
-    low = np.minimum(place.astype(int), max(0, small - 2))
-    share, rows = place - low, np.arange(large)
-    high = np.minimum(low + 1, small - 1)
-    where = np.tile(rows, 2), np.concatenate([low, high])
-    return scipy.sparse.csr_array((np.concatenate([1 - share, share]), where), shape=(large, small))
 
 
 def _along(
