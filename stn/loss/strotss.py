@@ -35,15 +35,16 @@ def palette(X: Tensor, Y: Tensor) -> Tensor:
     Its cost is the cosine distance plus √(|x − y|² / 3) of decorrelated colors."""
     x, y = (tf.matmul(each, tf.constant(DECORRELATED.T, each.dtype)) for each in (X, Y))
 
-    def cost(x: Tensor, y: Tensor) -> Tensor:
-        squares = tf.reduce_sum(tf.square(x - y), -1)
+    def cost(cosines: Tensor, squares: Tensor) -> Tensor:
         squares = tf.clip_by_value(squares, LEAST_SQUARE, LARGEST_SQUARE)
-        cosine = tf.reduce_sum(neighbors.unit_rows(x) * neighbors.unit_rows(y), -1)
-        return 1 - cosine + tf.sqrt(squares / 3)
+        return 1 - cosines + tf.sqrt(squares / 3)
+
+    def of_pairs(x: Tensor, y: Tensor) -> Tensor:
+        cosines = tf.reduce_sum(neighbors.unit_rows(x) * neighbors.unit_rows(y), -1)
+        return cost(cosines, tf.reduce_sum(tf.square(x - y), -1))
 
     cosines = tf.matmul(neighbors.unit_rows(x), neighbors.unit_rows(y), transpose_b=True)
-    squares = tf.clip_by_value(distributions.squared_distances(x, y), LEAST_SQUARE, LARGEST_SQUARE)
-    return _relaxed(1 - cosines + tf.sqrt(squares / 3), x, y, cost)
+    return _relaxed(cost(cosines, distributions.squared_distances(x, y)), x, y, of_pairs)
 
 
 def _relaxed(C: Tensor, X: Tensor, Y: Tensor, cost: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
