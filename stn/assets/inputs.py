@@ -82,7 +82,7 @@ def prepare(
     if lines:
         raise InputError("\n".join(lines))
     for name in networks:
-        store.fetch_network(name)
+        store.fetch_once(name)
 
 
 def _place(key: str, typed: Sequence[str]) -> int:

