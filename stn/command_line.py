@@ -28,6 +28,7 @@ SAID = {
     "could not be converted to Float": "must be a number",
     "is not a valid bool": "must be true or false",
     "is not Optional": "must have a value",
+    "Incompatible value 'None'": "must have a value",
     "is not a ListConfig": "must be a list in brackets, as [A,B] or [A]",
     "Cannot convert": "must be text",
     "missing EQUAL": "is no setting; write KEY=VALUE",

@@ -12,7 +12,7 @@ import numpy as np
 
 from stn import config, files, images
 from stn.assets import inputs, store
-from stn.config import more_styles
+from stn.config import lists
 from stn.images import color, masks, resizing
 
 ARRAY = "array"  # what stands in the settings in place of a path
@@ -116,7 +116,7 @@ class Pictures:
         """
         shapes = {} if self.content is None else {"content": self.shape_at(scale)}
         return shapes | {
-            more_styles.key_of(number): self._style_shape(style, scale)
+            lists.key_of(number): self._style_shape(style, scale)
             for number, style in enumerate(self.styles)
         }
 

@@ -26,7 +26,6 @@ from stn.config.dotted import (
     short,
     to_dict,
 )
-from stn.config.more_statistics import compared, draws, statistics, style_layers
-from stn.config.more_styles import guided, styles
+from stn.config.lists import compared, draws, guided, statistics, style_layers, styles
 from stn.config.optimizers import FirstOrder, Optimizer
 from stn.config.schema import Color, Config, Image, Level

@@ -51,6 +51,12 @@ def number(
     return key(default, help=help, unit=unit, least=least, above=above, most=most, below=below)
 
 
+def entries(settings: type, *, help: str) -> Any:
+    """A field with a list of entries, each with the settings of a class; empty by default."""
+    names = ", ".join(each.name for each in dataclasses.fields(settings))
+    return key([], help=help, values=f"`{{{names}}}` each", entries=settings)
+
+
 def group(settings: type) -> Any:
     """A field that holds the settings of a group, all at their defaults."""
     return dataclasses.field(default_factory=settings)
@@ -80,6 +86,8 @@ def check_values(config: Any, prefix: str = "") -> None:
     """Raise InputError for a value below `config` that its field does not allow."""
     for name, value, limits in fields(config, prefix):
         check_value(name, value, limits)
+        for number, entry in enumerate(value if "entries" in limits else ()):
+            check_values(entry, f"{name}[{number}].")
 
 
 def check_value(key: str, value: Any, limits: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from stn.config import more_statistics, more_styles, names, optimizers
+from stn.config import lists, names, optimizers
 from stn.config.schema import Init
 from stn.errors import InputError
 from stn.loss import strotss
@@ -88,7 +88,7 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
                 f" color={needed}, say"
             )
         guidance = key.partition(".")[0] == "guidance" and value != "gram"
-        if guidance and not more_styles.guided(config):
+        if guidance and not lists.guided(config):
             warnings.warn(
                 f"{key}={_typable(value)} has no effect without style.mask or style.result_mask",
                 stacklevel=3,
@@ -99,7 +99,7 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
             other, allowed = NEEDS[key]
             found = [_value(config, other)]
             if other == "objective.style_statistic":
-                found = more_statistics.statistics(config)
+                found = lists.statistics(config)
                 if config.objective.content_reduction in strotss.CONTENT_REDUCTIONS:
                     found += [name for name in STATISTICS if STATISTICS[name].of_hypercolumns]
             counts = not set(found).isdisjoint(allowed)

@@ -11,6 +11,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
+from omegaconf import MISSING
 
 from stn.config import fields
 from stn.config.schema import Config
@@ -82,6 +83,26 @@ def check_setting(key: str, value: Any, python: bool = False) -> None:
         raise InputError(f"{typed}: holds several keys: {', '.join(inside)}")
     elif key not in keys():
         raise InputError(f"{typed}: no such key{_instead(key, value, dot)}")
+    elif "entries" in keys()[key] and isinstance(value, list | tuple):
+        for number, entry in enumerate(value):
+            _check_entry(f"{key}[{number}]", entry, keys()[key])
+
+
+def _check_entry(key: str, entry: Any, limits: Mapping[str, Any]) -> None:
+    """Raise InputError for an entry of a list that lacks a key, or has one that is not there."""
+    if not isinstance(entry, Mapping):
+        raise InputError(f"{key}={entry}: must be {limits['values'].removesuffix(' each')}")
+    known = {each.name: each for each in dataclasses.fields(limits["entries"])}
+    for name in entry:
+        for old, new in RENAMED.items():
+            if old.rpartition(".")[2] == name and new.rpartition(".")[2] in known:
+                raise InputError(f"{key}.{name}: is {key}.{new.rpartition('.')[2]} now")
+        if name not in known:
+            question = fields.did_you_mean(fields.nearest(name, known))
+            raise InputError(f"{key}.{name}: no such key; {question}known are {', '.join(known)}")
+    for name, each in known.items():
+        if name not in entry and each.default == MISSING:
+            raise InputError(f"{key}.{name}: is missing; known are {', '.join(known)}")
 
 
 def check_attributes(config: Any, prefix: str = "") -> None:

@@ -1,8 +1,8 @@
 """What keys need of each other: a loss that weighs something, styles that count, a photograph."""
 
 from stn import quantities
-from stn.config import fields, layer_lists, more_statistics, more_styles
-from stn.config.more_styles import guided, styles
+from stn.config import fields, lists
+from stn.config.lists import guided, styles
 from stn.config.optimizers import Adam
 from stn.config.schema import (
     Color,
@@ -24,17 +24,13 @@ from stn.loss.statistics import STATISTICS
 def check(config: Config) -> None:
     """Raise InputError for settings that cannot stand together.
 
-    Bare layer names become LayerWeights, entries of `more_styles` Styles and those of
-    `objective.more_statistics` MoreStatistics."""
-    for level in config.pyramid.levels:
-        fields.check_values(level, "pyramid.levels.")
-    layer_lists.replace_names(config.objective, config.network.name)
-    more_statistics.replace_entries(config)
+    Bare layer names become LayerWeights."""
+    lists.replace_names(config)
+    _check_together(config)
     _check_weights(config)
-    more_styles.replace_entries(config)
-    if style_layers := more_statistics.style_layers(config):
+    if style_layers := lists.style_layers(config):
         _check_styles(styles(config), style_layers)
-    for each in more_statistics.listed(config):
+    for each in lists.listed(config):
         _check_statistic(each, config)
     _check_hypercolumns(config)
     _check_shifts(config)
@@ -60,7 +56,7 @@ def check(config: Config) -> None:
 def _check_weights(config: Config) -> None:
     """Raise InputError where there is nothing to minimize."""
     objective = config.objective
-    if not objective.content_layers and not more_statistics.style_layers(config):
+    if not objective.content_layers and not lists.style_layers(config):
         raise InputError(
             "objective.content_layers and objective.style_layers are both empty: nothing to"
             " optimize"
@@ -76,11 +72,43 @@ def _check_weights(config: Config) -> None:
         )
 
 
-def _check_statistic(listed: more_statistics.Listed, config: Config) -> None:
+def _check_together(config: Config) -> None:
+    """Raise InputError for statistics that cannot be compared next to each other at a level."""
+    objective, key = config.objective, lists.MORE_STATISTICS
+    others = [each.statistic for each in objective.more_statistics]
+    for number, name in enumerate(others):
+        if STATISTICS[name].layers > 1:
+            raise InputError(
+                f"{key}[{number}].statistic={name}: compares neighboring layers; give it as"
+                " objective.style_statistic, and the other one here"
+            )
+    of_content = {objective.content_reduction} & set(strotss.CONTENT_REDUCTIONS)
+    levels = [level.style_statistic for level in config.pyramid.levels]
+    for first in filter(None, [objective.style_statistic, *levels]):
+        found = [first, *others]
+        drawing = [name for name in dict.fromkeys(found) if STATISTICS[name].projects]
+        if len(drawing) > 1:
+            raise InputError(
+                f"{key}: {' and '.join(drawing)} both draw at random; take one of them out"
+            )
+        for name in found:
+            if found.count(name) > 1:
+                raise InputError(f"{key}: {name} is compared already; give each statistic once")
+        of_grid = [name for name in found if STATISTICS[name].on_grid]
+        drawn = [name for name in found if STATISTICS[name].of_hypercolumns and name not in of_grid]
+        drawn += of_content if objective.content_layers else ()
+        if of_grid and drawn:
+            raise InputError(
+                f"{key}: {of_grid[0]} has hypercolumns on a grid, {drawn[0]} some that are drawn;"
+                " take one of them out"
+            )
+
+
+def _check_statistic(listed: lists.Listed, config: Config) -> None:
     """Raise InputError for masks, weights and layers that a statistic cannot have."""
     key, name, layers_key, layers = listed
     statistic, objective, masked = STATISTICS[name], config.objective, guided(config)
-    first = key != more_statistics.KEY
+    first = key != lists.MORE_STATISTICS
     if statistic.no_masks and masked:
         other = "take style_statistic=gram" if first else f"{name} out of {key}"
         raise InputError(
@@ -121,7 +149,7 @@ def _check_shifts(config: Config) -> None:
         raise InputError(
             f"objective.shifts={shifts}: must be different whole numbers above 0, such as [1,2,4]"
         )
-    for _, name, key, layers in more_statistics.listed(config):
+    for _, name, key, layers in lists.listed(config):
         for layer in layers if "shifts" in STATISTICS[name].keys else ():
             if not statistics.shifts_at(shifts, layer.layer):
                 raise InputError(
@@ -134,7 +162,7 @@ def _check_shifts(config: Config) -> None:
 def _check_hypercolumns(config: Config) -> None:
     """Raise InputError for colors outside of hypercolumns, and for weights within them."""
     objective = config.objective
-    lists = [
+    found = [
         (
             "objective.content_layers",
             f"content_reduction={objective.content_reduction}",
@@ -143,10 +171,10 @@ def _check_hypercolumns(config: Config) -> None:
         ),
         *(
             (key, name, layers, STATISTICS[name].of_hypercolumns)
-            for _, name, key, layers in more_statistics.listed(config)
+            for _, name, key, layers in lists.listed(config)
         ),
     ]
-    for key, name, layers, joins in lists:
+    for key, name, layers, joins in found:
         names, weights = [each.layer for each in layers], {each.weight for each in layers}
         if COLORS in names and not joins:
             raise InputError(
@@ -160,7 +188,7 @@ def _check_hypercolumns(config: Config) -> None:
             )
         if joins and name == "palette" and names and names != [COLORS]:
             raise InputError(f"{key}: palette compares colors; give [{COLORS}] alone")
-    if any(joins for *_, joins in lists[1:]):
+    if any(joins for *_, joins in found[1:]):
         for key, style in styles(config).items():
             if style.layers is not None:
                 raise InputError(
@@ -173,7 +201,7 @@ def _check_mix(mix: Mix, network: str) -> None:
     """Raise InputError for layers that nothing can be mixed at."""
     if mix.fine is None:
         return
-    if not layer_lists.parse("mix.layers", list(mix.layers), network, [1.0] * len(mix.layers)):
+    if not lists.parse("mix.layers", list(mix.layers), network, [1.0] * len(mix.layers)):
         raise InputError(
             "mix.layers=[]: nothing to take from mix.fine; list layers such as [relu1_1,relu2_1]"
         )
@@ -218,8 +246,6 @@ def _check_lists(config: Config) -> None:
     """Raise InputError for lists of numbers, or of levels, that are not what they have to be."""
     for level in config.pyramid.levels:
         _check_times(level.times, config.objective)
-    for copy in config.objective.copies:
-        fields.check_values(copy, "objective.copies.")
     shape = config.image.shape
     if shape is not None and (len(shape) != 2 or min(shape) < 1):
         raise InputError(f"image.shape={shape}: must be [height, width], both above 0")
@@ -280,7 +306,7 @@ def _check_without_content(config: Config) -> None:
         f"init={config.init.name}": config.init.name in Init.OF_CONTENT,
         **{
             f"{each.key}={each.statistic}": STATISTICS[each.statistic].replace is not None
-            for each in more_statistics.listed(config)
+            for each in lists.listed(config)
         },
         f"color={config.color.name}": config.color.name in Color.OF_CONTENT,
         "objective.layer_weighting=first_loss": (config.objective.layer_weighting == "first_loss"),

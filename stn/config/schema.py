@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from omegaconf import MISSING
 
 from stn import devices, quantities
-from stn.config.fields import group, key, number, one_of
+from stn.config.fields import entries, group, key, number, one_of
 from stn.config.optimizers import AnyOptimizer, Optimizer
 from stn.images import color, resizing
 from stn.loss import losses, pixels, statistics, strotss
@@ -152,15 +152,12 @@ class Objective:
         statistics.STATISTICS,
         help="Which statistic of the features is compared.",
     )
-    more_statistics: list[Any] = key(
-        [],
-        values="`{statistic, layers, weight}` each",
+    more_statistics: list[MoreStatistic] = entries(
+        MoreStatistic,
         help="Others next to it, each at layers of its own; weights are times `style_weight`.",
     )
-    copies: list[Copy] = key(
-        [],
-        values="`{turn_deg, scale}` each",
-        help="Copies of each painting that are searched for matches next to it.",
+    copies: list[Copy] = entries(
+        Copy, help="Copies of each painting that are searched for matches next to it."
     )
     content_share: float = number(
         0.75,
@@ -231,11 +228,6 @@ class Style:
     """One painting, the part of it that counts, and where in the result it is painted."""
 
     path: str = key(MISSING, values="a picture", help="The painting.")
-    size: str = one_of(
-        "own",
-        ("own", "own_at_most", "content", "content_width"),
-        help="By the content's size rule (and never enlarged), the content's size, or its width.",
-    )
     weight: float = number(
         1.0, least=0, help="Its share of the style; divided by the sum over all styles."
     )
@@ -252,6 +244,17 @@ class Style:
         None,
         values="layer names",
         help="The style layers at which this style counts; `null`: all.",
+    )
+
+
+@dataclass
+class FirstStyle(Style):
+    """The first painting, and the rule by which all are sized."""
+
+    size: str = one_of(
+        "own",
+        ("own", "own_at_most", "content", "content_width"),
+        help="By the content's size rule (and never enlarged), the content's size, or its width.",
     )
 
 
@@ -421,9 +424,8 @@ class Level:
 class Pyramid:
     """A run from coarse to fine."""
 
-    levels: list[Level] = key(
-        [],
-        values="`{scale, max_evaluations, times, detail, style_statistic, laplacian_levels}` each",
+    levels: list[Level] = entries(
+        Level,
         help="Levels before the last, at full size, each with a budget and factors of its own.",
     )
 
@@ -470,12 +472,8 @@ class Config:
     network: Network = group(Network)
     objective: Objective = group(Objective)
     content: Content = group(Content)
-    style: Style = group(Style)
-    more_styles: list[Any] = key(
-        [],
-        values="`{path, weight, scale, mask, result_mask, layers}` each",
-        help="More styles next to `style`.",
-    )
+    style: FirstStyle = group(FirstStyle)
+    more_styles: list[Style] = entries(Style, help="More styles next to `style`.")
     styles_blend: str = one_of(
         "targets",
         ("targets", "losses"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from stn.assets.pictures import LevelPictures, Painting
 from stn.backend import Tensor
-from stn.config import more_styles
+from stn.config import lists
 from stn.config.schema import Copy
 from stn.images import masks, resizing
 from stn.loss.statistics import GUIDED_MEANS, Statistic
@@ -143,7 +143,7 @@ def _targets(
             for place, term in enumerate(specification.style_terms)
             if (shares := {loss: share[loss] for loss in term.losses if share[loss]})
         ]
-        key = more_styles.key_of(number)
+        key = lists.key_of(number)
         if not guided or by_means or guidance.global_weight:
             whole += [(style.rgb, None, target) for target in wanted]
         if guided and (not by_means or guidance.sums_weight):

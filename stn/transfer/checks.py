@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stn import config, devices, images, runs
 from stn.assets.pictures import Pictures
-from stn.config import more_styles, optimizers
+from stn.config import lists, optimizers
 from stn.config.schema import Config
 from stn.errors import InputError
 from stn.images import masks, resizing
@@ -105,7 +105,7 @@ def _note_masks(pictures: Pictures) -> None:
     """Warn where the places at which styles are painted overlap or leave gaps."""
     shape = pictures.shape_at(1.0)
     result_mask = {
-        f"{more_styles.key_of(number)}.result_mask": masks.resize(style.result_mask, *shape)
+        f"{lists.key_of(number)}.result_mask": masks.resize(style.result_mask, *shape)
         for number, style in enumerate(pictures.styles)
         if style.result_mask is not None
     }

@@ -15,8 +15,8 @@ import numpy as np
 
 from stn import runs
 from stn.assets.pictures import Pictures
-from stn.config.layer_lists import LayerWeight
-from stn.config.schema import Color, Config, Content, Guidance, Init, Mix, Pyramid, Style
+from stn.config.lists import LayerWeight
+from stn.config.schema import Color, Config, Content, FirstStyle, Guidance, Init, Mix, Pyramid
 from stn.errors import Interrupted
 from stn.network.convolution import border_of_painting
 
@@ -50,7 +50,7 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     one's statistics.
     """
     mix, inner = settings.mix, copy.deepcopy(settings)
-    inner.content, inner.style, inner.more_styles = Content(None), Style(str(mix.fine)), []
+    inner.content, inner.style, inner.more_styles = Content(None), FirstStyle(str(mix.fine)), []
     inner.color, inner.guidance, inner.mix, inner.pyramid = Color(), Guidance(), Mix(), Pyramid()
     inner.network.border = border_of_painting(inner.network.border)
     inner.paint_only, inner.output, inner.figures, inner.force = None, None, False, False

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 from stn import command_line, config
 from stn.config import composition, optimizers, overrides
-from stn.config.layer_lists import LayerWeight
+from stn.config.lists import LayerWeight
 from stn.errors import InputError
 
 # hydra/ holds launchers' settings, which the typed schema does not know; wandb_*.yaml are read
@@ -385,7 +385,10 @@ def test_the_order_of_arguments_does_not_matter() -> None:
             "objective.content_layers=[] objective.style_layers=[]",
             ["objective.content_layers", "objective.style_layers", "empty"],
         ),
-        ("pyramid.levels=[{scale:2,max_evaluations:3}]", ["pyramid.levels.scale=2.0", "at most 1"]),
+        (
+            "pyramid.levels=[{scale:2,max_evaluations:3}]",
+            ["pyramid.levels[0].scale=2.0", "at most 1"],
+        ),
         (
             "pyramid.levels=[{scale:.5,max_evaluations:0}]",
             ["pyramid.levels", "max_evaluations", "0", "at least 1"],

@@ -942,10 +942,10 @@ def test_a_run_with_controls_goes_on_to_the_same_bytes(run, files, tmp_path, nam
 REFUSED = {
     "more_styles=[{path: PAINTING, weight: -1}]": ["more_styles[0].weight", "at least 0"],
     "style.weight=0": ["style.weight", "sum is zero"],
-    "more_styles=[{weight: 1}]": ["more_styles[0]", "names no painting"],
+    "more_styles=[{weight: 1}]": ["more_styles[0].path: is missing"],
     "more_styles=[{path: PAINTING, sise: own}]": ["more_styles[0].sise", "no such key"],
-    "more_styles=[{path: PAINTING, size: content}]": ["more_styles[0].size", "style.size"],
-    "more_styles=[{path: PAINTING, scale: big}]": ["more_styles[0].scale", "must be a number"],
+    "more_styles=[{path: PAINTING, size: content}]": ["more_styles[0].size", "no such key"],
+    "more_styles=[{path: PAINTING, scale: big}]": ["scale: big", "must be a number"],
     "style.mask=BLACK": ["style.mask=", "black everywhere"],
     "style.mask=PAINTING": ["style.mask=", "has colors"],
     "style.result_mask=gone.png": ["gone.png", "no such file"],
@@ -984,7 +984,7 @@ REFUSED = {
         *("objective.copies[0] of style", "needs 3 positions"),
     ],
     "objective.style_statistic=patches objective.copies=[{turn_deg:90,scale:0}]": [
-        *("objective.copies.scale=0", "above 0"),
+        *("objective.copies[0].scale=0", "above 0"),
     ],
     "objective.style_statistic=patches objective.copies=[{turn_deg:90}] style.mask=left": [
         *("objective.copies", "have no masks"),
@@ -996,7 +996,7 @@ REFUSED = {
     "objective.more_statistics=[{statistic:chain,layers:[relu1_1,relu2_1]}]": [
         "more_statistics[0]"
     ],
-    "objective.more_statistics=[{statistic:histogram}]": ["more_statistics[0]", "lacks"],
+    "objective.more_statistics=[{statistic:histogram}]": ["more_statistics[0].layers: is missing"],
     "objective.more_statistics=[{statistic:histogam,layers:[relu1_1]}]": [
         "did you mean histogram?"
     ],
