@@ -2,6 +2,8 @@
 along swirls.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import skimage.filters
 from PIL import Image, ImageDraw
@@ -22,6 +24,16 @@ PALETTE = (
 PASSES = ((700, 30, 150), (2200, 16, 110), (4500, 8, 80))
 
 
+class Stroke(NamedTuple):
+    """Where a stroke begins, its color [3], and its size in drawn pixels."""
+
+    x: float
+    y: float
+    color: np.ndarray
+    thickness: float
+    length: int
+
+
 def strokes(seed: int = 0) -> np.ndarray:
     """The painting, `rgb` [480, 600, 3], 0-255; the same bytes for the same seed."""
     generator = np.random.default_rng(seed)
@@ -34,9 +46,8 @@ def strokes(seed: int = 0) -> np.ndarray:
             x, y = generator.uniform(0, width), generator.uniform(0, height)
             shade = light[int(y), int(x)] + generator.normal(0, 0.07)
             color = _mix(shade) + generator.normal(0, 9, 3)
-            _stroke(
-                draw, generator, angle, x, y, color, thickness * generator.uniform(0.6, 1.2), length
-            )
+            stroke = Stroke(x, y, color, thickness * generator.uniform(0.6, 1.2), length)
+            _paint(draw, generator, angle, stroke)
     return np.asarray(canvas.resize((WIDTH, HEIGHT), Image.Resampling.BOX), dtype=np.float64)
 
 
@@ -73,18 +84,11 @@ def _mix(shade: float) -> np.ndarray:
     return np.array(PALETTE[low]) * (low + 1 - place) + np.array(PALETTE[low + 1]) * (place - low)
 
 
-def _stroke(
-    draw: ImageDraw.ImageDraw,
-    generator: np.random.Generator,
-    angle: np.ndarray,
-    x: float,
-    y: float,
-    color: np.ndarray,
-    thickness: float,
-    length: int,
+def _paint(
+    draw: ImageDraw.ImageDraw, generator: np.random.Generator, angle: np.ndarray, stroke: Stroke
 ) -> None:
     """One stroke that follows the flow: bristles side by side, each a little lighter or darker."""
-    height, width = angle.shape
+    (height, width), (x, y, color, thickness, length) = angle.shape, stroke
     points = []
     for _ in range(length // 6):
         if not (0 <= x < width and 0 <= y < height):

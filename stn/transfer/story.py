@@ -4,6 +4,7 @@ its minimum.
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -56,20 +57,19 @@ def run(
         state = directory.begin()
         originals = mixing.mixed(originals, settings, directory.path, run)
         with tracking.Tracker(directory, settings, state, group, axes, network) as tracker:
+            steps = Steps(settings, network, directory, tracker)
             for number, level in enumerate(config.levels(settings)):
                 if state and state.level > number:
                     continue  # done before an interruption
                 sized = originals.at(level.scale)
                 asked = specification.at(level)
                 tracker.shown = sized.shown
-                state = _at_level(
-                    number, level, state, settings, sized, network, directory, asked.replaces
-                )
+                state = steps.state_at(number, level, state, sized, asked.replaces)
                 painted = initialize.painted(settings.objective, sized, network, state.first)
                 loss = objective.build(asked, network, sized, number, painted)
-                outcome = _minimize(settings, level, loss, state, tracker, network)
+                outcome = steps.minimize(level, loss, state)
                 tracker.stop_if_interrupted(outcome.image)
-            return _finish(outcome, loss, settings, sized, network, directory, tracker)
+            return steps.finish(outcome, loss, sized)
 
 
 def network_of(settings: config.Config, operation: str | None = None) -> Network:
@@ -120,87 +120,87 @@ def objective_of(settings: config.Config) -> Specification:
     )
 
 
-def _at_level(
-    number: int,
-    level: config.Level,
-    state: optimize.State | None,
-    settings: config.Config,
-    sized: pictures.LevelPictures,
-    network: Network,
-    directory: run_directory.RunDirectory,
-    keeps_first: bool,
-) -> optimize.State:
-    """Where the level starts or resumes: at the initial image, or at the result of the level
-    before, enlarged, which the State keeps if `keeps_first`.
-    """
-    if state is None:
-        first = initialize.initial_image(settings.init, sized, network, settings.seed)
-        return optimize.State(first + initialize.detail(sized) if level.detail else first)
-    if state.level == number:
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a run, by what they share."""
+
+    settings: config.Config
+    network: Network
+    directory: run_directory.RunDirectory
+    tracker: tracking.Tracker
+
+    def state_at(
+        self,
+        number: int,
+        level: config.Level,
+        state: optimize.State | None,
+        sized: pictures.LevelPictures,
+        keeps_first: bool,
+    ) -> optimize.State:
+        """Where the level starts or resumes: at the initial image, or at the result of the level
+        before, enlarged, which the State keeps if `keeps_first`.
+        """
+        settings, network = self.settings, self.network
+        if state is None:
+            first = initialize.initial_image(settings.init, sized, network, settings.seed)
+            return optimize.State(first + initialize.detail(sized) if level.detail else first)
+        if state.level == number:
+            return state
+        found, _ = state.found
+        enlarged = resizing.resize(network.rgb(found), *sized.shape)
+        memory = optimize.carried(settings.optimizer, state, *sized.shape)
+        first = network.image(enlarged)
+        start = first + initialize.detail(sized) if level.detail else first
+        state = state.next_level(start, memory, first if keeps_first else None)
+        self.directory.checkpoint(state)
         return state
-    found, _ = state.found
-    enlarged = resizing.resize(network.rgb(found), *sized.shape)
-    memory = optimize.carried(settings.optimizer, state, *sized.shape)
-    first = network.image(enlarged)
-    start = first + initialize.detail(sized) if level.detail else first
-    state = state.next_level(start, memory, first if keeps_first else None)
-    directory.checkpoint(state)
-    return state
 
+    def minimize(
+        self, level: config.Level, loss: objective.Objective, state: optimize.State
+    ) -> optimize.Outcome:
+        """From where a level starts to its end."""
+        settings, tracker = self.settings, self.tracker
 
-def _minimize(
-    settings: config.Config,
-    level: config.Level,
-    loss: objective.Objective,
-    state: optimize.State,
-    tracker: tracking.Tracker,
-    network: Network,
-) -> optimize.Outcome:
-    def value_and_grad(image: np.ndarray) -> tuple[objective.Terms, np.ndarray]:
-        loss.at_evaluation(state.evaluations)
-        return loss.value_and_grad(image)
+        def value_and_grad(image: np.ndarray) -> tuple[objective.Terms, np.ndarray]:
+            loss.at_evaluation(state.evaluations)
+            return loss.value_and_grad(image)
 
-    optimizer = dataclasses.replace(settings.optimizer, max_evaluations=level.max_evaluations)
-    if isinstance(optimizer, config.FirstOrder):
-        optimizer.learning_rate *= level.times.get("learning_rate", 1.0)
-        if level.laplacian_levels is not None:
-            optimizer.laplacian_levels = level.laplacian_levels
-    problem = optimize.Problem(
-        value_and_grad,
-        limits=network.limits,
-        unit=np.array(config.pixel_unit(settings)),
-        periodic=settings.network.border == "wrap",
-        redraw=loss.redraw,
-    )
-    callbacks = optimize.Callbacks(
-        tracker.on_evaluation, tracker.on_checkpoint, tracker.interrupted
-    )
-    outcome = optimize.minimize(problem, state, optimizer, callbacks)
-    loss.at_evaluation(max(state.evaluations - 1, 0))  # by which the picture written is measured
-    return outcome
+        optimizer = dataclasses.replace(settings.optimizer, max_evaluations=level.max_evaluations)
+        if isinstance(optimizer, config.FirstOrder):
+            optimizer.learning_rate *= level.times.get("learning_rate", 1.0)
+            if level.laplacian_levels is not None:
+                optimizer.laplacian_levels = level.laplacian_levels
+        problem = optimize.Problem(
+            value_and_grad,
+            limits=self.network.limits,
+            unit=np.array(config.pixel_unit(settings)),
+            periodic=settings.network.border == "wrap",
+            redraw=loss.redraw,
+        )
+        callbacks = optimize.Callbacks(
+            tracker.on_evaluation, tracker.on_checkpoint, tracker.interrupted
+        )
+        outcome = optimize.minimize(problem, state, optimizer, callbacks)
+        # By which the picture written is measured.
+        loss.at_evaluation(max(state.evaluations - 1, 0))
+        return outcome
 
-
-def _finish(
-    outcome: optimize.Outcome,
-    loss: objective.Objective,
-    settings: config.Config,
-    sized: pictures.LevelPictures,
-    network: Network,
-    directory: run_directory.RunDirectory,
-    tracker: tracking.Tracker,
-) -> Result:
-    """Measure the picture as it is shown and write what the run leaves; its losses are of the
-    colors optimized.
-    """
-    rgb = network.rgb(outcome.image)
-    written = loss.value_and_grad(network.image(np.rint(rgb)))[0]
-    if sized.recolored:
-        directory.write_image(runs.UNCOLORED, rgb)
-    shown = sized.shown(rgb)
-    saved = images.to_bytes(shown[..., :3]).astype(np.float64)  # measured is what is written
-    measured = measures.measure(saved, sized.photograph, sized.styles[0].rgb, network.plain())
-    clipped = {"picture/clipped_share": network.clipped_share(outcome.image)}
-    summary = directory.summarize(outcome, shown, written, clipped | measured)
-    tracker.finish(shown, summary)
-    directory.finish(summary)
-    return Result.of(shown, written, directory.path, settings)
+    def finish(
+        self, outcome: optimize.Outcome, loss: objective.Objective, sized: pictures.LevelPictures
+    ) -> Result:
+        """Measure the picture as it is shown and write what the run leaves; its losses are of the
+        colors optimized.
+        """
+        network, directory = self.network, self.directory
+        rgb = network.rgb(outcome.image)
+        written = loss.value_and_grad(network.image(np.rint(rgb)))[0]
+        if sized.recolored:
+            directory.write_image(runs.UNCOLORED, rgb)
+        shown = sized.shown(rgb)
+        saved = images.to_bytes(shown[..., :3]).astype(np.float64)  # measured is what is written
+        measured = measures.measure(saved, sized.photograph, sized.styles[0].rgb, network.plain())
+        clipped = {"picture/clipped_share": network.clipped_share(outcome.image)}
+        summary = directory.summarize(outcome, shown, written, clipped | measured)
+        self.tracker.finish(shown, summary)
+        directory.finish(summary)
+        return Result.of(shown, written, directory.path, self.settings)
