@@ -19,7 +19,7 @@ from stn.classify import labeled, options, search
 from stn.classify.classifier import Classifier, ClassLoss
 from stn.experiment import frame
 from stn.images import resizing
-from stn.objective.objective import Terms
+from stn.quantities import Terms
 from stn.study import figures, tables
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from stn.experiment import frame
 from stn.loss import losses
 from stn.network import vgg
 from stn.network.network import Network
-from stn.objective.objective import Terms
+from stn.quantities import Terms
 from stn.study import figures
 from stn.transfer import initialize
 

@@ -19,6 +19,7 @@ from stn import assets, command_line, config, images
 from stn.assets import matconvnet, weights
 from stn.images import resizing
 from stn.layers import GATYS
+from stn.quantities import Terms
 
 # Gatys et al. 2016, sections 2 and 3, at α/β = 1e-3: the layers of every figure there.
 CONTENT_LAYER, STYLE_LAYERS, ALPHA, BETA = "relu4_2", GATYS, 1.0, 1e3
@@ -112,10 +113,10 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
         curvature = np.random.default_rng(1).uniform(1, 100, image.shape)
         calls: list[tuple[float, float]] = []
 
-        def bowl(x: np.ndarray) -> tuple[objective.Terms, np.ndarray]:
+        def bowl(x: np.ndarray) -> tuple[Terms, np.ndarray]:
             began = time.perf_counter()
             gradient = curvature * x
-            value = objective.Terms(0.5 * float(np.vdot(gradient, x)), 0.0, 0.0, 0.0, {})
+            value = Terms(0.5 * float(np.vdot(gradient, x)), 0.0, 0.0, 0.0, {})
             calls.append((began, time.perf_counter()))
             return value, gradient
 

@@ -2,6 +2,8 @@
 
 What each measure is stands in stn/metrics/measures.py, which computes them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 LOWER, HIGHER = "↓", "↑"
@@ -19,6 +21,22 @@ class Quantity(NamedTuple):
     better: str = ""
     factor: bool = True
     compares: str = ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The loss at one image: total = content + style + total_variation, each with its weight (eq.
+    7).
+
+    `per_layer` holds `content/<layer>` and `style/<layer>`, the formulas' values before any weight.
+    A second statistic has its own name there, as in `histogram/<layer>`; `style` counts all. Losses
+    of pixels that are asked for are there too, with their weights: `loss/matting`."""
+
+    total: float
+    content: float
+    style: float
+    total_variation: float
+    per_layer: Mapping[str, float]
 
 
 # The terms of a loss; losses compare only under one objective.

@@ -10,15 +10,12 @@ errors files signals layers quantities
 backend command_line images
 devices loss
 config
-assets
+assets optimize
 network
-objective metrics
-optimize
-runs
+objective metrics runs
 transfer sweeps study
-report experiment
-classify api
-commands
+report experiment api
+classify commands
 """
 
 

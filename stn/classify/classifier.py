@@ -17,7 +17,7 @@ from stn.errors import InputError
 from stn.layers import FULLY_CONNECTED
 from stn.loss import losses
 from stn.network import network, vgg
-from stn.objective.objective import Terms
+from stn.quantities import Terms
 
 # Pixels: the pictures that VGG's own head takes (Simonyan & Zisserman 2015, section 2.1).
 OWN_SIDE = 224

@@ -9,8 +9,8 @@ import numpy as np
 
 from stn import config, files, runs
 from stn.network.network import Network
-from stn.objective.objective import Terms
 from stn.optimize import Callbacks, Evaluation, Problem, State, minimize
+from stn.quantities import Terms
 from stn.runs.run_directory import RunDirectory
 
 # A search is short: one that is interrupted starts over.

@@ -4,7 +4,6 @@ import copy
 import functools
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -18,22 +17,7 @@ from stn.network.network import Network
 from stn.objective import graph, references, targets
 from stn.objective.specification import Specification, Term
 from stn.objective.targets import Guides, StyleTarget
-
-
-@dataclass(frozen=True)
-class Terms:
-    """The loss at one image: total = content + style + total_variation, each with its weight (eq.
-    7).
-
-    `per_layer` holds `content/<layer>` and `style/<layer>`, the formulas' values before any weight.
-    A second statistic has its own name there, as in `histogram/<layer>`; `style` counts all. Losses
-    of pixels that are asked for are there too, with their weights: `loss/matting`."""
-
-    total: float
-    content: float
-    style: float
-    total_variation: float
-    per_layer: Mapping[str, float]
+from stn.quantities import Terms
 
 
 class Drawn(NamedTuple):

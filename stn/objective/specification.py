@@ -118,7 +118,7 @@ class Specification:
         )
 
     def over(self, per_layer: Mapping[str, float]) -> "Specification":
-        """The same, with every style loss divided by its value in `objective.Terms.per_layer`."""
+        """The same, with every style loss divided by its value in `Terms.per_layer`."""
         first, *more = (term.over(per_layer) for term in self.style_terms)
         return dataclasses.replace(self, style_layers=first.layers, more_terms=tuple(more))
 

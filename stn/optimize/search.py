@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from stn.config.optimizers import Optimizer, Stepwise
-from stn.objective.objective import Terms
 from stn.optimize import limits
 from stn.optimize.state import Evaluation, State
+from stn.quantities import Terms
 
 # Evaluations that `optimizer.tolerance` looks back; ours. Losses rise in between, so that ten would
 # say little.

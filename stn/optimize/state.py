@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stn.objective.objective import Terms
+from stn.quantities import Terms
 
 # Of a mean over the images of a level: crowsonkb/style-transfer-pytorch, --avg-decay.
 DECAY = 0.99

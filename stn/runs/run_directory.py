@@ -22,9 +22,8 @@ from stn.assets import inputs
 from stn.assets.pictures import Pictures
 from stn.errors import InputError, InUse
 from stn.network.network import Network
-from stn.objective.objective import Terms
 from stn.optimize import Evaluation, Outcome, State
-from stn.quantities import TERMS
+from stn.quantities import TERMS, Terms
 from stn.runs import locks, previews, provenance, record
 from stn.runs.record import Run
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from stn import config, images, runs
-from stn.objective.objective import Terms
+from stn.quantities import Terms
 from stn.runs import run_directory
 
 

@@ -17,6 +17,7 @@ from stn.metrics import measures
 from stn.network.network import Network, load
 from stn.objective import objective
 from stn.objective.specification import Formula, Specification, Term
+from stn.quantities import Terms
 from stn.runs import run_directory, wandb_checks
 from stn.transfer import checks, initialize, memory, mixing, tracking
 from stn.transfer.result import Result
@@ -161,7 +162,7 @@ class Steps:
         """From where a level starts to its end."""
         settings, tracker = self.settings, self.tracker
 
-        def value_and_grad(image: np.ndarray) -> tuple[objective.Terms, np.ndarray]:
+        def value_and_grad(image: np.ndarray) -> tuple[Terms, np.ndarray]:
             loss.at_evaluation(state.evaluations)
             return loss.value_and_grad(image)
 

@@ -21,7 +21,7 @@ from stn.classify import classifier, labeled
 from stn.classify.classifier import ClassLoss
 from stn.loss import losses
 from stn.network import network, vgg
-from stn.objective.objective import Terms
+from stn.quantities import Terms
 
 FOLDER = config.CONFIG_DIR.parent / "experiments"
 

@@ -22,6 +22,7 @@ from stn.network.vgg import Options
 from stn.objective import objective, references
 from stn.objective.specification import Formula, Specification, Term
 from stn.objective.targets import StyleTarget
+from stn.quantities import Terms
 
 H, W = 21, 18  # odd at one block or another, so that pooling and the last band meet a border
 LAYERS = ("relu1_1", "conv2_2", "pool2", "relu3_1")
@@ -83,7 +84,7 @@ def picture(kind: int, height: int = H, width: int = W) -> np.ndarray:
 
 def value_and_grad(
     case: Case, by_rows: bool, guide: np.ndarray | None = None
-) -> tuple[objective.Terms, np.ndarray]:
+) -> tuple[Terms, np.ndarray]:
     network = of_weights(NETWORK, options=case.options._replace(gradient_checkpointing=by_rows))
     weights = dict.fromkeys(case.style_layers, 0.25)
     specification = Specification(case.formula, {case.content_layer: 1.0}, weights, 1.0, 1e3, 1e-3)

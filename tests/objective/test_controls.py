@@ -27,6 +27,7 @@ from stn.loss import distributions, hypercolumns, statistics
 from stn.loss.statistics import STATISTICS
 from stn.network import vgg
 from stn.objective import objective, references
+from stn.quantities import Terms
 from stn.transfer import initialize
 
 LAYERS = ("relu1_1", "relu2_1")
@@ -73,7 +74,7 @@ def features(
     return {layer: F.numpy()[0].astype(np.float64) for layer, F in found.items()}
 
 
-def check(settings: config.Config, expected: Any) -> objective.Terms:
+def check(settings: config.Config, expected: Any) -> Terms:
     """The style losses and their gradient at a picture that is none of the run's, against
     `expected`.
 

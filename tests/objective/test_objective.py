@@ -21,6 +21,7 @@ from stn.network.network import of_weights
 from stn.network.vgg import Options
 from stn.objective import objective, targets
 from stn.objective.specification import Formula, Specification
+from stn.quantities import Terms
 
 H, W = 5, 7  # odd, so that pooling meets a border
 
@@ -224,7 +225,7 @@ def build(
     return objective.build(specification, network, sized)
 
 
-def flat(terms: objective.Terms) -> dict[str, float]:
+def flat(terms: Terms) -> dict[str, float]:
     numbers = {
         name: getattr(terms, name) for name in ("total", "content", "style", "total_variation")
     }

@@ -28,9 +28,9 @@ from stn.config.optimizers import (
 )
 from stn.errors import InputError
 from stn.images import resizing
-from stn.objective.objective import Terms
 from stn.optimize import Callbacks, Evaluation, Outcome, Problem, State
 from stn.optimize.laplacian import Laplacian
+from stn.quantities import Terms
 
 SHAPE = (1, 4, 5, 3)
 RNG = np.random.default_rng(0)

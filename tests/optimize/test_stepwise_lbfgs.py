@@ -9,10 +9,10 @@ import scipy.optimize
 from stn import optimize
 from stn.config import optimizers
 from stn.config.optimizers import SpectralLBFGS
-from stn.objective.objective import Terms
 from stn.optimize import limits
 from stn.optimize.spectrum import Spectrum
 from stn.optimize.stepwise_lbfgs import Memory
+from stn.quantities import Terms
 
 HEIGHT, WIDTH = 6, 8
 N = HEIGHT * WIDTH * 3

@@ -10,8 +10,8 @@ import termios
 
 import pytest
 
-from stn.objective.objective import Terms
 from stn.optimize import Evaluation
+from stn.quantities import Terms
 from stn.transfer import tracking
 
 
