@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import assets, command_line, errors, files, images, optimize, runs
+from stn.analysis import figures, tables
 from stn.assets import catalog
 from stn.classify import labeled, options, search
 from stn.classify.classifier import Classifier, ClassLoss
 from stn.experiment import frame
 from stn.images import resizing
 from stn.quantities import Terms
-from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

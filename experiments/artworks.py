@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stn import config
+from stn.analysis import figures
 from stn.experiment import frame
-from stn.study import figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import config, files
+from stn.analysis import figures, tables
 from stn.experiment import frame
-from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

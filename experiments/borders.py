@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import config, files
+from stn.analysis import figures, tables
 from stn.experiment import frame
 from stn.images import color
-from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from stn import command_line, config, optimize, runs
+from stn.analysis import figures
 from stn.classify import options, search
 from stn.classify.classifier import ClassLoss
 from stn.experiment import frame
-from stn.study import figures
 from stn.transfer import initialize
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import math
 from pathlib import Path
 
 from stn import config, files
+from stn.analysis import tables
 from stn.config import overrides
 from stn.experiment import frame
-from stn.study import tables
 
 # A face with much black, a town, fur, a still life: each under another painting.
 PAIRS = (

@@ -13,8 +13,8 @@ from scipy.fft import dctn
 from scipy.ndimage import correlate1d
 
 from stn import config, files
+from stn.analysis import figures, tables
 from stn.experiment import frame
-from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

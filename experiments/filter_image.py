@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stn import backend, command_line, errors, optimize, runs
+from stn.analysis import figures
 from stn.backend import tf
 from stn.classify import options, search
 from stn.experiment import frame
@@ -19,7 +20,6 @@ from stn.loss import losses
 from stn.network import vgg
 from stn.network.network import Network
 from stn.quantities import Terms
-from stn.study import figures
 from stn.transfer import initialize
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stn import config, files, runs
+from stn.analysis import figures, tables
 from stn.config import names, overrides
 from stn.experiment import frame
 from stn.images import formats
-from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

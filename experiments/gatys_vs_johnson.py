@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stn import config, files
+from stn.analysis import figures, tables
 from stn.config.schema import Init
-from stn.experiment import ablations, design, frame
+from stn.experiment import ablations, frame
 from stn.experiment.ablations import CONTENT, STYLE
-from stn.study import figures, tables
+from stn.study import design
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import backend, command_line, files
+from stn.analysis import figures, tables
 from stn.command_line import whole
 from stn.errors import InputError
 from stn.experiment import frame
-from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

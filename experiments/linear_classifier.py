@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import command_line, errors, files
+from stn.analysis import figures, tables
 from stn.classify import classifier, labeled, options
 from stn.experiment import frame
 from stn.loss import losses
 from stn.network.network import Network
-from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,8 @@ about the same content measure."""
 from pathlib import Path
 
 from stn import config, files
+from stn.analysis import tables
 from stn.experiment import frame
-from stn.study import tables
 
 # Name: style weight, which was found at 96 px and 40 evaluations, and what else is set.
 VARIANTS = {

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import config
+from stn.analysis import figures
 from stn.assets.weights import IMAGENET_MEAN
 from stn.experiment import frame
-from stn.study import figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import config, runs
+from stn.analysis import figures
 from stn.experiment import frame
-from stn.study import figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

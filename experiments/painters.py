@@ -12,9 +12,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 from stn import files
+from stn.analysis import figures, tables
 from stn.experiment import frame
 from stn.images.color import LUMA
-from stn.study import figures, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

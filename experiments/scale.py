@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stn import assets, config, images, runs
+from stn.analysis import figures
 from stn.errors import InputError
 from stn.experiment import frame
-from stn.study import figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,9 +5,9 @@ python experiments/texture_numbers.py"""
 from pathlib import Path
 
 from stn import assets, config, files
+from stn.analysis import tables
 from stn.experiment import frame
 from stn.layers import VGG19
-from stn.study import tables
 
 SOURCES = {"gravel": "skimage:gravel.png", "the shipwreck": "asset:shipwreck.jpg"}
 FIVE = ("relu1_1", "pool1", "pool2", "pool3", "pool4")

@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from benchmark_worker import LAST
 
+from stn.analysis import doc_tables
 from stn.layers import FILTERS, LAYERS, TRUNKS
-from stn.study import doc_tables
 
 PROGRAMS = {
     "ours": "stn, Winograd (`auto` on CPUs)",

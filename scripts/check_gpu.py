@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from stn import command_line, config, devices, files
+from stn.analysis import tables
 from stn.errors import InputError
-from stn.study import tables
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = ("384x512", "768x1024", "1536x2048")  # height × width

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from stn import assets, command_line, config, files, images, optimize, transfer
+from stn.analysis import tables
 from stn.assets import pictures
 from stn.metrics import artifacts, measures, patches
 from stn.network.network import Network
 from stn.objective import objective
-from stn.study import tables
 from stn.transfer import initialize
 
 # Photographs and the painting each is done with, so that every painting has three.

@@ -17,10 +17,10 @@ from typing import Any
 from omegaconf import MISSING
 
 from stn import command_line
+from stn.analysis import doc_tables
 from stn.config import fields
 from stn.config.schema import Config
 from stn.errors import InputError
-from stn.study import doc_tables
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "configuration.md"
 

@@ -22,9 +22,9 @@ import numpy as np
 import yaml
 
 from stn import command_line, config
+from stn.analysis import doc_tables, results
 from stn.errors import InputError
 from stn.images import resizing
-from stn.study import doc_tables, results
 
 FOLDER = config.CONFIG_DIR.parent / "docs" / "presets"
 PICTURES = FOLDER.parent / "figures" / "presets"

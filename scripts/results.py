@@ -21,9 +21,9 @@ from pathlib import Path
 
 import stn
 from stn import command_line, runs
+from stn.analysis import doc_tables, results, tables
 from stn.errors import InputError
-from stn.experiment import manipulations, study_page, trials
-from stn.study import doc_tables, results, tables
+from stn.study import manipulations, pages, trials
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -130,8 +130,8 @@ def measured_table(words: str) -> str:
 
 @functools.cache
 def _parts(study: str) -> dict[str, str]:
-    page = study_page.PAGES[study]
-    return study_page.parts(page, trials.read(page.results), page.others)
+    page = pages.PAGES[study]
+    return pages.parts(page, trials.read(page.results), page.others)
 
 
 def study_table(study: str, name: str) -> str:
@@ -157,7 +157,7 @@ KINDS: dict[str, Callable[[str], str]] = {  # of marks
     "measured": measured_table,
     **{
         page.study.name: functools.partial(study_table, study)
-        for study, page in study_page.PAGES.items()
+        for study, page in pages.PAGES.items()
     },
     "manipulations": manipulations_table,
     "benchmark": benchmark_tables,

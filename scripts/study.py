@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from stn import backend, command_line
-from stn.study import doc_tables, tables
+from stn.analysis import doc_tables, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "docs" / "figures"
@@ -40,10 +40,10 @@ def main() -> None:
     arguments = parser.parse_args()
     backend.use_threads(arguments.threads)
     # TensorFlow takes seconds to import
-    from stn.experiment import crossing, manipulations, study_page, trials
+    from stn.study import crossing, manipulations, pages, trials
     from stn.transfer import matching
 
-    page = study_page.PAGES[arguments.study]
+    page = pages.PAGES[arguments.study]
     study, chosen = page.study, (arguments.network, arguments.size, arguments.evaluations)
     path = arguments.results or ROOT / "results" / f"{study.name}_{chosen[0]}_{chosen[1]}.csv"
     origin = trials.marks_of(*chosen)
@@ -51,7 +51,7 @@ def main() -> None:
     trials.check(path, earlier, origin)
     bench = crossing.Bench(*chosen, study=study)
     if arguments.page:
-        study_page.write(page, path, FIGURES, bench)
+        pages.write(page, path, FIGURES, bench)
         print(page.path)
         return
     if arguments.manipulations:

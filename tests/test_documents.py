@@ -190,7 +190,7 @@ def check_python(
         check_stylize(given)
     elif words[0].startswith("experiments/") and "EXPERIMENT" in runpy.run_path(str(script)):
         check_experiment(script, given)
-    # A live page would serve for ever; effects take a sweep, which tests/study makes.
+    # A live page would serve for ever; effects take a sweep, which tests/analysis makes.
     elif words[0] == "scripts/report.py" and not {"--live", "--effects"} & set(given):
         compared = len(given) > 1 and not given[1].startswith("-")
         for run_dir in given[:2] if compared else [f"{given[0]}/0"]:

@@ -13,8 +13,8 @@ config
 assets optimize
 network
 objective metrics runs
-transfer sweeps study
-report experiment api
+transfer sweeps analysis
+report experiment study api
 classify commands
 """
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stn import command_line, files, runs
+from stn.analysis import tables
 from stn.errors import InputError
 from stn.metrics import learned
-from stn.study import tables
 
 if TYPE_CHECKING:
     from stn.network.network import Network

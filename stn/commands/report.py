@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from stn import command_line, runs
+from stn.analysis import grouping, sweep_tables, tables
 from stn.errors import InputError
 from stn.report import document, live_server
-from stn.study import grouping, sweep_tables, tables
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -148,7 +148,7 @@ def one_tree(directory: Path, given: argparse.Namespace) -> None:
 
 
 def draw_tradeoff(path: Path, found: Sequence[runs.Run], x: str, y: str, by: str | None) -> None:
-    from stn.study import figures  # matplotlib takes a second to import
+    from stn.analysis import figures  # matplotlib takes a second to import
 
     groups = grouping.over_seeds(found)
     if not groups:

@@ -104,7 +104,7 @@ def _stylize(
 
     result = transfer.run(settings, run_dir, group, axes)
     if settings.figures:
-        from stn.study import figures
+        from stn.analysis import figures
 
         made = runs.Run(run_dir)
         figures.side_by_side(run_dir, made.picture("content"), made.picture("style"), result.rgb)

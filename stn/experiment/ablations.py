@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import quantities, runs
+from stn.analysis import inference, tables
+from stn.analysis.inference import Effect
 from stn.experiment import frame
 from stn.layers import of_kind, trunk_of
-from stn.study import inference, tables
-from stn.study.inference import Effect
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

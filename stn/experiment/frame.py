@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from stn import command_line, config, files, runs
+from stn.analysis import figures, sweep_tables
 from stn.assets import inputs
 from stn.config.overrides import quoted
 from stn.errors import InputError, NotReached
 from stn.experiment import computing
 from stn.runs import locks
-from stn.study import figures, sweep_tables
 from stn.sweeps import cells
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ import numpy as np
 from PIL import Image
 
 from stn import assets, config, files, images, runs
+from stn.analysis import comparison, figures, grouping, sweep_tables, tables
 from stn.config import overrides
 from stn.errors import InputError
 from stn.images import resizing
 from stn.report import progress
 from stn.runs import axes
-from stn.study import comparison, figures, grouping, sweep_tables, tables
 from stn.sweeps import cells
 
 PAGE = Path(__file__).with_name("web")

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stn import images, runs
+from stn.analysis import sweep_tables
 from stn.errors import InputError
 from stn.report import document, progress
 from stn.runs import previews
-from stn.study import sweep_tables
 from stn.sweeps import cells
 
 MAX_PX = 512  # as in the report

@@ -11,10 +11,10 @@ import matplotlib.pyplot  # noqa: F401  (which W&B asks for when it is given a f
 from matplotlib.figure import Figure
 
 from stn import runs
+from stn.analysis import figures, grouping, sweep_tables
 from stn.command_line import one_line
 from stn.errors import InputError
 from stn.runs import wandb_checks, wandb_run
-from stn.study import figures, grouping, sweep_tables
 
 SHOWN = ("picture/loss/", "picture/clipped_share", "loss/", "measures/")
 TRADEOFF = ("measures/content", "measures/style")  # what α/β trades for each other

@@ -1,7 +1,7 @@
-"""What many runs say together.
+"""A study: choices on photographs crossed with paintings, each at equal content.
 
-`grouping` puts seeds together and finds what compares. `inference` asks whether a difference is
-more than chance, and `crossed` asks it of photographs crossed with paintings. `tables` and
-`figures` show it: `sweep_tables` those of a sweep, `comparison` two runs. `results` are the
-numbers kept with the program, and `doc_tables` puts them into documents.
+`design` says what is computed and asked, in the words of a protocol. `crossing` computes what is
+missing, and `trials` keeps it as rows of a CSV. `effects` asks of the rows whether a change is more
+than chance. `pages` writes the study's tables and figures, and `manipulations` what each measure
+says of spoiled pictures.
 """

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from stn import runs
+from stn.analysis import inference, tables
 from stn.experiment import ablations
 from stn.experiment.ablations import CONTENT, STYLE
-from stn.study import inference, tables
 
 _, SSIM, _ = CONTENT
 GRAM, *_ = STYLE

@@ -28,10 +28,10 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from stn import assets, config, errors
+from stn.analysis import figures
 from stn.assets import inputs as stn_inputs
 from stn.experiment import computing, frame
 from stn.runs import locks
-from stn.study import figures
 from stn.sweeps import hooks
 from stn.transfer import matching
 

@@ -19,9 +19,9 @@ from made_runs import CHROMIUM, drawn, make_run, page_of, settings_of, table
 from PIL import Image
 
 from stn import config, errors, runs
+from stn.analysis import tables
 from stn.config import overrides as commands
 from stn.report import document
-from stn.study import tables
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 

@@ -44,7 +44,7 @@ function look() {
 }
 const isResult = column => page.results.includes(column);
 const field = (run, column) => column === "run" ? run.name : ["state", "reason"].includes(column) ? run[column] : column in run.parameters ? run.parameters[column] : run.results[column];
-// A setting, which is exact, in the digits it has; a result in three, as in stn/study/tables.py.
+// A setting, which is exact, in the digits it has; a result in three, as in stn/analysis/tables.py.
 const setting = (value, digits = 5) => typeof value !== "number" ? String(value ?? "") : Math.abs(value) >= 1e5 ? Number(value.toPrecision(Math.max(digits, 5))).toExponential().replace("e+", "e") : String(Number(value.toPrecision(Math.max(digits, 5))));
 function result(value, digits = 3) {
   if (typeof value !== "number") return String(value ?? "");
@@ -171,7 +171,7 @@ function drawDifferences() {
     ...page.comparison.rows.map(([kind, key, ...both]) => element("tr", {}, element("td", {}, kind), element("td", {}, heading(key)),
       ...both.map(value => element("td", { class: "long" }, kind === "result" ? result(value) : setting(value))), element("td", {}, ratio(kind, ...both)))));
 }
-// As stn.study.grouping.within_noise.
+// As stn.analysis.grouping.within_noise.
 function withinNoise([mean, deviation, seeds], [otherMean, otherDeviation, otherSeeds]) {
   const squares = (seeds - 1) * (deviation ?? 0) ** 2 + (otherSeeds - 1) * (otherDeviation ?? 0) ** 2;
   return seeds + otherSeeds > 2 && Math.abs(mean - otherMean) <= Math.sqrt(squares / (seeds + otherSeeds - 2));

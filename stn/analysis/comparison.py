@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from stn import config, runs
+from stn.analysis import grouping
 from stn.errors import InputError
-from stn.study import grouping
 
 
 def rows(first: runs.Run, second: runs.Run) -> list[tuple[str, str, Any, Any]]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from stn import files, quantities, runs
+from stn.analysis import tables
 from stn.config import overrides
 from stn.errors import InputError
-from stn.study import tables
 
 Row = dict[str, str]
 

@@ -12,8 +12,8 @@ import pytest
 from made_runs import CHROMIUM, drawn, make_run, page_of
 
 from stn import config, images, runs
+from stn.analysis import comparison
 from stn.report import document
-from stn.study import comparison
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from made_runs import make_run
 
 from stn import runs
+from stn.analysis import results
 from stn.errors import InputError
-from stn.study import results
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "results.py"
 

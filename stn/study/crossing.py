@@ -18,9 +18,9 @@ import numpy as np
 
 from stn import config, layers, optimize, quantities
 from stn.assets import foreign, inputs, matconvnet, pictures
-from stn.experiment import design, trials
 from stn.metrics import measures
 from stn.objective import objective
+from stn.study import design, trials
 from stn.transfer import initialize, matching, story
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 
 from stn import assets, config, layers, quantities, transfer
 from stn.errors import InputError
-from stn.experiment import crossing, design, trials
 from stn.loss import statistics
+from stn.study import crossing, design, trials
 from stn.transfer import matching
 
 CELL = ("astronaut", "strokes", "johnson")

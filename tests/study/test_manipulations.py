@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from stn import assets, config, quantities
+from stn.analysis import tables
 from stn.errors import InputError
-from stn.experiment import crossing, manipulations
-from stn.study import tables
+from stn.study import crossing, manipulations
 
 ROOT = config.CONFIG_DIR.parent
 RESULTS = ROOT / "results" / "manipulations.csv"

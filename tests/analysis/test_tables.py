@@ -14,8 +14,8 @@ import scipy.stats
 from made_runs import make_run
 
 from stn import config, errors, quantities, runs
-from stn.study import grouping, sweep_tables, tables
-from stn.study.grouping import Estimate
+from stn.analysis import grouping, sweep_tables, tables
+from stn.analysis.grouping import Estimate
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "report.py"
 # of average pooling, of max pooling with a deviation of 2 and a difference of 1.5, of another

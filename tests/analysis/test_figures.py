@@ -12,7 +12,7 @@ from matplotlib import colors
 from PIL import Image
 
 from stn import images, runs
-from stn.study import figures, grouping
+from stn.analysis import figures, grouping
 
 RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 160, 20), (20, 20, 230), (230, 220, 20)
 COLUMNS = "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/total_variation"
@@ -173,7 +173,7 @@ from pathlib import Path
 import matplotlib
 matplotlib.use("svg")  # as a notebook chooses one that shows figures
 import numpy as np
-from stn.study import figures
+from stn.analysis import figures
 figures.save(figures.panels([[figures.Panel(np.full((4, 6, 3), 99.0))]]), Path(sys.argv[1]))
 print(matplotlib.get_backend())
 """

@@ -8,8 +8,8 @@ import pytest
 from made_runs import make_run
 
 from stn import runs
-from stn.study import grouping
-from stn.study.grouping import Estimate
+from stn.analysis import grouping
+from stn.analysis.grouping import Estimate
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from stn.analysis import doc_tables
 from stn.errors import InputError
-from stn.study import doc_tables
 
 ROOT = Path(__file__).parents[2]
 FILE = """\

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from stn import config, files, quantities, runs
+from stn.analysis import grouping, inference, tables
+from stn.analysis.grouping import Estimate, Group
+from stn.analysis.tables import Bold
 from stn.errors import InputError
 from stn.quantities import HIGHER, LOWER
-from stn.study import grouping, inference, tables
-from stn.study.grouping import Estimate, Group
-from stn.study.tables import Bold
 
 LEGEND = (
     f"Mean ± standard deviation over seeds; {tables.NOISE}: differs from the baseline by no more"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stn.layers import GATYS, JOHNSON
-from stn.study.crossed import Contrast
+from stn.study.effects import Contrast
 
 TRAINED, UNTRAINED = "trained", "random"
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
 from stn import config, files, runs
+from stn.analysis import inference
 from stn.quantities import LOSSES
-from stn.study import inference
 
 # The parameters that choose an input file, by the name of its checksum in provenance.json.
 CHOSEN_BY = {

@@ -1,7 +1,7 @@
 """What a study of choices on photographs crossed with paintings says, from the rows of its table.
 
 A row is a mapping with `photograph`, `painting`, `choice`, `matched` and a number for each outcome
-(stn/experiment/trials.py writes them). Each choice is compared with its baseline on the same
+(stn/study/trials.py writes them). Each choice is compared with its baseline on the same
 pair of pictures."""
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stn import quantities
-from stn.study import figures, inference, tables
-from stn.study.inference import Effect, Pair
+from stn.analysis import figures, inference, tables
+from stn.analysis.inference import Effect, Pair
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

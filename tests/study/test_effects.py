@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from stn.study import crossed, inference
-from stn.study.crossed import Contrast
+from stn.analysis import inference
+from stn.study import effects
+from stn.study.effects import Contrast
 
 PHOTOGRAPHS, PAINTINGS = [f"p{i}" for i in range(10)], [f"s{j}" for j in range(6)]
 OUTCOMES = ("patches_to_style", "gram", "ssim_to_content")
@@ -67,7 +68,7 @@ def holm(p):
 
 def test_an_independent_analysis_gives_the_same_numbers():
     rows = study(np.random.default_rng(5), shift=0.1)
-    found = crossed.findings(rows, CONTRASTS, OUTCOMES[:2], PAINTINGS)
+    found = effects.findings(rows, CONTRASTS, OUTCOMES[:2], PAINTINGS)
     assert len(found) == 6
     for each in found:
         mean, p = plain(rows, each.contrast.choice, each.outcome)
@@ -85,21 +86,21 @@ def test_of_null_studies_one_in_twenty_finds_anything_in_its_primary_family(monk
     rng, studies, wrong = np.random.default_rng(2), 250, 0
     for _ in range(studies):
         rows = study(rng, choices=("base", "one", "two"))
-        found = crossed.findings(rows, CONTRASTS[:2], OUTCOMES[:1], PAINTINGS)
+        found = effects.findings(rows, CONTRASTS[:2], OUTCOMES[:1], PAINTINGS)
         wrong += any(each.effect.found for each in found if each.primary)
     assert wrong / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
 
 
 def test_a_planted_effect_is_found_and_the_others_are_not():
-    found = crossed.findings(
+    found = effects.findings(
         study(np.random.default_rng(7), shift=-0.4), CONTRASTS, OUTCOMES, PAINTINGS
     )
-    effects = {(each.contrast.choice, each.outcome): each for each in found}
-    planted = effects["one", "patches_to_style"]
+    by_place = {(each.contrast.choice, each.outcome): each for each in found}
+    planted = by_place["one", "patches_to_style"]
     assert planted.effect.found and planted.effect.low < -0.4 < planted.effect.high
-    assert not effects["two", "patches_to_style"].effect.found
-    assert not effects["one", "ssim_to_content"].factor  # a difference, as the tables say
-    rows, notes = crossed.table(found)
+    assert not by_place["two", "patches_to_style"].effect.found
+    assert not by_place["one", "ssim_to_content"].factor  # a difference, as the tables say
+    rows, notes = effects.table(found)
     bold = [row[2] for row in rows if hasattr(row[2], "__dict__")]
     assert any("−" in text for text in bold) and "Holm" in notes[0]
 
@@ -107,7 +108,7 @@ def test_a_planted_effect_is_found_and_the_others_are_not():
 def test_photographs_that_lack_a_painting_do_not_count():
     rows = study(np.random.default_rng(1))
     rows[3]["matched"] = 0.0  # the baseline of p0
-    effect = crossed.findings(rows, CONTRASTS[:1], OUTCOMES[:1], PAINTINGS)[0].effect
+    effect = effects.findings(rows, CONTRASTS[:1], OUTCOMES[:1], PAINTINGS)[0].effect
     assert effect.pairs == 54
     rest = [row for row in rows if row["photograph"] != "p0"]
     assert effect.mean == pytest.approx(plain(rest, "one", OUTCOMES[0])[0])
@@ -115,9 +116,9 @@ def test_photographs_that_lack_a_painting_do_not_count():
 
 def test_below_six_pairs_nothing_is_found_and_the_table_says_why():
     rows = [row for row in study(np.random.default_rng(1), -3.0, 2) if row["painting"] < "s2"]
-    found = crossed.findings(rows, CONTRASTS[:1], OUTCOMES[:1], ["s0", "s1"])
+    found = effects.findings(rows, CONTRASTS[:1], OUTCOMES[:1], ["s0", "s1"])
     assert found[0].effect.pairs == 4 and not found[0].effect.found
-    assert inference.FEW in crossed.table(found)[1]
+    assert inference.FEW in effects.table(found)[1]
 
 
 def test_measures_that_say_the_same_correlate():
@@ -126,13 +127,13 @@ def test_measures_that_say_the_same_correlate():
     for row in rows:
         row["gram"] = row["patches_to_style"] ** 2
         row["ssim_to_content"] = rng.uniform()
-    r = crossed.correlations(rows, CONTRASTS, OUTCOMES)
+    r = effects.correlations(rows, CONTRASTS, OUTCOMES)
     assert r[0, 1] == pytest.approx(1) and abs(r[0, 2]) < 0.25
 
 
 def test_examples_are_the_median_and_the_extremes():
     found = {("a", "x"): 0.3, ("a", "y"): -0.5, ("b", "x"): 0.1, ("b", "y"): 0.0, ("c", "x"): 0.2}
-    assert crossed.examples(found) == {
+    assert effects.examples(found) == {
         "least": ("a", "y"),
         "median": ("b", "x"),
         "largest": ("a", "x"),

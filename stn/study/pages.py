@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stn import config
+from stn.analysis import doc_tables, figures, inference, tables
 from stn.errors import InputError
-from stn.experiment import crossing, design, trials
-from stn.study import crossed, doc_tables, figures, inference, tables
-from stn.study.crossed import Finding
+from stn.study import crossing, design, effects, trials
+from stn.study.effects import Finding
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,7 +71,7 @@ PAGES = {
 
 def findings(study: design.Design, rows: Sequence[trials.Row]) -> list[Finding]:
     """Every effect of the study that its rows allow."""
-    return crossed.findings(rows, study.contrasts, design.OUTCOMES, list(study.paintings))
+    return effects.findings(rows, study.contrasts, design.OUTCOMES, list(study.paintings))
 
 
 def parts(
@@ -86,10 +86,10 @@ def parts(
     for name, again in others.items():
         found[name] = tables.markdown(beside(study, rows, again, page.repeated[name][1]))
         found[f"primary of {name}"] = _primary(findings(study, again))
-    effects = findings(study, rows)
+    own = findings(study, rows)
     return found | {
-        "primary": _primary(effects),
-        "all": tables.markdown(*crossed.table(effects)),
+        "primary": _primary(own),
+        "all": tables.markdown(*effects.table(own)),
         "choices": tables.markdown(of_choices(study, rows)),
         "noise": tables.markdown(of_noise(study, rows)),
         "correlations": tables.markdown(of_correlations(study, rows)),
@@ -98,7 +98,7 @@ def parts(
 
 def _primary(found: Sequence[Finding]) -> str:
     return tables.markdown(
-        *crossed.table([each for each in found if each.outcome == design.OUTCOMES[0]])
+        *effects.table([each for each in found if each.outcome == design.OUTCOMES[0]])
     )
 
 
@@ -138,10 +138,10 @@ def beside(
     contrast, paintings = study.contrasts[0], list(study.paintings)
     found = [["outcome", *(heading.format_map(each[0]) for each in (rows, others)), "pairs"]]
     for outcome in design.OUTCOMES:
-        both = [crossed.changes(each, contrast, outcome) for each in (rows, others)]
+        both = [effects.changes(each, contrast, outcome) for each in (rows, others)]
         [factor, same] = (factor for _, factor in both)
         common = {pair: value for pair, value in both[1][0].items() if pair in both[0][0]}
-        pairs = crossed.complete(common, paintings)
+        pairs = effects.complete(common, paintings)
         if not pairs or factor != same:
             continue
         cells = []
@@ -159,7 +159,7 @@ def of_noise(study: design.Design, rows: Sequence[trials.Row]) -> list[list[str]
     [contrast] = [each for each in study.contrasts if each.choice == "seed"]
     found = [["outcome", "deviation over seeds", "pairs"]]
     for outcome in design.OUTCOMES:
-        changes, factor = crossed.changes(rows, contrast, outcome)
+        changes, factor = effects.changes(rows, contrast, outcome)
         d = np.array(list(changes.values()))
         if d.size:
             deviation = float(np.sqrt(np.mean(d**2) / 2))
@@ -170,7 +170,7 @@ def of_noise(study: design.Design, rows: Sequence[trials.Row]) -> list[list[str]
 
 def of_correlations(study: design.Design, rows: Sequence[trials.Row]) -> list[list[str]]:
     """Rank correlations of the changes of every two outcomes; bold from ENOUGH on."""
-    r = crossed.correlations(rows, study.contrasts, design.OUTCOMES)
+    r = effects.correlations(rows, study.contrasts, design.OUTCOMES)
     found = [["", *(name.replace("_", " ") for name in design.OUTCOMES)]]
     for i, name in enumerate(design.OUTCOMES):
         cells = ["" if np.isnan(value) else f"{value:.2f}" for value in r[i, :i]]
@@ -199,17 +199,17 @@ def with_parts(
 
 def figure(study: design.Design, rows: Sequence[trials.Row]) -> Figure:
     """The effects on three distances from the painting, a row a contrast."""
-    return crossed.draw(findings(study, rows), DRAWN)
+    return effects.draw(findings(study, rows), DRAWN)
 
 
 def examples(page: StudyPage, rows: Sequence[trials.Row], bench: crossing.Bench) -> Figure:
     """Photograph, painting and the pictures of the choices shown, for the pair with the median
     primary effect of the first contrast and the two with the extreme ones.
     """
-    every, _ = crossed.changes(rows, page.study.contrasts[0], design.OUTCOMES[0])
+    every, _ = effects.changes(rows, page.study.contrasts[0], design.OUTCOMES[0])
     shown = {pair: value for pair, value in every.items() if pair[1] not in NOT_SHOWN}
     lines: list[list[figures.Panel | None]] = []
-    for name, pair in crossed.examples(shown).items():
+    for name, pair in effects.examples(shown).items():
         photograph, painting = bench.inputs_of(*pair)
         label = f"{name}: {tables.change(shown[pair], factor=True)}"
         panels: list[figures.Panel | None] = [

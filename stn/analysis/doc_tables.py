@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stn import files
+from stn.analysis import tables
 from stn.errors import InputError
-from stn.study import tables
 
 Row = dict[str, str]
 

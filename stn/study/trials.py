@@ -16,8 +16,8 @@ from typing import Any
 
 from stn import quantities
 from stn.errors import InputError
-from stn.experiment import design
 from stn.runs import provenance
+from stn.study import design
 from stn.transfer import matching
 
 Row = dict[str, Any]

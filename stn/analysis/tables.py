@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from stn import quantities
+from stn.analysis import inference
 from stn.errors import InputError
 from stn.quantities import HIGHER, LOWER
-from stn.study import inference
 
 NOISE = "≈"
 FORMATS = (".csv", ".md", ".tex")

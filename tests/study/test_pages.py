@@ -7,10 +7,9 @@ import pytest
 
 from stn import quantities
 from stn.errors import InputError
-from stn.experiment import study_page, trials
-from stn.study import crossed
+from stn.study import effects, pages, trials
 
-LAYERS = study_page.PAGES["layers"]
+LAYERS = pages.PAGES["layers"]
 STUDY = LAYERS.study
 PAGE = "".join(
     f"before\n<!-- study: {name} -->\nold\n<!-- end -->\nafter\n"
@@ -51,7 +50,7 @@ def rows():
 
 
 def test_the_tables_say_what_the_rows_hold(rows):
-    page = study_page.with_parts(PAGE, LAYERS, rows, dict.fromkeys(LAYERS.repeated, rows))
+    page = pages.with_parts(PAGE, LAYERS, rows, dict.fromkeys(LAYERS.repeated, rows))
     assert page.count("before") == page.count("after") == 11 and "\nold\n" not in page
     [line] = [line for line in page.splitlines() if line.startswith("| Johnson | patches")][:1]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -62,15 +61,15 @@ def test_the_tables_say_what_the_rows_hold(rows):
         ]
     )
     assert cells[2] == f"**{100 * np.expm1(ratio):+.1f} %**".replace("-", "−") and cells[4] == "60"
-    assert study_page.with_parts(page, LAYERS, rows, dict.fromkeys(LAYERS.repeated, rows)) == page
+    assert pages.with_parts(page, LAYERS, rows, dict.fromkeys(LAYERS.repeated, rows)) == page
     with pytest.raises(InputError, match="study: all"):
-        study_page.with_parts(
+        pages.with_parts(
             PAGE.replace("study: all", "x"), LAYERS, rows, dict.fromkeys(LAYERS.repeated, rows)
         )
 
 
 def test_what_was_not_reached_is_counted(rows):
-    table = {row[0]: row for row in study_page.of_choices(STUDY, rows)}
+    table = {row[0]: row for row in pages.of_choices(STUDY, rows)}
     assert table["Johnson"][1:3] == ["60", "0"]
     assert table["Johnson, random weights"][1] == "17"
 
@@ -80,7 +79,7 @@ def test_a_larger_budget_is_compared_on_the_pairs_that_it_has(rows):
     longer = [{**row, "evaluations": 100.0} for row in first]
     for row in longer:
         row["patches_to_style"] *= 2 if row["choice"] == "johnson" else 1
-    table = study_page.beside(STUDY, rows, longer, "{evaluations:g} evaluations")
+    table = pages.beside(STUDY, rows, longer, "{evaluations:g} evaluations")
     assert table[0] == ["outcome", "30 evaluations", "100 evaluations", "pairs"]
     value = {(row["painting"], row["choice"]): row["patches_to_style"] for row in first}
     ratio = np.mean([np.log(value[p, "johnson"] / value[p, "gatys"]) for p in STUDY.paintings])
@@ -90,7 +89,7 @@ def test_a_larger_budget_is_compared_on_the_pairs_that_it_has(rows):
 
 
 def test_noise_is_the_deviation_between_two_seeds(rows):
-    table = {row[0]: row for row in study_page.of_noise(STUDY, rows)}
+    table = {row[0]: row for row in pages.of_noise(STUDY, rows)}
     value = {(row["photograph"], row["painting"], row["choice"]): row["gram"] for row in rows}
     pairs = [key[:2] for key in value if key[2] == "seed"]
     spread = [np.std(np.log([value[*p, "gatys"], value[*p, "seed"]]), ddof=1) for p in pairs]
@@ -99,7 +98,7 @@ def test_noise_is_the_deviation_between_two_seeds(rows):
 
 def test_a_witness_is_named_once(rows):
     again = [{**row, "style": row["gram"] * 2} for row in rows]
-    table = study_page.of_correlations(STUDY, again)
+    table = pages.of_correlations(STUDY, again)
     [style] = [row for row in table if row[0] == "style"]
     assert style[2] == "1.00" and style[3] != "1.00"
 
@@ -115,19 +114,19 @@ def test_examples_are_never_of_what_may_not_be_shown(rows, monkeypatch):
         def made(self, photograph, painting, choice, style_weight):
             return np.zeros((8, 8, 3)), {"patches_to_style": 0.5}
 
-    every, _ = crossed.changes(rows, STUDY.contrasts[0], "patches_to_style")
+    every, _ = effects.changes(rows, STUDY.contrasts[0], "patches_to_style")
     least = min(every, key=every.get)
-    monkeypatch.setattr(study_page, "NOT_SHOWN", (least[1],))
-    assert len(study_page.examples(LAYERS, rows, Bench()).axes) == 12
+    monkeypatch.setattr(pages, "NOT_SHOWN", (least[1],))
+    assert len(pages.examples(LAYERS, rows, Bench()).axes) == 12
     assert len(asked) == 3 and least[1] not in asked
 
 
-BEGUN = {name: page for name, page in study_page.PAGES.items() if page.results.is_file()}
+BEGUN = {name: page for name, page in pages.PAGES.items() if page.results.is_file()}
 
 
 @pytest.mark.parametrize("page", BEGUN.values(), ids=list(BEGUN))
 def test_the_committed_results_give_the_committed_page(page):
     rows, text = trials.read(page.results), page.path.read_text(encoding="utf-8")
-    assert study_page.with_parts(text, page, rows, page.others) == text
+    assert pages.with_parts(text, page, rows, page.others) == text
     with page.results.open() as file:
         assert len(list(csv.DictReader(file))) == len(rows)

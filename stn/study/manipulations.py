@@ -11,10 +11,10 @@ import numpy as np
 import scipy.ndimage
 
 from stn import files, quantities
-from stn.experiment import crossing, trials
+from stn.analysis import tables
 from stn.images import resizing
 from stn.metrics import measures
-from stn.study import tables
+from stn.study import crossing, trials
 
 STEP = 0.02  # of itself: a smaller change is none; another seed moves `patches_to_style` as much
 # Strong enough to be seen at once, in levels of 255 and pixels. Ours.

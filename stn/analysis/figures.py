@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stn import files, images, quantities, runs
-from stn.study import grouping, tables
+from stn.analysis import grouping, tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from stn.study import inference
-from stn.study.inference import Effect
+from stn.analysis import inference
+from stn.analysis.inference import Effect
 
 PHOTOGRAPHS, PAINTINGS = 10, 6  # of the study
 # Deviations of photographs, of paintings, and of what is left; the truth is a mean of 0.
