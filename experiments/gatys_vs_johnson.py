@@ -101,7 +101,7 @@ def _gaps(found: ablations.RunsByChoice) -> Figure:
         for axis, y in zip(axes, STYLE, strict=True):
             baseline = found.get(BASELINE, {})
             effects = [ablations.effect(found[name], baseline, y.of) for name in others]
-            ablations.draw_intervals(axis, effects)
+            figures.intervals(axis, effects)
             axis.set(title=y.label, xlabel=f"% more than {LAYERS[BASELINE].label}")
         axes[0].set_yticklabels([LAYERS[name].label for name in others])
     return figure

@@ -5,6 +5,7 @@ matplotlib takes half a second to import, so it is imported when something is dr
 from __future__ import annotations
 
 import contextlib
+import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stn import files, images, quantities, runs
-from stn.analysis import grouping, tables
+from stn.analysis import grouping, inference, tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -255,6 +256,23 @@ def tradeoff_curves(
             title = "\n".join(textwrap.fill(note, LEGEND_WIDTH) for note in told)
             figure.legend(loc="outside right upper", title=title, title_fontsize=FONT_PT - 1)
     return figure
+
+
+def intervals(axis: Axes, rows: Sequence[inference.Effect | None], factor: bool = True) -> None:
+    """Draw effects as dots with their intervals, row 0 on top: in percent if they are of a
+    `factor`, full where one is found. A row of None is empty.
+    """
+    for row, effect in enumerate(rows):
+        if effect:
+            mean, low, high = (
+                100 * math.expm1(value) if factor else value
+                for value in (effect.mean, effect.low, effect.high)
+            )
+            color, fill = ("C0", "full") if effect.found else ("0.5", "none")
+            axis.plot([low, high], [row, row], color=color, linewidth=1)
+            axis.plot(mean, row, "o", color=color, markersize=4, fillstyle=fill)
+    axis.axvline(0, color="0.6", linewidth=0.6, zorder=0)
+    axis.set(yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5))
 
 
 def save(figure: Figure, *paths: Path) -> None:

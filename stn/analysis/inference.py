@@ -68,30 +68,28 @@ def over_groups(groups: Iterable[Sequence[float]]) -> Effect | None:
     return effect({(str(i), str(i)): values for i, values in enumerate(groups)})
 
 
-def adjust(
-    primary: Sequence[Effect], others: Sequence[Effect]
-) -> tuple[list[Effect], list[Effect]]:
-    """Both families with adjusted p values: Holm 1979 for `primary`, Benjamini & Hochberg 1995 for
-    `others`.
+def adjust(several: Sequence[Effect], primary: Sequence[bool]) -> list[Effect]:
+    """The effects with adjusted p values: Holm 1979 among the `primary` ones, Benjamini & Hochberg
+    1995 among the others.
     """
     import scipy.stats  # a quarter of a second, which a command's --help need not take
 
-    def replaced(several: Sequence[Effect], p: np.ndarray) -> list[Effect]:
-        found = iter(p)
-        return [
-            dataclasses.replace(each, adjusted=float(next(found))) if each.p == each.p else each
-            for each in several
-        ]
+    p, first = np.array([each.p for each in several]), np.array(primary, bool)
+    adjusted = np.full(len(p), math.nan)
+    for family, adjust in ((first, _holm), (~first, scipy.stats.false_discovery_control)):
+        known = family & np.isfinite(p)
+        if known.any():
+            adjusted[known] = adjust(p[known])
+    return [
+        dataclasses.replace(each, adjusted=float(value))
+        for each, value in zip(several, adjusted, strict=True)
+    ]
 
-    def known(several: Sequence[Effect]) -> np.ndarray:
-        return np.array([each.p for each in several if each.p == each.p])
 
-    p, q = known(primary), known(others)
-    order = np.argsort(p)
-    holm = np.zeros(len(p))
-    holm[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    rest = scipy.stats.false_discovery_control(q) if len(q) else q
-    return replaced(primary, holm), replaced(others, rest)
+def _holm(p: np.ndarray) -> np.ndarray:
+    order, found = np.argsort(p), np.zeros(len(p))
+    found[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return found
 
 
 def _grid(means: Mapping[Pair, float]) -> np.ndarray | None:

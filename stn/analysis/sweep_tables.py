@@ -167,14 +167,14 @@ def of_effects(
             groups, axis, column, baseline, quantities.about(column).factor
         ).items()
     ]
-    primary = [effect for column, _, effect, _ in found if column == columns[0]]
-    others = [effect for column, _, effect, _ in found if column != columns[0]]
-    primary, others = inference.adjust(primary, others)
+    adjusted = inference.adjust(
+        [effect for *_, effect, _ in found], [column == columns[0] for column, *_ in found]
+    )
     rows = [["result", axis, f"change from {baseline}", *tables.EFFECT]]
-    for (column, value, _, factor), effect in zip(found, primary + others, strict=True):
+    for (column, value, _, factor), effect in zip(found, adjusted, strict=True):
         cells = tables.effect(effect, factor)
         rows.append([tables.titled(column), grouping.written(value), *cells])
-    few = any(effect.pairs < inference.FEWEST_PAIRS for effect in primary + others)
+    few = any(effect.pairs < inference.FEWEST_PAIRS for effect in adjusted)
     return rows, [EFFECTS.format(tables.heading(columns[0])), *([inference.FEW] if few else [])]
 
 

@@ -56,6 +56,12 @@ def change(value: float, factor: bool) -> str:
     return (f"{percent:+.1f} %" if factor else f"{value:+.3g}").replace("-", "−")
 
 
+def interval(found: inference.Effect, factor: bool) -> str:
+    """A change and the ends of its interval, if those are known: `−12.3 % (−20.1 % … −5.0 %)`."""
+    mean, low, high = (change(value, factor) for value in (found.mean, found.low, found.high))
+    return mean if math.isnan(found.low) else f"{mean} ({low} … {high})"
+
+
 # The headings next to a change, of the cells that `effect` gives.
 EFFECT = ("95 % interval", "pairs", "p", "adjusted p")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +17,6 @@ from stn.analysis import inference, tables
 from stn.analysis.inference import Effect
 from stn.experiment import frame
 from stn.layers import of_kind, trunk_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -126,41 +122,12 @@ def effect(
 
 
 def shown(found: Effect | None, factor: bool, pairs: int) -> str:
-    """An effect as text, such as `−12.3 % (−20.1 … −5.0)`, and of how many pairs if not of all.
+    """An effect as text, such as `−12.3 % (−20.1 % … −5.0 %)`, and of how many pairs if not of all.
 
     It is bold if the interval excludes zero effect, from six pairs on: see `inference.FEW`."""
     if found is None:
         return "not measured"
-
-    def number(value: float) -> str:
-        digits = 1 if factor else 3
-        # no minus zero
-        return f"{round(100 * math.expm1(value) if factor else value, digits) + 0.0:+.{digits}f}"
-
-    text = number(found.mean) + " %" * factor
-    text += f" ({number(found.low)} … {number(found.high)})" if np.isfinite(found.low) else ""
-    text = text.replace("-", "−") + (
-        f", {found.pairs} of {pairs} pairs" if found.pairs < pairs else ""
-    )
+    text = tables.interval(found, factor)
+    text += f", {found.pairs} of {pairs} pairs" * (found.pairs < pairs)
     enough = found.pairs >= inference.FEWEST_PAIRS
     return tables.Bold(text) if enough and found.excludes_zero else text
-
-
-def draw_intervals(
-    axis: Axes,
-    rows: Sequence[Effect | None],
-    label: str = "",
-    color: str = "C0",
-    shift: float = 0.0,
-) -> None:
-    """Draw logarithms of factors as dots in percent with their intervals, row 0 on top; a row of
-    None is empty.
-    """
-    for row, found in enumerate(rows):
-        if found:
-            mean, low, high = (100 * math.expm1(x) for x in (found.mean, found.low, found.high))
-            axis.plot([low, high], [row + shift] * 2, color=color, linewidth=1)
-            axis.plot(mean, row + shift, "o", color=color, markersize=3, label=label)
-            label = ""  # once in the legend
-    axis.axvline(0, color="0.6", linewidth=0.6, zorder=0)
-    axis.set(yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5))

@@ -103,11 +103,11 @@ def findings(
             if effect is not None:
                 primary = contrast.primary and outcome == outcomes[0]
                 found.append(Finding(contrast, outcome, effect, factor, primary))
-    first = [each for each in found if each.primary]
-    rest = [each for each in found if not each.primary]
-    holm, others = inference.adjust([each.effect for each in first], [each.effect for each in rest])
-    adjusted = dict(zip(map(id, [*first, *rest]), [*holm, *others], strict=True))
-    return [dataclasses.replace(each, effect=adjusted[id(each)]) for each in found]
+    adjusted = inference.adjust([each.effect for each in found], [each.primary for each in found])
+    return [
+        dataclasses.replace(each, effect=effect)
+        for each, effect in zip(found, adjusted, strict=True)
+    ]
 
 
 def table(found: Sequence[Finding]) -> tuple[list[list[str]], list[str]]:
@@ -171,28 +171,10 @@ def draw(found: Sequence[Finding], outcomes: Sequence[str]) -> Figure:
             1, len(outcomes), figsize=(figures.TEXT_WIDTH, height), sharey=True
         )
         for axis, outcome in zip(np.atleast_1d(axes), outcomes, strict=True):
-            for each in found:
-                if each.outcome != outcome:
-                    continue
-                row = contrasts.index(each.contrast)
-                mean, low, high = (
-                    100 * math.expm1(value) if each.factor else value
-                    for value in (each.effect.mean, each.effect.low, each.effect.high)
-                )
-                color = "C0" if each.effect.found else "0.5"
-                axis.plot([low, high], [row, row], color=color, linewidth=1)
-                axis.plot(
-                    mean,
-                    row,
-                    "o",
-                    color=color,
-                    markersize=4,
-                    fillstyle="full" if each.effect.found else "none",
-                )
-            axis.axvline(0, color="0.6", linewidth=0.6, zorder=0)
-            factor = any(each.factor for each in found if each.outcome == outcome)
+            own = {each.contrast: each for each in found if each.outcome == outcome}
+            factor = any(each.factor for each in own.values())
+            alike = {name: each.effect for name, each in own.items() if each.factor == factor}
+            figures.intervals(axis, [alike.get(contrast) for contrast in contrasts], factor)
             axis.set(title=outcome.replace("_", " "), xlabel="% more" if factor else "difference")
-        first = np.atleast_1d(axes)[0]
-        first.set(yticks=range(len(contrasts)), ylim=(len(contrasts) - 0.5, -0.5))
-        first.set_yticklabels([each.label for each in contrasts])
+        np.atleast_1d(axes)[0].set_yticklabels([each.label for each in contrasts])
     return figure

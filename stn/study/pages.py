@@ -148,8 +148,7 @@ def beside(
         for changes, _ in both:
             effect = inference.effect({pair: [changes[pair]] for pair in pairs})
             assert effect is not None
-            ends = [tables.change(end, factor) for end in (effect.low, effect.high)]
-            cells.append(f"{tables.change(effect.mean, factor)} ({ends[0]} … {ends[1]})")
+            cells.append(tables.interval(effect, factor))
         found.append([outcome.replace("_", " "), *cells, str(len(pairs))])
     return found
 

@@ -1,5 +1,6 @@
 """Montages and curves: what is drawn, and where."""
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from matplotlib import colors
 from PIL import Image
 
 from stn import images, runs
-from stn.analysis import figures, grouping
+from stn.analysis import figures, grouping, inference
 
 RED, GREEN, BLUE, YELLOW = (230, 20, 20), (20, 160, 20), (20, 20, 230), (230, 220, 20)
 COLUMNS = "evaluation,iteration,seconds,loss/total,loss/content,loss/style,loss/total_variation"
@@ -183,3 +184,24 @@ def test_a_notebook_keeps_its_backend(tmp_path: Path) -> None:
     command = [sys.executable, "-c", NOTEBOOK, str(tmp_path / "a.png")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "svg\n"
     assert (images.read(tmp_path / "a.png") == 99).any()
+
+
+def factors(*values: float) -> inference.Effect:
+    """The effect of three pairs that has this factor and its ends."""
+    mean, low, high = map(math.log, values)
+    return inference.Effect(mean, low, high, 3, math.nan)
+
+
+def test_intervals_are_drawn_in_percent_row_by_row() -> None:
+    figure, axis = plt.subplots()
+    figures.intervals(axis, [factors(1.5, 1.25, 2), None, factors(0.5, 0.4, 0.75)])
+    drawn = [(line.get_xdata(), line.get_ydata()) for line in axis.lines]
+    assert [list(x) for x, _ in drawn[:4]] == [
+        pytest.approx([25, 100]),
+        pytest.approx([50]),
+        pytest.approx([-60, -25]),
+        pytest.approx([-50]),
+    ]
+    assert [y[0] for _, y in drawn[:4]] == [0, 0, 2, 2]
+    assert axis.get_ylim() == (2.5, -0.5)  # the first on top
+    plt.close(figure)

@@ -86,7 +86,9 @@ def test_holm_and_benjamini_hochberg_by_their_definitions() -> None:
         return Effect(1, 0, 2, 9, p)
 
     primary, others = [0.04, 0.01, 0.03], [0.01, 0.04, 0.03, 0.005]
-    holm, rest = inference.adjust([of(p) for p in primary], [of(p) for p in others])
+    kinds = [True] * len(primary) + [False] * len(others)
+    both = inference.adjust([of(p) for p in [*primary, *others]], kinds)
+    holm, rest = both[: len(primary)], both[len(primary) :]
     assert [each.adjusted for each in holm] == pytest.approx([0.06, 0.03, 0.06])
     # The largest p that is at most (rank / 4) q: 0.04, 0.03 · 4/3, 0.01 · 4/2, 0.005 · 4
     assert [each.adjusted for each in rest] == pytest.approx([0.02, 0.04, 0.04, 0.02])
@@ -96,7 +98,7 @@ def test_holm_and_benjamini_hochberg_by_their_definitions() -> None:
 def test_with_fewer_than_six_pairs_nothing_is_found() -> None:
     for pairs, found in ((5, False), (6, True)):
         effect = inference.effect({(str(i), str(i)): [10 + i / 10] for i in range(pairs)})
-        [[adjusted], _] = inference.adjust([effect], [])
+        [adjusted] = inference.adjust([effect], [True])
         assert adjusted.p < 1e-4 and adjusted.found is found
     assert 2 / 2 ** (inference.FEWEST_PAIRS - 1) > 0.05 > 2 / 2**inference.FEWEST_PAIRS
 
@@ -105,7 +107,7 @@ def test_one_picture_tells_nothing_of_others() -> None:
     one = inference.effect({("a", "x"): [1.0, 2.0]})
     assert (one.mean, one.pairs) == (1.5, 1) and math.isnan(one.p) and math.isnan(one.low)
     assert inference.effect({("a", "x"): [math.nan]}) is None
-    [[kept], _] = inference.adjust([one], [])
+    [kept] = inference.adjust([one], [True])
     assert not kept.found
 
 
