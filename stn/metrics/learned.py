@@ -48,7 +48,7 @@ def prepare(names: Sequence[str]) -> None:
     """
     for network in catalog.METRICS:
         needed = any(network in NEEDS[name] for name in names)
-        if needed and not store.metric_path(network).is_file():
+        if needed and not store.weights_path(network).is_file():
             store.fetch_once(network)
 
 
@@ -123,7 +123,7 @@ def _computed(metric: str, *pictures: np.ndarray) -> Any:
     process = _process()
     assert process.stdin and process.stdout
     try:
-        pickle.dump((metric, store.metric_path(metric), pictures), process.stdin)
+        pickle.dump((metric, store.weights_path(metric), pictures), process.stdin)
         process.stdin.flush()
         found, wrong = pickle.load(process.stdout)
     except (OSError, EOFError):

@@ -122,7 +122,7 @@ def test_a_network_comes_from_a_mirror_and_another_file_is_refused(
         (tmp_path / asset.file).write_bytes(b"something")
     with pytest.raises(InputError, match=r"9 bytes of 244408911: truncated"):
         store.fetch("lpips", (str(tmp_path),), progress=False)
-    assert store.fetch("artfid", (str(tmp_path),), progress=False) == [store.metric_path("artfid")]
+    assert store.fetch("artfid", (str(tmp_path),), progress=False) == [store.weights_path("artfid")]
 
 
 def test_small_pictures_are_refused() -> None:
@@ -157,7 +157,7 @@ def alexnet(cache: Path, tmp_path: Path) -> dict[str, np.ndarray]:
     code = f"""
 import lpips
 state = {{name: torch.from_numpy(value) for name, value in np.load("made.npz").items()}}
-torch.save(state, {str(store.metric_path("lpips"))!r})
+torch.save(state, {str(store.weights_path("lpips"))!r})
 path = Path(lpips.__file__).parent / "weights" / "v0.1" / "alex.pth"
 for name, value in torch.load(path, map_location="cpu", weights_only=True).items():
     found[name.partition(".")[0]] = value.numpy().ravel()
@@ -212,7 +212,7 @@ def test_python_and_the_command_give_lpips(
 
 @with_torch
 def test_a_damaged_network_is_one_line(cache: Path) -> None:
-    store.metric_path("lpips").write_bytes(b"<html>")
+    store.weights_path("lpips").write_bytes(b"<html>")
     with pytest.raises(InputError, match=r"lpips: .*7be5be79\.pth: is damaged.*remove it"):
         learned.lpips(pictures(0), pictures(1))
 
@@ -230,7 +230,7 @@ for name, value in state.items():
     elif name.endswith(("running_var", "bn.weight")):
         value.uniform_(0.5, 1.5)
 state |= {{"fc1.weight": torch.zeros(2, 2048), "AuxLogits1.fc.weight": torch.zeros(2, 768)}}
-torch.save(state, {str(store.metric_path("artfid"))!r})
+torch.save(state, {str(store.weights_path("artfid"))!r})
 """
     by_torch(code, tmp_path)
 
@@ -249,7 +249,7 @@ spec = importlib.util.spec_from_file_location("inception", folder + "/inception.
 authors = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(authors)
 network = authors.Inception3(init_weights=False)
-state = torch.load({str(store.metric_path("artfid"))!r}, weights_only=True)
+state = torch.load({str(store.weights_path("artfid"))!r}, weights_only=True)
 state = {{name: value for name, value in state.items() if not name.startswith(("fc", "Aux"))}}
 network.load_state_dict(state, strict=False)
 network.eval()
