@@ -128,19 +128,16 @@ class Choice:
     # Of a number in a pair of images that it remembers for each evaluation: two of float64 in
     # SciPy's memory, two of float32 in ours. Adam remembers none.
     pair_bytes: int
-    # Arrays of 8 bytes a channel in a checkpoint: image, best image, its gradient, and what else.
-    arrays: int = 4
     # The most evaluations of a line search and the step after it, which compare losses; 0: none.
     line_search: int = 0
 
 
 OPTIMIZERS = {
-    # SciPy's routine keeps seven more arrays. Its maxls is 20, and one evaluation is the start.
-    "lbfgs": Choice(ScipyLBFGS, pair_bytes=16, arrays=11, line_search=21),
+    # Its maxls is 20, and one evaluation is the start.
+    "lbfgs": Choice(ScipyLBFGS, pair_bytes=16, line_search=21),
     "torch_lbfgs": Choice(TorchLBFGS, pair_bytes=8),
     "spectral_lbfgs": Choice(SpectralLBFGS, pair_bytes=8),
-    # Of a Laplacian pyramid's numbers there are a third more than of pixels.
-    "adam": Choice(Adam, pair_bytes=0, arrays=5),
+    "adam": Choice(Adam, pair_bytes=0),
     "rmsprop": Choice(RMSprop, pair_bytes=0),
 }
 

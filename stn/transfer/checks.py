@@ -3,7 +3,6 @@ the wrong place.
 """
 
 import itertools
-import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -71,7 +70,6 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     if runs.Run(run_dir).suffices(config.to_dict(settings)):
         return  # what follows is about the work, and there is none
     _check_memory(settings, network, pictures)
-    _check_disk(settings, *pictures.shape_at(1.0), run_dir)
 
 
 def _check_redraw(settings: Config) -> None:
@@ -262,23 +260,3 @@ def _check_memory(settings: Config, network: Network, pictures: Pictures) -> Non
             remedy = ", or network.gradient_checkpointing=true"
     for need in memory.needs(settings, network, pictures, network.gradient_checkpointing):
         need.check(why, remedy)
-
-
-def _check_disk(settings: Config, height: int, width: int, run_dir: Path) -> None:
-    pairs = memory.pair_bytes(settings)
-    every = settings.tracking.progress_every
-    # W&B keeps a copy of each.
-    progress = 3 + (2 * settings.optimizer.max_evaluations // every if every else 0)
-    # Of its numbers a checkpoint has 8 bytes, and the pairs. It stands next to the one before for a
-    # moment.
-    arrays = optimizers.OPTIMIZERS[settings.optimizer.name].arrays
-    needed = height * width * (3 * (progress + 2 * arrays * 8) + 2 * pairs) + 2**20
-    present = next(
-        folder for folder in (run_dir.absolute(), *run_dir.absolute().parents) if folder.exists()
-    )
-    free = shutil.disk_usage(present).free
-    if needed > free:
-        raise InputError(
-            f"hydra.run.dir={run_dir}: the run leaves about {needed / 1e6:.0f} MB and"
-            f" {free / 1e6:.0f} MB are free; make room or give another hydra.run.dir"
-        )
