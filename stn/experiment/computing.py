@@ -9,20 +9,17 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stn import config, errors, files, runs
 from stn.config.overrides import quote
 from stn.errors import InputError
-from stn.runs import locks
 from stn.sweeps import cells
 
 SCRIPT = config.CONFIG_DIR.parent / "scripts" / "stylize.py"
 # the composed settings of the cells, in the experiment's directory, where Hydra finds them
 CELLS = ".cells"
-LOOK_SECONDS = 0.2  # between two looks at the runs of another call
 
 
 def compute(
@@ -32,7 +29,7 @@ def compute(
     shared: Sequence[str],
     hydras: Sequence[str],
 ) -> None:
-    """Compute the cells that are missing, and wait for those that another process computes.
+    """Compute the cells that are missing.
 
     `settings` are those of every cell, by its directory. A cell whose search for a measure's value
     ended without it is left as it is."""
@@ -47,18 +44,8 @@ def compute(
         _write_cell(
             folder / CELLS / cells.EXPERIMENTS / f"{directory}.yaml", settings[directory], shared
         )
-    in_use = _in_use(folder, missing)
-    try:
-        if own := [each for each in missing if each not in in_use]:
-            _multirun(folder, own, hydras)
-    except errors.InUse:  # another call has begun some of them meanwhile
-        in_use = missing
-    if in_use:
-        print(f"{experiment}: another call computes the rest: waiting for its end", file=sys.stderr)
-        while _in_use(folder, in_use):
-            time.sleep(LOOK_SECONDS)
-        if _unfinished(folder, in_use):  # it was interrupted
-            compute(experiment, folder, settings, shared, hydras)
+    if missing:
+        _multirun(folder, missing, hydras)
 
 
 def _unfinished(folder: Path, directories: Iterable[str]) -> list[str]:
@@ -71,11 +58,6 @@ def unreached(run: runs.Run) -> bool:
     return run.state == "failed" and run.failure.get("type") == errors.NotReached.__name__
 
 
-def _in_use(folder: Path, directories: Iterable[str]) -> list[str]:
-    """The directories in which some process computes at this moment."""
-    return [each for each in directories if locks.held(folder / each / locks.LOCK)]
-
-
 def _write_cell(path: Path, settings: config.Config, shared: Sequence[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # JSON is YAML; a cell holds every setting, so that nothing it is merged into shows through.
@@ -86,8 +68,8 @@ def _write_cell(path: Path, settings: config.Config, shared: Sequence[str]) -> N
 def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
     """Compute these cells in one multirun, which handles Ctrl-C so that the current run is kept.
 
-    Raises Interrupted after a signal, InUse if another process computes all that is not finished,
-    and InputError if some cells failed."""
+    Raises Interrupted after a signal, and InputError if some cells failed or are another
+    process's."""
     command = [
         *(sys.executable, str(SCRIPT), "-m"),
         f"hydra.searchpath=[{quote(f'file://{folder / CELLS}')}]",
@@ -97,13 +79,9 @@ def _multirun(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -
     ]
     with subprocess.Popen(command) as process, _signals_left_to(process):
         code = process.wait()
-    # First: a run that ends between the two looks is finished in the second.
-    busy = set(_in_use(folder, directories))
     unfinished = _unfinished(folder, directories)
     if unfinished and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         raise errors.Interrupted("interrupted; the same command resumes there", code)
-    if unfinished and busy.issuperset(unfinished):
-        raise errors.InUse(f"{folder / unfinished[0]}: another call computes it")
     if unfinished:
         raise InputError(
             f"{len(unfinished)} of {len(directories)} runs did not finish"

@@ -29,7 +29,6 @@ from stn.assets import inputs
 from stn.config.overrides import quoted
 from stn.errors import InputError, NotReached
 from stn.experiment import computing
-from stn.runs import locks
 from stn.sweeps import cells
 
 if TYPE_CHECKING:
@@ -165,37 +164,35 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
     digests = {cell: _digest(each) for cell, each in settings.items()}
     shown = [text for text in own if not config.inert(text.partition("=")[0])]
     drawn = folder / FIGURES / f"{cells.name(shown) or 'plain'}-{files.digest([*digests.values()])}"
-    with locks.alone(folder / computing.CELLS / f"{drawn.name}.lock"):
-        directories = {cell: _directory(folder, cell, digest) for cell, digest in digests.items()}
-        for_cells = {directory: settings[cell] for cell, directory in directories.items()}
-        computing.compute(experiment.name, folder, for_cells, [*experiment.base, *own], hydras)
-        there = {cell: runs.Run(folder / each) for cell, each in directories.items()}
-        lost = {
-            cell: f"{cell.name}: {run.failure['error']}"
-            for cell, run in there.items()
-            if computing.unreached(run)
-        }
-        why = "; ".join(lost.values())
-        missing = f"without {len(lost)} of {len(there)} runs ({why})"
-        if len(lost) == len(there):
-            raise NotReached(f"{experiment.name}: no run reached its content ({why})")
-        try:
-            finished = {cell: run.check() for cell, run in there.items() if cell not in lost}
-        except InputError as error:
-            again = "remove that run's directory, and the same command computes it again"
-            raise InputError(f"{error}; {again}") from None
-        by_key = {cell.key: run for cell, run in finished.items()}
-        named = {cell.name: run for cell, run in finished.items()}
-        draw = experiment.draw
-        figure = draw(by_key) if draw else montage(finished, experiment.columns)
-        caption = f"{experiment.caption}\n\n{conditions(named)}"
-        caption += f"\n\nDrawn {missing}." * bool(lost)
-        write(drawn, figure, caption, named, folder)
-        figures.save(figures.curves(named), drawn / "losses.png")
-        if experiment.write:
-            experiment.write(drawn, by_key)
-    with locks.alone(folder / computing.CELLS / "last.lock"):
-        _copy(drawn, folder)
+    directories = {cell: _directory(folder, cell, digest) for cell, digest in digests.items()}
+    for_cells = {directory: settings[cell] for cell, directory in directories.items()}
+    computing.compute(experiment.name, folder, for_cells, [*experiment.base, *own], hydras)
+    there = {cell: runs.Run(folder / each) for cell, each in directories.items()}
+    lost = {
+        cell: f"{cell.name}: {run.failure['error']}"
+        for cell, run in there.items()
+        if computing.unreached(run)
+    }
+    why = "; ".join(lost.values())
+    missing = f"without {len(lost)} of {len(there)} runs ({why})"
+    if len(lost) == len(there):
+        raise NotReached(f"{experiment.name}: no run reached its content ({why})")
+    try:
+        finished = {cell: run.check() for cell, run in there.items() if cell not in lost}
+    except InputError as error:
+        again = "remove that run's directory, and the same command computes it again"
+        raise InputError(f"{error}; {again}") from None
+    by_key = {cell.key: run for cell, run in finished.items()}
+    named = {cell.name: run for cell, run in finished.items()}
+    draw = experiment.draw
+    figure = draw(by_key) if draw else montage(finished, experiment.columns)
+    caption = f"{experiment.caption}\n\n{conditions(named)}"
+    caption += f"\n\nDrawn {missing}." * bool(lost)
+    write(drawn, figure, caption, named, folder)
+    figures.save(figures.curves(named), drawn / "losses.png")
+    if experiment.write:
+        experiment.write(drawn, by_key)
+    _copy(drawn, folder)
     print(drawn / "figure.png")
     if lost:
         raise NotReached(f"{experiment.name}: drawn {missing}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stn import runs
-from stn.runs import locks, previews
+from stn.runs import previews, record
 from stn.sweeps import cells
 
 ROWS = 20  # the last rows of metrics.csv, from which the pace is taken
@@ -23,7 +23,7 @@ def pace(run: runs.Run, now: float) -> dict[str, Any] | None:
     `rate` and `left` are None while unknown. None for a run that has ended or was killed: it holds
     no lock, or has written nothing for long. `now` is in seconds as of `time.time`."""
     planned, done = levels(run.settings), len(run.metrics.get("evaluation", ()))
-    if run.state != "unfinished" or not planned or not (run.path / locks.LOCK).exists():
+    if run.state != "unfinished" or not planned or not (run.path / record.LOCK).exists():
         return None
     seconds = run.metrics.get("seconds", np.zeros(0))[-ROWS:]
     step = float(seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else 0.0

@@ -29,6 +29,7 @@ UNCOLORED = "uncolored.png"  # the result before color= changed it
 FILES = (SUMMARY, METRICS, PICTURE, UNCOLORED)  # what tells of a run that was made
 EXPERIMENT = "cell"  # the axis of an experiment: its cells' names
 TRIALS = "match_trials"  # runs on the way to a measure's value, in the directory of the run
+LOCK = ".lock"  # held by the process that runs, and removed at its end unless that is kill -9
 FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and what was asked for
 
 

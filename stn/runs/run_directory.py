@@ -24,11 +24,11 @@ from stn.errors import InputError, InUse
 from stn.network.network import Network
 from stn.optimize import Evaluation, Outcome, State
 from stn.quantities import TERMS, Terms
-from stn.runs import locks, previews, provenance, record
+from stn.runs import previews, provenance, record
 from stn.runs.record import Run
 
 Plain = dict[str, Any]  # as JSON holds it
-LOCK, CHECKPOINT = locks.LOCK, "checkpoint.npz"
+CHECKPOINT = "checkpoint.npz"
 MADE = (
     *record.FILES,
     previews.VIEW,
@@ -72,8 +72,7 @@ class RunDirectory:
         self._settings, self._inputs, self._computed = settings, inputs, computed
         self._written = 0.0
         try:
-            # Half a second: `locks.held` has it for an instant.
-            self._lock = filelock.FileLock(path / LOCK, timeout=0.5)
+            self._lock = filelock.FileLock(path / record.LOCK, timeout=0)
             path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except filelock.Timeout:
@@ -95,7 +94,7 @@ class RunDirectory:
     def release(self) -> None:
         """Let go of the directory."""
         if self._lock.is_locked:
-            (self.path / LOCK).unlink(missing_ok=True)
+            (self.path / record.LOCK).unlink(missing_ok=True)
             self._lock.release()
 
     @property
@@ -243,7 +242,11 @@ class RunDirectory:
             (self.path / CHECKPOINT).unlink(missing_ok=True)
 
     def _check_contents(self) -> None:
-        present = {entry.name for entry in self.path.iterdir()} - {LOCK, ".hydra", record.TRIALS}
+        present = {entry.name for entry in self.path.iterdir()} - {
+            record.LOCK,
+            ".hydra",
+            record.TRIALS,
+        }
         present = {name for name in present if not name.startswith(".partial-")}
         if present and record.PROVENANCE not in present:
             raise InputError(

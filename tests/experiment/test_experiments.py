@@ -2,7 +2,6 @@
 and is changed.
 """
 
-import concurrent.futures
 import csv
 import dataclasses
 import functools
@@ -13,13 +12,11 @@ import runpy
 import shutil
 import subprocess
 import sys
-import time
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 import pytest
 import skimage.io
@@ -31,7 +28,6 @@ from stn import assets, config, errors
 from stn.analysis import figures
 from stn.assets import inputs as stn_inputs
 from stn.experiment import computing, frame
-from stn.runs import locks
 from stn.sweeps import hooks
 from stn.transfer import matching
 
@@ -359,15 +355,6 @@ def test_what_an_experiment_refuses(small, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def another_call() -> Iterator[Callable[..., concurrent.futures.Future[Path]]]:
-    """`another_call(experiment, overrides, output)`, in another thread; its `result` raises what
-    went wrong there.
-    """
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        yield functools.partial(pool.submit, frame.run)
-
-
-@pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The directories of the cells, in the order in which they were computed: in this process, an
     evaluation each.
@@ -402,17 +389,6 @@ def test_other_settings_leave_the_earlier_figure_and_tables(
     assert {name: (folder / name).read_bytes() for name in kept} == kept and len(computed) == 4
 
 
-def until_it_waits(
-    call: concurrent.futures.Future[Path], capsys: pytest.CaptureFixture[str]
-) -> str:
-    """What is said on standard error until the other call says that it waits, or is done."""
-    said = ""
-    while not call.done() and "waiting for its end" not in said:
-        said += capsys.readouterr().err
-        time.sleep(0.05)
-    return said
-
-
 @pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="Ray is installed")
 def test_a_launcher_that_is_not_installed_is_a_line_that_says_what_to_type(
     small, tmp_path: Path, monkeypatch, capfd
@@ -428,113 +404,6 @@ def test_a_launcher_that_is_not_installed_is_a_line_that_says_what_to_type(
     assert end.value.code == 2 and "Traceback" not in said
     line = "hydra/launcher/ray: its package is not installed; type: pip install -e '.[ray]'"
     assert f"error: {line}" in said.splitlines()
-
-
-def test_a_second_call_waits_for_the_first_and_computes_nothing_twice(
-    small, computed, another_call, tmp_path: Path, monkeypatch, capsys
-) -> None:
-    experiment, overrides = (
-        load("pooling"),
-        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
-    )
-    multirun, second, said = computing._multirun, None, ""
-
-    def while_another_begins(*given: Any) -> None:
-        nonlocal second, said
-        if not second:
-            second = another_call(experiment, overrides, tmp_path)
-            said = until_it_waits(second, capsys)
-        multirun(*given)
-
-    monkeypatch.setattr(computing, "_multirun", while_another_begins)
-    frame.run(experiment, overrides, tmp_path)
-    second.result()
-    assert "waiting for its end" in said and len(computed) == len(set(computed)) == 2
-    assert "2 of 2 runs are there" in capsys.readouterr().err
-
-
-def test_calls_of_other_settings_that_share_a_cell_compute_it_once(
-    small, computed, another_call, tmp_path: Path, monkeypatch, capsys
-) -> None:
-    """The second call comes while the cell is computed that it has too."""
-    from stn.objective import objective
-
-    experiment, overrides = (
-        load("pooling"),
-        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
-    )
-    one = dataclasses.replace(
-        experiment, cells=lambda base: [frame.Cell(("avg",), ("network.pooling=avg",))]
-    )
-    one = dataclasses.replace(one, draw=lambda finished: Figure())
-    evaluate, second, said = objective.Objective.value_and_grad, None, ""
-
-    def while_another_begins(*given: Any) -> Any:
-        nonlocal second, said
-        if not second:
-            second = another_call(one, overrides, tmp_path)
-            said = until_it_waits(second, capsys)
-        return evaluate(*given)
-
-    monkeypatch.setattr(objective.Objective, "value_and_grad", while_another_begins)
-    frame.run(experiment, overrides, tmp_path)
-    second.result()
-    assert "another call computes the rest: waiting for its end" in said
-    assert [name.partition("-")[0] for name in computed] == ["avg", "max"]
-    assert (
-        len(list((tmp_path / "pooling" / "figures").iterdir())) == 2
-    )  # the second call drew its own
-
-
-def test_a_cell_that_another_call_began_meanwhile_is_not_an_error(
-    small, computed, tmp_path: Path, monkeypatch
-) -> None:
-    experiment, overrides = (
-        load("pooling"),
-        [*small, "network.rescale=null", "optimizer.max_evaluations=1"],
-    )
-    multirun = computing._multirun
-
-    def too_late(folder: Path, directories: Sequence[str], hydras: Sequence[str]) -> None:
-        multirun(folder, directories[:1], hydras)
-        monkeypatch.setattr(computing, "_multirun", multirun)
-        raise errors.InUse(directories[1])
-
-    monkeypatch.setattr(computing, "_multirun", too_late)
-    assert (frame.run(experiment, overrides, tmp_path) / "figure.png").is_file()
-    assert len(computed) == len(set(computed)) == 2
-
-
-@pytest.mark.parametrize("ends", [False, True])
-def test_a_run_of_another_call_is_no_failure_of_the_multirun(
-    tmp_path: Path, monkeypatch, ends: bool
-) -> None:
-    """Whether that call is in it still, or ends it between two looks at it."""
-    script = tmp_path / "no_cell.py"
-    script.write_text("raise SystemExit(2)")
-    monkeypatch.setattr(computing, "SCRIPT", script)
-    (tmp_path / "a").mkdir()
-    others = filelock.FileLock(tmp_path / "a" / locks.LOCK)
-
-    def then_it_ends(look: Callable[..., list[str]]) -> Callable[..., list[str]]:
-        def looked(*given: Any) -> list[str]:
-            seen = look(*given)
-            (tmp_path / "a" / "summary.json").write_text('{"loss/total": 1}')
-            others.release()
-            return seen
-
-        return looked
-
-    with others:
-        if ends:
-            for name in ("_in_use", "_unfinished"):
-                monkeypatch.setattr(computing, name, then_it_ends(getattr(computing, name)))
-            computing._multirun(tmp_path, ["a"], [])
-        else:
-            with pytest.raises(errors.InUse, match="another call computes it"):
-                computing._multirun(tmp_path, ["a"], [])
-            with pytest.raises(errors.InputError, match=r"2 of 2 runs did not finish \(a, b\)"):
-                computing._multirun(tmp_path, ["a", "b"], [])  # b is nobody's
 
 
 def test_panels_keep_the_width_of_a_page() -> None:

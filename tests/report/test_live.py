@@ -27,7 +27,7 @@ from PIL import Image
 
 from stn import config, errors, images, runs
 from stn.report import live_server, progress, tree
-from stn.runs import locks, previews, record
+from stn.runs import previews, record
 
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
 SHOWN = (
@@ -91,7 +91,7 @@ def data_of(server: live_server.Server) -> dict[str, Any]:
 
 
 def going_on(run_dir: Path) -> None:
-    (run_dir / locks.LOCK).touch()
+    (run_dir / record.LOCK).touch()
 
 
 @NEEDS_CHROMIUM

@@ -3,7 +3,6 @@ else.
 """
 
 import errno
-import fcntl
 import hashlib
 import importlib.metadata
 import io
@@ -15,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import warnings
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +30,7 @@ from stn.assets import matconvnet
 from stn.command_line import one_line
 from stn.errors import InputError, Interrupted
 from stn.metrics import measures
-from stn.runs import locks, provenance, run_directory
+from stn.runs import provenance, record, run_directory
 
 LAYERS = ["content/relu3_1", "style/relu1_1", "style/relu2_1"]
 # Adam at a rate so high that the loss goes up again, so that the last evaluation is not the best
@@ -435,7 +433,7 @@ def test_a_directory_that_another_process_holds_is_refused(run, tmp_path: Path) 
         "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire();"
         " print(flush=True); input()"
     )
-    command = [sys.executable, "-c", program, str(tmp_path / run_directory.LOCK)]
+    command = [sys.executable, "-c", program, str(tmp_path / record.LOCK)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()  # it has the lock
@@ -444,19 +442,6 @@ def test_a_directory_that_another_process_holds_is_refused(run, tmp_path: Path) 
         assert not (tmp_path / "provenance.json").exists()
         other.communicate(b"\n")
     assert run(tmp_path) is not None
-
-
-def test_who_looks_whether_a_directory_is_in_use_keeps_nobody_out_of_it(tmp_path: Path) -> None:
-    lock = tmp_path / run_directory.LOCK
-    assert not locks.held(lock) and not lock.exists()
-    with filelock.FileLock(lock):
-        assert locks.held(lock)
-    lock.touch()  # as a killed process leaves it
-    with lock.open() as look:
-        fcntl.flock(look, fcntl.LOCK_SH)
-        assert not locks.held(lock)  # two who look
-        threading.Timer(0.1, look.close).start()
-        run_directory.RunDirectory(tmp_path, {}, {}).release()
 
 
 @pytest.mark.parametrize("commit", ["0123abc", "4567def"])
@@ -490,7 +475,7 @@ def test_what_a_killed_process_leaves_is_cleared_away(run, tmp_path: Path) -> No
     run(tmp_path)
     finished = listing(tmp_path)
     (tmp_path / "summary.json").unlink()
-    (tmp_path / run_directory.LOCK).touch()
+    (tmp_path / record.LOCK).touch()
     (tmp_path / ".partial-abc.csv").write_text("evalua")
     assert run(tmp_path) is not None
     assert listing(tmp_path) == finished
@@ -500,7 +485,7 @@ def test_the_lock_lets_go_when_a_run_fails(run, tmp_path: Path) -> None:
     run(tmp_path)
     with pytest.raises(InputError):
         run(tmp_path, "seed=1")
-    with filelock.FileLock(tmp_path / run_directory.LOCK, timeout=0):
+    with filelock.FileLock(tmp_path / record.LOCK, timeout=0):
         pass
 
 
