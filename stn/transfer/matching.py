@@ -62,25 +62,16 @@ def following(
     return math.exp(x + max(-far, min(far, step)))
 
 
-def slope_of(trials: Sequence[Trial]) -> float | None:
-    """The measure's rise a factor of e, by the two trials that are farthest apart; None where there
-    is one.
+def typical_slope(several: Sequence[Sequence[Trial]]) -> float | None:
+    """The measure's rise a factor of e, the median over searches, each by its two trials that are
+    farthest apart; None where none has two.
     """
-    known = sorted((math.log(value), measure) for value, measure in trials)
-    if len(known) < 2 or known[-1][0] == known[0][0]:
-        return None
-    return (known[-1][1] - known[0][1]) / (known[-1][0] - known[0][0])
-
-
-def not_reached(key: str, measure: str, target: float, trials: Sequence[Trial]) -> NotReached:
-    """The line for a search that ended without a hit."""
-    low, high = min(trials), max(trials)
-    return NotReached(
-        f"match.value={target:g}: {MOST_TRIALS} runs with {key} from {low[0]:.3g} to"
-        f" {high[0]:.3g} have a {measure} of {min(y for _, y in trials):.3g} to"
-        f" {max(y for _, y in trials):.3g}, none within {TOLERANCE:.0%}; give a value between, or"
-        f" another {key} to begin with"
-    )
+    found = []
+    for trials in several:
+        (x, low), (other, high) = min(trials), max(trials)
+        if other > x and high != low:
+            found.append((high - low) / (math.log(other) - math.log(x)))
+    return statistics.median(found) if found else None
 
 
 def run(
@@ -104,7 +95,13 @@ def run(
     start, trials = float(config.flat(config.to_dict(settings))[key]), list[Trial]()
     while not (trials and hit(trials[-1], match.value)):
         if len(trials) == MOST_TRIALS:
-            raise not_reached(key, match.measure, match.value, trials)
+            low, high, found = min(trials), max(trials), [measure for _, measure in trials]
+            raise NotReached(
+                f"match.value={match.value:g}: {MOST_TRIALS} runs with {key} from {low[0]:.3g} to"
+                f" {high[0]:.3g} have a {match.measure} of {min(found):.3g} to {max(found):.3g},"
+                f" none within {TOLERANCE:.0%}; give a value between, or another {key} to begin"
+                " with"
+            )
         value = float(f"{following(trials, match.value, start):.6g}")
         trial = _with(settings, key, value)
         trial.output, trial.tracking.mode, trial.tracking.keep_checkpoint = None, "off", True
@@ -115,12 +112,6 @@ def run(
             (folder / run_directory.CHECKPOINT).unlink(missing_ok=True)
     run_directory.continue_from(folder, Path(run_dir))
     return story.run(_with(settings, key, trials[-1][0]), run_dir, group, axes, arrays)
-
-
-def typical_slope(several: Sequence[Sequence[Trial]]) -> float | None:
-    """The median of `slope_of` over searches; None without one."""
-    found = [slope for trials in several if (slope := slope_of(trials))]
-    return statistics.median(found) if found else None
 
 
 def _with(settings: config.Config, key: str, value: float) -> config.Config:

@@ -38,7 +38,7 @@ def test_a_known_slope_saves_a_trial():
     def measure(value):
         return 0.2 + 0.1 * math.log(value)
 
-    slope = matching.slope_of([(1.0, 0.2), (math.e, 0.3)])
+    slope = matching.typical_slope([[(1.0, 0.2), (math.e, 0.3)]])
     assert slope == pytest.approx(0.1)
     assert len(search(measure, 0.6, 5.0, slope)) == 2
     assert len(search(measure, 0.6, 5.0)) == 3
