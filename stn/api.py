@@ -112,7 +112,8 @@ def measure(
 
     photograph = None if content is None else _rgb("content", content)
     painting, picture = _rgb("style", style), _rgb("result", result)
-    return measuring.measure(picture, photograph, painting, network, size, metrics)
+    sized = measuring.of_one_size(picture, photograph, painting, size)
+    return measuring.numbers(sized, *measuring.networks(network), metrics)
 
 
 def _rgb(name: str, picture: Any) -> np.ndarray:

@@ -38,28 +38,6 @@ class Sized(NamedTuple):
     style: np.ndarray
 
 
-def measure(
-    result: np.ndarray,
-    content: np.ndarray | None,
-    style: np.ndarray,
-    network: str | Path = "vgg19_q8",
-    size: int | tuple[int, int] | None = None,
-    metrics: Sequence[str] = (),
-) -> dict[str, float]:
-    """All our measures of a picture, `rgb` [h, w, 3], 0-255, and those that papers print.
-
-    The result keeps its size. With `size` a number, its long side gets that many pixels; with
-    `size` (width, height), all three pictures are stretched to it. The content is resized to the
-    result, the style to the result's long side. `network` is vgg19_q8, vgg19, vgg16 or a .mat file;
-    for StyTr²'s numbers it is rescaled. A `content` of None leaves out what compares with it.
-    `metrics` are those of `learned`, whose networks are in the cache.
-
-    Raises InputError for a content of another aspect than the result's, and for missing weights.
-    """
-    sized = _of_one_size(result, content, style, size)
-    return numbers(sized, *_networks(network), metrics)
-
-
 def of_run(directory: Path) -> tuple[Sized, Network, Network]:
     """The pictures of a finished run, at the sizes and with the colors that the run gave them; its
     network, plain and rescaled.
@@ -74,7 +52,7 @@ def of_run(directory: Path) -> tuple[Sized, Network, Network]:
         if recorded.get(key) not in (None, checksum):
             raise InputError(f"{originals.paths[key]}: has changed since {directory} was made")
     sized = mixing.mixed(originals, settings, directory, story.run).at(1.0)
-    _, rescaled = _networks(inputs.weights(settings))
+    _, rescaled = networks(inputs.weights(settings))
     three = Sized(run.rgb, sized.photograph, sized.styles[0].rgb)
     return three, story.network_of(settings).plain(), rescaled
 
@@ -82,12 +60,14 @@ def of_run(directory: Path) -> tuple[Sized, Network, Network]:
 def of_job(
     job: Job, network: str | Path, size: int | tuple[int, int] | None
 ) -> tuple[Sized, Network, Network]:
-    """The pictures of a job's files, brought to one size, and a network as `measure` takes it;
+    """The pictures of a job's files, brought to one size, and a network as `networks` takes it;
     InputError names the picture that is missing or does not fit.
     """
-    three = read_job(job)
+    result, content, style = (
+        images.read(assets.locate_image(str(path))) for path in (job.result, job.content, job.style)
+    )
     try:
-        return _of_one_size(*three, size), *_networks(network)
+        return of_one_size(result, content, style, size), *networks(network)
     except InputError as error:
         raise InputError(f"{job.result}: {error}") from error
 
@@ -111,18 +91,17 @@ def numbers(
     return found | {f"published/{name}": value for name, value in printed.items()}
 
 
-def read_job(job: Job) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Result, content and style of a job, `rgb` [h, w, 3], 0-255; InputError if one lacks."""
-    found = [images.read(assets.locate_image(str(p))) for p in (job.result, job.content, job.style)]
-    return found[0], found[1], found[2]
-
-
-def _of_one_size(
+def of_one_size(
     result: np.ndarray,
     content: np.ndarray | None,
     style: np.ndarray,
-    size: int | tuple[int, int] | None,
+    size: int | tuple[int, int] | None = None,
 ) -> Sized:
+    """Pictures, `rgb` [h, w, 3], 0-255, brought together: the result keeps its size.
+
+    With `size` a number, its long side gets that many pixels; with `size` (width, height), all
+    three are stretched to it. The content is resized to the result, the style to the result's long
+    side. Raises InputError for a content of another aspect than the result's."""
     if isinstance(size, tuple):
         width, height = size
         stretched = [
@@ -148,8 +127,10 @@ def _of_one_size(
 
 
 @functools.lru_cache(maxsize=2)
-def _networks(network: str | Path) -> tuple[Network, Network]:
-    """The network as its file has it, and rescaled; kept, since many pictures follow."""
+def networks(network: str | Path) -> tuple[Network, Network]:
+    """vgg19_q8, vgg19, vgg16 or a .mat file as it is, and rescaled for StyTr²'s numbers; InputError
+    if it is not there. Kept, since many pictures follow.
+    """
     known = network in config.choices("network.name")
     path = assets.locate_weights(str(network)) if known else Path(network)
     if not path.is_file():

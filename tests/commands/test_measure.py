@@ -86,6 +86,6 @@ def test_the_command_prints_a_table_and_writes_every_digit(
         *(folders / name for name in ("contents/a.png", "styles/one.png")),
         folders / "results" / "a_stylized_one.png",
     )
-    again = measuring.measure(*measuring.read_job(job), network=network)
+    again = measuring.numbers(*measuring.of_job(job, network, None))
     [row] = [row for row in rows if "a_stylized_one" in row["result"]]
     assert float(row["measures/gram"]) == again["measures/gram"]

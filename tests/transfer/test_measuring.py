@@ -35,9 +35,20 @@ def pictures() -> dict[str, np.ndarray]:
     }
 
 
+def measured(
+    result: np.ndarray,
+    content: np.ndarray,
+    style: np.ndarray,
+    network: Path,
+    size: tuple[int, int] | None = None,
+) -> dict[str, float]:
+    sized = measuring.of_one_size(result, content, style, size)
+    return measuring.numbers(sized, *measuring.networks(network))
+
+
 def test_identity_is_zero_and_one(network: Path, pictures: dict[str, np.ndarray]) -> None:
     content = pictures["content"]
-    found = measuring.measure(content, content, content, network)
+    found = measured(content, content, content, network)
     assert found["published/stytr2/content"] == found["published/stytr2/style"] == 0
     assert found["measures/features"] == found["measures/patches_to_style"] == 0
     assert found["published/ssim/gray"] == pytest.approx(1)
@@ -59,7 +70,7 @@ def test_files_of_a_run_measured_as_anybodys_have_the_same_digits(
     run(tmp_path / "run", "image.filter=skimage")
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     paths = tmp_path / "run" / "image.png", inputs["content"], inputs["style"]
-    found = measuring.measure(*map(images.read, paths), network=inputs["vgg19"])
+    found = measured(*map(images.read, paths), network=inputs["vgg19"])
     expected = {key: value for key, value in summary.items() if key.startswith("measures/")}
     assert {key: value for key, value in found.items() if key in expected} == expected
 
@@ -67,6 +78,6 @@ def test_files_of_a_run_measured_as_anybodys_have_the_same_digits(
 def test_another_aspect_is_refused_and_a_size_of_both_sides_stretches(network, pictures) -> None:
     square = pictures["result"][:, :48]
     with pytest.raises(InputError, match=r"48 × 48 .* 64 × 48.* WIDTHxHEIGHT"):
-        measuring.measure(square, pictures["content"], pictures["style"], network)
-    found = measuring.measure(square, pictures["content"], pictures["style"], network, (32, 32))
+        measured(square, pictures["content"], pictures["style"], network)
+    found = measured(square, pictures["content"], pictures["style"], network, (32, 32))
     assert np.isfinite(list(found.values())).all()
