@@ -72,15 +72,15 @@ def subplots(
     return figure, figure.subplots(rows, columns, **how)
 
 
-def panels(rows: Sequence[Sequence[Panel | None]], width: float = TEXT_WIDTH) -> Figure:
-    """A figure of pictures, `width` inches wide, its type in the size of a caption; None leaves a
-    place empty.
+def panels(rows: Sequence[Sequence[Panel | None]]) -> Figure:
+    """A figure of pictures, as wide as a page's text, its type in the size of a caption; None
+    leaves a place empty.
     """
     from matplotlib.figure import Figure
 
     # All in inches, from the upper left. A row is as high as its median picture; a higher one is
     # made to fit.
-    gap, line = 0.04, 0.17
+    width, gap, line = TEXT_WIDTH, 0.04, 0.17
     left = 0.2 if any(panel and panel.label for row in rows for panel in row) else 0.0
     side = (width - left + gap) / max(len(row) for row in rows) - gap
     aspects = [
@@ -192,21 +192,19 @@ def first_step(metrics: Mapping[str, np.ndarray]) -> int:
     return 0
 
 
-def curves(
-    finished: Mapping[str, runs.Run],
-    across: Sequence[str] = ("evaluation",),
-    term: str = "loss/total",
-) -> Figure:
-    """One term of every run's running minimum over each of the columns named in `across`, on a
-    log scale.
+def curves(finished: Mapping[str, runs.Run], across: Sequence[str] = ("evaluation",)) -> Figure:
+    """The running minimum of every run's loss over each of the columns named in `across`, on a log
+    scale.
     """
     with paper_style():
         figure, axes = subplots(1, len(across), figsize=(TEXT_WIDTH, 3), squeeze=False)
         for axis, column in zip(axes[0], across, strict=True):
             for label, run in finished.items():
                 best = runs.best_so_far(run.metrics)
-                axis.plot(run.metrics[column], run.metrics[term][best], label=label, linewidth=1)
-            axis.set(xlabel=column, ylabel=f"{term}, running minimum", yscale="log")
+                axis.plot(
+                    run.metrics[column], run.metrics["loss/total"][best], label=label, linewidth=1
+                )
+            axis.set(xlabel=column, ylabel="loss/total, running minimum", yscale="log")
         handles, labels = axes[0][0].get_legend_handles_labels()
         if len(finished) <= LEGEND:
             figure.legend(handles, labels, loc="outside right upper", ncols=1 + len(finished) // 16)
