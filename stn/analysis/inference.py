@@ -6,7 +6,7 @@ H. Clark 1973, The language-as-fixed-effect fallacy (J. Verbal Learning and Verb
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,11 +40,6 @@ class Effect:
         """Whether it stands out: enough pairs, and an adjusted p below LEVEL."""
         return self.pairs >= FEWEST_PAIRS and self.adjusted < LEVEL
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval does; what is not so is within the noise."""
-        return self.low > 0 or self.high < 0
-
 
 def effect(values: Mapping[Pair, Sequence[float]]) -> Effect | None:
     """The effect from one difference a repetition of each pair; None without a finite one."""
@@ -59,13 +54,6 @@ def effect(values: Mapping[Pair, Sequence[float]]) -> Effect | None:
     if d is None:
         return _of_units(_units(means), len(means))
     return _of_crossing(d)
-
-
-def over_groups(groups: Iterable[Sequence[float]]) -> Effect | None:
-    """The effect from differences in groups that are independent, such as pairs of pictures none of
-    which stands in two; the values of a group are repetitions, such as seeds.
-    """
-    return effect({(str(i), str(i)): values for i, values in enumerate(groups)})
 
 
 def adjust(several: Sequence[Effect], primary: Sequence[bool]) -> list[Effect]:

@@ -1,5 +1,4 @@
 """A figure of a paper as a set of runs: what is missing is computed, then it is drawn.
 
-`frame.Experiment` is what a file in `experiments/` fills in. `ablations` compares choices at equal
-content.
+`frame.Experiment` is what a file in `experiments/` fills in, and `computing` makes the runs.
 """

@@ -541,7 +541,7 @@ def test_choices_are_tabled_and_drawn_at_equal_content(tmp_path: Path) -> None:
     assert [row[0] for row in rows[:3]] == labels
     assert len(rows) == len({key[0] for key in finished}) - 1
     for row in rows:
-        assert row[1].startswith("−50.0 %") and row[5].startswith("+0.100")
+        assert row[1].startswith("−50.0 %") and row[5].startswith("+0.1 (")
 
     first, *_ = cells  # of the baseline, which did not reach its content
     del finished[first.key]
