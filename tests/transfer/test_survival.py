@@ -16,7 +16,7 @@ from conftest import listing, metrics
 
 from stn import errors, runs
 from stn.objective import objective
-from stn.runs import locks
+from stn.runs import record
 from stn.transfer import result
 
 KILLS = 200 if os.environ.get("STN_LONG") == "1" else 1  # of each case
@@ -164,7 +164,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(case, killed) -> None:
     """SIGKILL at random instants: a handful here, 200 a case with STN_LONG=1."""
     overrides, undisturbed = case
     for finished in map(Path, killed[overrides]):
-        (finished / locks.LOCK).unlink(
+        (finished / record.LOCK).unlink(
             missing_ok=True
         )  # there if it was killed after its last file
         same(finished, undisturbed)
