@@ -65,6 +65,28 @@ def program(name: str) -> str:
     )
 
 
+PAGES = {  # that commands name, and their titles
+    "docs/reference/configuration.md": "Configuration",
+    "docs/presets/index.md": "Presets",
+    "docs/how-to/sweeps.md": "Sweeps and reports",
+    "docs/how-to/python.md": "From Python",
+    "docs/reference/measures.md": "Measures",
+    "docs/notes/tried.md": "Tried and dropped",
+}
+
+
+def told(text: str) -> str:
+    """A text for the user: its commands as `program` has them, and its pages by their titles where
+    they are no files of a checkout.
+    """
+    for name in CONSOLE:
+        text = text.replace(f"python scripts/{name}.py", program(name))
+    if not (CHECKOUT / "docs").is_dir():
+        for path, title in PAGES.items():
+            text = text.replace(path, f"the documentation's page {title}")
+    return text
+
+
 def whole(text: str, least: int = 1) -> int:
     """The whole number that an argument is, of at least `least`; argparse says what is wrong."""
     if not text.isdecimal() or int(text) < least:
@@ -134,7 +156,7 @@ def run_command(main: Callable[[], object]) -> None:
     except FileNotFoundError:
         print("error: the working directory was removed; change to another one", file=sys.stderr)
         sys.exit(2)
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {told(str(message))}\n"
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         main()
@@ -151,5 +173,5 @@ def run_command(main: Callable[[], object]) -> None:
             traceback.print_exc()
         elif not (isinstance(error, errors.InputError) or of_hydra(error) or of_system):
             raise
-        print(f"error: {one_line(error)}", file=sys.stderr)
+        print(f"error: {told(one_line(error))}", file=sys.stderr)
         sys.exit(2)

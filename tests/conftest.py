@@ -19,6 +19,7 @@ import absl.logging
 import numpy as np
 import pytest
 import synthetic
+from forks import PIPES, Forked
 
 from stn import assets, config, errors, files, images
 from stn.assets import matconvnet
@@ -65,6 +66,8 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         fetched = files.cache_dir() / "images"
         patch.setenv("STN_IMAGES", os.environ.get("STN_IMAGES") or str(fetched))
         patch.setenv("STN_CACHE", str(home / "cache"))
+        # No test cuts the power: waiting for the disk, milliseconds a file, shows nothing.
+        patch.setattr(os, "fsync", lambda file: None)
         yield
 
 
@@ -172,22 +175,15 @@ def command(
     return call
 
 
-def start(folder: Path, *overrides: str, **options: Any) -> subprocess.Popen[str]:
+def start(folder: Path, *overrides: str, **options: Any) -> Forked:
     """Start scripts/stylize.py in a process of its own, in `folder`, as a user types it."""
     folder.mkdir(parents=True, exist_ok=True)
-    options = {
-        "stdin": subprocess.DEVNULL,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-        **options,
-    }
+    options = {"stdin": subprocess.DEVNULL, **PIPES, **options}
     # A run in this process leaves the address of its W&B service there, which the new one would
     # take for its own.
     given = options.get("env") or os.environ
     options["env"] = {name: value for name, value in given.items() if name != "WANDB_SERVICE"}
-    return subprocess.Popen(
-        [sys.executable, str(SCRIPT), *overrides], cwd=folder, text=True, **options
-    )
+    return Forked([sys.executable, str(SCRIPT), *overrides], cwd=folder, text=True, **options)
 
 
 @pytest.fixture

@@ -44,12 +44,14 @@ def check_whole(run_dir: Path) -> None:
             raise AssertionError(f"an unexpected file: {path}")
 
 
-def kill(kills: int, run_dir: Path, overrides: list[str]) -> list[str]:
-    """Kill a run so often; gives the directories of those that ended, the first of which was left
-    alone.
+def kill(
+    kills: int, run_dir: Path, overrides: list[str], generator: random.Random, longest: float
+) -> tuple[list[str], float]:
+    """Kill a run so often, within the seconds of the `longest`; gives the directories of those that
+    ended, and the longest now. Where none is known, the first is left alone.
     """
-    settings, generator = config.compose(*overrides), random.Random(0)
-    base, killed, finished, longest = run_dir, 0, [], 0.0
+    settings = config.compose(*overrides)
+    base, killed, finished = run_dir, 0, []
     while killed < kills or not (run_dir / "summary.json").exists():
         if (run_dir / "summary.json").exists():
             finished.append(str(run_dir))
@@ -65,17 +67,14 @@ def kill(kills: int, run_dir: Path, overrides: list[str]) -> list[str]:
         killed += os.WIFSIGNALED(status)
         assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
         check_whole(run_dir)
-        longest = longest or time.monotonic() - started
+        if not os.WIFSIGNALED(status):
+            longest = max(longest, time.monotonic() - started)
     assert killed == kills
-    return [*finished, str(run_dir)]
+    return [*finished, str(run_dir)], longest
 
 
 if __name__ == "__main__":
-    print(
-        json.dumps(
-            {
-                path: kill(int(sys.argv[1]), Path(path), own)
-                for path, own in json.load(sys.stdin).items()
-            }
-        )
-    )
+    found, generator, longest = {}, random.Random(0), 0.0
+    for path, own in json.load(sys.stdin).items():
+        found[path], longest = kill(int(sys.argv[1]), Path(path), own, generator, longest)
+    print(json.dumps(found))

@@ -39,7 +39,7 @@ def main() -> None:
     own = command_line.program("measure")
     parser = argparse.ArgumentParser(
         prog=own,
-        description=(__doc__ or "").replace("python scripts/measure.py", own),
+        description=command_line.told(__doc__ or ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH")

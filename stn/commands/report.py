@@ -18,10 +18,9 @@ from stn.report import document, live_server
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
-    own = command_line.program("report")
     parser = argparse.ArgumentParser(
-        prog=own,
-        description=(__doc__ or "").replace("python scripts/report.py", own),
+        prog=command_line.program("report"),
+        description=command_line.told(__doc__ or ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument

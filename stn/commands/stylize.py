@@ -36,7 +36,7 @@ def command() -> None:
 def main() -> None:
     """Do what sys.argv says."""
     if not sys.argv[1:] or {"-h", "--help"} & set(sys.argv[1:]):
-        print(_help())
+        print(command_line.told((__doc__ or "").strip()))
         sys.exit(0 if sys.argv[1:] else 2)
     from stn.commands import task, words  # with Hydra, which takes a second
     from stn.config import overrides
@@ -44,10 +44,3 @@ def main() -> None:
     if not {"--shell-completion", "-sc"} & set(sys.argv[1:]):  # `query=bash` is no key
         sys.argv[1:] = overrides.quoted(words.understood(sys.argv[1:]))
     task.main()
-
-
-def _help() -> str:
-    text = (__doc__ or "").strip()
-    for name in ("stylize", "fetch"):
-        text = text.replace(f"python scripts/{name}.py", command_line.program(name))
-    return text

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import functools
 import importlib.metadata
 import os
 import platform
@@ -117,6 +118,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@functools.cache  # what runs is what this process has loaded, also in a sweep's later cells
 def git_commit() -> str | None:
     """The commit of this checkout, with `+` after it where files differ from it; None outside a
     checkout.
@@ -137,6 +139,7 @@ def git_commit() -> str | None:
     return commit + ("+" if changed else "")
 
 
+@functools.cache
 def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)

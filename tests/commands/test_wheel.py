@@ -79,3 +79,6 @@ def test_help_names_what_is_installed(installed: Path, tmp_path: Path) -> None:
     for name in ("stn", "stn-report", "stn-fetch", "stn-measure"):
         page = called(installed / name, "--help", folder=tmp_path)
         assert f"usage: {name} " in page.stdout and "scripts/" not in page.stdout, page.stderr
+        assert "docs/" not in page.stdout  # which no wheel has
+    wrong = called(installed / "stn", "nosuch.key=1", folder=tmp_path).stderr
+    assert "the documentation's page Configuration" in wrong and "docs/" not in wrong

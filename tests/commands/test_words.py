@@ -8,7 +8,7 @@ import pytest
 from conftest import Ended
 from hydra._internal.utils import get_args_parser
 
-from stn import assets, config, runs
+from stn import assets, command_line, config, runs
 from stn.assets import catalog
 from stn.assets import inputs as input_files
 from stn.commands import words
@@ -148,3 +148,9 @@ def test_every_picture_that_cannot_be_had_is_named(
     with pytest.raises(InputError, match="STN_IMAGES") as told:
         assets.fetch("images", progress=False)
     assert all(name in str(told.value) for name in catalog.IMAGES)
+
+
+def test_pages_have_the_titles_that_commands_tell() -> None:
+    root = Path(__file__).parents[2]
+    for path, title in command_line.PAGES.items():
+        assert (root / path).read_text(encoding="utf-8").startswith(f"# {title}\n")

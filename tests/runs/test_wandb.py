@@ -16,6 +16,7 @@ import psutil
 import pytest
 import wandb_file
 from conftest import Ended, listing, metrics, start
+from forks import PIPES, Forked
 from PIL import Image
 
 from stn.errors import InputError
@@ -209,13 +210,14 @@ def main():
 command_line.run_command(main)
 """
     run_dir.mkdir(exist_ok=True)
+    (script := run_dir.with_name("tracked.py")).write_text(code)
     clean = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
-    command = [sys.executable, "-c", code, str(run_dir), mode, group or ""]
-    done = subprocess.run(
-        command, env=clean | environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == ""
-    return done.stderr.splitlines()
+    command = [sys.executable, str(script), str(run_dir), mode, group or ""]
+    null = subprocess.DEVNULL
+    with Forked(command, env=clean | environment, text=True, stdin=null, **PIPES) as process:
+        out, err = process.communicate()
+    assert (process.returncode, out) == (0, "")
+    return err.splitlines()
 
 
 def test_wandbs_launch_is_imported_and_asked_only_if_someone_has_imported_it(

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import listing, metrics
+from forks import PIPES, Forked
 
 from stn import errors, runs
 from stn.objective import objective
@@ -152,11 +153,10 @@ def killed(small, tmp_path_factory):
         {path: [*small, *own] for own, path in places.items()},
     )
     command = [sys.executable, str(script), str(KILLS)]
-    done = subprocess.run(
-        command, input=json.dumps(given), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    with Forked(command, text=True, stdin=subprocess.PIPE, **PIPES) as process:
+        out, err = process.communicate(json.dumps(given))
+    assert process.returncode == 0, err
+    found = json.loads(out.splitlines()[-1])
     return {overrides: found[path] for overrides, path in places.items()}
 
 
@@ -214,9 +214,7 @@ IN_PROCESSES = """
 import json, os, sys
 from pathlib import Path
 from stn import config, transfer
-from stn.backend import tf
 
-assert tf.float32  # imported here, before the forks
 small, calls = json.loads(sys.argv[1])
 for directory, *overrides in calls:
     if os.fork() == 0:
@@ -237,7 +235,11 @@ def test_a_run_is_resumed_with_the_threads_it_began_with(small, tmp_path) -> Non
         ("run",),
     ]
     given = json.dumps([overrides, [(str(tmp_path / name), *own) for name, *own in calls]])
-    subprocess.run([sys.executable, "-c", IN_PROCESSES, given], check=True, capture_output=True)
+    (tmp_path / "runs.py").write_text(IN_PROCESSES)
+    command = [sys.executable, str(tmp_path / "runs.py"), given]
+    with Forked(command, text=True, stdin=subprocess.DEVNULL, **PIPES) as process:
+        err = process.communicate()[1]
+    assert process.returncode == 0, err
     same(tmp_path / "whole", tmp_path / "again")
     same(tmp_path / "whole", tmp_path / "run")
     assert runs.Run(tmp_path / "run").provenance["machine"]["threads"] == 1
