@@ -1,6 +1,6 @@
 """What is compared of the painting: ours. python experiments/loss_variants.py
 
-The forms are those of docs/how-to/controls.md, "Other losses"; the style weights are ours, for
+The forms are those of docs/reference/losses.md; the style weights are ours, for
 about the same content measure."""
 
 from pathlib import Path

@@ -308,6 +308,12 @@ def test_each_of_ten_tasks_is_at_most_one_link_from_the_readme(task: str) -> Non
     assert typed in (ROOT / page).read_text()
 
 
+def test_what_is_folded_is_read_as_markdown_on_the_site_too() -> None:
+    """Python-Markdown leaves a block of HTML as it is typed unless the block says otherwise."""
+    opened = [tag for page in PAGES for tag in re.findall("<details[^>]*>", page.read_text())]
+    assert set(opened) == {'<details markdown="1">'}
+
+
 def outputs(notebook: Any) -> list[list[str]]:
     """What kinds of outputs each cell has: streams by name, pictures by format, text."""
     found = [cell.get("outputs", []) for cell in notebook.cells]

@@ -3,7 +3,7 @@
 F are the features [1, h, w, N] of a layer, flat [M, N]. A guide T [h, w] with ΣT² = 1 gives
 position k the weight T_k²; without one every position has 1/M (Gatys et al. 2017, guided Gram
 matrices). To add a statistic, write its function and its entry here, an oracle in
-tests/loss/test_statistics.py and a row in docs/how-to/controls.md; the tests ask for what is
+tests/loss/test_statistics.py and a row in docs/reference/losses.md; the tests ask for what is
 missing."""
 
 import functools

@@ -75,7 +75,7 @@ def with_gradient(name: str, image: np.ndarray, other: np.ndarray) -> tuple[floa
 
 def test_every_loss_has_an_oracle_a_key_and_a_row_in_the_documents() -> None:
     assert ORACLES.keys() == PIXEL_LOSSES.keys() == GOLDEN.keys()
-    page = (config.CONFIG_DIR.parent / "docs" / "how-to" / "controls.md").read_text()
+    page = (config.CONFIG_DIR.parent / "docs" / "reference" / "losses.md").read_text()
     for name in PIXEL_LOSSES:
         assert f"\n| `objective.{name}_weight` |" in page
 
