@@ -39,6 +39,7 @@ STYLES = {"skimage:rocket.jpg": "a rocket at dusk", "skimage:brick.png": "bricks
 OWN = dict.fromkeys(("default", "li_wand2016", "kolkin2019"), "own size and budget")
 OWN["kolkin2022"] = "256 px and own budget"
 OWN["crowson_w2"] = "256 px and a tenth of its evaluations"
+OF_ALL = ("3", "14")  # deviations that hold for every preset
 PRINTED = {  # what a preset's source printed, and ours: a file of results/tables
     "gatys_released": "printed_notebook",
     "neural_style": "printed_neural_style",
@@ -85,6 +86,7 @@ def page_of(path: Path) -> str:
     parts = [
         "<!-- written by scripts/preset_pages.py -->",
         f"# `{name}`: {system}",
+        opening(system),
         *picture(name, settings, seen),
         f"```sh\n{command}\n```",
         *(["Without `network=vgg19_q8` it takes the exact VGG-19 file, 535 MB."] if exact else []),
@@ -126,9 +128,16 @@ def system_of(name: str) -> tuple[str, dict[str, str]]:
     return ("ours" if row["system"] == "—" else row["system"]), row
 
 
+def opening(system: str) -> str:
+    """What the page gives, in a sentence."""
+    if system == "ours":
+        return "Not a published system: what it is, how to run it, and every setting."
+    return f"How {system} is reproduced: the command, its source, what differs, and every setting."
+
+
 def picture(name: str, settings: config.Config, seen: dict[str, str] | None) -> Iterator[str]:
     if seen:
-        yield f"{seen['typical'][0].upper()}{seen['typical'][1:]}."
+        yield f"**Typical of its pictures**: {seen['typical']}."
     if (PICTURES / f"{name}.jpg").is_file():
         yield f"![Painted with preset={name}](../figures/presets/{name}.jpg)"
         usual = "384 px and `optimizer.max_evaluations=120`" if seen else "own size and budget"
@@ -145,10 +154,12 @@ def painted(settings: config.Config) -> str:
 
 def duration(name: str, settings: config.Config) -> str:
     if name in TAKEN_S:
-        return f"It took {TAKEN_S[name] / 60:.0f} min at its own size and budget, {MEASURED}."
+        return f"It took {TAKEN_S[name] / 60:.0f} minutes at its own size and budget, {MEASURED}."
+    count = minutes(settings)
     return (
-        f"It takes {minutes(settings)} min at its own size and budget, the more on a slower"
-        f" machine. That is reckoned from {MEASURED}.{longer(settings)}"
+        f"It takes about {count} minute{'' if count == '1' else 's'} at its own size and budget."
+        f"{longer(settings)} The estimate is from the [benchmark](../science/benchmark.md),"
+        f" {MEASURED}, and from a slower machine."
     )
 
 
@@ -178,7 +189,7 @@ def longer(settings: config.Config) -> str:
     dear = [each for each in config.statistics(settings) if each not in ("gram", "mean")]
     if not dear:
         return ""
-    return f" It takes longer, since `{dear[0]}` costs more than a Gram matrix."
+    return f" Expect more, since `{dear[0]}` costs more than the Gram matrices that are counted."
 
 
 def source(path: Path, row: dict[str, str]) -> Iterator[str]:
@@ -208,6 +219,8 @@ def deviations(row: dict[str, str]) -> Iterator[str]:
     text = (FOLDER / "deviations.md").read_text(encoding="utf-8")
     every = dict(re.findall(r"^(\d+)\. (.*?)(?=^\d+\. |\Z)", text, re.MULTILINE | re.DOTALL))
     for number in re.findall(r"\d+", row["deviations"]):
+        if number in OF_ALL:
+            continue
         paragraph = " ".join(every[number].split())
         yield f"**[{number}](deviations.md).** {paragraph}"
     yield (
