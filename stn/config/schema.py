@@ -67,7 +67,7 @@ class Network:
         help="What the network sees of white, before the mean pixel is subtracted.",
     )
     feature_scale: float = number(
-        1.0, above=0, help="Multiplies the features of every layer: a loss of another training's."
+        1.0, above=0, help="Multiplies all features, for losses that were weighed on other weights."
     )
     border: str = one_of(
         "zero",
@@ -163,16 +163,18 @@ class Objective:
         0.75,
         least=0,
         most=1,
-        help="Of the photograph in what a level paints by `nearest_hypercolumns`; the rest is the"
-        " picture there.",
+        help="Share of the photograph in what `nearest_hypercolumns` matches; the rest is the"
+        " picture that the level starts from.",
     )
     directions: int | None = number(
-        None, above=0, help="On how many features are projected; `null`: as many as channels."
+        None, above=0, help="How many random projections are sorted; `null`: as many as channels."
     )
     hypercolumns: int = number(
-        1024, above=1, help="Of the result, at positions drawn, and as many of the content."
+        1024,
+        above=1,
+        help="How many of the result, at drawn positions, and as many of the content.",
     )
-    style_hypercolumns: int = number(5000, above=1, help="Of each painting.")
+    style_hypercolumns: int = number(5000, above=1, help="How many of each painting.")
     redraw: int | None = number(
         None,
         above=0,
@@ -183,8 +185,8 @@ class Objective:
         [1, 2, 4, 8, 16, 32],
         values="whole numbers above 0",
         unit="positions of a layer",
-        help="Between features compared; at each layer those that reach at most as many pixels as"
-        " the largest.",
+        help="Distances between the features compared; at each layer those that reach no more"
+        " pixels than the largest.",
     )
     components: int | None = number(
         None,
@@ -202,10 +204,10 @@ class Objective:
     matting_weight: float = number(
         0.0,
         least=0,
-        help="Of the photograph's matting Laplacian, which keeps colors affine in its own.",
+        help="Weight of the photograph's matting Laplacian, which keeps straight lines straight.",
     )
     spectrum_weight: float = number(
-        0.0, least=0, help="Of the distance to pictures with the painting's Fourier spectrum."
+        0.0, least=0, help="Weight of the distance to pictures with the painting's spectrum."
     )
 
     def pixel_weights(self) -> dict[str, float]:
@@ -329,7 +331,7 @@ class Image:
         ("long", "long_at_most", "short", "area"),
         help="`area` is √(height · width); `area` and `long_at_most` never enlarge.",
     )
-    rounding: str = one_of("nearest", resizing.ROUND, help="Of the sides that follow from it.")
+    rounding: str = one_of("nearest", resizing.ROUND, help="How other sides are rounded.")
     aspect: float | None = number(
         None, above=0, help="Width / height to stretch to; `null`: the picture's own."
     )
@@ -364,18 +366,18 @@ class Init:
         help="The initial image; `style_mean`: noise around the painting's mean color.",
     )
     path: str | None = key(None, values="a picture", help="The initial image of `init=file`.")
-    distribution: str = one_of("normal", ("normal", "uniform"), help="Of the noise.")
+    distribution: str = one_of("normal", ("normal", "uniform"), help="The noise's.")
     amplitude: float = number(
         1.0,
         least=0,
         unit="0-255",
-        help="Of the noise: the normal's deviation, or half the uniform's width.",
+        help="The noise's: a normal one's deviation, or half of a uniform one's width.",
     )
     noise_ratio: float = number(
         1.0,
         least=0,
         most=1,
-        help="Of a blend: noise_ratio · noise + (1 − noise_ratio) · content.",
+        help="The initial image of `init=blend`: noise_ratio · noise + (1 − noise_ratio) · content.",
     )
 
 
@@ -437,13 +439,19 @@ class Tracking:
     mode: str = one_of("offline", ("offline", "online", "off"), help="How W&B records the run.")
     project: str = key("${oc.env:WANDB_PROJECT,stn}", values="text", help="W&B's project.")
     progress_every: int = number(
-        100, least=0, unit="evaluations", help="Between intermediate pictures; 0: none."
+        100, least=0, unit="evaluations", help="From one intermediate picture to the next; 0: none."
     )
     preview_seconds: float = number(
-        2.0, least=0, unit="s", help="Between previews while a live page is open; 0: none."
+        2.0,
+        least=0,
+        unit="s",
+        help="From one preview to the next while a live page is open; 0: none.",
     )
     checkpoint_seconds: float = number(
-        30.0, least=0, unit="s", help="Between checkpoints; an interruption leaves one too."
+        30.0,
+        least=0,
+        unit="s",
+        help="From one checkpoint to the next; an interruption leaves one too.",
     )
     keep_checkpoint: bool = key(
         False, help="Keeps the last checkpoint, for a larger `optimizer.max_evaluations`."
@@ -460,7 +468,7 @@ class Sweep:
     metric: str = key(
         "picture/loss/total",
         values="a key of `summary.json`, or a measure",
-        help="What a run returns to a sweeper that seeks, such as `hydra/sweeper=optuna`.",
+        help="What `hydra/sweeper=optuna` minimizes.",
     )
 
 
@@ -499,9 +507,9 @@ class Config:
     match: Match = group(Match)
     sweep: Sweep = group(Sweep)
     tracking: Tracking = group(Tracking)
-    seed: int = number(0, least=0, help="Of the noise.")
+    seed: int = number(0, least=0, help="Seed of the noise, and of all that is drawn.")
     threads: int | None = number(
-        None, above=0, help="Of TensorFlow within an operation; `null`: one a core."
+        None, above=0, help="TensorFlow's threads in an operation; `null`: one a core."
     )
     gpus_per_cell: int = number(
         0, least=0, most=1, help="GPUs that SLURM or Ray gives each cell, which must then see one."
