@@ -377,7 +377,7 @@ class Init:
         1.0,
         least=0,
         most=1,
-        help="The initial image of `init=blend`: noise_ratio · noise + (1 − noise_ratio) · content.",
+        help="Of `init=blend`, which is noise_ratio · noise + (1 − noise_ratio) · content.",
     )
 
 
