@@ -43,7 +43,6 @@ REASONS = {  # by page and by how the table's first line begins
     "docs/how-to/controls.md | `color=`": DEFINED,
     "docs/reference/losses.md | statistic": DEFINED,
     "docs/reference/losses.md | key | what is compared": DEFINED,
-    "docs/reference/losses.md | `objective.layer_weighting=`": DEFINED,
     "docs/how-to/gpu.md | 512 × 384": "reckoned, not measured: no GPU was there",
     "docs/how-to/resume.md | checkpoint of": "counted from the arrays that are written",
     "docs/notes/tried.md | tried | found": "sentences, of which each says how it was measured",
