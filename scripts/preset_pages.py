@@ -132,7 +132,7 @@ def opening(system: str) -> str:
     """What the page gives, in a sentence."""
     if system == "ours":
         return "Not a published system: what it is, how to run it, and every setting."
-    return f"How {system} is reproduced: the command, its source, what differs, and every setting."
+    return "How this system is reproduced: the command, its source, what differs, every setting."
 
 
 def picture(name: str, settings: config.Config, seen: dict[str, str] | None) -> Iterator[str]:
