@@ -85,7 +85,7 @@ def check_setting(key: str, value: Any, python: bool = False) -> None:
         raise InputError(f"{typed}: no such key{_instead(key, value, dot)}")
     elif "entries" in keys()[key] and isinstance(value, list | tuple):
         for number, entry in enumerate(value):
-            _check_entry(f"{key}[{number}]", entry, keys()[key])
+            _check_entry(f"{key.replace('.', dot)}[{number}]", entry, keys()[key])
 
 
 def _check_entry(key: str, entry: Any, limits: Mapping[str, Any]) -> None:
