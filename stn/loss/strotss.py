@@ -40,8 +40,8 @@ def palette(X: Tensor, Y: Tensor) -> Tensor:
         return 1 - cosines + tf.sqrt(squares / 3)
 
     def of_pairs(x: Tensor, y: Tensor) -> Tensor:
-        cosines = tf.reduce_sum(neighbors.unit_rows(x) * neighbors.unit_rows(y), -1)
-        return cost(cosines, tf.reduce_sum(tf.square(x - y), -1))
+        squares = tf.reduce_sum(tf.square(x - y), -1)  # first: gradients add up in this order
+        return cost(tf.reduce_sum(neighbors.unit_rows(x) * neighbors.unit_rows(y), -1), squares)
 
     cosines = tf.matmul(neighbors.unit_rows(x), neighbors.unit_rows(y), transpose_b=True)
     return _relaxed(cost(cosines, distributions.squared_distances(x, y)), x, y, of_pairs)
