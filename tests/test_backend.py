@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from stn import backend
+from stn.backend import tf
+
 SAID = "import os, stn.backend; print(os.environ.get('TF_ENABLE_ONEDNN_OPTS'))"
 
 
@@ -30,3 +33,27 @@ def test_onednn_is_on_unless_the_user_says_otherwise(given, before, expected) ->
         check=True,
     )
     assert done.stdout.strip() == expected
+
+
+def test_layers_that_are_alike_are_traced_once_and_no_other(monkeypatch) -> None:
+    monkeypatch.setattr(backend, "_shared", {})
+    traced: list[tuple[int, ...]] = []
+
+    def make(factor: int):
+        def times(x):
+            traced.append((factor, *x.shape))
+            return factor * x
+
+        return times
+
+    def function(x):  # as layers one after another
+        for factor in (2, 2, 3):
+            x = backend.shared(make, (factor,), x)
+        return x
+
+    for length in (1, 1, 4):
+        compiled = tf.function(function, autograph=False).get_concrete_function(
+            tf.TensorSpec((length,))
+        )
+        assert (compiled(tf.ones(length)).numpy() == 12).all()
+    assert traced == [(2, 1), (3, 1), (2, 4), (3, 4)]

@@ -121,12 +121,17 @@ class Network:
 AS_DEFAULT = schema.Network()
 
 
-def load(path: Path, chosen: schema.Network = AS_DEFAULT, operation: str | None = None) -> Network:
+def load(
+    path: Path,
+    chosen: schema.Network = AS_DEFAULT,
+    operation: str | None = None,
+    of_file: Weights | None = None,
+) -> Network:
     """The network in a MatConvNet file, used as `chosen` says; its name and its weights are not
     looked at.
 
     `operation` makes direct convolutions; if it is none of `convolution.OPERATIONS`, what suits the
-    machine does.
+    machine does. `of_file` is what the file holds, where it was read already.
     Raises InputError if a file is missing, damaged, or not a VGG's, or if eager execution is
     off."""
     if not tf.executing_eagerly():
@@ -134,7 +139,7 @@ def load(path: Path, chosen: schema.Network = AS_DEFAULT, operation: str | None 
             "TensorFlow's eager execution is off (tf.compat.v1.disable_eager_execution), and cannot"
             " be turned on again; start Python anew without it"
         )
-    of_file = matconvnet.load(path)
+    of_file = of_file or matconvnet.load(path)
     loaded = _changed(_rescaled(of_file, path, chosen), chosen)
     if operation not in convolution.OPERATIONS:
         operation = quickest.operation(max(layer.bias.size for layer in loaded.layers))

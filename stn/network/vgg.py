@@ -1,9 +1,10 @@
 """The VGG graph, built by hand: a tuple of layer names and a loop."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from stn.assets.weights import Weights
+from stn.assets.weights import Layer, Weights
 from stn.backend import Tensor, tf
 from stn.layers import LAYERS, TRUNKS, depth_of
 from stn.network import convolution, winograd
@@ -35,9 +36,31 @@ class Options(NamedTuple):
 AS_DEFAULT = Options()
 
 
-def kernels(
-    weights: Weights, method: str = "direct", operation: str = "conv2d"
-) -> dict[str, tuple[Tensor, Tensor]]:
+class Convolutions(Mapping[str, tuple[Tensor, Tensor]]):
+    """Kernel and bias by layer name, each made when it is first asked for.
+
+    So layers above the deepest that a run looks at take no memory: the last three of VGG-19 take
+    113 MB for `winograd`."""
+
+    def __init__(self, make: Mapping[str, Callable[[], tuple[Tensor, Tensor]]]) -> None:
+        self._names, self._make = tuple(make), dict(make)
+        self._made: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def __getitem__(self, name: str) -> tuple[Tensor, Tensor]:
+        if name not in self._made:
+            with tf.init_scope():  # also where a graph that is being traced asks
+                self._made[name] = self._make[name]()
+            self._make.pop(name, None)  # and with it what it is made of
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def kernels(weights: Weights, method: str = "direct", operation: str = "conv2d") -> Convolutions:
     """The trunk's convolutions by layer name: a kernel [3, 3, in, out], or as `method` and
     `operation` need it, and a bias [out], both float32.
 
@@ -45,17 +68,23 @@ def kernels(
     on. `operation` is what makes direct ones (`convolution.OPERATIONS`)."""
     direct = convolution.OPERATIONS[operation]
     least = WINOGRAD_CHANNELS if operation == "conv2d" else WINOGRAD_CHANNELS // 2
-    found = {}
-    for layer in weights.layers:
-        if layer.name in LAYERS:
-            fast = method == "winograd" and min(layer.kernel.shape[2:]) >= least
-            kernel = (
-                winograd.transform_kernel(layer.kernel)
-                if fast
-                else direct(tf.constant(layer.kernel))
-            )
-            found[layer.name] = kernel, tf.constant(layer.bias)
-    return found
+
+    def made(layer: Layer) -> tuple[Tensor, Tensor]:
+        fast = method == "winograd" and min(layer.kernel.shape[2:]) >= least
+        kernel = (
+            winograd.transform_kernel(layer.kernel) if fast else direct(tf.constant(layer.kernel))
+        )
+        return kernel, tf.constant(layer.bias)
+
+    trunk = [layer for layer in weights.layers if layer.name in LAYERS]
+    return Convolutions({layer.name: functools.partial(made, layer) for layer in trunk})
+
+
+def up_to(convolutions: Kernels, layers: Iterable[str]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Those that the features of `layers` are made by, as a compiled function takes them."""
+    known = {*_trunk(convolutions)}
+    names = [name for block in blocks(convolutions, known & {*layers}) for name in block]
+    return {name: convolutions[name] for name in names if name in convolutions}
 
 
 def features(

@@ -6,7 +6,7 @@ channels ⊙ is 36 matrix products. The gradient with respect to the image is th
 the kernel flipped. Flipping a kernel turns its value at a point x into that at 1/x, so one
 transformed kernel serves both passes: the backward pass takes each point's reciprocal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -73,14 +73,20 @@ def convolve(x: Tensor, U: Tensor, zeros: bool) -> Tensor:
     @tf.custom_gradient
     def differentiable(x: Tensor) -> tuple[Tensor, Tensor]:
         margin = 1 if zeros else 0
-        y = _tiles(x, U, *_FORWARD, margin=margin)
-        return y, lambda dy: _tiles(dy, U, *_BACKWARD, margin=2 - margin, transpose=True)
+        y = backend.shared(_pass, (margin, False), x, U)
+        return y, lambda dy: backend.shared(_pass, (2 - margin, True), dy, U)
 
     return differentiable(x)
 
 
+def _pass(margin: int, transpose: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """The forward pass, or the backward one, whose kernels are the `transpose`."""
+    B, A = _BACKWARD if transpose else _FORWARD
+    return lambda x, U: _tiles(x, U, B, A, margin, transpose)
+
+
 def _tiles(
-    x: Tensor, U: Tensor, B: np.ndarray, A: np.ndarray, margin: int, transpose: bool = False
+    x: Tensor, U: Tensor, B: np.ndarray, A: np.ndarray, margin: int, transpose: bool
 ) -> Tensor:
     """The algorithm with `margin` zeros around `x`, a few rows of tiles after another; those that
     meet no border are a loop in a graph.

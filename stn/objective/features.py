@@ -8,6 +8,7 @@ from stn.layers import COLORS
 from stn.loss import hypercolumns, losses
 from stn.loss.statistics import Context, Statistic
 from stn.network import checkpointing, vgg
+from stn.network.network import Network
 from stn.network.vgg import Options
 from stn.objective.specification import Formula
 
@@ -69,6 +70,11 @@ def context_of(
         directions,
         formula.shifts,
     )
+
+
+def kernels_of(network: Network, layers: Iterable[str]) -> vgg.Kernels:
+    """The kernels that the features at `layers` are made by."""
+    return vgg.up_to(network.kernels, [layer for layer in layers if layer != COLORS])
 
 
 def of_image(

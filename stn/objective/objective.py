@@ -14,7 +14,7 @@ from stn.backend import Tensor, tf
 from stn.loss import pixels
 from stn.loss.statistics import Statistic
 from stn.network.network import Network
-from stn.objective import graph, references, targets
+from stn.objective import features, graph, references, targets
 from stn.objective.specification import Specification, Term
 from stn.objective.targets import Guides, StyleTarget
 from stn.quantities import Terms
@@ -85,7 +85,7 @@ class Objective:
             tuple(chosen.style_layers) if chosen.formula.statistic.layers > 1 else (),
         )
         self._inputs = Inputs(
-            dict(network.kernels),
+            features.kernels_of(network, [*chosen.content_layers, *chosen.every_style_layer]),
             dict(content),
             [_inputs(target, chosen.formula.components) for target in style],
             _weights(chosen.content_weight, [chosen.content_losses], chosen.content_losses)[:, 0],

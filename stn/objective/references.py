@@ -84,7 +84,8 @@ def _features(
     guides: list[dict[str, Tensor]] = [{}]
     none: dict[str, Tensor] = {}  # no directions
     nowhere, black = tf.zeros((0, 2)), _black(network)
-    inputs = tf.constant(image, tf.float32), dict(network.kernels), guides, none, nowhere, black
+    kernels = features.kernels_of(network, layers)
+    inputs = tf.constant(image, tf.float32), kernels, guides, none, nowhere, black
     choices = specification.formula, options, asked
     [found] = backend.function(_found, choices, *inputs)(*inputs)
     return dict(found)
@@ -115,7 +116,7 @@ def statistics(
         positions = tf.constant(hypercolumns.positions_of_painting(image.shape[1:3], count, drawn))
     inputs = (
         tf.constant(image, tf.float32),
-        dict(network.kernels),
+        features.kernels_of(network, [layer for _, its in kinds for layer in its]),
         guides,
         dict(directions or {}),
         positions,

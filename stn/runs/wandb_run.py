@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ class WandB:
     ) -> None:
         self._run: Any = None
         self._failed = False
+        self._starting: threading.Thread | None = None
         mode = wandb_checks.turned_down(mode)
         if mode == "off":
             return
@@ -54,7 +56,9 @@ class WandB:
             )
             self._run.define_metric("*", step_metric="evaluation")
 
-        self._attempt("start", begin)
+        # W&B takes as long to start as the targets take to compute, so it starts meanwhile.
+        self._starting = threading.Thread(target=lambda: self._attempt("start", begin))
+        self._starting.start()
 
     def catch_up(self, rows: Sequence[Mapping[str, float]], run_dir: Path) -> None:
         """Log what an earlier process of the run logged: its rows of metrics.csv and its
@@ -93,6 +97,12 @@ class WandB:
 
                 wandb.teardown(exit_code=1)
 
+    def _wait(self) -> None:
+        """Until it has started, or could not."""
+        if self._starting is not None:
+            self._starting.join()
+            self._starting = None
+
     def _log(self, what: str, values: Callable[[], dict[str, Any]], step: int) -> None:
         def log() -> None:
             # Steps below it the server has from before an interruption.
@@ -102,8 +112,10 @@ class WandB:
         self._attempt(what, log)
 
     def _attempt(self, what: str, action: Callable[[], None]) -> None:
-        if self._run is None and what != "start":
-            return
+        if what != "start":
+            self._wait()
+            if self._run is None:
+                return
         try:
             action()
         except Exception as error:

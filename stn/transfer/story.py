@@ -4,13 +4,15 @@ its minimum.
 
 import dataclasses
 from collections.abc import Mapping
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from stn import backend, config, devices, images, optimize, runs
-from stn.assets import inputs, pictures
+from stn.assets import inputs, matconvnet, pictures
+from stn.assets.weights import Weights
 from stn.images import resizing
 from stn.loss.statistics import STATISTICS
 from stn.metrics import measures
@@ -40,10 +42,14 @@ def run(
     optimizer allows it a state to resume from."""
     wandb_checks.check(settings.tracking.mode, settings.tracking.project, Path(run_dir))
     earlier = runs.Run(Path(run_dir))
-    backend.use_threads(settings.threads or earlier.threads)
-    devices.use_precision(settings.network.precision)
-    originals = pictures.read(settings, arrays)
-    network = network_of(settings, earlier.part("machine").get("direct_convolution"))
+    with futures.ThreadPoolExecutor(1) as aside:
+        of_file = aside.submit(matconvnet.load, inputs.weights(settings))
+        # TensorFlow is imported here, which takes seconds.
+        backend.use_threads(settings.threads or earlier.threads)
+        devices.use_precision(settings.network.precision)
+        originals = pictures.read(settings, arrays)
+    operation = earlier.part("machine").get("direct_convolution")
+    network = network_of(settings, operation, of_file.result())
     by_rows = checks.by_rows(settings, network, originals, Path(run_dir))
     network = network.with_options(gradient_checkpointing=by_rows)
     checks.before_run(settings, network, originals, Path(run_dir))
@@ -73,9 +79,13 @@ def run(
             return steps.finish(outcome, loss, sized)
 
 
-def network_of(settings: config.Config, operation: str | None = None) -> Network:
-    """The network that the settings name; `operation` as `network.load` takes it."""
-    return load(inputs.weights(settings), settings.network, operation)
+def network_of(
+    settings: config.Config, operation: str | None = None, of_file: Weights | None = None
+) -> Network:
+    """The network that the settings name; `operation` and `of_file` as `network.load` takes
+    them.
+    """
+    return load(inputs.weights(settings), settings.network, operation, of_file)
 
 
 def objective_of(settings: config.Config) -> Specification:

@@ -15,7 +15,7 @@ from stn.assets import matconvnet, weights
 from stn.assets.weights import Layer, Weights
 from stn.backend import tf
 from stn.layers import VGG16, VGG19
-from stn.network.vgg import Options, features, kernels
+from stn.network.vgg import Options, features, kernels, up_to
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -219,7 +219,7 @@ def test_nothing_is_computed_above_the_deepest_layer_asked_for():
     network = vgg(last="conv2_1")
     assert list(features(picture(9, 8), network, ["relu1_2"])) == ["relu1_2"]
     assert features(picture(9, 8), network, ["relu2_1", "conv2_1"])["relu2_1"].shape == (1, 5, 4, 2)
-    broken = kernels(network) | {
+    broken = dict(kernels(network)) | {
         "conv2_1": (np.zeros((3, 3, 99, 2), np.float32), np.zeros(2, np.float32))
     }
     assert features(picture(9, 8), broken, ["pool1"])["pool1"].shape == (1, 5, 4, 2)
@@ -257,6 +257,21 @@ def test_the_head_plays_no_part_in_the_features():
         np.testing.assert_array_equal(found, features(picture(16, 20), without, ["relu5_4"])[name])
 
 
+def test_kernels_above_the_deepest_layer_are_not_made():
+    network = vgg(last="conv2_1")
+    *lower, last = network.layers
+    broken = replace(network, layers=(*lower, replace(last, kernel=np.array([[object()]]))))
+    convolutions = kernels(broken)
+    assert list(convolutions) == ["conv1_1", "conv1_2", "conv2_1"]
+    used = up_to(convolutions, ["relu1_2", "relu1_1"])
+    assert list(used) == ["conv1_1", "conv1_2"]
+    for name, (kernel, _) in used.items():
+        np.testing.assert_array_equal(kernel, network.layer(name).kernel)
+        assert convolutions[name][0] is kernel  # made once
+    with pytest.raises(ValueError):
+        up_to(convolutions, ["pool1", "conv2_1"])
+
+
 def test_a_compiled_function_takes_weights_as_an_input():
     traces = []
 
@@ -268,7 +283,7 @@ def test_a_compiled_function_takes_weights_as_an_input():
     for seed in (0, 1):
         network = vgg(19, seed=seed)
         expected = features(picture(13, 18), network, ["relu2_1", "pool2"], Options("avg"))
-        found = compiled(tf.constant(picture(13, 18)), kernels(network))
+        found = compiled(tf.constant(picture(13, 18)), dict(kernels(network)))
         for name in expected:
             np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5)
     assert len(traces) == 1
