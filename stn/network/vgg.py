@@ -13,8 +13,7 @@ from stn.network import convolution, winograd
 # as its input.
 Kernels = Mapping[str, tuple[Tensor, Tensor]]
 # Where Winograd's algorithm beats the direct sum both ways (docs/science/benchmark.md); ours.
-# Half as many where Conv2D is avoided: direct sums are slower there.
-WINOGRAD_CHANNELS = 256
+WINOGRAD_CHANNELS = 128
 
 
 class Options(NamedTuple):
@@ -67,10 +66,9 @@ def kernels(weights: Weights, method: str = "direct", operation: str = "conv2d")
     `method` is how they will be computed: "direct", or "winograd" from WINOGRAD_CHANNELS in and out
     on. `operation` is what makes direct ones (`convolution.OPERATIONS`)."""
     direct = convolution.OPERATIONS[operation]
-    least = WINOGRAD_CHANNELS if operation == "conv2d" else WINOGRAD_CHANNELS // 2
 
     def made(layer: Layer) -> tuple[Tensor, Tensor]:
-        fast = method == "winograd" and min(layer.kernel.shape[2:]) >= least
+        fast = method == "winograd" and min(layer.kernel.shape[2:]) >= WINOGRAD_CHANNELS
         kernel = (
             winograd.transform_kernel(layer.kernel) if fast else direct(tf.constant(layer.kernel))
         )
