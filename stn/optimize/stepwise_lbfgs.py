@@ -84,10 +84,11 @@ class Memory:
             number % history for number in range(max(0, self.count - history), self.count)
         ]
         q, factors = -self.gradient, {}
+        term = np.empty_like(q)  # one place for all products: else each takes memory anew
         for place in reversed(oldest_first):
             s, y = self.pairs[place]
             factors[place] = (s @ q) / self.curvatures[place]
-            q -= np.float32(factors[place]) * y
+            q -= np.multiply(y, np.float32(factors[place]), out=term)
         y = self.pairs[oldest_first[-1], 1]
         scale = self.curvatures[oldest_first[-1]] / float(y @ y)
         if spectrum and self.bands is not None and self.places is not None:
@@ -99,7 +100,8 @@ class Memory:
             q *= np.float32(scale)
         for place in oldest_first:
             s, y = self.pairs[place]
-            q += np.float32(factors[place] - (y @ q) / self.curvatures[place]) * s
+            factor = np.float32(factors[place] - (y @ q) / self.curvatures[place])
+            q += np.multiply(s, factor, out=term)
         return q
 
     def learn_damping(self, gradient: np.ndarray) -> None:
