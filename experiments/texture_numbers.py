@@ -1,4 +1,4 @@
-"""Textures from fewer and more numbers: figure 3 A of Gatys, Ecker and Bethge 2015 (NIPS).
+"""Textures of fewer and more numbers, and of random weights: figure 3 of Gatys 2015 (NIPS).
 
 python experiments/texture_numbers.py"""
 
@@ -14,13 +14,14 @@ FIVE = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
 EVERY = tuple(
     layer for layer in VGG19[: VGG19.index("pool4") + 1] if layer.startswith(("relu", "pool"))
 )
-# Title, layers, and principal components of each. The paper names 64; 20 is inferred from its
-# "~1k" numbers, of which it does not say how they come about.
+# Title, layers, principal components of each, and weights. The paper names 64; 20 is inferred from
+# its "~1k" numbers, of which it does not say how they come about.
 MODELS = (
-    ("20 components", FIVE, 20),
-    ("64 components", FIVE, 64),
-    ("five layers", FIVE, None),
-    ("every layer", EVERY, None),
+    ("20 components", FIVE, 20, "null"),
+    ("64 components", FIVE, 64, "null"),
+    ("five layers", FIVE, None, "null"),
+    ("every layer", EVERY, None, "null"),
+    ("random weights", FIVE, None, "random"),
 )
 
 
@@ -32,13 +33,14 @@ def cells(base: config.Config) -> list[frame.Cell]:
                 f"style.path='{path}'",
                 f"objective.style_layers=[{','.join(layers)}]",
                 f"objective.components={'null' if components is None else components}",
+                f"network.weights={weights}",
             ),
             title,
             label,
             before=("style",) if title == MODELS[0][0] else (),
         )
         for label, path in SOURCES.items()
-        for title, layers, components in MODELS
+        for title, layers, components, weights in MODELS
     ]
 
 
@@ -49,23 +51,23 @@ def write(folder: Path, finished: frame.Finished) -> None:
     chosen = next(iter(finished.values())).settings["network"]
     loaded = network.load(assets.locate_weights(chosen["name"], chosen["weights"]))
     rows = [["texture", "numbers"]]
-    for title, layers, components in MODELS:
+    for title, layers, components, _ in MODELS:
         rows.append([title, f"{loaded.gram_parameters(layers, components):,}"])
     files.write_text(folder / "parameters.md", tables.markdown(rows))
 
 
 EXPERIMENT = frame.Experiment(
     "texture_numbers",
-    "Gatys, Ecker and Bethge 2015 (NIPS), figure 3 A: a texture of 1,050, 10,400, 176,640 and"
+    "Gatys, Ecker and Bethge 2015 (NIPS), figure 3: a texture of 1,050, 10,400, 176,640 and"
     " 852,128 numbers. The first two take the painting's first 20 and 64 principal components in"
-    " each of five layers; then come all channels of the five, and every layer up to pool4."
-    " From noise, no content.",
+    " each of five layers; then come all channels of the five, and every layer up to pool4. Last"
+    " are the five layers of a network with random weights. From noise, no content.",
     ("preset=gatys2015_texture", "network=vgg19_q8"),
     cells,
     "image.size_px=256 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150",
-    minutes=12,
+    minutes=15,
     quick_minutes=3,
-    columns=5,
+    columns=6,
     write=write,
 )
 

@@ -63,7 +63,7 @@ CELLS = {
     "scale": 3 + 2,  # sizes of the strokes; mixed, naive
     "blend": 5,  # weights
     "textures": 3 * 5,  # sources, layers up to each pool
-    "texture_numbers": 2 * 4,  # sources, models
+    "texture_numbers": 2 * 5,  # sources, models
     "tiles": 2,  # zeros beyond the border, the opposite side
     "borders": 3 * 4,  # pairs, borders
     "loss_variants": 8,  # what is compared
