@@ -38,6 +38,10 @@ STYLES = {"skimage:rocket.jpg": "a rocket at dusk", "skimage:brick.png": "bricks
 # Sizes and budgets of pictures, where they are not cut from the gallery's figure.
 OWN = dict.fromkeys(("default", "li_wand2016", "kolkin2019"), "own size and budget")
 OWN["kolkin2022"] = "256 px and own budget"
+OWN["heitz2021"] = "own size and 195 of its 1300 evaluations"
+OWN["heitz2021_torch"] = "own size and 200 of its 4096 evaluations"
+OWN["liu2016"] = "own size and a quarter of its evaluations"
+OWN["luan2017"] = "384 px and a quarter of its evaluations"
 OWN["crowson_w2"] = "256 px and a tenth of its evaluations"
 OF_ALL = ("3", "14")  # deviations that hold for every preset
 PRINTED = {  # what a preset's source printed, and ours: a file of results/tables
