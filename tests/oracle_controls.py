@@ -224,28 +224,41 @@ def histogram(X: np.ndarray, P: np.ndarray) -> Loss:
     return float(((x - matched) ** 2).sum()) / x.size, (2 * (x - matched) / x.size).reshape(X.shape)
 
 
-def nearest(X: np.ndarray, P: np.ndarray) -> Loss:
+def nearest(
+    X: np.ndarray, P: np.ndarray, T: np.ndarray | None = None, U: np.ndarray | None = None
+) -> Loss:
     """The mean over positions i of min_j of 1 − cos(x_i, p_j), x and p less their means (Kolkin et
     al. 2022).
-    """
-    x, p = (flat(F) - flat(F).mean(axis=0) for F in (X, P))
+
+    Positions count as the squares of T and U; one of P is looked at where U is half the largest or
+    more."""
+    T, U = (np.ones(F.shape[:-1]) if t is None else t for F, t in ((X, T), (P, U)))
+    w, u = (unit(t) ** 2 for t in (T, U))
+    x, p = (flat(F) - share @ flat(F) for F, share in ((X, w), (P, u)))
+    p = p[U.ravel() >= U.max() / 2]
     total, slope = 0.0, np.zeros_like(x)
     for i, row in enumerate(x):
-        unit = row / np.linalg.norm(row)
-        cosines = [unit @ other / np.linalg.norm(other) for other in p]
+        direction = row / np.linalg.norm(row)
+        cosines = [direction @ other / np.linalg.norm(other) for other in p]
         best = p[int(np.argmax(cosines))]
-        total += 1 - max(cosines)
-        slope[i] = (max(cosines) * unit - best / np.linalg.norm(best)) / np.linalg.norm(row)
+        total += w[i] * (1 - max(cosines))
+        slope[i] = (max(cosines) * direction - best / np.linalg.norm(best)) / np.linalg.norm(row)
     # The mean that is taken off depends on every position.
-    gradient = (slope - slope.mean(axis=0)) / len(x)
-    return total / len(x), gradient.reshape(X.shape)
+    gradient = w[:, None] * (slope - w @ slope)
+    return total, gradient.reshape(X.shape)
 
 
-def matches(x: np.ndarray, p: np.ndarray) -> list[int]:
-    """For each row of x the row of p at the smallest angle, both less their means."""
-    x, p = (each - each.mean(axis=0) for each in (x, p))
+def matches(
+    x: np.ndarray, p: np.ndarray, T: np.ndarray | None = None, U: np.ndarray | None = None
+) -> list[int]:
+    """For each row of x the row of p at the smallest angle, both less their means; T and U as in
+    `nearest`.
+    """
+    T, U = (np.ones(len(each)) if t is None else t for each, t in ((x, T), (p, U)))
+    x, p = (each - unit(t) ** 2 @ each for each, t in ((x, T), (p, U)))
     p = p / np.linalg.norm(p, axis=1, keepdims=True)
-    return [int(np.argmax(p @ row)) for row in x]
+    p[U.ravel() < U.max() / 2] = np.nan
+    return [int(np.nanargmax(p @ row)) for row in x]
 
 
 def nearest_hypercolumns(X: np.ndarray, P: np.ndarray) -> Loss:

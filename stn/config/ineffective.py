@@ -21,7 +21,10 @@ NEEDS = {
         )
         for key in sorted(set().union(*(statistic.keys for statistic in STATISTICS.values())))
     },
-    "guidance.global_weight": ("guidance.name", ("gram",)),
+    "guidance.global_weight": ("guidance.name", ("gram", "tag")),
+    "guidance.propagation": ("guidance.name", ("gram", "sums")),
+    "guidance.margin": ("guidance.name", ("gram", "sums")),
+    "guidance.tag": ("guidance.name", ("tag",)),
     "color.mode": ("color.name", ("match",)),
     "color.luma": ("color.name", ("luminance",)),
     "color.space": ("color.name", ("swap",)),

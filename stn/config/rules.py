@@ -32,6 +32,7 @@ def check(config: Config) -> None:
         _check_styles(styles(config), style_layers)
     for each in lists.listed(config):
         _check_statistic(each, config)
+    _check_tags(config)
     _check_hypercolumns(config)
     _check_shifts(config)
     _check_pixels(config)
@@ -77,7 +78,7 @@ def _check_together(config: Config) -> None:
     objective, key = config.objective, lists.MORE_STATISTICS
     others = [each.statistic for each in objective.more_statistics]
     for number, name in enumerate(others):
-        if STATISTICS[name].layers > 1:
+        if STATISTICS[name].hands_on is not None:
             raise InputError(
                 f"{key}[{number}].statistic={name}: compares neighboring layers; give it as"
                 " objective.style_statistic, and the other one here"
@@ -108,12 +109,24 @@ def _check_statistic(listed: lists.Listed, config: Config) -> None:
     """Raise InputError for masks, weights and layers that a statistic cannot have."""
     key, name, layers_key, layers = listed
     statistic, objective, masked = STATISTICS[name], config.objective, guided(config)
+    by = config.guidance.name
     first = key != lists.MORE_STATISTICS
-    if statistic.no_masks and masked:
-        other = "take style_statistic=gram" if first else f"{name} out of {key}"
+    other = "take style_statistic=gram" if first else f"{name} out of {key}"
+    if masked and statistic.no_masks and not (by == "tag" and statistic.takes_tags):
+        tags = ", or give guidance=tag" if statistic.takes_tags else ""
         raise InputError(
             f"{key}={name}: takes no masks, since {statistic.no_masks}; leave style.mask and"
-            f" style.result_mask out, or {other}"
+            f" style.result_mask out, or {other}{tags}"
+        )
+    if masked and by == "tag" and not statistic.takes_tags:
+        raise InputError(
+            f"guidance=tag: {name} does not sort by tags; give guidance=gram, or"
+            " objective.style_statistic=sliced_wasserstein"
+        )
+    if masked and by == "sums" and statistic.of_hypercolumns:
+        raise InputError(
+            f"guidance=sums: {name} is of hypercolumns, which have no sums at a layer; give"
+            " guidance=gram"
         )
     weights = {style.weight for style in styles(config).values()} - {0.0}
     if statistic.pooled and config.styles_blend == "targets" and len(weights) > 1:
@@ -130,6 +143,23 @@ def _check_statistic(listed: lists.Listed, config: Config) -> None:
         raise InputError(
             f"{key}={name}: compares neighboring layers; list two or more in {layers_key}"
         )
+
+
+def _check_tags(config: Config) -> None:
+    """Raise InputError unless tags are on both sides, and of one painting."""
+    if config.guidance.name != "tag" or not guided(config):
+        return
+    if config.more_styles:
+        raise InputError(
+            "guidance=tag: the tags of the result are compared with those of one painting; leave"
+            " more_styles out"
+        )
+    for key in ("mask", "result_mask"):
+        if getattr(config.style, key) is None:
+            raise InputError(
+                f"guidance=tag: style.{key} is missing, so that one side has no tags; give a gray"
+                " picture in which each class has one gray"
+            )
 
 
 def _check_pixels(config: Config) -> None:

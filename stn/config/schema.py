@@ -288,7 +288,10 @@ class Guidance:
     """How masks enter the style loss (Gatys et al. 2017, section 4)."""
 
     name: str = one_of(
-        "gram", ("gram", "sums"), help="Masked Gram matrices, or sums of masked features besides."
+        "gram",
+        ("gram", "sums", "tag"),
+        help="Masked Gram matrices, or sums of masked features besides; `tag`: grays are classes,"
+        " by which `sliced_wasserstein` sorts.",
     )
     propagation: str = one_of(
         "simple", ("simple", "inside", "all"), help="How a mask reaches the deeper layers."
@@ -300,6 +303,9 @@ class Guidance:
         0.0, least=0, help="Weight of the whole paintings' statistics over the whole picture."
     )
     sums_weight: float = number(1.0, least=0, help="Weight of the masked sums.")
+    tag: float = number(
+        10.0, above=0, help="The tag of white; black has the negative. Features are to be smaller."
+    )
 
 
 @dataclass

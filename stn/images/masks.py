@@ -5,7 +5,7 @@ A mask is [h, w], 0-1: one is inside, values between are soft edges. At a layer 
 guidance channel T [h_l, w_l], one number a position (Gatys et al. 2017, CVPR, §4). "The authors'
 code" is leongatys/NeuralImageSynthesis, SpatialControl.ipynb."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -119,6 +119,7 @@ def propagate(
     `border` of the network: "wrap" sees the other side."""
     # nearest: a window at the border has only what is there
     mode = "wrap" if border == "wrap" else "nearest"
+    layer_names = _as_deep(layers, layer_names)
     if propagation == "simple":
         found = _resized(mask, layer_names, ceil_mode)
     else:
@@ -129,8 +130,34 @@ def propagate(
         if not T.any():
             vanished.append(layer)
             T = resize(mask, *T.shape)
-        guides[layer] = T / np.sqrt(np.square(T, dtype=np.float64).sum())
+        guides[layer] = guide(T)
     return GuidanceChannels(guides, tuple(vanished))
+
+
+def guide(T: np.ndarray) -> np.ndarray:
+    """T [h, w], float64, scaled to ΣT² = 1."""
+    scaled: np.ndarray = T / np.sqrt(np.square(T, dtype=np.float64).sum())
+    return scaled
+
+
+def tags(
+    mask: np.ndarray,
+    layers: Collection[str],
+    layer_names: Iterable[str],
+    ceil_mode: bool,
+    highest: float,
+) -> dict[str, np.ndarray]:
+    """Tags [h, w] at `layers` of a picture whose grays are classes: `highest` where it is white,
+    the negative of it where it is black.
+
+    Each pooling takes the largest (kyle-gao's copy of the authors' program of Heitz et al. 2021,
+    texture_synthesis_with_tags.ipynb). The rest as in `propagate`."""
+    at_size, found = highest * (2 * mask - 1), {}
+    for name in _as_deep(layers, layer_names):
+        if LAYERS[name].kind == "pool":
+            at_size = _pooled(at_size, ceil_mode, np.max)
+        found[name] = at_size
+    return {layer: found[layer] for layer in layers}
 
 
 def coverage(masks: Mapping[str, np.ndarray]) -> str:
@@ -145,6 +172,12 @@ def coverage(masks: Mapping[str, np.ndarray]) -> str:
         if any(said)
         else ""
     )
+
+
+def _as_deep(layers: Collection[str], layer_names: Iterable[str]) -> list[str]:
+    """Those of `layer_names` up to the deepest of `layers`; a small picture has no more."""
+    names = list(layer_names)
+    return names[: 1 + max(map(names.index, layers), default=-1)]
 
 
 def _resized(
@@ -174,15 +207,20 @@ def _seen(
         if LAYERS[name].kind == "conv":
             inside = spread(inside, 3, mode=mode)
         elif LAYERS[name].kind == "pool":
-            height, width = inside.shape
-            if ceil_mode:
-                # The last window has one pixel; twice the same does not change what it sees.
-                inside = np.pad(inside, ((0, height % 2), (0, width % 2)), mode="edge")
-            windows = inside[: inside.shape[0] // 2 * 2, : inside.shape[1] // 2 * 2]
-            windows = windows.reshape(windows.shape[0] // 2, 2, windows.shape[1] // 2, 2)
-            inside = reduce(windows, axis=(1, 3))
+            inside = _pooled(inside, ceil_mode, reduce)
         found[name] = inside
     return found
+
+
+def _pooled(values: np.ndarray, ceil_mode: bool, reduce: Callable[..., np.ndarray]) -> np.ndarray:
+    """Windows of two by two of `values` [h, w], each reduced to one."""
+    height, width = values.shape
+    if ceil_mode:
+        # The last window has one pixel; twice the same does not change what it sees.
+        values = np.pad(values, ((0, height % 2), (0, width % 2)), mode="edge")
+    windows = values[: values.shape[0] // 2 * 2, : values.shape[1] // 2 * 2]
+    windows = windows.reshape(windows.shape[0] // 2, 2, windows.shape[1] // 2, 2)
+    return reduce(windows, axis=(1, 3))
 
 
 def _with_margin(T: np.ndarray, margin: int, mode: str) -> np.ndarray:

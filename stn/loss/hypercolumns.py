@@ -69,23 +69,37 @@ def on_grid(
     and grid on each other. `first` and `height` as in `at`."""
     _, rows, width, N = F.shape
     down, across = (
-        resizing.between(side, max(1, own // GRID_STEP)).toarray()
-        for side, own in ((rows if height is None else height, shape[0]), (width, shape[1]))
+        resizing.between(side, own).toarray()
+        for side, own in zip((rows if height is None else height, width), grid(shape), strict=True)
     )
     part = tf.slice(tf.constant(down, F.dtype), (0, first), (len(down), rows))
     tall = tf.reshape(tf.matmul(part, tf.reshape(F, (rows, width * N))), (len(down), width, N))
     return tf.reshape(tf.matmul(tf.constant(across, F.dtype)[None], tall), (-1, N)) / N
 
 
+def grid(shape: Sequence[int]) -> tuple[int, int]:
+    """The sides of the grid `on_grid` has of a picture [height, width]."""
+    height, width = (max(1, side // GRID_STEP) for side in shape)
+    return height, width
+
+
 def positions_of_result(
-    shape: Sequence[int], count: int, level: Sequence[int], draw: Sequence[int]
+    shape: Sequence[int],
+    count: int,
+    level: Sequence[int],
+    draw: Sequence[int],
+    mask: np.ndarray | None = None,
 ) -> np.ndarray:
     """Pixels [n, 2] of a result [height, width] at which hypercolumns are compared, float32:
     `count`, or fewer in a small picture.
 
     They lie on a grid of about GRID × GRID. Its offset depends on the numbers `level`. Rows and
     columns are drawn apart from each other, from the numbers `draw` (nkolkin13/STROTSS,
-    stylize_objectives.py, init_inds and shuffle_feature_inds)."""
+    stylize_objectives.py, init_inds and shuffle_feature_inds).
+
+    With a `mask` [height, width] places of that grid are drawn, or pixels where none of it is
+    inside, with repeats and as often as its square says. There the program draws rows and columns
+    apart too, so that some lie outside."""
     height, width = shape
     stride = (height * width // GRID**2) ** 0.5
     offset, drawn = (np.random.default_rng(list(numbers)) for numbers in (level, draw))
@@ -94,21 +108,37 @@ def positions_of_result(
         for side, step in ((height, max(1, int(stride))), (width, max(1, int(np.ceil(stride)))))
     )
     pairs = np.meshgrid(down, across, indexing="ij")
+    if mask is not None:
+        on_grid = np.zeros(shape)
+        on_grid[tuple(pairs)] = mask[tuple(pairs)]
+        return _drawn_inside(on_grid if on_grid.any() else mask, min(count, pairs[0].size), drawn)
     found = [drawn.permutation(each.ravel())[:count] for each in pairs]
     return np.stack(found, 1).astype(np.float32)
 
 
-def positions_of_painting(shape: Sequence[int], count: int, numbers: Sequence[int]) -> np.ndarray:
+def positions_of_painting(
+    shape: Sequence[int], count: int, numbers: Sequence[int], mask: np.ndarray | None = None
+) -> np.ndarray:
     """Pixels [n, 2] of a painting [height, width], float32, uniform: `count`, distinct in each
     ROUND (nkolkin13/STROTSS, vgg_pt.py, forward_samples_hypercolumn). The same for the same
-    `numbers`.
+    `numbers`. With a `mask` as `positions_of_result` draws them.
     """
     height, width = shape
     generator, found = np.random.default_rng(list(numbers)), []
-    for before in range(0, count, ROUND):
-        drawn = generator.permutation(height * width)[: min(ROUND, count - before)]
+    rounds = [min(ROUND, count - before, height * width) for before in range(0, count, ROUND)]
+    if mask is not None:
+        return _drawn_inside(mask, sum(rounds), generator)
+    for of_round in rounds:
+        drawn = generator.permutation(height * width)[:of_round]
         found.append(np.stack(np.unravel_index(drawn, (height, width)), 1))
     return np.concatenate(found).astype(np.float32)
+
+
+def _drawn_inside(mask: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """`count` pixels [count, 2] of a mask [height, width], each as probable as its square."""
+    weights = np.square(mask, dtype=np.float64).ravel()
+    drawn = generator.choice(weights.size, count, p=weights / weights.sum())
+    return np.stack(np.unravel_index(drawn, mask.shape), 1).astype(np.float32)
 
 
 def joined(columns: dict[str, Any], layers: Sequence[str]) -> Tensor:

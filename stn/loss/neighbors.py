@@ -61,36 +61,66 @@ def _middles(F: Tensor, stride: int) -> Tensor:
 
 
 def nearest(X: Tensor, styles: Sequence[Tensor]) -> Tensor:
-    """mean_i min_j of the cosine distance of X_i and Y_j, both less their own means, of X [n, N]
-    and the rows Y of all `styles` [n', N].
+    """mean_i min_j of the cosine distance of X_i and Y_j, both less their own means, of rows of X
+    [n, N + 1] and of all `styles` [n', N + 1], whose last number says what they count.
 
     Matches are constants (Kolkin et al. 2022, arXiv:2203.13215, "feature splitting"; nkolkin13/
-    NeuralNeighborStyleTransfer, utils/stylize.py)."""
-    Y = tf.concat(styles, 0)
-    x, y = (each - tf.reduce_mean(each, 0) for each in (X, Y))
-    return cosine_distance(x, tf.gather(y, nearest_rows(x, y)))
+    NeuralNeighborStyleTransfer, utils/stylize.py). What counts is the square of a guide, and rows
+    of a style are searched where it is at least half the largest; ours, as are masks."""
+    X, weight = _parted(X)
+    inside = tf.concat([_inside(Y) for Y in styles], 0)
+    Y, of_Y = _parted(tf.concat(styles, 0))
+    x, y = X - _mean(X, weight), Y - _mean(Y, of_Y)
+    return cosine_distance(x, tf.gather(y, nearest_rows(x, y, inside)), weight)
 
 
 def replaced(X: Tensor, styles: Sequence[Tensor]) -> Tensor:
-    """For each row of X [n, N] the row of all `styles` [n', N] at the smallest angle, both less
-    their own means (Kolkin et al. 2022, arXiv:2203.13215; nkolkin13/NeuralNeighborStyleTransfer,
-    utils/stylize.py, replace_features).
+    """For each row of X [n, N + 1] the row [N] of all `styles` [n', N + 1] at the smallest angle,
+    both less their own means; weights as in `nearest` (Kolkin et al. 2022, arXiv:2203.13215;
+    nkolkin13/NeuralNeighborStyleTransfer, utils/stylize.py, replace_features).
     """
-    count = tf.cast(sum(Y.shape[0] for Y in styles), X.dtype)
-    mean = tf.add_n([tf.reduce_sum(Y, 0) for Y in styles]) / count
-    x = X - tf.reduce_mean(X, 0)
+    X, weight = _parted(X)
+    sums = [(tf.reduce_sum(w[:, None] * Y, 0), tf.reduce_sum(w)) for Y, w in map(_parted, styles)]
+    mean = tf.add_n([each for each, _ in sums]) / tf.add_n([count for _, count in sums])
+    x = X - _mean(X, weight)
     found, best = tf.zeros_like(X), tf.fill((X.shape[0],), tf.cast(-2, X.dtype))  # below a cosine
-    for Y in styles:  # one by one, since they are large
-        rows = tf.gather(Y, nearest_rows(x, Y - mean))
+    for style in styles:  # one by one, since they are large
+        Y, _ = _parted(style)
+        rows = tf.gather(Y, nearest_rows(x, Y - mean, _inside(style)))
         cosine = tf.reduce_sum(unit_rows(x) * unit_rows(rows - mean), 1)
         found = tf.where((cosine > best)[:, None], rows, found)
         best = tf.maximum(cosine, best)
     return found
 
 
-def cosine_distance(X: Tensor, Y: Tensor) -> Tensor:
-    """mean_i of the cosine distance of X_i and Y_i, rows of [n, N]."""
-    return tf.reduce_mean(1 - tf.reduce_sum(unit_rows(X) * unit_rows(Y), 1))
+def from_replaced(X: Tensor, found: Tensor) -> Tensor:
+    """The mean of the cosine distances of the rows of X [n, N + 1], which count as its last numbers
+    say, and of what `replaced` gave for them, [n, N] (Kolkin et al. 2022).
+    """
+    X, weight = _parted(X)
+    return cosine_distance(X, found, weight)
+
+
+def cosine_distance(X: Tensor, Y: Tensor, weight: Tensor) -> Tensor:
+    """The mean of the cosine distances of X_i and Y_i, rows of [n, N], by their `weight` [n]."""
+    return _mean(1 - tf.reduce_sum(unit_rows(X) * unit_rows(Y), 1), weight)
+
+
+def _parted(X: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows [n, N] and what they count [n], of both [n, N + 1]."""
+    return X[:, :-1], X[:, -1]
+
+
+def _inside(Y: Tensor) -> Tensor:
+    """Whether the rows of a style [n, N + 1] are searched."""
+    return Y[:, -1] >= tf.reduce_max(Y[:, -1]) / 4
+
+
+def _mean(X: Tensor, weight: Tensor) -> Tensor:
+    """Σ w_i X_i / Σ w_i of the rows, or numbers, of X; 0 where none counts."""
+    of_rows = tf.reshape(weight, (-1, *[1] * (len(X.shape) - 1)))
+    # Of a grid that misses a narrow region no position counts; 1e-12 is below all that do.
+    return tf.reduce_mean(of_rows * X, 0) / tf.maximum(tf.reduce_mean(weight), 1e-12)
 
 
 def nearest_rows(a: Tensor, candidates: Tensor, allowed: Tensor | None = None) -> Tensor:

@@ -21,10 +21,10 @@ from stn.loss import distributions, losses, neighbors, strotss
 class Context(NamedTuple):
     """What a statistic may use next to the features of its layer.
 
-    `gram_divisor` and `shift` are keys of the configuration. `guide` is T [h, w] or None. `before`
-    are the features of the style layer before this one, for statistics of two layers.
-    `directions` are what is drawn: unit vectors [D, N], for statistics that project on some, or two
-    offsets, 0-1. `shifts` are in positions of the layer."""
+    `gram_divisor` and `shift` are keys of the configuration. `guide` is T [h, w] or None, or the
+    tags there. `before` is what a style layer before this one hands on. `directions` are what is
+    drawn: unit vectors [D, N], for statistics that project on some, or two offsets, 0-1. `shifts`
+    are in positions of the layer."""
 
     gram_divisor: str = "one"
     shift: float = 0.0
@@ -55,6 +55,8 @@ class Statistic:
     keys: frozenset[str] = frozenset()
     # Why it takes no masks, as the error says after "since"; empty if it takes them.
     no_masks: str = ""
+    # Whether it takes them as tags (guidance=tag), then in place of guides.
+    takes_tags: bool = False
     # Whether the mean of two styles' statistics is a target. Of a sum of squares it has the
     # gradient of both.
     averages: bool = True
@@ -62,6 +64,8 @@ class Statistic:
     sums_over_rows: bool = False
     # How many style layers one value compares: 2 for a layer and the one before it.
     layers: int = 1
+    # What a layer of the result hands on to the style layers after it; None: what came before.
+    hands_on: Callable[[Tensor, Context], Tensor | None] | None = None
     # What is drawn at a layer: from how many `objective.directions` asks for, or N, and N, and the
     # numbers that seed it. Targets are of the same draw.
     draw: Callable[[int, int, Sequence[int]], np.ndarray] | None = None
@@ -96,9 +100,14 @@ class Statistic:
         return self.draw is not None
 
     @property
+    def at_positions(self) -> bool:
+        """Whether it is of hypercolumns at positions that are drawn, with masks only inside."""
+        return self.of_hypercolumns and not self.on_grid
+
+    @property
     def draws(self) -> bool:
         """Whether it compares at what is drawn, directions, offsets or positions."""
-        return self.projects or (self.of_hypercolumns and not self.on_grid)
+        return self.projects or self.at_positions
 
     def divisor(self, chosen: str) -> str:
         """What its matrix is divided by, where `chosen` is objective.gram_divisor."""
@@ -230,9 +239,16 @@ def drawn_directions(count: int, N: int, numbers: Sequence[int]) -> np.ndarray:
 
 
 def _projections(F: Tensor, context: Context) -> Tensor:
-    """Sorted projections [D, M] on D directions (Heitz et al. 2021)."""
-    flat = _flat(F)
-    return distributions.sorted_projections(flat, tf.cast(context.directions, F.dtype))
+    """Sorted projections [D, M] on D directions (Heitz et al. 2021).
+
+    Tags, if there are some, are one more channel. Every direction has 1 there and is normalized
+    anew, so that far tags sort positions by themselves (kyle-gao's copy of the authors' first
+    release, texture_synthesis_with_tags.ipynb)."""
+    flat, directions = _flat(F), tf.cast(context.directions, F.dtype)
+    if context.guide is not None:
+        flat = tf.concat([flat, _column(tf.cast(context.guide, F.dtype))], 1)
+        directions = tf.concat([directions, tf.ones_like(directions[:, :1])], 1) / 2**0.5
+    return distributions.sorted_projections(flat, directions)
 
 
 # Positions down or across at which `nearest` takes features; NNST, utils/stylize.py.
@@ -245,16 +261,52 @@ def drawn_offsets(count: int, N: int, numbers: Sequence[int]) -> np.ndarray:
 
 
 def _on_a_grid(F: Tensor, context: Context) -> Tensor:
-    """The features [n, N] on a grid of WIDEST positions or up to twice as many along the longer
-    side, at drawn offsets; of a smaller layer all.
+    """The features with their weights [n, N + 1] on a grid of WIDEST positions or up to twice as
+    many along the longer side, at drawn offsets; of a smaller layer all.
     """
     stride = max(1, max(F.shape[1:3]) // WIDEST)
-    offsets = tf.zeros((2,)) if stride == 1 else tf.cast(context.directions, tf.float32)
-    first = tf.cast(tf.floor(offsets * stride), tf.int32)
-    for axis in (1, 2):
-        places = first[axis - 1] + stride * tf.range(F.shape[axis] // stride)
-        F = F if stride == 1 else tf.gather(F, places, axis=axis)
-    return _flat(F)
+    weights = _weights(F, context.guide)
+    if stride > 1:
+        first = tf.cast(tf.floor(tf.cast(context.directions, tf.float32) * stride), tf.int32)
+        for axis in (1, 2):
+            places = first[axis - 1] + stride * tf.range(F.shape[axis] // stride)
+            F, weights = (tf.gather(x, places, axis=axis) for x in (F, weights))
+    return _flat(tf.concat([F, weights], -1))
+
+
+def _on_a_grid_as_run(F: Tensor, context: Context) -> Tensor:
+    """The same, but of a layer no wider than WIDEST what the last wider one had, read as if it had
+    N channels.
+
+    nkolkin13/NeuralNeighborStyleTransfer (290976a), utils/stylize.py, lines 301-311: `cs_tmp` is
+    assigned for wide layers alone, and stays. Channel after channel its numbers are read [N, n];
+    what is left over, for which the program ends, is dropped."""
+    if context.before is None or max(F.shape[1:3]) > WIDEST:
+        return _on_a_grid(F, context)
+    numbers = tf.reshape(tf.transpose(context.before[:, :-1]), (-1,))
+    N = F.shape[-1]
+    n = numbers.shape[0] // N
+    stale = tf.transpose(tf.reshape(numbers[: N * n], (N, n)))
+    return tf.concat([stale, tf.ones_like(stale[:, :1])], 1)
+
+
+def _of_wide(F: Tensor, context: Context) -> Tensor | None:
+    return _on_a_grid(F, context) if max(F.shape[1:3]) > WIDEST else None
+
+
+def _weights(F: Tensor, T: Tensor | None) -> Tensor:
+    """What positions of F [1, h, w, N] count, M T² [1, h, w, 1]; 1 without a guide."""
+    if T is None:
+        return tf.ones_like(F[..., :1])
+    M = tf.cast(F.shape[1] * F.shape[2], F.dtype)
+    return tf.square(tf.cast(T, F.dtype))[None, ..., None] * M
+
+
+def _columns_with_weights(F: Tensor, context: Context) -> Tensor:
+    """Hypercolumns [n, N] of a grid with what they count [n, N + 1]."""
+    flat = _flat(F)[None, None]  # [1, 1, n, N]
+    guide = None if context.guide is None else tf.reshape(context.guide, (1, -1))
+    return _flat(tf.concat([flat, _weights(flat, guide)], -1))
 
 
 def _histograms(F: Tensor, context: Context) -> Tensor:
@@ -290,7 +342,6 @@ def _with_guide(F: Tensor, context: Context) -> Tensor:
     return tf.concat([F, guide[None, ..., None]], -1)
 
 
-_DRAWS_POSITIONS = "it draws its positions"
 _MATRIX = frozenset({"gram_divisor", "style_reduction"})
 # What the entries of one kind share.
 _of_patches = functools.partial(
@@ -300,10 +351,18 @@ _of_patches = functools.partial(
     averages=False,
     least_side=neighbors.PATCH,
 )
+_of_a_grid = functools.partial(
+    Statistic,
+    distance=neighbors.nearest,
+    keys=frozenset({"copies", "redraw"}),
+    averages=False,
+    draw=drawn_offsets,
+    copies=1.2,  # of wide layers a grid is kept, and the gradient is whole
+    pooled=0.2,
+)
 _of_columns = functools.partial(
     Statistic,
     keys=frozenset({"hypercolumns", "style_hypercolumns", "redraw"}),
-    no_masks=_DRAWS_POSITIONS,
     averages=False,
     of_hypercolumns=True,
 )
@@ -341,7 +400,7 @@ STATISTICS: dict[str, Statistic] = {
     "gaussian": Statistic(
         _sample,
         distance=distributions.gaussian_mmd,
-        no_masks=_DRAWS_POSITIONS,
+        no_masks="it draws its positions over the whole picture",
         averages=False,
     ),
     "chain": Statistic(
@@ -349,12 +408,14 @@ STATISTICS: dict[str, Statistic] = {
         keys=frozenset({"style_reduction", "activation_shift"}),
         no_masks="its layers differ in size",
         layers=2,
+        hands_on=lambda F, context: F,
     ),
     "sliced_wasserstein": Statistic(
         _projections,
         distance=distributions.sliced_wasserstein,
         keys=frozenset({"directions", "redraw"}),
         no_masks="it sorts all positions",
+        takes_tags=True,
         averages=False,
         draw=drawn_directions,
         copies=4.0,
@@ -366,15 +427,11 @@ STATISTICS: dict[str, Statistic] = {
         averages=False,
         copies=4.0,
     ),
-    "nearest": Statistic(
-        _on_a_grid,
-        distance=neighbors.nearest,
-        keys=frozenset({"copies", "redraw"}),
-        no_masks=_DRAWS_POSITIONS,
-        averages=False,
-        draw=drawn_offsets,
-        copies=1.2,  # of wide layers a grid is kept, and the gradient is whole
-        pooled=0.2,
+    "nearest": _of_a_grid(_on_a_grid),
+    "nearest_as_run": _of_a_grid(
+        _on_a_grid_as_run,
+        no_masks="its narrow layers have another one's sample, which lies nowhere in them",
+        hands_on=_of_wide,
     ),
     "patches": _of_patches(distance=neighbors.patches, copies=10.5, pooled=5.5),
     "patches_dense": _of_patches(
@@ -388,10 +445,9 @@ STATISTICS: dict[str, Statistic] = {
     ),
     "palette": _of_columns(lambda F, context: _flat(F), distance=strotss.palette),
     "nearest_hypercolumns": Statistic(
-        lambda F, context: _flat(F),
-        distance=neighbors.cosine_distance,
+        _columns_with_weights,
+        distance=neighbors.from_replaced,
         keys=frozenset({"copies", "content_share"}),
-        no_masks="it searches a painting for all positions at once",
         averages=False,
         of_hypercolumns=True,
         on_grid=True,

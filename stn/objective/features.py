@@ -59,14 +59,14 @@ def context_of(
     T: Tensor | None,
     before: Sequence[Tensor],
 ) -> Context:
-    """What a statistic may use at a layer, with what is drawn there, a guide T [h, w], and the
-    features before.
+    """What a statistic may use at a layer, with what is drawn there, a guide T [h, w], and what a
+    layer before handed on.
     """
     return Context(
         formula.gram_divisor,
         formula.activation_shift,
         T,
-        before[0] if statistic.layers > 1 else None,
+        before[0] if before and statistic.hands_on is not None else None,
         directions,
         formula.shifts,
     )

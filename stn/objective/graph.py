@@ -21,8 +21,8 @@ class Choices(NamedTuple):
 
     `content_losses` and `style_losses` are named as in `Specification`, whose `content_layers` and
     `style_layers` they are taken at. `statistics` has one entry a style target, `terms` the number
-    of its term, and `joins` its layers where it is of hypercolumns. `chained` are the layers of a
-    statistic that compares each with the one before."""
+    of its term, `joins` its layers where it is of hypercolumns, and `regions` the place of its
+    region among the positions. `chained` are the layers of a statistic that hands something on."""
 
     formula: Formula
     options: Options
@@ -33,6 +33,7 @@ class Choices(NamedTuple):
     statistics: tuple[Statistic, ...]
     terms: tuple[int, ...]
     joins: tuple[tuple[str, ...], ...]
+    regions: tuple[int, ...]
     chained: tuple[str, ...]
 
 
@@ -73,11 +74,15 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         black: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         size = tf.shape(image)[1] * tf.shape(image)[2]
-        kinds = choices.statistics, choices.terms, choices.joins, S
+        kinds = choices.statistics, choices.terms, choices.joins, choices.regions, S
         goals = {
             loss: [
-                Goal(statistic, term, own["A"], own["share"], own.get("T"), own.get("V"), joins)
-                for statistic, term, joins, each in zip(*kinds, strict=True)
+                Goal(
+                    *(statistic, term, own["A"], own["share"], own.get("T"), own.get("V")),
+                    joins,
+                    region,
+                )
+                for statistic, term, joins, region, each in zip(*kinds, strict=True)
                 if (own := each.get(loss))
             ]
             for loss in {*layers, *choices.style_losses}
@@ -85,13 +90,23 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         content: dict[str, Tensor] = {}
         # A chain has no loss at its first layer.
         style: dict[str, Tensor] = {loss: tf.zeros((count,)) for loss in choices.style_losses}
-        before: list[Tensor] = []  # the features of the style layer before, where a statistic asks
+        before: list[Tensor] = []  # what a style layer before handed on, where a statistic asks
         columns: dict[str, Tensor] = {}
+        regions, drawn_each, _ = positions.shape  # of each region as many
 
-        def sampled(layer: str) -> features.Samples:
+        def sampled(layer: str, regions: int | None = None) -> features.Samples:
             if on_grid:
                 return features.on_grid(image)
-            return features.samples(positions / stride_of(layer))
+            flat = tf.reshape(positions[:regions], (-1, 2))
+            return features.samples(flat / stride_of(layer))
+
+        def of_region(F: Tensor, region: int) -> Tensor:
+            return F if regions == 1 else F[region * drawn_each : (region + 1) * drawn_each]
+
+        def of_goal(goal: Goal) -> Tensor:
+            F = hypercolumns.joined(columns, goal.joins)
+            F = of_region(F, goal.region) if goal.statistic.at_positions else F
+            return goal.statistic.of(F, Context(guide=goal.T))
 
         def hook(layer: str, F: Tensor) -> Tensor:
             if layer in joined:
@@ -103,7 +118,11 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
                 )
                 F, content[layer], style[layer] = of_layer.with_late_gradient(F, before)
             if layer in choices.chained:
-                before[:] = [F]
+                statistic = formula.statistic
+                assert statistic.hands_on is not None
+                context = features.context_of(formula.at(layer), statistic, drawn, None, ())
+                handed = statistic.hands_on(F, context)
+                before[:] = before if handed is None else [handed]
             return F
 
         shares = {
@@ -129,15 +148,13 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
                 content[layer], style[layer] = tf.zeros(()), of_layer.style_loss(found)
             if HYPERCOLUMN in choices.style_losses:
                 its = goals[HYPERCOLUMN]
-                of = [hypercolumns.joined(columns, goal.joins) for goal in its]
-                found = [goal.statistic.of(F, Context()) for goal, F in zip(its, of, strict=True)]
+                found = [of_goal(goal) for goal in its]
                 all_layers = LayerLosses(formula, None, None, its, size, count)
                 style[HYPERCOLUMN] = all_layers.style_loss(found)
             if joins_content:
-                of_content = {layer: sampled(layer)(P[layer]) for layer in content_layers}
-                F, of_photograph = (
-                    hypercolumns.joined(each, content_layers) for each in (columns, of_content)
-                )
+                of_content = {layer: sampled(layer, 1)(P[layer]) for layer in content_layers}
+                of_photograph = hypercolumns.joined(of_content, content_layers)
+                F = of_region(hypercolumns.joined(columns, content_layers), 0)
                 compare = strotss.CONTENT_REDUCTIONS[formula.content_reduction]
                 content[HYPERCOLUMN] = compare(F, of_photograph)
             C = _stack(content[loss] for loss in choices.content_losses)

@@ -22,6 +22,7 @@ class Goal(NamedTuple):
     T: Tensor | None
     V: Tensor | None = None  # None: all
     joins: tuple[str, ...] = ()  # the layers whose hypercolumns it is of
+    region: int = 0  # the place of its region among positions drawn
 
 
 class LayerLosses(NamedTuple):
@@ -77,7 +78,8 @@ class LayerLosses(NamedTuple):
                 for goal, dG in zip(self.goals, slopes, strict=True):
                     part, *rest = self._gradient(goal, late, before, dG)
                     parts.append(part)
-                    to_before = rest or to_before
+                    if rest:
+                        to_before = [x + dx for x, dx in zip(to_before, rest, strict=True)]
                 return (tf.add_n(parts), *to_before) if before else tf.add_n(parts)
 
             return (F, self.content_loss(F), E), gradient
@@ -90,16 +92,17 @@ class LayerLosses(NamedTuple):
     def _gradient(
         self, goal: Goal, F: Tensor, before: Sequence[Tensor], dG: Tensor
     ) -> list[Tensor]:
-        """The gradient with respect to F, given that with respect to its statistic; for a statistic
-        of two layers also that with respect to the layer before.
+        """The gradient with respect to F, given that with respect to its statistic, and for a
+        statistic that is handed something also with respect to that.
         """
         statistic = goal.statistic
         if statistic.gram_features is None:
-            watched = (F, *before) if statistic.layers > 1 else (F,)
+            watched = (F, *before) if statistic.hands_on is not None else (F,)
             with tf.GradientTape() as tape:
                 tape.watch(watched)
                 G = statistic.of(F, self._context(goal, before))
-            return list(tape.gradient(G, watched, dG))
+            zero = tf.UnconnectedGradients.ZERO
+            return list(tape.gradient(G, watched, dG, unconnected_gradients=zero))
         with tf.GradientTape() as tape:
             tape.watch(F)
             X = statistic.gram_features(F, self._context(goal, before))

@@ -1,16 +1,15 @@
 """The objective: its targets, computed once, then the loss and its gradient at any image."""
 
 import copy
-import functools
-import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from stn.assets.pictures import LevelPictures
 from stn.backend import Tensor, tf
+from stn.images import resizing
 from stn.loss import pixels
 from stn.loss.statistics import Statistic
 from stn.network.network import Network
@@ -19,10 +18,12 @@ from stn.objective.specification import Specification, Term
 from stn.objective.targets import Guides, StyleTarget
 from stn.quantities import Terms
 
+Made = TypeVar("Made")
+
 
 class Drawn(NamedTuple):
-    """What is drawn: directions by layer, positions [n, 2] of hypercolumns, and the targets
-    projected on the directions, None if they stay as they are.
+    """What is drawn: directions by layer, positions [regions, n, 2] of hypercolumns, and the
+    targets projected on the directions, None if they stay as they are.
     """
 
     directions: references.Directions
@@ -72,8 +73,9 @@ class Objective:
         self._drawn, self._draw = drawn, 0
         chosen = specification
         statistics = tuple(target.statistic for target in style)
+        varies = chosen.formula.total_variation if chosen.total_variation_weight else "none"
         self._choices = graph.Choices(
-            chosen.formula,
+            chosen.formula._replace(total_variation=varies),
             network.options,
             tuple(chosen.content_losses),
             chosen.style_losses,
@@ -82,7 +84,8 @@ class Objective:
             statistics,
             tuple(target.term for target in style),
             tuple(_joins(chosen.style_terms[target.term]) for target in style),
-            tuple(chosen.style_layers) if chosen.formula.statistic.layers > 1 else (),
+            tuple(target.region for target in style),
+            tuple(chosen.style_layers) if chosen.formula.statistic.hands_on is not None else (),
         )
         self._inputs = Inputs(
             features.kernels_of(network, [*chosen.content_layers, *chosen.every_style_layer]),
@@ -95,7 +98,7 @@ class Objective:
             {name: tf.constant(each, tf.float32) for name, each in pixel_targets.items()},
             tf.constant([chosen.pixel_weights[name] for name in pixel_targets], tf.float32),
             dict(first.directions if first else {}),
-            first.positions if first else tf.zeros((0, 2)),
+            first.positions if first else tf.zeros((1, 0, 2)),
             tf.constant(network.limits[0], tf.float32),
         )
         self._function: Any = None
@@ -170,7 +173,8 @@ class Objective:
         )
         counted = chosen.total_variation_counted
         variation = chosen.total_variation_weight * total_variation if counted else 0.0
-        weighted_pixels = {
+        weighted_pixels = {f"loss/{name}": 0.0 for name in sorted(chosen.pixel_weights)}
+        weighted_pixels |= {
             f"loss/{name}": chosen.pixel_weights[name] * float(value)
             for name, value in zip(self._inputs.pixel_targets, of_pixels, strict=True)
         }
@@ -197,35 +201,35 @@ def build(
     projects = any(term.statistic.projects for term in specification.style_terms)
     # Paintings pass the network once, and of their features are other targets at every draw.
     keeps = specification.keeps_features and not network.options.gradient_checkpointing
-    kept_features: dict[str, Mapping[str, Tensor]] = {}
+    regions = targets.regions(sized.styles)
+    copies = [(each.turn_deg, each.scale) for each in specification.copies]
+    copies_of = _once(lambda rgb: [resizing.copy(rgb, *each) for each in copies])
+    features_of = _once(
+        lambda rgb: references.style_features(specification, network, network.image(rgb))
+    )
 
     def drawn(draw: int) -> Drawn:
         directions = references.directions(specification, network, level, draw)
-        positions = references.positions_of_result(specification, sized.shape, level, draw)
+        positions = references.positions_of_result(specification, sized.shape, regions, level, draw)
 
         def statistics_of(
             rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
         ) -> list[dict[str, Tensor]]:
+            if keeps:
+                F = features_of(rgb)
+                return references.statistics_of_features(specification, F, asked, directions)
             image = network.image(rgb)
-            if not keeps:
-                return references.statistics(
-                    specification, network, image, asked, directions, level
-                )
-            key = hashlib.sha256(np.array(image.shape).tobytes() + image.tobytes()).hexdigest()
-            if key not in kept_features:
-                kept_features[key] = references.style_features(specification, network, image)
-            F = kept_features[key]
-            return references.statistics_of_features(specification, F, asked, directions)
+            return references.statistics(specification, network, image, asked, directions, level)
 
-        stays = draw and not projects
-        style = None if stays else targets.build(specification, network, sized, statistics_of)
-        return Drawn(directions, positions, style and targets.found_once(style, of_painted))
+        if draw and not projects:
+            return Drawn(directions, positions, None)
+        style = targets.build(specification, network, sized, statistics_of, copies_of)
+        return Drawn(directions, positions, targets.found_once(style, of_painted))
 
-    @functools.cache
-    def of_painted(statistic: Statistic) -> Mapping[str, Tensor]:
+    def of_painted(statistic: Statistic, T: Guides) -> Mapping[str, Tensor]:
         assert sized.content is not None
         image = network.image(sized.content) if painted is None else painted
-        return references.statistics(specification, network, image, [(statistic, None)])[0]
+        return references.statistics(specification, network, image, [(statistic, T)])[0]
 
     first = drawn(0)
     content: Mapping[str, Tensor] = {}
@@ -244,12 +248,24 @@ def build(
     return found
 
 
+def _once(make: Callable[[np.ndarray], Made]) -> Callable[[np.ndarray], Made]:
+    """The same function of a picture, which computes once what it gives for an array."""
+    found: dict[int, tuple[np.ndarray, Made]] = {}
+
+    def of(rgb: np.ndarray) -> Made:
+        if id(rgb) not in found:
+            found[id(rgb)] = rgb, make(rgb)  # the array is kept, so that no other has its id
+        return found[id(rgb)][1]
+
+    return of
+
+
 def _pixel_targets(
     specification: Specification, network: Network, sized: LevelPictures
 ) -> dict[str, np.ndarray]:
     """What the losses of pixels that count compare the result with."""
     found = {}
-    for name in sorted(specification.pixel_weights):
+    for name in sorted(name for name, weight in specification.pixel_weights.items() if weight):
         loss = pixels.PIXEL_LOSSES[name]
         rgb = sized.content if loss.of_content else sized.styles[0].rgb
         if rgb is not None:
@@ -286,6 +302,6 @@ def _inputs(target: StyleTarget, components: int | None) -> dict[str, dict[str, 
             V = target.statistic.components(target.A[layer], components)
             if V is not None:
                 found[layer]["V"] = V
-            if target.T is not None:
+            if target.T is not None and not target.statistic.at_positions:
                 found[layer]["T"] = tf.constant(target.T[layer], tf.float32)
     return found

@@ -44,17 +44,23 @@ def directions(
 
 
 def positions_of_result(
-    specification: Specification, shape: tuple[int, int], level: int, draw: int
+    specification: Specification,
+    shape: tuple[int, int],
+    masks: Sequence[np.ndarray | None],
+    level: int,
+    draw: int,
 ) -> Tensor:
-    """The pixels [n, 2] of a result at which hypercolumns are compared at a draw; none without, or
-    where they are compared on a grid.
+    """The pixels [masks, n, 2] of a result at which hypercolumns are compared at a draw, for each
+    of some masks [h, w], None for all of it; none without, or where they are on a grid.
     """
     if not specification.joined_layers or specification.on_grid:
-        return tf.zeros((0, 2))
+        return tf.zeros((1, 0, 2))
     first = specification.seed, level
     count, grid = specification.hypercolumns, (*first, 0, OF_RESULT)
     drawn = (*first, draw + 1, OF_RESULT)  # another number than the grid's
-    return tf.constant(hypercolumns.positions_of_result(shape, count, grid, drawn))
+    return tf.stack(
+        [hypercolumns.positions_of_result(shape, count, grid, drawn, mask) for mask in masks]
+    )
 
 
 def content_features(
@@ -83,10 +89,10 @@ def _features(
     asked = ((None, layers),)
     guides: list[dict[str, Tensor]] = [{}]
     none: dict[str, Tensor] = {}  # no directions
-    nowhere, black = tf.zeros((0, 2)), _black(network)
+    nowhere, black = tf.zeros((1, 0, 2)), _black(network)
     kernels = features.kernels_of(network, layers)
     inputs = tf.constant(image, tf.float32), kernels, guides, none, nowhere, black
-    choices = specification.formula, options, asked
+    choices = specification.formula, options, asked, (0,)
     [found] = backend.function(_found, choices, *inputs)(*inputs)
     return dict(found)
 
@@ -109,11 +115,18 @@ def statistics(
     Each that is `asked` for is a statistic and guides T {layer: [h, w]}, None for the whole image.
     """
     guides, kinds = _asked(specification, asked)
-    choices = specification.formula, _of_painting(network), kinds
-    positions = tf.zeros((0, 2))
+    positions, places = tf.zeros((1, 0, 2)), (0,) * len(asked)
     if specification.joined_layers and not specification.on_grid:
         count, drawn = specification.style_hypercolumns, (specification.seed, level, 0, OF_PAINTING)
-        positions = tf.constant(hypercolumns.positions_of_painting(image.shape[1:3], count, drawn))
+        each = {id(T): None if T is None else T.get(HYPERCOLUMN) for _, T in asked}
+        places = tuple(list(each).index(id(T)) for _, T in asked)
+        positions = tf.stack(
+            [
+                hypercolumns.positions_of_painting(image.shape[1:3], count, drawn, T)
+                for T in each.values()
+            ]
+        )
+    choices = specification.formula, _of_painting(network), kinds, places
     inputs = (
         tf.constant(image, tf.float32),
         features.kernels_of(network, [layer for _, its in kinds for layer in its]),
@@ -184,8 +197,11 @@ def _found(
     formula: Formula,
     options: Options,
     asked: tuple[tuple[Statistic | None, tuple[str, ...]], ...],
+    places: tuple[int, ...],
 ) -> Callable[..., Any]:
-    """A function that gives each statistic `asked` for at its layers; None asks for features."""
+    """A function that gives each statistic `asked` for at its layers; None asks for features.
+    `places` say which of the positions each has.
+    """
     layers = tuple(dict.fromkeys(layer for _, its in asked for layer in its))
     chained = {layer for statistic, its in asked if features.chains(statistic) for layer in its}
     joined = {layer for statistic, its in asked if features.joins(statistic) for layer in its}
@@ -207,7 +223,7 @@ def _found(
             if on_grid:
                 return features.on_grid(image)
             # A painting is read at whole positions: nkolkin13/STROTSS, vgg_pt.py.
-            return features.samples(tf.floor(positions / stride_of(layer)))
+            return features.samples(tf.floor(tf.reshape(positions, (-1, 2)) / stride_of(layer)))
 
         def hook(layer: str, F: Tensor) -> Tensor:
             if layer in joined:
@@ -253,9 +269,13 @@ def _found(
             ]
             for kept, G in zip(there, sums, strict=True):
                 kept[layer] = G
-        for (statistic, its), kept in zip(asked, found, strict=True):
+        drawn_each = positions.shape[1]
+        for (statistic, its), T, place, kept in zip(asked, guides, places, found, strict=True):
             if statistic is not None and features.joins(statistic):
-                kept[HYPERCOLUMN] = statistic.of(hypercolumns.joined(columns, its), Context())
+                F, guide = hypercolumns.joined(columns, its), T.get(HYPERCOLUMN)
+                if statistic.at_positions:
+                    F, guide = F[place * drawn_each : (place + 1) * drawn_each], None
+                kept[HYPERCOLUMN] = statistic.of(F, Context(guide=guide))
         return found
 
     return function

@@ -149,6 +149,11 @@ class Specification:
         return any(term.statistic.on_grid for term in self.style_terms)
 
     @property
+    def guides_columns(self) -> bool:
+        """Whether masks are to say which hypercolumns are compared."""
+        return any(term.statistic.of_hypercolumns for term in self.style_terms)
+
+    @property
     def replaces(self) -> bool:
         """Whether targets are found once a level, for a picture that it is told."""
         return any(term.statistic.replace is not None for term in self.style_terms)

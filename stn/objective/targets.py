@@ -11,11 +11,11 @@ import numpy as np
 from stn.assets.pictures import LevelPictures, Painting
 from stn.backend import Tensor
 from stn.config import lists
-from stn.config.schema import Copy
-from stn.images import masks, resizing
+from stn.images import masks
+from stn.loss import hypercolumns
 from stn.loss.statistics import GUIDED_MEANS, Statistic
 from stn.network.network import Network
-from stn.objective.specification import Specification
+from stn.objective.specification import HYPERCOLUMN, Specification
 
 # Guidance channels T {layer: [h, w]}; None for a whole picture.
 Guides = Mapping[str, np.ndarray] | None
@@ -28,14 +28,14 @@ StatisticsOf = Callable[[np.ndarray, Sequence[tuple[Statistic, Guides]]], list[d
 class StyleTarget:
     """A statistic A {layer: ...} that the result is to have, with its share of each layer's loss.
 
-    `T` are the guides of the region of the result where it counts, None for all of it. Targets with
-    equal `region` count in the same region. `term` is its place in `Specification.style_terms`."""
+    `T` are the guides of the region of the result where it counts, None for all of it, and `region`
+    is the place of that one in `regions`. `term` is its place in `Specification.style_terms`."""
 
     statistic: Statistic
     A: Mapping[str, Any]  # a tuple of those of copies, too, where the statistic pools them
     shares: Mapping[str, float]
     T: Guides = None
-    region: bytes | None = None
+    region: int = 0
     term: int = 0
 
     def times(self, factor: float) -> "StyleTarget":
@@ -49,21 +49,32 @@ def build(
     network: Network,
     sized: LevelPictures,
     statistics_of: StatisticsOf,
+    copies_of: Callable[[np.ndarray], Sequence[np.ndarray]],
 ) -> list[StyleTarget]:
     """The targets for pictures at the size of a level; a layer's style loss is Σ share · loss.
 
-    The shares of several styles add up to one. Warns of a mask in which no position of a layer
-    lies."""
+    The shares of several styles add up to one. `copies_of` are those of a painting that are
+    searched next to it. Warns of a mask in which no position of a layer lies."""
     if not specification.every_style_layer:
         return []
 
     def of_copies_too(
         rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
     ) -> list[dict[str, Tensor]]:
-        return _with_copies(rgb, asked, specification.copies, statistics_of)
+        return _with_copies(rgb, asked, copies_of, statistics_of)
 
     found = _targets(specification, network, sized, of_copies_too)
     return averaged(found) if specification.blend_targets else found
+
+
+def regions(styles: Sequence[Painting]) -> list[np.ndarray | None]:
+    """The masks [h, w] of the result's regions, each once; first None, for all of it."""
+    found = {_key(style.result_mask): style.result_mask for style in styles}
+    return [None, *(mask for mask in found.values() if mask is not None)]
+
+
+def _key(mask: np.ndarray | None) -> bytes | None:
+    return None if mask is None else mask.tobytes()
 
 
 def averaged(targets: Sequence[StyleTarget]) -> list[StyleTarget]:
@@ -82,10 +93,10 @@ def averaged(targets: Sequence[StyleTarget]) -> list[StyleTarget]:
 
 
 def found_once(
-    targets: Sequence[StyleTarget], of_painted: Callable[[Statistic], Mapping[str, Tensor]]
+    targets: Sequence[StyleTarget], of_painted: Callable[[Statistic, Guides], Mapping[str, Tensor]]
 ) -> list[StyleTarget]:
     """The targets with those that stay over a level found, for the statistic that `of_painted`
-    gives of the picture to be painted.
+    gives of the picture to be painted, under guides.
     """
     return [
         target
@@ -93,7 +104,8 @@ def found_once(
         else dataclasses.replace(
             target,
             A={
-                loss: replace(of_painted(target.statistic)[loss], A) for loss, A in target.A.items()
+                loss: replace(of_painted(target.statistic, target.T)[loss], A)
+                for loss, A in target.A.items()
             },
         )
         for target in targets
@@ -106,12 +118,21 @@ def _targets(
     sized: LevelPictures,
     statistics_of: StatisticsOf,
 ) -> list[StyleTarget]:
-    layers, guidance = list(specification.every_style_layer), specification.guidance
+    guidance, columns = specification.guidance, specification.guides_columns
+    layers = [
+        layer
+        for layer in specification.every_style_layer
+        if any(layer in term.losses for term in specification.style_terms)
+    ]
+    regions_of_result = [_key(mask) for mask in regions(sized.styles)]
     guided = any(style.mask is not None or style.result_mask is not None for style in sized.styles)
 
     def propagated(mask: np.ndarray | None, key: str) -> Guides:
         if mask is None:
             return None
+        if guidance.name == "tag":
+            ceil_mode = network.options.ceil_mode
+            return masks.tags(mask, layers, network.layer_names, ceil_mode, guidance.tag)
         T, vanished = masks.propagate(
             mask,
             layers,
@@ -127,6 +148,9 @@ def _targets(
                 " only; there its guide is propagation=simple",
                 stacklevel=2,
             )
+        if columns:
+            shape = hypercolumns.grid(mask.shape) if specification.on_grid else mask.shape
+            T[HYPERCOLUMN] = masks.guide(masks.resize(mask, *shape))
         return T
 
     # A painting, the guides on it, and a target that has no statistics yet.
@@ -149,7 +173,7 @@ def _targets(
         if guided and (not by_means or guidance.sums_weight):
             T = propagated(style.mask, f"{key}.mask")
             on_result = propagated(style.result_mask, f"{key}.result_mask")
-            region = None if style.result_mask is None else style.result_mask.tobytes()
+            region = regions_of_result.index(_key(style.result_mask))
             if by_means:
                 wanted = [
                     dataclasses.replace(target, statistic=GUIDED_MEANS)
@@ -172,15 +196,15 @@ def _targets(
 def _with_copies(
     rgb: np.ndarray,
     asked: Sequence[tuple[Statistic, Guides]],
-    copies: Sequence[Copy],
+    copies_of: Callable[[np.ndarray], Sequence[np.ndarray]],
     statistics_of: StatisticsOf,
 ) -> list[dict[str, Any]]:
     """Statistics of a painting; of those that pool its own in a tuple, then those of its copies."""
     found: list[dict[str, Any]] = list(statistics_of(rgb, asked))
     pooled = [number for number, (statistic, _) in enumerate(asked) if statistic.pooled]
     of_copies = [
-        statistics_of(resizing.copy(rgb, each.turn_deg, each.scale), [asked[at] for at in pooled])
-        for each in (copies if pooled else ())
+        statistics_of(copy, [asked[at] for at in pooled])
+        for copy in (copies_of(rgb) if pooled else ())
     ]
     for place, number in enumerate(pooled):
         found[number] = {

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from stn import config, devices, images, runs
 from stn.assets.pictures import Pictures
 from stn.config import lists, optimizers
@@ -63,7 +65,7 @@ def before_run(settings: Config, network: Network, pictures: Pictures, run_dir: 
     _check_sizes(settings, network, pictures, network.deepest(layers))
     _check_patches(settings, network, pictures)
     _check_same_size(settings, pictures)
-    _note_masks(pictures)
+    _note_masks(settings, pictures)
     _check_redraw(settings)
     if settings.output:
         check_output(Path(settings.output), pictures, {"network.weights": network.path})
@@ -99,9 +101,25 @@ def _began_by_rows(settings: Config, run_dir: Path) -> bool | None:
     return began if isinstance(began, bool) else None
 
 
-def _note_masks(pictures: Pictures) -> None:
-    """Warn where the places at which styles are painted overlap or leave gaps."""
+def _note_masks(settings: Config, pictures: Pictures) -> None:
+    """Warn where the places at which styles are painted overlap or leave gaps, or where tags have
+    other shares in the painting than in the result.
+    """
     shape = pictures.shape_at(1.0)
+    style = pictures.styles[0]
+    if settings.guidance.name == "tag" and style.mask is not None:
+        assert style.result_mask is not None  # rules.check
+        grays = [
+            np.quantile(mask, np.linspace(0, 1, 101)) for mask in (style.mask, style.result_mask)
+        ]
+        apart = float(np.abs(grays[0] - grays[1]).mean())
+        if apart > masks.SLACK:
+            warnings.warn(
+                f"style.mask, style.result_mask: their grays have other shares, by {apart:.0%};"
+                " classes that are sorted together then meet another one's ranks",
+                stacklevel=2,
+            )
+        return
     result_mask = {
         f"{lists.key_of(number)}.result_mask": masks.resize(style.result_mask, *shape)
         for number, style in enumerate(pictures.styles)

@@ -195,7 +195,8 @@ def _of_grid(network: Network, layers: Collection[str], pixels: float, searched:
 def _of_hypercolumns(settings: Config, network: Network, layers: Collection[str]) -> float:
     """Bytes that losses of hypercolumns of these layers take, whatever the picture's size."""
     chosen, N = settings.objective, sum(network.channels(layer) for layer in layers)
-    own, style = chosen.hypercolumns, chosen.style_hypercolumns
+    regions = 1 + len({each.result_mask for each in config.styles(settings).values()} - {None})
+    own, style = regions * chosen.hypercolumns, chosen.style_hypercolumns
     return 4.0 * (COLUMN_FACTOR * (own + style) * N + PAIR_FACTOR * (N**2 + own * (own + style)))
 
 

@@ -203,6 +203,14 @@ def test_a_border_that_wraps_sees_the_other_side(propagation):
     assert plain.layers["conv1_2"][0, 5] > 0
 
 
+@pytest.mark.parametrize("ceil_mode", [True, False])
+def test_tags_are_the_grays_and_pooled_by_their_largest(ceil_mode: bool) -> None:
+    mask = np.array([[0, 0, 0.5], [0, 0.25, 0.5], [1, 0, 0]])
+    found = masks.tags(mask, ["relu1_1", "relu2_1"], VGG19, ceil_mode, 10.0)
+    np.testing.assert_array_equal(found["relu1_1"], [[-10, -10, 0], [-10, -5, 0], [10, -10, -10]])
+    np.testing.assert_array_equal(found["relu2_1"], [[-5, 0], [10, -10]] if ceil_mode else [[-5]])
+
+
 def test_a_mask_is_read_from_gray_with_its_transparency():
     levels = np.array([[0.0, 51, 255]])
     rgb = np.repeat(levels[..., None], 3, axis=-1)

@@ -37,6 +37,7 @@ ORACLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Any], str]] = {
     ),
     "histogram": (oracle.histogram, ""),
     "nearest": (oracle.nearest, ""),
+    "nearest_as_run": (oracle.nearest, ""),  # without a wider layer before
     "patches": (lambda X, P: oracle.patches(X, P, stride=2), ""),
     "patches_dense": (lambda X, P: oracle.patches(X, P, stride=1), ""),
     "relaxed_emd": (oracle.relaxed_emd, ""),
@@ -178,6 +179,8 @@ def test_it_is_zero_at_its_own_style_and_positive_elsewhere(name: str) -> None:
 @every
 def test_a_guide_weighs_positions_where_masks_are_taken(name: str) -> None:
     statistic, ones = STATISTICS[name], np.full((6, 8), 48**-0.5)
+    if statistic.at_positions:
+        return  # which are drawn inside (test_controls.py)
     if statistic.no_masks:
         with pytest.raises(errors.InputError, match=f"{name}: takes no masks, since "):
             config.compose(f"objective.style_statistic={name}", "style.mask=left")
@@ -200,7 +203,7 @@ def test_a_guide_counts_a_position_as_often_as_its_square_says(name: str) -> Non
     """T² of 0, 1, 2 or 3 shares is the statistic of features that stand there so many times."""
     statistic = STATISTICS[name]
     stand = statistic.pooled or "shifts" in statistic.keys  # where they stand
-    if statistic.no_masks or stand:
+    if statistic.no_masks or statistic.at_positions or stand:
         return
     counts = np.arange(48) % 4
     T = np.sqrt(counts / counts.sum()).reshape(6, 8)
@@ -422,12 +425,116 @@ def test_hypercolumns_are_replaced_by_the_authors_matches() -> None:
     x, p = oracle.flat(X), oracle.flat(P)
     matched = p[oracle.matches(x, p)]
     for parts in ([p], [p[:5], p[5:40], p[40:]]):
-        replaced = neighbors.replaced(tf.constant(x), [tf.constant(part) for part in parts])
-        np.testing.assert_array_equal(replaced, matched)
+        np.testing.assert_array_equal(replaced(x, *parts), matched)
     np.testing.assert_array_equal(matched[:8], p[[43, 23, 39, 4, 13, 0, 9, 33]])
     for F, S in ((x * 0, p), (x, p * 0), (x * 0 + 1, p)):  # nothing varies
-        replaced = neighbors.replaced(tf.constant(F), [tf.constant(S)])
-        assert {*map(tuple, replaced.numpy())} <= {*map(tuple, S)}
+        assert {*map(tuple, replaced(F, S))} <= {*map(tuple, S)}
+
+
+def replaced(F: np.ndarray, *styles: np.ndarray) -> np.ndarray:
+    """Rows [n, N] replaced by those of styles, which all count alike."""
+    ones = [tf.constant(np.hstack([each, np.ones((len(each), 1))])) for each in (F, *styles)]
+    return neighbors.replaced(ones[0], ones[1:]).numpy()
+
+
+def masked(
+    name: str, T: np.ndarray | None, U: np.ndarray | None
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The loss of X against P under guides, its gradient, and by differences along a direction."""
+    statistic = STATISTICS[name]
+    image, style = (
+        Context("m", guide=None if t is None else tf.constant(t / np.linalg.norm(t)))
+        for t in (T, U)
+    )
+
+    def loss(F: Any) -> Any:
+        A: Any = (statistic.of(tf.constant(P[None]), style),)
+        A = (
+            statistic.replace(statistic.of(tf.constant(X[None]), image), A)
+            if (statistic.replace)
+            else A
+        )
+        return statistic.loss(statistic.of(F, image), A, "", 48)
+
+    value, gradient = numbers(loss, X[None])
+    way = np.cos(1.7 * np.arange(X.size)).reshape(X.shape) * 1e-5
+    high, low = (float(loss(tf.constant((X + s * way)[None]))) for s in (1, -1))
+    assert (gradient[0] * way).sum() == pytest.approx((high - low) / 2, rel=1e-5)
+    return value, gradient[0], way
+
+
+# Left of column 3 in the result, softly towards it, and the upper rows of the painting.
+GUIDES = {
+    "result": (oracle.SOFT * oracle.T1, None),
+    "style": (None, (oracle.ROW < 4) * (1 + oracle.COLUMN / 8)),
+    "both": (oracle.SOFT * oracle.T1, (oracle.ROW < 4) * (1 + oracle.COLUMN / 8)),
+}
+
+
+@pytest.mark.parametrize("guides", GUIDES)
+def test_masked_nearest_features_are_the_oracles(guides: str) -> None:
+    T, U = GUIDES[guides]
+    value, gradient, _ = masked("nearest", T, U)
+    expected, slope = oracle.nearest(X, P, T, U)
+    assert value == pytest.approx(expected, rel=1e-11)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-13)
+    assert T is None or not gradient[:, 4:].any()
+
+
+@pytest.mark.parametrize("guides", GUIDES)
+def test_masked_hypercolumns_are_replaced_from_inside(guides: str) -> None:
+    T, U = GUIDES[guides]
+    value, gradient, _ = masked("nearest_hypercolumns", T, U)
+    x, p = oracle.flat(X), oracle.flat(P)
+    t = p[oracle.matches(x, p, T, U)]
+    cosines = (x * t).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(t, axis=1)
+    w = np.full(48, 1 / 48) if T is None else oracle.unit(T) ** 2
+    assert value == pytest.approx(w @ (1 - cosines), rel=1e-11)
+    assert T is None or not gradient[:, 4:].any()
+
+
+def test_a_grid_that_misses_a_narrow_mask_is_finite() -> None:
+    T = np.zeros((6, 200))
+    T[0, 2] = 1  # of every third column that begins at the first
+    F = np.sin(np.arange(6 * 200 * 4.0)).reshape(1, 6, 200, 4)
+    statistic, drawn = STATISTICS["nearest"], tf.zeros((2,))
+    guided = Context(guide=tf.constant(T), directions=drawn)
+    A = statistic.of(tf.constant(F[:, ::-1]), guided)
+    value, gradient = numbers(lambda F: statistic.loss(statistic.of(F, guided), (A,), "", 1), F)
+    assert value == 0 and not gradient.any()
+
+
+def stale(F: np.ndarray, channels: int) -> np.ndarray:
+    """Features [n, N] as nkolkin13/NeuralNeighborStyleTransfer reads a sample that a wider layer
+    left: `contiguous().view(1, channels, -1)` of [1, N, h, w], number by number."""
+    numbers = [F[k, c] for c in range(F.shape[1]) for k in range(len(F))]
+    n = len(numbers) // channels
+    return np.array([[numbers[c * n + k] for c in range(channels)] for k in range(n)])
+
+
+def test_a_narrow_layer_has_the_sample_of_the_last_wide_one_as_it_was_run() -> None:
+    """Its own features do not count, and 3 channels of 65 × 4 positions are read as 4."""
+    wide = np.sin(0.31 * np.arange(65 * 4 * 3)).reshape(65, 4, 3)
+    statistic, drawn = STATISTICS["nearest_as_run"], tf.zeros((2,))
+    context = Context(directions=drawn)
+    handed = statistic.hands_on(tf.constant(wide[None]), context)
+    assert statistic.hands_on(tf.constant(X[None]), context) is None
+    A = (statistic.of(tf.constant(P[None]), context),)
+
+    def loss(F: Any, wide: Any) -> Any:
+        handed = statistic.hands_on(wide[None], context)
+        return statistic.loss(statistic.of(F[None], context._replace(before=handed)), A, "", 1)
+
+    value, gradient = numbers(lambda wide: loss(tf.constant(X), wide), wide)
+    read = stale(oracle.flat(wide), 4)
+    expected, slope = oracle.nearest(read[None], P)
+    assert handed.shape == (260, 4) and read.shape == (195, 4)
+    assert value == pytest.approx(expected, rel=1e-11)
+    places = stale(np.arange(780.0).reshape(260, 3), 4).astype(int)
+    np.testing.assert_allclose(gradient.ravel()[places], slope[0], rtol=1e-9, atol=1e-13)
+    assert float(loss(tf.constant(X * 2 + 1), tf.constant(wide))) == value
+    own = statistic.of(tf.constant(wide[None]), context._replace(before=handed + 1))
+    np.testing.assert_array_equal(own, handed)  # a wide layer has its own
 
 
 def test_nearest_takes_a_large_layer_on_a_grid_at_drawn_offsets() -> None:
@@ -437,7 +544,13 @@ def test_nearest_takes_a_large_layer_on_a_grid_at_drawn_offsets() -> None:
         context = Context(directions=tf.constant(offsets))
         found = STATISTICS["nearest"].of(tf.constant(places[None]), context).numpy()
         expected = places[corner[0] :: 3, corner[1] :: 3][:50, :66].reshape(-1, 2)
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(found[:, :2], expected)
+        np.testing.assert_array_equal(found[:, 2], 1)
+        T = 1 + places.sum(-1)
+        guided = context._replace(guide=tf.constant(T / np.linalg.norm(T)))
+        found = STATISTICS["nearest"].of(tf.constant(places[None]), guided).numpy()
+        expected = (1 + expected.sum(-1)) ** 2 / np.square(T).mean()
+        np.testing.assert_allclose(found[:, 2], expected, rtol=1e-12)
     drawn = np.array([statistics.drawn_offsets(0, 0, [0, level]) for level in range(200)])
     assert drawn.shape == (200, 2) and 0 <= drawn.min() < 0.05 and 0.95 < drawn.max() < 1
     np.testing.assert_array_equal(drawn[3], statistics.drawn_offsets(5, 7, [0, 3]))
@@ -512,6 +625,37 @@ def test_a_tag_is_one_more_channel_by_which_positions_sort() -> None:
     found = float(value), gradient[0, 0], np.abs(gradient).sum()
     expected = 0.14760115336667215, -0.008426614173857294, 0.8356542614445652
     assert found == pytest.approx(expected, rel=1e-11)
+    # Normalized together with their tag, as the program does: half of each.
+    whole, slope = tagged(X, P, tags.reshape(6, 8), DIRECTIONS)
+    found = whole, slope[0, 0, 0], np.abs(slope).sum()
+    assert found == pytest.approx(np.divide(expected, 2), rel=1e-11)
+    way = np.cos(1.7 * np.arange(X.size)).reshape(X.shape) * 1e-6
+    high, low = (tagged(X + s * way, P, tags.reshape(6, 8), DIRECTIONS)[0] for s in (1, -1))
+    assert (slope * way).sum() == pytest.approx((high - low) / 2, rel=1e-5)
+
+
+def tagged(
+    F: np.ndarray, S: np.ndarray, tags: np.ndarray, directions: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The sliced distance of features with tags on both sides, and its gradient."""
+    statistic = STATISTICS["sliced_wasserstein"]
+    context = Context(guide=tf.constant(tags), directions=tf.constant(directions))
+    A = statistic.of(tf.constant(S[None]), context)
+    value, slope = numbers(lambda F: statistic.loss(statistic.of(F, context), A, "", 48), F[None])
+    return value, slope[0]
+
+
+def test_far_tags_of_equal_shares_are_a_loss_for_each_class() -> None:
+    value, slope = tagged(X, P, np.where(oracle.COLUMN < 3, 100.0, -100.0), DIRECTIONS)
+    parts = [
+        oracle.sliced_wasserstein(F[0][:, part], F[1][:, part], DIRECTIONS)
+        for F in [(X, P)]
+        for part in (slice(0, 3), slice(3, 8))
+    ]
+    shares = np.array([3 / 8, 5 / 8]) / 2  # directions are shorter by √2
+    expected = np.concatenate([w * g for w, (_, g) in zip(shares, parts, strict=True)], 1)
+    assert value == pytest.approx(sum(shares * [each for each, _ in parts]), rel=1e-9)
+    np.testing.assert_allclose(slope, expected, rtol=1e-7, atol=1e-12)
 
 
 # Loss, gradient at [0, 0, 0] and the sum of its absolute values: of 12 steps by
@@ -725,6 +869,31 @@ def test_positions_of_hypercolumns_are_on_a_grid_and_depend_on_their_numbers() -
         *(first[:, 1] % 4 + 3),
     }
     assert len(hypercolumns.positions_of_result((6, 8), 1024, (0,), (1,))) == 48
+
+
+def test_positions_inside_a_mask_are_drawn_as_often_as_its_square_says() -> None:
+    mask = np.zeros((60, 50))
+    mask[10:40, 20:30], mask[10:40, 30:40] = 1.0, 0.5
+    drawn = hypercolumns.positions_of_painting((60, 50), 5000, [3, 0], mask)
+    whole = hypercolumns.positions_of_painting((60, 50), 5000, [3, 0])
+    of_result = hypercolumns.positions_of_result((60, 50), 500, [3, 0], [4], mask)
+    assert drawn.shape == whole.shape and of_result.shape == (500, 2)
+    for found in (drawn, of_result):
+        rows, columns = found.T
+        assert rows.min() >= 10 and rows.max() < 40 and columns.min() >= 20 and columns.max() < 40
+    assert (drawn[:, 1] < 30).mean() == pytest.approx(0.8, abs=0.02)
+    again = hypercolumns.positions_of_painting((60, 50), 5000, [3, 0], mask)
+    np.testing.assert_array_equal(again, drawn)
+    # On the grid of all positions, or beside it where a region is narrower than its steps.
+    large = np.zeros((512, 341))
+    large[:256] = 1
+    grid = hypercolumns.positions_of_result(large.shape, 1024, [0, 1], [0, 2])
+    inside = hypercolumns.positions_of_result(large.shape, 1024, [0, 1], [0, 2], large)
+    assert {*(inside[:, 1] % 4)} == {*(grid[:, 1] % 4)}
+    narrow = np.zeros((512, 341))
+    narrow[(int(grid[0, 0]) + 1) % 3, :5] = 1
+    few = hypercolumns.positions_of_result(large.shape, 1024, [0, 1], [0, 2], narrow)
+    assert len(few) == 1024 and narrow[tuple(few.astype(int).T)].all()
 
 
 def test_positions_of_a_painting_are_distinct_a_thousand_at_a_time() -> None:

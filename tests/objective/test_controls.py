@@ -23,7 +23,7 @@ from stn.backend import tf
 from stn.config import composition, overrides
 from stn.images import color, masks, resizing
 from stn.layers import VGG19
-from stn.loss import distributions, hypercolumns, statistics
+from stn.loss import distributions, hypercolumns, pixels, statistics
 from stn.loss.statistics import STATISTICS
 from stn.network import vgg
 from stn.objective import objective, references
@@ -459,16 +459,21 @@ def test_features_of_paintings_are_kept_where_offsets_are_drawn_anew(
     """The painting passes the network once, and each loss is that of a statistic made anew; also
     of one beside it whose shifts are fewer at a deeper layer.
     """
-    beside = "objective.more_statistics=[{statistic: shifted_gram, layers: [relu2_1]}]"
+    beside = (
+        "objective.more_statistics=[{statistic: shifted_gram, layers: [relu2_1]},"
+        " {statistic: patches, layers: [relu2_1]}]"
+    )
     settings = composed(
         *("objective.style_statistic=sliced_wasserstein", "objective.redraw=1", *FORM),
-        *(beside, "objective.shifts=[1,2]"),
+        *(beside, "objective.shifts=[1,2]", "objective.copies=[{turn_deg: 90}]"),
         two(files),
     )
     network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
     asked, image = transfer.objective_of(settings), network.image(255 - sized.content)
     passed: list[int] = []
-    of_painting = references.style_features
+    turned: list[int] = []
+    of_painting, copy = references.style_features, resizing.copy
+    monkeypatch.setattr(resizing, "copy", lambda *given: turned.append(0) or copy(*given))
     monkeypatch.setattr(
         references, "style_features", lambda *given: passed.append(0) or of_painting(*given)
     )
@@ -479,7 +484,7 @@ def test_features_of_paintings_are_kept_where_offsets_are_drawn_anew(
         for evaluation in (0, 3, 1):
             loss.at_evaluation(evaluation)
             found.append(loss.value_and_grad(image)[0].style)
-    assert len(passed) == 2
+    assert len(passed) == 4 and len(turned) == 4  # two paintings and a copy of each, twice built
     assert found[:3] == found[3:] and len({*found}) == 3
 
 
@@ -499,8 +504,17 @@ def test_what_cannot_be_replaced_is_refused(composed, files) -> None:
             *REPLACED,
             two(files, weight=2),
         ): "nearest: searches all paintings at once, which no weights can divide; give equal",
-        (grid, "style.mask=left"): "nearest_hypercolumns: takes no masks, since it searches",
-        (*REPLACED, "style.mask=left"): "style_statistic=nearest: takes no masks",
+        (
+            *REPLACED,
+            *("style.mask=left", "guidance=sums"),
+        ): "guidance=sums: nearest_hypercolumns is of hypercolumns, which have no sums",
+        (
+            "objective.style_statistic=nearest_as_run",
+            "style.mask=left",
+        ): "nearest_as_run: takes no masks, since its narrow layers have another one's sample",
+        (
+            "objective.more_statistics=[{statistic: nearest_as_run, layers: [relu1_1]}]",
+        ): "nearest_as_run: compares neighboring layers; give it as objective.style_statistic",
         (
             grid,
             "objective.style_layers=[{layer: relu1_1, weight: 1}, {layer: relu2_1, weight: 2}]",
@@ -536,6 +550,182 @@ def test_what_is_no_hypercolumn_is_refused(composed) -> None:
     }.items():
         with pytest.raises(errors.InputError, match=said):
             composed(*keys)
+
+
+def test_hypercolumns_of_a_region_are_drawn_inside_its_masks(composed, files) -> None:
+    """Two paintings, each in its own region and the second from a part of it: the sum of both
+    losses, at positions of the two regions; the content is compared everywhere."""
+    second = two(files, result_mask=files["left"], mask=files["low"], weight=3)
+    settings = composed(
+        *("objective.style_statistic=relaxed_emd", "objective.content_reduction=self_similarity"),
+        *(f"objective.{role}_layers=[rgb,relu2_1]" for role in ("content", "style")),
+        "objective.more_statistics=[{statistic: palette, layers: [rgb]}]",
+        *("objective.redraw=1", "objective.hypercolumns=30", "objective.style_hypercolumns=40"),
+        *("network.ceil_mode=false", f"style.result_mask={UP}", second, *FORM),
+    )
+    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
+    loss = objective.build(transfer.objective_of(settings), network, sized)
+    loss.at_evaluation(2)
+    rgb = 255 - sized.content
+    terms = loss.value_and_grad(network.image(rgb))[0]
+
+    def columns(rgb: np.ndarray, at: np.ndarray, whole: bool) -> tuple[np.ndarray, np.ndarray]:
+        found = {1: rgb / 255, 2: features(rgb, network, settings)["relu2_1"]}
+        kept = []
+        for stride, F in found.items():
+            places = (at // stride if whole else at / stride).T
+            channels = np.moveaxis(F, -1, 0)
+            read = [map_coordinates(each, places, order=1, mode="nearest") for each in channels]
+            kept.append(np.transpose(read))
+        return kept[0], np.concatenate(kept, 1)
+
+    expected = np.zeros(2)
+    drawn = (0, 0, 0, 1), (0, 0, 3, 1)
+    for share, style in zip((0.25, 0.75), sized.styles, strict=True):
+        at = hypercolumns.positions_of_result(sized.shape, 30, *drawn, style.result_mask)
+        assert style.result_mask[tuple(at.astype(int).T)].all()
+        own = hypercolumns.positions_of_painting(style.rgb.shape[:2], 40, (0, 0, 0, 0), style.mask)
+        X, S = columns(rgb, at, whole=False), columns(style.rgb, own, whole=True)
+        pairs = zip((oracle.palette, oracle.relaxed_emd), X, S, strict=True)
+        expected += [share * of(x, s)[0] for of, x, s in pairs]
+    found = [terms.per_layer[f"{name}/hypercolumn"] for name in ("palette", "style")]
+    assert found == pytest.approx(expected, rel=1e-4)
+    everywhere = hypercolumns.positions_of_result(sized.shape, 30, *drawn)
+    (_, X), (_, P) = (columns(each, everywhere, whole=False) for each in (rgb, sized.content))
+    similar = oracle.self_similarity(X, P)[0]
+    assert terms.per_layer["content/hypercolumn"] == pytest.approx(similar, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["relaxed_emd", "nearest", "nearest_hypercolumns"])
+def test_nothing_is_painted_outside_a_mask(composed, name) -> None:
+    """Where no position counts that sees it; and of the painting only what is inside is asked for:
+    the rest of it may be another."""
+    settings = composed(
+        *(f"objective.style_statistic={name}", "objective.content_layers=[]"),
+        *(f"style.result_mask={UP}", f"style.mask={UP}", "image.shape=[64,24]", "style.size=own"),
+    )
+    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
+    asked, image = transfer.objective_of(settings), network.image(sized.content)
+    upper = masks.resize(sized.styles[0].mask, *sized.styles[0].rgb.shape[:2]) > 0
+    deep = upper | np.roll(upper, 6, 0) | np.roll(upper, -6, 0)  # what relu2_1 and a grid see
+    other = np.where(deep[..., None], sized.styles[0].rgb, 255 - sized.styles[0].rgb)
+    changed = dataclasses.replace(sized.styles[0], rgb=other)
+    terms, gradient = objective.build(asked, network, sized).value_and_grad(image)
+    assert np.abs(gradient[0, :30]).max() > 0 and not gradient[0, 42:].any()
+    if name == "relaxed_emd":  # which takes off no mean
+        again = objective.build(asked, network, dataclasses.replace(sized, styles=(changed,)))
+        assert again.value_and_grad(image)[0].style == pytest.approx(terms.style, rel=1e-6)
+
+
+def test_kolkins_last_pass_as_run_at_512_px(composed) -> None:
+    """relu4_1 is 64 wide there: its loss is of relu3_3's sample, and no gradient goes through
+    conv4. The loss and the gradient of both layers are the oracle's."""
+    layers = ["relu3_3", "relu4_1"]
+    settings = composed(
+        *("objective.style_statistic=nearest_as_run", "objective.content_layers=[]"),
+        *(f"objective.style_layers=[{','.join(layers)}]", "objective.style_weight=2", "seed=3"),
+        *("image.shape=[32,512]", "network.convolution=direct", "network.ceil_mode=false"),
+    )
+    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
+    rgb = 128 + 90 * np.sin(np.arange(32 * 512 * 3) / 7).reshape(32, 512, 3)
+    image = network.image(rgb)
+    terms, gradient = objective.build(
+        transfer.objective_of(settings), network, sized
+    ).value_and_grad(image)
+    of_style = vgg.features(
+        network.image(sized.styles[0].rgb), network.kernels, layers, network.options
+    )
+    S = {layer: F.numpy()[0].astype(np.float64) for layer, F in of_style.items()}
+    place = network.layer_names.index("relu3_3")
+    down, across = (2 * statistics.drawn_offsets(0, 0, (3, 0, 0, place))).astype(int)
+    with tf.GradientTape() as tape:
+        watched = tf.constant(image)
+        tape.watch(watched)
+        F = vgg.features(watched, network.kernels, layers[:1], network.options)["relu3_3"]
+    wide = F.numpy()[0].astype(np.float64)
+    sample = wide[down::2, across::2]  # 4 × 64 of 8 × 128 positions
+    own, slope = oracle.nearest(sample, S["relu3_3"])
+    # channel after channel, as one row of numbers; here both layers have four channels
+    read = sample.reshape(-1, 4).T.reshape(4, -1).T
+    other, of_other = oracle.nearest(read[None], S["relu4_1"])
+    found = [terms.per_layer[f"style/{layer}"] for layer in layers]
+    assert found == pytest.approx([own, other], rel=1e-4)
+    whole = np.zeros_like(wide)
+    whole[down::2, across::2] = slope + of_other.reshape(slope.shape)
+    expected = tape.gradient(F, watched, tf.constant(whole[None], tf.float32)).numpy()
+    assert np.linalg.norm(gradient - expected) < 1e-3 * np.linalg.norm(expected)
+
+
+def test_tags_sort_by_the_grays_of_both_masks(composed, files) -> None:
+    """The loss of a layer is that of features with a channel of tags, as the oracle sorts them."""
+    settings = composed(
+        *("objective.style_statistic=sliced_wasserstein", "guidance=tag", "guidance.tag=40"),
+        *(f"style.mask={files['low']}", f"style.result_mask={files['left']}", *FORM),
+    )
+    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
+    rgb = 255 - sized.content
+    terms = objective.build(transfer.objective_of(settings), network, sized).value_and_grad(
+        network.image(rgb)
+    )[0]
+    style = sized.styles[0]
+    F, S = (features(each, network, settings) for each in (rgb, style.rgb))
+    for layer in LAYERS:
+        N, place = F[layer].shape[-1], network.layer_names.index(layer)
+        ways = statistics.drawn_directions(N, N, (0, 0, 0, place))
+        ways = np.hstack([ways, np.ones((N, 1))]) / 2**0.5
+        sides = []
+        for each, mask in ((F, style.result_mask), (S, style.mask)):
+            tags = masks.tags(mask, [layer], VGG19, network.options.ceil_mode, 40.0)[layer]
+            sides.append(np.concatenate([each[layer], tags[..., None]], -1))
+        G, A = (distributions.sorted_projections(tf.constant(oracle.flat(x)), ways) for x in sides)
+        expected = float(distributions.sliced_wasserstein(G, A))
+        assert terms.per_layer[f"style/{layer}"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_tags_of_other_shares_are_told(run, files, tmp_path) -> None:
+    tags = "objective.style_statistic=sliced_wasserstein", "guidance=tag", f"style.mask={UP}"
+    with pytest.warns(UserWarning, match=r"their grays have other shares, by 4\d%"):
+        run(tmp_path, *tags, "style.result_mask=polygon:0 0 1 0 1 .05 0 .05", *ONE)
+
+
+ONE = ("optimizer.max_evaluations=1",)
+
+
+def test_a_level_without_a_laplacian_makes_none(run, composed, tmp_path, monkeypatch) -> None:
+    """Its loss is told as 0, and pictures are those of a run without one."""
+    made: list[tuple[int, ...]] = []
+    entry = pixels.PIXEL_LOSSES["matting"]
+
+    def prepare(rgb: np.ndarray) -> np.ndarray:
+        made.append(rgb.shape)
+        return entry.prepare(rgb)
+
+    counted = {"matting": dataclasses.replace(entry, prepare=prepare)}
+    monkeypatch.setattr(pixels, "PIXEL_LOSSES", pixels.PIXEL_LOSSES | counted)
+    level = "pyramid.levels=[{scale: 0.5, max_evaluations: 2, times: {matting_weight: 0}}]"
+    run(tmp_path, "objective.matting_weight=50", level, "optimizer.max_evaluations=1")
+    found = runs.Run(tmp_path).metrics["loss/matting"]
+    assert len(made) == 1 and (found[:2] == 0).all() and found[2] > 0
+
+
+@pytest.mark.parametrize("blend", ["targets", "losses"])
+def test_chains_of_two_paintings_have_one_gradient(composed, files, blend) -> None:
+    """With respect to the layer before too, which both hand a part to."""
+    keys = *FORM, "objective.style_statistic=chain", "objective.content_layers=[]"
+    each = [
+        composed(*keys),
+        composed(*keys, f"style.path={files['rings']}"),
+        composed(*keys, two(files), f"styles_blend={blend}"),
+    ]
+    network = transfer.network_of(each[0])
+    image = network.image(255 - pictures.read(each[0]).at(1.0).content)
+    one, other, both = (
+        objective.build(
+            transfer.objective_of(settings), network, pictures.read(settings).at(1.0)
+        ).value_and_grad(image)[1]
+        for settings in each
+    )
+    assert np.linalg.norm(both - (one + other) / 2) < 1e-4 * np.linalg.norm(both)
 
 
 def test_a_chain_compares_neighboring_layers(composed):
@@ -967,6 +1157,17 @@ REFUSED = {
     ],
     "objective.style_statistic=sliced_wasserstein style.mask=polygon:0 0 1 0 1 1": [
         *("sliced_wasserstein", "takes no masks"),
+    ],
+    "guidance.name=tag style.mask=left": ["guidance=tag: gram does not sort by tags"],
+    "objective.style_statistic=sliced_wasserstein guidance.name=tag style.mask=left": [
+        *("guidance=tag: style.result_mask is missing", "each class has one gray"),
+    ],
+    "more_styles=[{path:PAINTING}] objective.style_statistic=sliced_wasserstein"
+    " guidance.name=tag style.mask=left style.result_mask=left": [
+        *("guidance=tag", "leave more_styles out"),
+    ],
+    "objective.style_statistic=nearest objective.copies=[{turn_deg:90}] style.mask=left": [
+        *("objective.copies", "have no masks"),
     ],
     "objective.style_statistic=patches objective.content_layers=[relu2_1] style.scale=0.1": [
         *("patches at relu2_1", "needs 3 positions"),

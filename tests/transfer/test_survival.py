@@ -21,6 +21,7 @@ from stn.runs import record
 from stn.transfer import result
 
 KILLS = 200 if os.environ.get("STN_LONG") == "1" else 1  # of each case
+MASKS = ("style.mask=polygon:0 0 1 0 1 .5 0 .5", "style.result_mask=polygon:0 .5 1 .5 1 1 0 1")
 OPTIMIZERS = {
     "lbfgs": (
         "optimizer=lbfgs",
@@ -46,6 +47,7 @@ OPTIMIZERS = {
         "optimizer=adam",
         "objective.style_statistic=sliced_wasserstein",
         "objective.redraw=1",
+        *("guidance=tag", *MASKS),
         "optimizer.result=average",
         "optimizer.keep_over_levels=true",
         "pyramid.levels=[{scale: 0.5, max_evaluations: 12}]",
@@ -58,6 +60,7 @@ OPTIMIZERS = {
         "objective.style_statistic=relaxed_emd",
         "objective.content_reduction=self_similarity",
         "objective.hypercolumns=50",
+        *MASKS,
         "objective.redraw=1",
         "pyramid.levels=[{scale: 0.5, max_evaluations: 12, detail: true,"
         " times: {content_weight: 3, learning_rate: 2}}]",
@@ -70,8 +73,8 @@ OPTIMIZERS = {
         "optimizer.laplacian_levels=2",
         "objective.content_layers=[]",
         "objective.style_statistic=nearest",
-        "objective.copies=[{turn_deg: 90}]",
         "objective.redraw=1",
+        *MASKS,
         "pyramid.levels=[{scale: 0.5, max_evaluations: 6, style_statistic: nearest_hypercolumns},"
         " {scale: 1, max_evaluations: 8, style_statistic: nearest_hypercolumns,"
         " laplacian_levels: 1}]",
