@@ -11,7 +11,6 @@ import io
 import statistics
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from stn import command_line, config, devices, files, transfer
 from stn.assets import pictures
+from stn.backend import tf
 from stn.loss.statistics import STATISTICS
 from stn.network.network import Network
 from stn.objective import objective
@@ -130,7 +130,7 @@ def table(found: dict[str, list[Timed]], shape: tuple[int, int]) -> str:
         "network": NETWORK,
         "size_px": f"{shape[1]} × {shape[0]}",
         "processor": provenance.processor(),
-        "versions": f"tensorflow {metadata.version('tensorflow-cpu')}",
+        "versions": f"tensorflow {tf.version.VERSION}, numpy {np.__version__}",
         "commit": (provenance.git_commit() or "")[:7],
     }
     text = io.StringIO()

@@ -66,6 +66,8 @@ class LevelPictures:
                 rgb = color.swap(rgb, self.photograph, self.color.space)
             if self.color.name == "oklab":
                 rgb = color.match_oklab(rgb, self.photograph, self.styles[0].rgb)
+            if self.color.name == "local_affine":
+                rgb = color.local_affine(rgb, self.photograph)
             if self.paint_only is not None:
                 rgb = self.photograph + self.paint_only[..., None] * (rgb - self.photograph)
         return rgb if self.opacity is None else np.dstack([rgb, 255 * self.opacity])

@@ -264,13 +264,13 @@ class FirstStyle(Style):
 class Color:
     """How the result gets the photograph's colors."""
 
-    OF_CONTENT: ClassVar = ("match", "luminance", "swap", "oklab")
+    OF_CONTENT: ClassVar = ("match", "luminance", "swap", "oklab", "local_affine")
     # These change it after the optimization.
-    OF_RESULT: ClassVar = ("luminance", "swap", "histogram", "oklab")
+    OF_RESULT: ClassVar = ("luminance", "swap", "histogram", "oklab", "local_affine")
     name: str = one_of(
         "none",
-        ("none", "match", "luminance", "swap", "histogram", "oklab"),
-        help="How the result gets the photograph's colors.",
+        ("none", "match", "luminance", "swap", "histogram", "oklab", "local_affine"),
+        help="How the result gets the photograph's colors, or `local_affine` the photograph its.",
     )
     mode: str = one_of("pca", color.MAPS, help="Which linear map `match` moves the colors by.")
     luma: str = one_of(

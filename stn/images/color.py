@@ -5,6 +5,7 @@ Papers: Gatys, Bethge, Hertzmann & Shechtman 2016 (arXiv:1606.05897); Gatys et a
 arXiv:1611.07865), §5. "The authors' code" is leongatys/NeuralImageSynthesis,
 ColourControl.ipynb."""
 
+import itertools
 import warnings
 from collections.abc import Callable
 
@@ -222,6 +223,69 @@ def _smoothed(values: np.ndarray, guide: np.ndarray) -> np.ndarray:
         parts = zip(weights, shifted(values), strict=True)
         values = np.sum([weight * other for weight, other in parts], axis=0) / total
     return values
+
+
+# luanfujun/deep-photo-styletransfer (16744e3), cuda_utils.cu and deepmatting_seg.lua: one over its
+# pixels' unit, sides of the windows in which colors are fitted, what keeps a map small; gen_all.py:
+# how far maps are averaged, and which difference of colors weighs e^-½.
+UNIT, WINDOW, RIDGE = 1 / 256, 3, 1e-3
+RADIUS, COLOR_EDGE = 15, 0.01
+ROWS = 32  # averaged at a time, so that they stay in the processor's cache; ours
+
+
+def local_affine(result_rgb: np.ndarray, content_rgb: np.ndarray) -> np.ndarray:
+    """The content recolored by affine maps of its colors, one a pixel, that come near the result;
+    both of one size (Luan et al. 2017, arXiv:1703.07511: what its program writes).
+
+    A map is fitted in each window of WINDOW × WINDOW by least squares, Σ |A (c, 1) − y|² + RIDGE
+    |A|² over the colors' columns. Then it is averaged over neighbors up to RADIUS away, which weigh
+    exp(−d² / 2σ²) exp(−|Δc|² / 6 COLOR_EDGE²), d the distance, σ a third of RADIUS and Δc the
+    content's difference. So what is flat in the photograph is flat."""
+    content, result = UNIT * content_rgb, UNIT * result_rgb
+    maps = _fitted_maps(content, result)
+    height, width = content.shape[:2]
+    # [1 + 3 + 12]: what counts, colors and maps; beyond the rim nothing does
+    around = ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0))
+    each = [np.ones((height, width, 1)), content, maps.reshape(height, width, 12)]
+    padded = np.pad(np.dstack(each), around).astype(np.float32).transpose(2, 0, 1)
+    found = np.empty((12, height, width), np.float32)
+    steps = range(-RADIUS, RADIUS + 1)
+    for first in range(0, height, ROWS):
+        rows = min(ROWS, height - first)
+        own = padded[1:4, RADIUS + first : RADIUS + first + rows, RADIUS : RADIUS + width]
+        total = np.zeros((13, rows, width), np.float32)
+        for down, across in itertools.product(steps, steps):
+            top, left = RADIUS + first + down, RADIUS + across
+            other = padded[:, top : top + rows, left : left + width]
+            apart = np.square(other[1:4] - own).sum(axis=0) / (6 * COLOR_EDGE**2)
+            distance = (down**2 + across**2) / (2 * (RADIUS / 3) ** 2)
+            weight = np.exp(-apart - np.float32(distance)) * other[0]
+            total[0] += weight
+            total[1:] += weight * other[4:]
+        found[:, first : first + rows] = total[1:] / total[0]
+    A = found.reshape(3, 4, height, width)
+    recolored = np.einsum("ijhw,hwj->hwi", A[:, :3], content) + A[:, 3].transpose(1, 2, 0)
+    return np.clip(recolored / UNIT, 0, 255)
+
+
+def _fitted_maps(content: np.ndarray, result: np.ndarray) -> np.ndarray:
+    """The affine maps A [h, w, 3, 4] from colors with a one to the result's, in windows that end at
+    the rim.
+    """
+    x = np.dstack([content, np.ones(content.shape[:2])])
+    reach = WINDOW // 2
+
+    def summed(products: np.ndarray) -> np.ndarray:
+        padded = np.pad(products, ((reach, reach), (reach, reach), (0, 0), (0, 0)))
+        height, width = products.shape[:2]
+        total = np.zeros_like(products)
+        for i, j in itertools.product(range(WINDOW), repeat=2):
+            total += padded[i : i + height, j : j + width]
+        return total
+
+    of_colors = summed(x[..., :, None] * x[..., None, :]) + np.diag([RIDGE, RIDGE, RIDGE, 0])
+    to_result = summed(x[..., :, None] * result[..., None, :])
+    return np.swapaxes(np.linalg.solve(of_colors, to_result), -1, -2)
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -61,12 +61,12 @@ def _middles(F: Tensor, stride: int) -> Tensor:
 
 
 def nearest(X: Tensor, styles: Sequence[Tensor]) -> Tensor:
-    """mean_i min_j of the cosine distance of X_i and Y_j, both less their own means, of rows of X
-    [n, N + 1] and of all `styles` [n', N + 1], whose last number says what they count.
+    """mean_i min_j of the cosine distance of X_i and Y_j, both less their own means.
 
-    Matches are constants (Kolkin et al. 2022, arXiv:2203.13215, "feature splitting"; nkolkin13/
-    NeuralNeighborStyleTransfer, utils/stylize.py). What counts is the square of a guide, and rows
-    of a style are searched where it is at least half the largest; ours, as are masks."""
+    They are rows of X [n, N + 1] and of all `styles` [n', N + 1], whose last number says what one
+    counts. Matches are constants (Kolkin et al. 2022, arXiv:2203.13215, "feature splitting";
+    nkolkin13/NeuralNeighborStyleTransfer, utils/stylize.py). What counts is the square of a guide,
+    and rows of a style are searched where it is at least half the largest; ours, as are masks."""
     X, weight = _parted(X)
     inside = tf.concat([_inside(Y) for Y in styles], 0)
     Y, of_Y = _parted(tf.concat(styles, 0))
@@ -76,9 +76,10 @@ def nearest(X: Tensor, styles: Sequence[Tensor]) -> Tensor:
 
 def replaced(X: Tensor, styles: Sequence[Tensor]) -> Tensor:
     """For each row of X [n, N + 1] the row [N] of all `styles` [n', N + 1] at the smallest angle,
-    both less their own means; weights as in `nearest` (Kolkin et al. 2022, arXiv:2203.13215;
-    nkolkin13/NeuralNeighborStyleTransfer, utils/stylize.py, replace_features).
-    """
+    both less their own means.
+
+    Weights are as in `nearest` (Kolkin et al. 2022, arXiv:2203.13215;
+    nkolkin13/NeuralNeighborStyleTransfer, utils/stylize.py, replace_features)."""
     X, weight = _parted(X)
     sums = [(tf.reduce_sum(w[:, None] * Y, 0), tf.reduce_sum(w)) for Y, w in map(_parted, styles)]
     mean = tf.add_n([each for each, _ in sums]) / tf.add_n([count for _, count in sums])

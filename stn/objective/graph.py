@@ -103,10 +103,9 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         def of_region(F: Tensor, region: int) -> Tensor:
             return F if regions == 1 else F[region * drawn_each : (region + 1) * drawn_each]
 
-        def of_goal(goal: Goal) -> Tensor:
+        def joined_for(goal: Goal) -> Tensor:
             F = hypercolumns.joined(columns, goal.joins)
-            F = of_region(F, goal.region) if goal.statistic.at_positions else F
-            return goal.statistic.of(F, Context(guide=goal.T))
+            return of_region(F, goal.region) if goal.statistic.at_positions else F
 
         def hook(layer: str, F: Tensor) -> Tensor:
             if layer in joined:
@@ -148,13 +147,17 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
                 content[layer], style[layer] = tf.zeros(()), of_layer.style_loss(found)
             if HYPERCOLUMN in choices.style_losses:
                 its = goals[HYPERCOLUMN]
-                found = [of_goal(goal) for goal in its]
+                of = [joined_for(goal) for goal in its]
+                found = [
+                    goal.statistic.of(F, Context(guide=goal.T))
+                    for goal, F in zip(its, of, strict=True)
+                ]
                 all_layers = LayerLosses(formula, None, None, its, size, count)
                 style[HYPERCOLUMN] = all_layers.style_loss(found)
             if joins_content:
                 of_content = {layer: sampled(layer, 1)(P[layer]) for layer in content_layers}
-                of_photograph = hypercolumns.joined(of_content, content_layers)
                 F = of_region(hypercolumns.joined(columns, content_layers), 0)
+                of_photograph = hypercolumns.joined(of_content, content_layers)
                 compare = strotss.CONTENT_REDUCTIONS[formula.content_reduction]
                 content[HYPERCOLUMN] = compare(F, of_photograph)
             C = _stack(content[loss] for loss in choices.content_losses)

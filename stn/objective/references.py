@@ -51,8 +51,9 @@ def positions_of_result(
     draw: int,
 ) -> Tensor:
     """The pixels [masks, n, 2] of a result at which hypercolumns are compared at a draw, for each
-    of some masks [h, w], None for all of it; none without, or where they are on a grid.
-    """
+    of some masks [h, w], None for all of it.
+
+    There are none without such losses, or where they are on a grid."""
     if not specification.joined_layers or specification.on_grid:
         return tf.zeros((1, 0, 2))
     first = specification.seed, level

@@ -1,0 +1,42 @@
+"""The times of style statistics: a row for each, and ratios that can be read off by hand."""
+
+import csv
+import importlib.util
+import io
+import sys
+from types import ModuleType
+
+import pytest
+
+from stn import config
+from stn.analysis import doc_tables
+from stn.loss.statistics import STATISTICS
+
+SCRIPT = config.CONFIG_DIR.parent / "scripts" / "statistic_seconds.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    specification = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
+    assert specification and specification.loader
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[SCRIPT.stem] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_every_statistic_has_settings_that_can_be(script: ModuleType) -> None:
+    rows = script.variants(list(STATISTICS))
+    assert {row.split("`")[1] for row in rows} == set(STATISTICS)
+    for settings in rows.values():
+        config.compose(*script.BASE, *settings)
+
+
+def test_medians_are_over_those_of_the_gram_matrix(script: ModuleType) -> None:
+    of_gram = [script.Timed(*pair) for pair in ((2.0, 1.0), (4.0, 1.5), (90.0, 70.0))]
+    other = [script.Timed(*pair) for pair in ((10.0, 6.0), (1.0, 1.0), (80.0, 75.0))]
+    text = script.table({"`gram`": of_gram, "`mean`": other}, (384, 512))
+    first, second = csv.DictReader(io.StringIO(text))
+    assert (first["processor time"], first["time"], first["s"]) == ("1.0", "1.0", "1.5")
+    assert (second["processor time"], second["time"], second["s"]) == ("2.5", "4.0", "6")
+    assert set(doc_tables.ORIGIN) < set(first) and first["size_px"] == "512 × 384"
