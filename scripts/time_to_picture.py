@@ -116,7 +116,8 @@ def compared(overrides: list[str], arguments: argparse.Namespace, folder: Path) 
     ours = [*overrides, "optimizer=spectral_lbfgs"]
     for budget in (arguments.evaluations // 4, arguments.evaluations // 2, arguments.evaluations):
         stylized(
-            [*ours, f"optimizer.max_evaluations={budget}"], folder / "search"
+            [*ours, f"optimizer.max_evaluations={budget}", "tracking.keep_checkpoint=true"],
+            folder / "search",
         )  # it goes on where it was
         reached = np.flatnonzero(
             runs.read_metrics(folder / "search" / runs.METRICS)["loss/total"] <= goal[LOSS]
