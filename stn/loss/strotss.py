@@ -35,16 +35,15 @@ def palette(X: Tensor, Y: Tensor) -> Tensor:
     Its cost is the cosine distance plus √(|x − y|² / 3) of decorrelated colors."""
     x, y = (tf.matmul(each, tf.constant(DECORRELATED.T, each.dtype)) for each in (X, Y))
 
-    def cost(cosines: Tensor, squares: Tensor) -> Tensor:
+    def cost(x: Tensor, y: Tensor) -> Tensor:
+        squares = tf.reduce_sum(tf.square(x - y), -1)
         squares = tf.clip_by_value(squares, LEAST_SQUARE, LARGEST_SQUARE)
-        return 1 - cosines + tf.sqrt(squares / 3)
-
-    def of_pairs(x: Tensor, y: Tensor) -> Tensor:
-        squares = tf.reduce_sum(tf.square(x - y), -1)  # first: gradients add up in this order
-        return cost(tf.reduce_sum(neighbors.unit_rows(x) * neighbors.unit_rows(y), -1), squares)
+        cosine = tf.reduce_sum(neighbors.unit_rows(x) * neighbors.unit_rows(y), -1)
+        return 1 - cosine + tf.sqrt(squares / 3)
 
     cosines = tf.matmul(neighbors.unit_rows(x), neighbors.unit_rows(y), transpose_b=True)
-    return _relaxed(cost(cosines, distributions.squared_distances(x, y)), x, y, of_pairs)
+    squares = tf.clip_by_value(distributions.squared_distances(x, y), LEAST_SQUARE, LARGEST_SQUARE)
+    return _relaxed(1 - cosines + tf.sqrt(squares / 3), x, y, cost)
 
 
 def _relaxed(C: Tensor, X: Tensor, Y: Tensor, cost: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
