@@ -81,13 +81,13 @@ def panels(rows: Sequence[Sequence[Panel | None]]) -> Figure:
     # All in inches, from the upper left. A row is as high as its median picture; a higher one is
     # made to fit.
     width, gap, line = TEXT_WIDTH, 0.04, 0.17
-    left = 0.2 if any(panel and panel.label for row in rows for panel in row) else 0.0
+    left = line * max(_lines(panel.label) for row in rows for panel in row if panel)
     side = (width - left + gap) / max(len(row) for row in rows) - gap
     aspects = [
         sorted(panel.rgb.shape[0] / panel.rgb.shape[1] for panel in row if panel) for row in rows
     ]
     heights = [side * aspect[len(aspect) // 2] for aspect in aspects]
-    titles = [line if any(panel and panel.title for panel in row) else gap for row in rows]
+    titles = [gap + line * max(_lines(panel.title) for panel in row if panel) for row in rows]
     total = sum(heights) + sum(titles)
     with paper_style():
         figure = Figure(figsize=(width, total))
@@ -105,6 +105,10 @@ def panels(rows: Sequence[Sequence[Panel | None]]) -> Figure:
                     )
             top += height
     return figure
+
+
+def _lines(text: str) -> int:
+    return len(text.splitlines())
 
 
 def _draw(panel: Panel, axis: Axes) -> None:

@@ -65,7 +65,11 @@ PAGES = {
         DOCUMENTS / "style_statistics.md",
         design.STATISTICS.compared,
     ),
-    "changes": StudyPage(design.CHANGES, DOCUMENTS / "changes.md", design.CHANGES.compared),
+    "changes": StudyPage(
+        design.CHANGES,
+        DOCUMENTS / "changes.md",
+        ("gatys", "average", "rescaled", "three", "adam"),
+    ),
 }
 
 
@@ -210,7 +214,7 @@ def examples(page: StudyPage, rows: Sequence[trials.Row], bench: crossing.Bench)
     lines: list[list[figures.Panel | None]] = []
     for name, pair in effects.examples(shown).items():
         photograph, painting = bench.inputs_of(*pair)
-        label = f"{name}: {tables.change(shown[pair], factor=True)}"
+        label = f"{name}\n{tables.change(shown[pair], factor=True)}"
         panels: list[figures.Panel | None] = [
             figures.Panel(photograph, "photograph", label=label),
             figures.Panel(painting, "painting"),
@@ -224,7 +228,7 @@ def examples(page: StudyPage, rows: Sequence[trials.Row], bench: crossing.Bench)
             if choice in weights:
                 rgb, found = bench.made(*pair, choice, weights[choice])
                 title = page.study.choices[choice].label
-                panels.append(figures.Panel(rgb, f"{title}: {found[design.OUTCOMES[0]]:.2f}"))
+                panels.append(figures.Panel(rgb, f"{title}\n{found[design.OUTCOMES[0]]:.2f}"))
         lines += [panels[first : first + COLUMNS] for first in range(0, len(panels), COLUMNS)]
     return figures.panels(lines)
 

@@ -121,10 +121,7 @@ def test_examples_are_never_of_what_may_not_be_shown(rows, monkeypatch):
     assert len(asked) == 3 and least[1] not in asked
 
 
-BEGUN = {name: page for name, page in pages.PAGES.items() if page.results.is_file()}
-
-
-@pytest.mark.parametrize("page", BEGUN.values(), ids=list(BEGUN))
+@pytest.mark.parametrize("page", pages.PAGES.values(), ids=list(pages.PAGES))
 def test_the_committed_results_give_the_committed_page(page):
     rows, text = trials.read(page.results), page.path.read_text(encoding="utf-8")
     assert pages.with_parts(text, page, rows, page.others) == text
