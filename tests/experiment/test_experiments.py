@@ -69,6 +69,7 @@ CELLS = {
     "loss_variants": 8,  # what is compared
     "controls": 4,  # color, scale, styles, space
     "default_crowson": 4 * 3,  # pairs, programs and budgets
+    "seeds": 12 * 11 + 16 * 2,  # drawn by lot, ten seeds; the others, one; direct convolutions
     "gallery": len(list((config.CONFIG_DIR / "preset").glob("*.yaml")))
     + 6,  # presets, and six others
 }
