@@ -89,12 +89,12 @@ def serve(requests: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    import wandb  # noqa: F401
-
     from stn import transfer  # noqa: F401
     from stn.backend import tf
 
     assert tf.float32  # TensorFlow is imported when it is first asked for: here, before the forks
+    # Not W&B, which makes a folder for pictures at its import: the first fork to end removes it.
+    assert "wandb" not in sys.modules
     os.fsync = lambda file: None  # as in conftest
     serve(socket.socket(fileno=int(sys.argv[1])))
     runpy.run_path(sys.argv[0], run_name="__main__")
