@@ -368,10 +368,10 @@ def test_one_trace_serves_every_target_weight_and_network_of_the_same_shape(monk
     # Layers that no other test asks for together, so that the count starts at zero.
     form = Form(("conv1_1",), ("conv2_1", "relu1_2"), "max", "mean", "m", "sum", "squared")
     sweep = [
-        (Scale(1.0, 1.0, (1.0,), (0.5, 0.5)), CONTENT, STYLE, NETWORK),
+        (Scale(1.0, 1.0, (1.0,), (0.5, 0.5), 2.0), CONTENT, STYLE, NETWORK),
         (Scale(3.0, 1e-2, (0.5,), (0.1, 2.0), 4.0, (255.0, 1.0, 2.0)), CONTENT, STYLE, NETWORK),
-        (Scale(1.0, 1.0, (1.0,), (0.5, 0.5)), picture(1, H, W), picture(0, 12, 10), NETWORK),
-        (Scale(1.0, 0.0, (1.0,), (0.5, 0.5)), CONTENT, STYLE, network(seed=1)),
+        (Scale(1.0, 1.0, (1.0,), (0.5, 0.5), 1.0), picture(1, H, W), picture(0, 12, 10), NETWORK),
+        (Scale(1.0, 0.0, (1.0,), (0.5, 0.5), 0.5), CONTENT, STYLE, network(seed=1)),
     ]
     for scale, content, style, weights in sweep:
         terms, _ = build(form, scale, content, style, weights).value_and_grad(IMAGE)
