@@ -204,11 +204,13 @@ def test_tiff_whose_zero_is_white(tmp_path, kind):
     assert_seen(read(tmp_path, tiff(as_type(255 - GRAY, kind), photometric="miniswhite")), GRAY)
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-@pytest.mark.parametrize("color", ["gray", "rgb"])
-def test_png_of_any_depth_with_one_color_transparent(tmp_path, bits, color):
-    if color == "rgb" and bits < 8:
-        pytest.skip("PNG has no such")
+DEPTHS = {"gray": (1, 2, 4, 8, 16), "rgb": (8, 16)}  # of PNG
+
+
+@pytest.mark.parametrize(
+    ("color", "bits"), [(color, bits) for color in DEPTHS for bits in DEPTHS[color]]
+)
+def test_png_of_any_depth_with_one_color_transparent(tmp_path, color, bits):
     most = 2**bits - 1
     values = np.rint((GRAY[..., None] if color == "gray" else RGB) / 255 * most).astype(int)
     clear = values[7, 9]
