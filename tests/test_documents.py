@@ -364,6 +364,10 @@ def test_the_readme_is_a_screen_and_a_half() -> None:
 def test_the_reference_has_every_key_and_the_systems_every_preset() -> None:
     reference = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     assert [key for key in known.keys() if f"`{key}`" not in reference] == []  # noqa: SIM118
+    rows = {line.split("`")[1]: line for line in reference.splitlines() if line.startswith("| `")}
+    for group in known.groups().keys() - {"preset", "content", "style"}:  # which name a folder
+        choices = known.groups()[group]
+        assert [each for each in choices if f"`{each}`" not in rows[f"{group}="]] == [], group
     systems = (
         ROOT / "docs" / "presets" / "index.md"
     ).read_text()  # the README has six of them, as a start

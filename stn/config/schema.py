@@ -270,7 +270,8 @@ class Color:
     name: str = one_of(
         "none",
         ("none", "match", "luminance", "swap", "histogram", "oklab", "local_affine"),
-        help="How the result gets the photograph's colors, or `local_affine` the photograph its.",
+        help="How the result gets the photograph's colors; `local_affine`: the photograph gets the"
+        " result's.",
     )
     mode: str = one_of("pca", color.MAPS, help="Which linear map `match` moves the colors by.")
     luma: str = one_of(
