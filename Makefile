@@ -52,7 +52,7 @@ SIZE ?= 192
 EVALUATIONS ?= 50
 AT_ONCE ?= hydra/launcher=joblib_local hydra.launcher.n_jobs=2
 FIGURES ?= image.size_px=$(SIZE) image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=$(EVALUATIONS) tracking=off
-# These have hundreds of cells, or a preset a cell; their full setting (docs/experiments/ablations.md) is their own.
+# These have hundreds of cells, or a preset a cell; their full settings (docs/reproduce/figures.md) are their own.
 COMPARED := gatys_vs_johnson gallery seeds
 COMPARISONS ?= image.size_px=96 optimizer.max_evaluations=30 tracking=off
 # Side topics minimize something else and have arguments of their own, at their default sizes.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SEEDS = 10
 ROUNDED = "direct"
-# An evaluation takes seconds, and every one has other directions or positions.
+# An evaluation takes seconds at their size: copies, shifts, sorts or hypercolumns.
 SLOW = ("berger2017", "heitz2021", "heitz2021_torch", "kolkin2019", "kolkin2022")
 EVALUATIONS = 40  # at most, at each size of a preset
 DRAWN = ("patches_to_style", "gram", "features")

@@ -135,7 +135,7 @@ def _parts(study: str) -> dict[str, str]:
 
 
 def study_table(study: str, name: str) -> str:
-    """One of a study's tables, docs/experiments/ablations.md or style_statistics.md."""
+    """One of a study's tables, docs/experiments/ablations.md, style_statistics.md or changes.md."""
     return _parts(study)[name]
 
 
