@@ -131,7 +131,7 @@ def table(found: dict[str, list[Timed]], shape: tuple[int, int]) -> str:
         "size_px": f"{shape[1]} × {shape[0]}",
         "processor": provenance.processor(),
         "versions": f"tensorflow {tf.version.VERSION}, numpy {np.__version__}",
-        "commit": (provenance.git_commit() or "")[:7],
+        "commit": provenance.git_commit() or "",
     }
     text = io.StringIO()
     columns = ["statistic", "processor time", "time", "s", "turns", *origin]

@@ -10,10 +10,9 @@ install -e '.[bench]'."""
 
 import argparse
 import csv
+import importlib.metadata
 import json
 import math
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,7 @@ import numpy as np
 
 from stn import command_line, config, errors, files, images, runs
 from stn.assets import inputs, matconvnet, pictures
+from stn.runs import provenance
 
 STYLIZE = Path(__file__).with_name("stylize.py")
 
@@ -97,9 +97,11 @@ def row(name: str, found: Mapping[str, Any], settings: config.Config) -> dict[st
         "of ours": f"{found['patches_of_ours']:.4f}",
         "network": str(settings.network.name),
         "size_px": str(settings.image.size_px),
-        "processor": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "versions": "",
-        "commit": "",
+        "processor": provenance.processor(),
+        "versions": ", ".join(
+            f"{name} {importlib.metadata.version(name)}" for name in ("torch", "tensorflow")
+        ),
+        "commit": provenance.git_commit() or "",
     }
 
 
