@@ -64,10 +64,10 @@ def adjust(several: Sequence[Effect], primary: Sequence[bool]) -> list[Effect]:
 
     p, first = np.array([each.p for each in several]), np.array(primary, bool)
     adjusted = np.full(len(p), math.nan)
-    for family, adjust in ((first, _holm), (~first, scipy.stats.false_discovery_control)):
+    for family, of in ((first, _holm), (~first, scipy.stats.false_discovery_control)):
         known = family & np.isfinite(p)
         if known.any():
-            adjusted[known] = adjust(p[known])
+            adjusted[known] = of(p[known])
     return [
         dataclasses.replace(each, adjusted=float(value))
         for each, value in zip(several, adjusted, strict=True)

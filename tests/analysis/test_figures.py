@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from made_runs import make_run
 from matplotlib import colors
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from stn import images, runs
@@ -70,6 +71,16 @@ def test_panels_keep_rows_columns_and_proportions(tmp_path: Path) -> None:
         assert width / height == pytest.approx(30 / 20, rel=0.03)
     assert [file.name for file in tmp_path.iterdir()] == ["panels.png"]
     assert not plt.get_fignums()
+
+
+def test_titles_and_labels_of_two_lines_stay_off_the_pictures() -> None:
+    row = [figures.Panel(plain(RED), "one\ntwo", "a\nb")]
+    figure = figures.panels([row, row])
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    upper, lower = figure.axes
+    title, label = (text.get_window_extent(renderer) for text in (lower.title, lower.texts[0]))
+    assert title.y1 <= upper.get_window_extent(renderer).y0
+    assert label.x0 >= 0 and label.x1 <= lower.get_window_extent(renderer).x0
 
 
 def test_a_comparison_is_content_style_result(tmp_path: Path) -> None:
