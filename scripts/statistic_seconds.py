@@ -1,8 +1,8 @@
-"""Time an evaluation of every style statistic beside the Gram matrix's: python
+"""Time an evaluation of every style statistic next to the Gram matrix's: python
 scripts/statistic_seconds.py
 
 All objectives are made first and then evaluated in turns within one process, so that what else the
-machine does falls on all alike. Processor time counts where it does much. The table of
+machine does falls on all alike. CPU time counts where it does much. The table of
 docs/science/benchmark.md is results/tables/statistic_seconds.csv, which this writes."""
 
 import argparse
@@ -39,7 +39,7 @@ REFERENCE = "gram"
 
 
 class Timed(NamedTuple):
-    """Processor and wall seconds of an evaluation."""
+    """CPU and wall seconds of an evaluation."""
 
     processor: float
     wall: float
@@ -134,7 +134,7 @@ def table(found: dict[str, list[Timed]], shape: tuple[int, int]) -> str:
         "commit": provenance.git_commit() or "",
     }
     text = io.StringIO()
-    columns = ["statistic", "processor time", "time", "s", "turns", *origin]
+    columns = ["statistic", "CPU time", "time", "s", "turns", *origin]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for row, times in found.items():
@@ -148,7 +148,7 @@ def table(found: dict[str, list[Timed]], shape: tuple[int, int]) -> str:
         writer.writerow(
             {
                 "statistic": row,
-                "processor time": f"{processor:.1f}",
+                "CPU time": f"{processor:.1f}",
                 "time": f"{wall:.1f}",
                 "s": f"{seconds:.2g}",
                 "turns": len(times),

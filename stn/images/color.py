@@ -230,7 +230,7 @@ def _smoothed(values: np.ndarray, guide: np.ndarray) -> np.ndarray:
 # how far maps are averaged, and which difference of colors weighs e^-½.
 UNIT, WINDOW, RIDGE = 1 / 256, 3, 1e-3
 RADIUS, COLOR_EDGE = 15, 0.01
-ROWS = 32  # averaged at a time, so that they stay in the processor's cache; ours
+ROWS = 32  # averaged at a time, so that they stay in the CPU's cache; ours
 
 
 def local_affine(result_rgb: np.ndarray, content_rgb: np.ndarray) -> np.ndarray:
