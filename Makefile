@@ -14,7 +14,7 @@ demo: .venv/demo-installed
 	@echo "the losses:              outputs/demo/losses.png"
 
 test: .venv/test-installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Opens the tutorial in a browser.
 notebook: .venv/notebook-installed

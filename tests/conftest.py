@@ -37,6 +37,18 @@ SMALL = (
 )
 
 
+# Files whose tests are few and slow. Two workers that take a file each begin with them, so that none
+# is left at the end while the other worker has nothing to do.
+SLOW = (
+    *("test_controls.py", "test_experiments.py", "test_presets.py", "test_survival.py"),
+    *("test_sweeps.py", "test_wandb.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in SLOW)
+
+
 class Ended(NamedTuple):
     """A command that has ended."""
 
