@@ -37,8 +37,8 @@ SMALL = (
 )
 
 
-# Files whose tests are few and slow. Two workers that take a file each begin with them, so that none
-# is left at the end while the other worker has nothing to do.
+# Files whose tests are few and slow. Two workers that take a file each begin with them, so that
+# none is left at the end while the other worker has nothing to do.
 SLOW = (
     *("test_controls.py", "test_experiments.py", "test_presets.py", "test_survival.py"),
     *("test_sweeps.py", "test_wandb.py"),
