@@ -6,8 +6,6 @@ machine does falls on all alike. CPU time counts where it does much. The table o
 docs/science/benchmark.md is results/tables/statistic_seconds.csv, which this writes."""
 
 import argparse
-import csv
-import io
 import statistics
 import time
 from collections.abc import Callable
@@ -18,8 +16,8 @@ import numpy as np
 from tqdm import tqdm
 
 from stn import command_line, config, devices, files, transfer
+from stn.analysis import tables
 from stn.assets import pictures
-from stn.backend import tf
 from stn.loss.statistics import STATISTICS
 from stn.network.network import Network
 from stn.objective import objective
@@ -129,14 +127,10 @@ def table(found: dict[str, list[Timed]], shape: tuple[int, int]) -> str:
     origin = {
         "network": NETWORK,
         "size_px": f"{shape[1]} × {shape[0]}",
-        "processor": provenance.processor(),
-        "versions": f"tensorflow {tf.version.VERSION}, numpy {np.__version__}",
-        "commit": provenance.git_commit() or "",
+        **provenance.of_table("tensorflow", "numpy"),
     }
-    text = io.StringIO()
     columns = ["statistic", "CPU time", "time", "s", "turns", *origin]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
+    rows = []
     for row, times in found.items():
         processor, wall = (
             statistics.median(each) / statistics.median(reference)
@@ -145,7 +139,7 @@ def table(found: dict[str, list[Timed]], shape: tuple[int, int]) -> str:
             )
         )
         seconds = statistics.median(each.wall for each in times)
-        writer.writerow(
+        rows.append(
             {
                 "statistic": row,
                 "CPU time": f"{processor:.1f}",
@@ -155,7 +149,7 @@ def table(found: dict[str, list[Timed]], shape: tuple[int, int]) -> str:
                 **origin,
             }
         )
-    return text.getvalue()
+    return tables.csv_text(columns, rows)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ pictures are compared, at 256 px 15 minutes on two idle cores, and --out gets th
 install -e '.[bench]'."""
 
 import argparse
-import csv
-import importlib.metadata
 import json
 import math
 import statistics
@@ -26,6 +24,7 @@ import imageio.v3 as iio
 import numpy as np
 
 from stn import command_line, config, errors, files, images, runs
+from stn.analysis import tables
 from stn.assets import inputs, matconvnet, pictures
 from stn.runs import provenance
 
@@ -77,10 +76,7 @@ def main() -> None:
         print(json.dumps({"pair": name} | found, indent=1), flush=True)
         rows.append(row(name, found, config.compose(*overrides, *pair)))
     if arguments.out:
-        with files.atomic_write(arguments.out) as partial, partial.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        files.write_text(arguments.out, tables.csv_text(list(rows[0]), rows))
 
 
 def row(name: str, found: Mapping[str, Any], settings: config.Config) -> dict[str, str]:
@@ -97,11 +93,7 @@ def row(name: str, found: Mapping[str, Any], settings: config.Config) -> dict[st
         "of ours": f"{found['patches_of_ours']:.4f}",
         "network": str(settings.network.name),
         "size_px": str(settings.image.size_px),
-        "processor": provenance.processor(),
-        "versions": ", ".join(
-            f"{name} {importlib.metadata.version(name)}" for name in ("torch", "tensorflow")
-        ),
-        "commit": provenance.git_commit() or "",
+        **provenance.of_table("torch", "tensorflow"),
     }
 
 

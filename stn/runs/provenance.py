@@ -113,6 +113,17 @@ def peak_memory_mb() -> float:
     return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
 
 
+def of_table(*packages: str) -> dict[str, str]:
+    """Where the numbers of a file of results/tables come from: processor, the packages' versions
+    and the commit.
+    """
+    return {
+        "processor": processor(),
+        "versions": ", ".join(f"{name} {_version(name)}" for name in packages),
+        "commit": git_commit() or "",
+    }
+
+
 def processor() -> str:
     """What the system calls the processor, or its kind."""
     return platform.processor() or platform.machine()

@@ -1,10 +1,9 @@
 """The comparison of optimizers: its set of pictures, and a table that can be read off by hand."""
 
-import importlib.util
-import sys
+import runpy
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,17 +14,12 @@ SCRIPT = config.CONFIG_DIR.parent / "scripts" / "compare_optimizers.py"
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    specification = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    assert specification and specification.loader
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[SCRIPT.stem] = module
-    specification.loader.exec_module(module)
-    return module
+def script() -> SimpleNamespace:
+    return SimpleNamespace(**runpy.run_path(str(SCRIPT)))
 
 
 def test_each_painting_meets_each_objective_and_made_pictures_are_what_they_are_called(
-    script: ModuleType,
+    script: SimpleNamespace,
 ) -> None:
     found = script.problems()
     assert len({problem.key for problem in found}) == len(found) == 24
@@ -39,7 +33,9 @@ def test_each_painting_meets_each_objective_and_made_pictures_are_what_they_are_
     np.testing.assert_array_equal(script.saturated(colored), [[[0, 120, 240]]])
 
 
-def test_the_table_says_when_the_reference_is_reached(script: ModuleType, tmp_path: Path) -> None:
+def test_the_table_says_when_the_reference_is_reached(
+    script: SimpleNamespace, tmp_path: Path
+) -> None:
     def rows(optimizer: str, values: dict[int, tuple[float, float]]) -> list[dict[str, object]]:
         return [
             dict(

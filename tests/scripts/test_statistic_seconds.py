@@ -1,10 +1,9 @@
 """The times of style statistics: a row for each, and ratios that can be read off by hand."""
 
 import csv
-import importlib.util
 import io
-import sys
-from types import ModuleType
+import runpy
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,23 +15,18 @@ SCRIPT = config.CONFIG_DIR.parent / "scripts" / "statistic_seconds.py"
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    specification = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    assert specification and specification.loader
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[SCRIPT.stem] = module
-    specification.loader.exec_module(module)
-    return module
+def script() -> SimpleNamespace:
+    return SimpleNamespace(**runpy.run_path(str(SCRIPT)))
 
 
-def test_every_statistic_has_settings_that_can_be(script: ModuleType) -> None:
+def test_every_statistic_has_settings_that_can_be(script: SimpleNamespace) -> None:
     rows = script.variants(list(STATISTICS))
     assert {row.split("`")[1] for row in rows} == set(STATISTICS)
     for settings in rows.values():
         config.compose(*script.BASE, *settings)
 
 
-def test_medians_are_over_those_of_the_gram_matrix(script: ModuleType) -> None:
+def test_medians_are_over_those_of_the_gram_matrix(script: SimpleNamespace) -> None:
     of_gram = [script.Timed(*pair) for pair in ((2.0, 1.0), (4.0, 1.5), (90.0, 70.0))]
     other = [script.Timed(*pair) for pair in ((10.0, 6.0), (1.0, 1.0), (80.0, 75.0))]
     text = script.table({"`gram`": of_gram, "`mean`": other}, (384, 512))
