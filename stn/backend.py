@@ -140,17 +140,27 @@ def function(make: Callable[..., Any], choices: tuple[Any, ...], *inputs: Any) -
     and warn of it."""
     specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, inputs)
     key = make, choices, str(specs)
+
+    def traced() -> Any:
+        with _forgetting_custom_gradients():
+            # No branch depends on a tensor; without autograph tracing takes half the time.
+            return tf.function(make(*choices), autograph=False).get_concrete_function(*specs)
+
     with _lock:
-        found = _traces.pop(key, None)
-        if found is None:
-            with _forgetting_custom_gradients():
-                # No branch depends on a tensor; without autograph tracing takes half the time.
-                found = tf.function(make(*choices), autograph=False).get_concrete_function(*specs)
-        # A dictionary keeps the order, so that the first is the one longest unused.
-        _traces[key] = found
-        while len(_traces) > TRACES_KEPT:
-            del _traces[next(iter(_traces))]
-        return found
+        return _kept(_traces, TRACES_KEPT, key, traced)
+
+
+def _kept(traces: dict[Any, Any], count: int, key: Any, traced: Callable[[], Any]) -> Any:
+    """What `traces` has at a key, or what is traced for it; of more than `count` the one longest
+    unused goes.
+    """
+    found = traces.pop(key, None)
+    if found is None:
+        found = traced()
+    traces[key] = found  # a dictionary keeps the order
+    while len(traces) > count:
+        del traces[next(iter(traces))]
+    return found
 
 
 # Parts of graphs that are kept: a run at one size has about ten; ours.
@@ -166,15 +176,13 @@ def shared(make: Callable[..., Any], choices: tuple[Any, ...], *inputs: Any) -> 
     if tf.executing_eagerly():
         return make(*choices)(*inputs)
     key = make, choices, str([(each.shape, each.dtype) for each in inputs])
-    found = _shared.pop(key, None)
-    if found is None:
+
+    def traced() -> Any:
         specs = [tf.TensorSpec(each.shape, each.dtype) for each in inputs]
         with tf.init_scope():
-            found = tf.function(make(*choices), autograph=False).get_concrete_function(*specs)
-    _shared[key] = found
-    while len(_shared) > SHARED_KEPT:
-        del _shared[next(iter(_shared))]
-    return found(*inputs)
+            return tf.function(make(*choices), autograph=False).get_concrete_function(*specs)
+
+    return _kept(_shared, SHARED_KEPT, key, traced)(*inputs)
 
 
 def in_turn(step: Callable[[Any, Any], Any], count: int, inner: int, carried: Any = None) -> Any:
