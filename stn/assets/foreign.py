@@ -6,9 +6,12 @@ less the mean pixel.
 """
 
 import dataclasses
+import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +38,12 @@ TORCHVISION_DEVIATION = np.array([0.229, 0.224, 0.225])
 TORCH = b"\x80\x02\x8a\x0a"  # a pickled number of ten bytes, torch.serialization's magic one
 PICKLE = b"\x80\x02"  # protocol 2
 HDF5 = b"\x89HDF\r\n\x1a\n"
+# In Keras' files: groups that hold all layers, and what is not a VGG's trunk (its head, and what
+# an optimizer keeps).
+KERAS_ABOVE = ("model_weights", "layers", "_layer_checkpoint_dependencies", "vgg16", "vgg19")
+KERAS_BESIDE = (*("fc1", "fc2", "predictions"), "optimizer_weights", "top_level_model_weights")
+KERAS_CONV = {"strides": [1, 1], "padding": "same", "dilation_rate": [1, 1], "activation": "relu"}
+KERNEL_MAX = 2**24  # numbers; VGG's largest kernels have 2.4 million
 
 
 def read(path: Path, convention: str | None = None) -> Weights:
@@ -43,25 +52,29 @@ def read(path: Path, convention: str | None = None) -> Weights:
 
     `convention`, one of CONVENTIONS, is needed for a `.pth` whose checksum is not known. Raises
     InputError if the file is missing, damaged, of neither kind, or not a VGG's."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give a .pth, .h5 or .pkl file of VGG's weights")
+    reason = files.why_unreadable(path)
+    if reason:
+        raise InputError(f"{path}: {reason}; give a .pth, .h5 or .pkl file of VGG's weights")
     with path.open("rb") as file:
         start = file.read(len(HDF5))
     sha256 = files.sha256(path)
-    if start == HDF5:
-        layers, convention = _keras(path), convention or "caffe"
-    elif start.startswith(PICKLE) and not start.startswith(TORCH):
-        layers, convention = _lasagne(path), convention or "lasagne"
-    else:
-        convention = convention or TORCH_FILES.get(sha256[:8])
-        if convention is None:
-            raise InputError(
-                f"{path}: its checksum {sha256[:8]}… is not known, so neither is what its network"
-                " sees; say --convention torchvision or --convention caffe"
-            )
-        layers = _torch(path)
-    converted = _as_matconvnet(layers, convention)
-    weights.check(path, converted.layers, converted.mean_pixel)
+    try:
+        if start == HDF5:
+            layers, convention = _keras(path), convention or "caffe"
+        elif start.startswith(PICKLE) and not start.startswith(TORCH):
+            layers, convention = _lasagne(path), convention or "lasagne"
+        else:
+            convention = convention or TORCH_FILES.get(sha256[:8])
+            if convention is None:
+                raise InputError(
+                    f"its checksum {sha256[:8]}… is not known, so neither is what its network"
+                    " sees; say --convention torchvision or --convention caffe"
+                )
+            layers = _torch(path)
+        converted = _as_matconvnet(layers, convention)
+        weights.check(converted.layers, converted.mean_pixel)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return dataclasses.replace(converted, sha256=sha256)
 
 
@@ -109,10 +122,7 @@ def _as_matconvnet(layers: tuple[Layer, ...], convention: str) -> Weights:
 
 def _torch(path: Path) -> tuple[Layer, ...]:
     """`features.N.weight` [out, in, h, w] and `features.N.bias`, N in the order of the layers."""
-    try:
-        tensors = pickles.torch(path.read_bytes())
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    tensors = pickles.torch(path.read_bytes())
     numbers = sorted(
         int(name.split(".")[1])
         for name in tensors
@@ -124,73 +134,88 @@ def _torch(path: Path) -> tuple[Layer, ...]:
         both = [(tensors[f"features.{n}.weight"], tensors[f"features.{n}.bias"]) for n in numbers]
         pairs = [(weight.transpose(2, 3, 1, 0), bias) for weight, bias in both if weight.ndim != 1]
     except (KeyError, ValueError) as error:
-        raise InputError(
-            f"{path}: its `features` are not a VGG's, each a weight and a bias"
-        ) from error
+        raise InputError("its `features` are not a VGG's, each a weight and a bias") from error
     if len(pairs) < len(both):
-        raise InputError(f"{path}: a VGG with batch normalization, which is another network")
-    return _named(path, pairs)
+        raise InputError("a VGG with batch normalization, which is another network")
+    return _named(pairs)
 
 
 def _keras(path: Path) -> tuple[Layer, ...]:
-    """The groups `blockB_convI`, each a kernel [h, w, in, out] and a bias, wherever they are."""
+    """The groups `blockB_convI`, each a kernel [h, w, in, out] and a bias, wherever they are, and
+    no other layers but a head's.
+    """
     try:
         import h5py
     except ImportError as error:
-        raise InputError(f"{path}: needs h5py to be read: pip install h5py") from error
+        raise InputError("needs h5py to be read: pip install h5py") from error
     arrays: dict[str, list[np.ndarray]] = {}
+    others: set[str] = set()
 
     def collect(name: str, item: object) -> None:
-        groups = [part for part in name.split("/") if part.startswith("block")]
-        if isinstance(item, h5py.Dataset) and groups and "_conv" in groups[0]:
-            block, _, number = groups[0].removeprefix("block").partition("_conv")
-            arrays.setdefault(f"conv{block}_{number[:1]}", []).append(np.asarray(item))
+        parts = [part for part in name.split("/") if part not in KERAS_ABOVE] or [name]
+        if not isinstance(item, h5py.Dataset) or not item.ndim or parts[0] in KERAS_BESIDE:
+            return
+        block = re.match(r"block(\d)_conv(\d)$", parts[0])
+        if block is None:
+            others.add(parts[0])
+        elif item.size > KERNEL_MAX:
+            raise InputError(f"{parts[0]} has a kernel of shape {item.shape}, not VGG's")
+        else:
+            arrays.setdefault(f"conv{block[1]}_{block[2]}", []).append(np.asarray(item))
 
     try:
         with h5py.File(path) as file:
             file.visititems(collect)
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{path}: a damaged HDF5 file; fetch it again") from error
+            _check_config(json.loads(file.attrs.get("model_config", "{}")))
+    except InputError:
+        raise
+    except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError("a damaged HDF5 file; fetch it again") from error
+    if others:
+        raise InputError(f"its layer {min(others)!r} is none of Keras' VGG: another network")
     try:
         pairs = [
             tuple(sorted(found, key=np.ndim, reverse=True)) for _, found in sorted(arrays.items())
         ]
-        layers = [(kernel, bias) for kernel, bias in pairs]
+        both = [(kernel, bias) for kernel, bias in pairs]
     except ValueError as error:
-        raise InputError(f"{path}: its blocks are not a VGG's, each a kernel and a bias") from error
-    return _named(path, layers)
+        raise InputError("its blocks are not a VGG's, each a kernel and a bias") from error
+    return _named(both)
+
+
+def _check_config(model: dict[str, Any]) -> None:
+    """Raise InputError, which names the layer, if a model's convolutions are not as VGG's."""
+    for layer in model.get("config", {}).get("layers", ()):
+        for key, value in KERAS_CONV.items():
+            given = layer["config"].get(key, value)
+            if layer["class_name"] == "Conv2D" and given != value:
+                name = layer["config"]["name"]
+                raise InputError(f"its layer {name!r} has {key} {given}: another network")
 
 
 def _lasagne(path: Path) -> tuple[Layer, ...]:
     """Kernels [out, in, h, w] and biases by turns, in the order of the layers.
 
     Its network correlates, as ours does: the kernels are not turned (lasagne.layers.dnn)."""
-    try:
-        arrays = pickles.lasagne(path)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    arrays = pickles.lasagne(path)
     try:
         both = zip(arrays[::2], arrays[1::2], strict=True)
         pairs = [(kernel.transpose(2, 3, 1, 0), bias) for kernel, bias in both]
     except ValueError as error:
-        raise InputError(f"{path}: its arrays are not a VGG's, a kernel and a bias each") from error
-    return _named(path, pairs)
+        raise InputError("its arrays are not a VGG's, a kernel and a bias each") from error
+    return _named(pairs)
 
 
-def _named(path: Path, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[Layer, ...]:
+def _named(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[Layer, ...]:
     """Kernels and biases as the layers of the VGG that has so many convolutions."""
     found = list(pairs)
     for trunk in TRUNKS.values():
         names = of_kind("conv", trunk)
         if len(names) == len(found):
             return tuple(
-                Layer(
-                    name,
-                    np.ascontiguousarray(kernel, np.float32),
-                    np.ascontiguousarray(bias, np.float32),
-                )
-                for name, (kernel, bias) in zip(names, found, strict=True)
+                Layer(name, *(weights.numbers(array, name) for array in pair))
+                for name, pair in zip(names, found, strict=True)
             )
     raise InputError(
-        f"{path}: {len(found)} convolutions, where VGG-16 has 13 and VGG-19 has 16: another network"
+        f"{len(found)} convolutions, where VGG-16 has 13 and VGG-19 has 16: another network"
     )

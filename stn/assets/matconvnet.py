@@ -2,6 +2,7 @@
 time; one written.
 """
 
+import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ CONVERTED_VERSION = 2
 # How much larger than its convolutions a file is that gets a converted copy: with fully connected
 # layers 7 times; without them reading is as fast as the copy's.
 WORTH_CONVERTING = 2
+# What is raised where a field is missing, or holds something else than it does in MatConvNet.
+UNEXPECTED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 def _advice() -> str:
@@ -76,27 +79,22 @@ def read(path: Path, head: bool = False) -> Weights:
             f"{path}: not a whole MATLAB file; fetch it again: {command_line.program('fetch')} NAME"
         ) from None
     try:
-        if "net" in contents and "layers" not in contents:  # one level down, as vgg_face is saved
-            net: Any = contents["net"].ravel()[0]
-            contents = {name: net[name] for name in net.dtype.names or ()}
+        while "net" in contents and "layers" not in contents:  # levels down, as vgg_face is saved
+            [net] = contents.pop("net").ravel()
+            contents |= {name: net[name] for name in net.dtype.names or ()}
         if "layers" not in contents:
             raise InputError("a MATLAB file, but with no `layers`: not a MatConvNet network")
         structs = _structs(contents["layers"])
         layers = tuple(_convolutions(structs, head))
         mean_pixel, classes = _meta(contents)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{path}: its `layers` or `meta` is not as MatConvNet writes it"
-        ) from error
-    weights.check(path, layers, mean_pixel)
-    try:
+        weights.check(layers, mean_pixel)
         _check_structure(structs, head)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: its `layers` are not as MatConvNet writes them") from error
+    except UNEXPECTED as error:
+        raise InputError(
+            f"{path}: its `layers` or `meta` is not as MatConvNet writes it"
+        ) from error
     return Weights(layers, mean_pixel, classes if head else (), files.sha256(path))
 
 
@@ -180,6 +178,18 @@ def _kind(struct: Any) -> str:
     return _text(struct["type"]) if "type" in struct.dtype.names else "conv"
 
 
+@contextlib.contextmanager
+def _of(struct: Any) -> Iterator[str]:
+    """The layer's name as a message has it; what is unexpected inside is said of that layer."""
+    name = _text(struct["name"])
+    try:
+        yield f"its layer {name!r}"
+    except UNEXPECTED as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"its layer {name!r} is not as MatConvNet writes it") from error
+
+
 def _check_structure(structs: Sequence[Any], head: bool) -> None:
     """Raise InputError, which names the layer, unless these compute what a VGG computes.
 
@@ -193,51 +203,70 @@ def _check_structure(structs: Sequence[Any], head: bool) -> None:
     left_out = ("dropout", "softmax", "softmaxloss") if head else ()
     structs = [struct for struct in structs if _kind(struct) not in left_out]
     for struct, name in zip(structs, expected, strict=False):  # some files end earlier
-        kind = "conv" if name.startswith("fc") else name.rstrip("0123456789_")
-        given = f"its layer {_text(struct['name'])!r}"
-        if _kind(struct) != kind:
-            raise InputError(
-                f"{given} is of type {_kind(struct)!r} where VGG-{depth} has {name}: another"
-                " network"
-            )
-        for field, (missing, allowed) in _FIELDS[kind].items():
-            if kind == "conv" and field == "pad" and name.startswith("fc"):
-                allowed = ({0.0},)
-            values = struct[field] if field in struct.dtype.names else np.array(missing)
-            numbers = np.asarray(values, dtype=float).ravel()
-            if set(numbers.tolist()) not in allowed:
+        with _of(struct) as given:
+            kind = "conv" if name.startswith("fc") else name.rstrip("0123456789_")
+            if _kind(struct) != kind:
                 raise InputError(
-                    f"{given} has {field} {' '.join(f'{number:g}' for number in numbers)}, as"
-                    f" {name} of VGG-{depth} has not: another network"
+                    f"{given} is of type {_kind(struct)!r} where VGG-{depth} has {name}: another"
+                    " network"
                 )
+            for field, (missing, allowed) in _FIELDS[kind].items():
+                if kind == "conv" and field == "pad" and name.startswith("fc"):
+                    allowed = ((0,),)
+                found = _values(struct, field) or (missing,)
+                if (found[:1] if len(set(found)) == 1 else found) not in allowed:
+                    raise InputError(
+                        f"{given} has {field} {' '.join(map(str, found))}, as {name} of"
+                        f" VGG-{depth} has not: another network"
+                    )
+            options = [text.lower() for text in _values(struct, "opts") if isinstance(text, str)]
+            if not set(_FIELDS[kind]).isdisjoint(options):
+                raise InputError(f"{given} has opts {' '.join(options)}: another network")
 
 
 # Of each type the fields that change what it computes: what MatConvNet takes where one is missing
-# (vl_simplenn), and the sets of numbers that VGG may have.
-_FIELDS: dict[str, dict[str, tuple[float, tuple[set[float], ...]]]] = {
-    "conv": {"pad": (0, ({1.0},)), "stride": (1, ({1.0},)), "dilate": (1, ({1.0},))},
-    "relu": {"leak": (0, ({0.0},))},
-    "pool": {"pool": (0, ({2.0},)), "stride": (1, ({2.0},)), "pad": (0, ({0.0}, {0.0, 1.0}))},
+# or empty (vl_simplenn), and what VGG may have: one value for all sides, or one for each.
+_FIELDS: dict[str, dict[str, tuple[Any, tuple[tuple[Any, ...], ...]]]] = {
+    "conv": {"pad": (0, ((1,),)), "stride": (1, ((1,),)), "dilate": (1, ((1,),))},
+    "relu": {"leak": (0, ((0,),))},
+    "pool": {
+        "pool": (0, ((2,),)),
+        "stride": (1, ((2,),)),
+        "pad": (0, ((0,), (0, 1, 0, 1))),
+        "method": ("max", (("max",), ("avg",))),
+    },
 }
+
+
+def _values(struct: Any, field: str) -> tuple[Any, ...]:
+    """The numbers and texts in a field, whole numbers without a point; none if there is none."""
+    if field not in struct.dtype.names:
+        return ()
+    found = [np.asarray(each).ravel() for each in np.asarray(struct[field]).ravel()]
+    values = [value for each in found for value in each.tolist()]
+    return tuple(int(v) if isinstance(v, float) and v.is_integer() else v for v in values)
 
 
 def _convolutions(structs: Sequence[Any], head: bool) -> Iterator[Layer]:
     for struct in structs:
-        if _kind(struct) != "conv":
-            continue
         name = _text(struct["name"])
-        if name.startswith("fc") and not head:
-            continue
-        if "weights" in struct.dtype.names:
-            kernel, bias = struct["weights"].ravel()
-        elif "filters" in struct.dtype.names:
-            kernel, bias = struct["filters"], struct["biases"]
-        else:
-            raise InputError(f"{name!r}: no `weights` and no `filters`")
-        kernel = np.asarray(kernel, dtype=np.float32)
-        if kernel.ndim == 3:  # MATLAB drops a last dimension of one
-            kernel = kernel[..., None]
-        yield Layer(name, np.ascontiguousarray(kernel), np.asarray(bias, dtype=np.float32).ravel())
+        with _of(struct) as given:
+            if _kind(struct) != "conv" or (name.startswith("fc") and not head):
+                continue
+            if "weights" in struct.dtype.names:
+                arrays = struct["weights"].ravel()
+            elif "filters" in struct.dtype.names:
+                arrays = [struct[field] for field in ("filters", "biases")]
+            else:
+                raise InputError(f"{given} has no `weights` and no `filters`")
+            if len(arrays) != 2:
+                raise InputError(f"{given} has {len(arrays)} arrays, not a kernel and a bias")
+            kernel, bias = (weights.numbers(array, given) for array in arrays)
+            if kernel.ndim == 3:  # MATLAB drops a last dimension of one
+                kernel = kernel[..., None]
+            if bias.size > max(bias.shape):
+                raise InputError(f"{given} has biases of shape {bias.shape}, not a vector")
+            yield Layer(name, kernel, bias.ravel())
 
 
 def _meta(contents: dict[str, Any]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -245,10 +274,21 @@ def _meta(contents: dict[str, Any]) -> tuple[np.ndarray, tuple[str, ...]]:
     names = meta.dtype.names or () if isinstance(meta, np.void) else meta.keys()
     if "normalization" not in names:
         raise InputError("no `normalization`, so the mean pixel is not known")
-    average = np.asarray(meta["normalization"].ravel()[0]["averageImage"], dtype=np.float64)
-    if average.size == 0 or average.size % 3:
-        raise InputError("normalization.averageImage is not an RGB image")
-    mean_pixel = average.reshape(-1, 3).mean(axis=0).astype(np.float32)
+    normalization = meta["normalization"].ravel()[0]
+    if "averageImage" not in normalization.dtype.names:
+        raise InputError("no `normalization.averageImage`, so the mean pixel is not known")
+    average = np.asarray(normalization["averageImage"])
+    is_image = average.ndim == 3 and average.shape[2] == 3
+    if average.dtype.kind not in "iuf" or not (is_image or average.size == max(average.shape) == 3):
+        raise InputError(
+            f"normalization.averageImage is of shape {average.shape}, not an RGB image"
+        )
+    if set(_values(normalization, "imageStd")) - {1}:
+        raise InputError(
+            "normalization.imageStd divides the pixels, as no VGG of MatConvNet does: another"
+            " network"
+        )
+    mean_pixel = average.astype(np.float64).reshape(-1, 3).mean(axis=0).astype(np.float32)
     classes: tuple[str, ...] = ()
     if "classes" in names:
         classes = _classes(meta["classes"])
@@ -289,7 +329,7 @@ def _read_converted(place: Path, sha256: str) -> Weights | None:
                 Layer(name, cache[f"{name}/kernel"], cache[f"{name}/bias"]) for name in names
             )
             network = Weights(layers, cache["mean_pixel"], (), str(cache["sha256"]))
-        weights.check(place, layers, network.mean_pixel)
+        weights.check(layers, network.mean_pixel)
         return network
     except Exception:  # a damaged archive raises whatever its bytes lead to; it is made again
         return None

@@ -4,6 +4,7 @@ crashes.
 
 import itertools
 import math
+import re
 import struct
 import zipfile
 import zlib
@@ -18,28 +19,36 @@ from stn.errors import InputError
 
 # The codes of the format ("MAT-File Format", The MathWorks, tables 1-1 and 1-3).
 MI_NUMBERS_AND_TEXT = {1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 16, 17, 18}
+ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}  # of bytes, by version and mark
 MI_MATRIX, MI_COMPRESSED = 14, 15
 MX_CELL, MX_STRUCT, MX_CHAR, MX_NUMBERS = 1, 2, 4, range(6, 16)
 MX_OBJECTS, MX_FUNCTION = (3, 17), 16
+CONVERT = "scripts/convert_weights.py converts those of a VGG"
 HDF5 = b"\x89HDF\r\n\x1a\n"
-# What else holds weights, by what it begins with.
+# What else holds weights, or comes in their place, by what it begins with.
 OTHERS = (
-    (b"\x80\x02", "a Python pickle, such as older PyTorch files (.pth, .pt)"),
-    (b"\x80\x03", "a Python pickle"),
-    (b"\x80\x04", "a Python pickle"),
-    (b"\x80\x05", "a Python pickle"),
-    (b"\x93NUMPY", "a NumPy array (.npy)"),
-    (b"\x1f\x8b", "compressed by gzip; unpack it first"),
-    (b"<!doctype", "a page of the web, not a whole MATLAB file"),
-    (b"<html", "a page of the web, not a whole MATLAB file"),
+    (rb"\x80[\2-\5]", f"a Python pickle, such as older PyTorch files (.pth, .pt); {CONVERT}"),
+    (rb"\x93NUMPY", "a NumPy array (.npy)"),
+    (rb"\x1f\x8b|BZh\d|\xfd7zXZ|7z\xbc\xaf", "compressed (gzip, bzip2, xz, 7z); unpack it first"),
+    (rb".{257}ustar", "a tar archive; unpack it first"),
+    (rb"\s*<(?i:!doctype|html|\?xml)", "a page of the web, not a MATLAB file"),
+    (rb"version https://git-lfs", "a pointer of Git LFS, not a MATLAB file; run `git lfs pull`"),
+    (rb".{6}\0\0\{", "a safetensors file"),
+    (rb".{4}TFL3", "a TensorFlow Lite file"),
+    (rb"\x08[\1-\x20]\x12", "an ONNX file"),
+    (rb"\n[\3-\x7f][A-Za-z]\w", "a Caffe model (.caffemodel)"),
+    (rb"\s*(name|layers?) *[:{]", "a Caffe network's description (.prototxt), without weights"),
+    (rb"# Created by Octave|Octave-1-", "a file of Octave's own; save it again with -v7"),
+    # Type, rows, columns, whether it is complex, length of the name ("MAT-File Format", table 1-9)
     (
-        b"version https://git-lfs",
-        "a pointer of Git LFS, not a whole MATLAB file; run `git lfs pull`",
+        rb"([\0-\x34]\0{3}.{8}[\0\1]\0{3}[\2-\x40]\0{3}"
+        rb"|\0\0[\3\4].{9}\0{3}[\0\1]\0{3}[\2-\x40])\w",
+        "a MATLAB v4 file, which holds no networks; save it again with -v7",
     ),
 )
 # And by what is in it, if it is a ZIP archive.
 ZIPPED = (
-    ("data.pkl", "a PyTorch file (.pth, .pt)"),
+    ("data.pkl", f"a PyTorch file (.pth, .pt); {CONVERT}"),
     ("model.weights.h5", "a Keras file (.keras)"),
     (".npy", "a NumPy archive (.npz)"),
 )
@@ -63,7 +72,7 @@ def _check_elements(path: Path, variables: set[bytes]) -> None:
     """Raise if one of the variables is damaged, or an object, a function or a sparse matrix."""
     data = np.memmap(path, mode="r").data
     _refuse_others(path, bytes(data[:516]))
-    order = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}[bytes(data[124:128])]
+    order = ORDERS[bytes(data[124:128])]
     if 0 in data[:4]:
         raise ValueError("SciPy would take it for MAT-4")
     for code, body in _elements(data[128:], order):
@@ -79,12 +88,16 @@ def _refuse_others(path: Path, head: bytes) -> None:
     if head[512:] == HDF5[:4]:
         raise InputError("a MATLAB v7.3 (HDF5) file; save it again with -v7")
     if head.startswith(HDF5[:4]):
-        raise InputError("an HDF5 file without MATLAB's header, such as Keras writes (.h5)")
+        raise InputError(
+            f"an HDF5 file without MATLAB's header, such as Keras writes (.h5); {CONVERT}"
+        )
     if head.startswith(b"PK\x03\x04"):
         raise InputError(_zip_of(path))
-    what = next((what for start, what in OTHERS if head.lower().startswith(start.lower())), None)
-    if what:
-        raise InputError(what)
+    for start, what in OTHERS:
+        if re.match(start, head, re.DOTALL):
+            raise InputError(what)
+    if not b"MATLAB".startswith(head[:6]) and head[124:128] not in ORDERS:
+        raise InputError("not a MATLAB file")
 
 
 def _zip_of(path: Path) -> str:
@@ -101,16 +114,13 @@ def _zip_of(path: Path) -> str:
 
 def _inflated(data: memoryview, order: str) -> memoryview:
     """A compressed element's one element, refused by the size that it declares."""
-    stream = zlib.decompressobj()
-    inflated = bytearray(stream.decompress(data, 8))
-    _, size = struct.unpack(f"{order}II", inflated)
+    _, size = struct.unpack(f"{order}II", zlib.decompressobj().decompress(data, 8))
     if size > min(MOST_INFLATED, max(2**26, MOST_TIMES * len(data))):
         raise InputError(
             f"a variable of {len(data):,} bytes that inflates to {size:,}, as no network does"
         )
     # More room than needed, so that the checksum behind the last byte is read too.
-    inflated += stream.decompress(stream.unconsumed_tail, size + 8)
-    return memoryview(inflated)
+    return memoryview(zlib.decompressobj().decompress(data, size + 16))
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:

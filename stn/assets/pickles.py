@@ -22,15 +22,18 @@ from stn.errors import InputError
 # What such a file opens with: torch.serialization's MAGIC_NUMBER and PROTOCOL_VERSION.
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 STORAGES: dict[str, np.dtype[Any]] = {
-    "ByteStorage": np.dtype("u1"),
-    "FloatStorage": np.dtype("<f4"),
+    f"{name}Storage": np.dtype(kind)
+    for name, kind in {
+        **{"Bool": "?", "Byte": "u1", "Char": "i1", "Short": "<i2", "Int": "<i4", "Long": "<i8"},
+        **{"Half": "<f2", "Float": "<f4", "Double": "<f8"},
+    }.items()
 }
 KEY = "param values"  # of Lasagne's dict
 
 
 def torch(content: bytes) -> dict[str, np.ndarray]:
-    """The tensors of a dict that torch.save wrote, by name; InputError if the bytes are something
-    else, or ask for something else.
+    """The tensors of a dict that torch.save wrote, by name, or of the `state_dict` in it, without
+    DataParallel's `module.`; InputError if the bytes are something else, or ask for something else.
     """
     with _whole("file of torch.save"):
         return _arrays(*(_zipped(content) if content.startswith(b"PK") else _pickled(content)))
@@ -72,8 +75,8 @@ class _Unpickler(pickle._Unpickler):
         if (module, name) in self._names:
             return self._names[module, name]
         raise InputError(
-            f"asks for {f'{module}.{name}'!r}, which no {self._what} needs: refused; do not use"
-            " that file"
+            f"asks for {f'{module}.{name}'!r}, which no {self._what} needs: refused; save a"
+            " model's state_dict(), and do not use a file of strangers that needs more"
         )
 
     def persistent_load(self, pid: Any) -> Any:
@@ -84,9 +87,14 @@ def _described(storage: Any, offset: int, size: Any, stride: Any, *_: Any) -> tu
     return storage, offset, size, stride
 
 
+def _of_parameter(tensor: tuple[Any, ...], *_: Any) -> tuple[Any, ...]:
+    return tensor
+
+
 OF_TENSORS = {
     **{("torch", storage): storage for storage in STORAGES},
     ("torch._utils", "_rebuild_tensor_v2"): _described,
+    ("torch._utils", "_rebuild_parameter"): _of_parameter,
     ("collections", "OrderedDict"): collections.OrderedDict,
 }
 # Tensors, (storage, offset, size, stride), by their names, and storages by theirs.
@@ -96,9 +104,12 @@ Saved = tuple[dict[str, Any], dict[str, np.ndarray]]
 def _zipped(content: bytes) -> Saved:
     """PyTorch 1.6 and later: a zip archive of one pickle and the storages."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if any(member.compress_type for member in archive.infolist()):
+            raise InputError("a compressed archive, which torch.save never writes")
         [index] = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         folder = index.removesuffix("data.pkl")
-        tensors = _Unpickler(io.BytesIO(archive.read(index)), OF_TENSORS, "tensor").load()
+        saved = _Unpickler(io.BytesIO(archive.read(index)), OF_TENSORS, "tensor").load()
+        tensors = _tensors(saved)
         types = {storage[2]: STORAGES[storage[1]] for storage, *_ in tensors.values()}
         return tensors, {
             key: np.frombuffer(archive.read(f"{folder}data/{key}"), kind)
@@ -111,9 +122,10 @@ def _pickled(content: bytes) -> Saved:
     storage keys in order. Then for each storage its length, int64, and its bytes.
     """
     file = io.BytesIO(content)
-    magic, protocol, _, tensors, keys = (
+    magic, protocol, _, saved, keys = (
         _Unpickler(file, OF_TENSORS, "tensor").load() for _ in range(5)
     )
+    tensors = _tensors(saved)
     if (magic, protocol) != (MAGIC, PROTOCOL):
         raise ValueError("another format")
     types = {storage[2]: STORAGES[storage[1]] for storage, *_ in tensors.values()}
@@ -125,6 +137,12 @@ def _pickled(content: bytes) -> Saved:
     if file.tell() != len(content):
         raise ValueError("bytes after the last storage")
     return tensors, storages
+
+
+def _tensors(saved: dict[str, Any]) -> dict[str, Any]:
+    """Those of a dict, or of a training checkpoint's dict in it."""
+    found = saved.get("state_dict", saved)
+    return {name.removeprefix("module."): each for name, each in found.items()}
 
 
 def _arrays(tensors: dict[str, Any], storages: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@ VGG's.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from stn.layers import FULLY_CONNECTED, LAYERS, TRUNKS, depth_of, of_kind
 # Mean RGB of the ImageNet training set, as in the files' normalization.averageImage (METHODS.md
 # §1).
 IMAGENET_MEAN = (123.68, 116.779, 103.939)
+BLUE_FIRST = 4  # of 255, ours: so near the same pixel backwards, whose ends are 20 apart
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,21 @@ class Weights:
         raise KeyError(name)
 
 
-def check(path: Path, layers: tuple[Layer, ...], mean_pixel: np.ndarray) -> None:
-    """Raise InputError unless these are a VGG's convolutions, in its order, with numbers in them,
-    and a mean pixel [3]; `path` is named.
+def numbers(array: Any, layer: str) -> np.ndarray:
+    """An array of a file as float32; InputError, which names the layer, if it holds others than
+    real numbers. What is too large becomes infinite, which `check` refuses.
+    """
+    found = np.asarray(array)
+    if found.dtype.kind not in "biuf":
+        what = {"c": "complex numbers", "U": "text", "S": "text"}.get(found.dtype.kind)
+        raise InputError(f"{layer} holds {what or 'no numbers'}")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(found, np.float32)
+
+
+def check(layers: tuple[Layer, ...], mean_pixel: np.ndarray) -> None:
+    """Raise InputError, without the file's name, unless these are a VGG's convolutions, in its
+    order, with numbers in them, and a mean pixel [3], red first.
     """
     names = [layer.name for layer in layers]
     head = sum(name in FULLY_CONNECTED for name in names)
@@ -73,8 +86,7 @@ def check(path: Path, layers: tuple[Layer, ...], mean_pixel: np.ndarray) -> None
             break
     else:
         raise InputError(
-            f"{path}: its layers ({', '.join(map(repr, names[:6]))} …) are not those of VGG-16 or"
-            " VGG-19"
+            f"its layers ({', '.join(map(repr, names[:6]))} …) are not those of VGG-16 or VGG-19"
         )
     channels = 3
     for layer in layers:
@@ -84,19 +96,18 @@ def check(path: Path, layers: tuple[Layer, ...], mean_pixel: np.ndarray) -> None
             or layer.kernel.shape[:3] != (*size, channels)
             or 0 in layer.kernel.shape
         ):
-            raise InputError(
-                f"{path}: {layer.name} has a kernel of shape {layer.kernel.shape}, not VGG's"
-            )
+            raise InputError(f"{layer.name} has a kernel of shape {layer.kernel.shape}, not VGG's")
         channels = layer.kernel.shape[3]
         if layer.bias.shape != (channels,):
-            raise InputError(
-                f"{path}: {layer.name} has {layer.bias.size} biases for {channels} filters"
-            )
+            raise InputError(f"{layer.name} has {layer.bias.size} biases for {channels} filters")
         if not (np.isfinite(layer.kernel).all() and np.isfinite(layer.bias).all()):
-            raise InputError(
-                f"{path}: {layer.name} holds NaN or infinite numbers; fetch the file again"
-            )
-    if mean_pixel.shape != (3,) or not (
-        np.isfinite(mean_pixel).all() and (abs(mean_pixel) < 256).all()
-    ):
-        raise InputError(f"{path}: normalization.averageImage is not a mean RGB pixel in 0-255")
+            raise InputError(f"{layer.name} holds NaN or infinite numbers; fetch the file again")
+    if mean_pixel.shape != (3,) or not ((mean_pixel >= 0) & (mean_pixel < 256)).all():
+        raise InputError("normalization.averageImage is not a mean RGB pixel in 0-255")
+    if mean_pixel.any() and mean_pixel.max() <= 1:
+        raise InputError("normalization.averageImage is in 0-1, as the pixels of another network")
+    if np.abs(mean_pixel[::-1] - IMAGENET_MEAN).max() < BLUE_FIRST:
+        raise InputError(
+            "normalization.averageImage has blue first, so the kernels may have too; put both in"
+            " the order of red, green and blue"
+        )

@@ -4,11 +4,11 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from stn.errors import InputError
 from stn.images import bmp, pillow, png, tiff
-from stn.images.samples import Samples
+from stn.images.samples import Samples, of_cicp
 
 # What begins like this is no picture that can be read here, and what it is.
 OTHERS = (
@@ -55,6 +55,9 @@ OTHERS = (
     (8, b"AVI ", "a film; save one of its frames as PNG"),
     (0, b"\x1aE\xdf\xa3", "a film; save one of its frames as PNG"),
 )
+# Color modes of Photoshop (File Formats, table 1): gray, palette, RGB, CMYK, duotone as gray.
+PHOTOSHOP = (1, 2, 3, 4, 8)
+TGA_OPACITY = 15  # the bits of its descriptor that count those of opacity
 JPEG_2000 = b"\0\0\0\x0cjP  "
 WITH_PROFILE = (2, 3)  # methods of its box `colr` (ISO 15444-1, I.5.3.3; 15444-2)
 UNKNOWN = "not in a format that is read here, or cut off; save it as PNG, JPEG, WebP or TIFF"
@@ -72,8 +75,8 @@ def from_file(file: BinaryIO) -> Samples:
         if head[8:10] == b"CR":
             raise InputError(tiff.RAW)
         return tiff.read(file)
-    if head.startswith(b"8BPS") and head[22:24] not in (b"\0\x01", b"\0\x08"):
-        raise InputError(f"a Photoshop file of {head[23]} bits; save it as TIFF")
+    if head.startswith(b"8BPS"):
+        _refuse_photoshop(head)
     if head.startswith(bmp.SIGNATURE):
         found = bmp.read(file.read())
         file.seek(0)
@@ -87,22 +90,62 @@ def from_file(file: BinaryIO) -> Samples:
         if "unsupported" in str(error).lower() or "unimplemented" in str(error).lower():
             raise InputError(f"of a kind that is not read here ({error}); save it as PNG") from None
         raise
+    if picture.format == "EPS" or isinstance(picture, ImageFile.StubImageFile):
+        what = _what(head)
+        raise InputError(f"a file of {picture.format}; save it as PNG" if what is UNKNOWN else what)
     with picture:
         pillow.refuse_bomb(picture.width, picture.height)
         samples = pillow.from_pillow(picture)
+    # What Pillow passes over: what a fourth channel is, JPEG 2000's profile, AVIF's colors.
+    if picture.format == "TGA" and picture.mode == "RGBA" and not head[17] & TGA_OPACITY:
+        samples.notes += ("its fourth channel, which TGA does not name, was taken for opacity",)
+    if picture.format == "PSD" and picture.mode == "RGBA" and not _is_transparent(_whole(file)):
+        samples.values = samples.values[..., :3]
+        samples.notes += ("1 channel beside its colors was left out",)
     if head.startswith(JPEG_2000):
-        file.seek(0)
-        samples.profile = _profile_of_jpeg_2000(file.read())
+        for color in _inside(_whole(file), b"jp2h", b"colr"):
+            if color[:1] and color[0] in WITH_PROFILE:
+                samples.profile = samples.profile or color[3:]
+    elif picture.format == "AVIF" and not samples.profile:
+        for color in _inside(_whole(file), b"meta", b"iprp", b"ipco", b"colr"):
+            if color.startswith(b"nclx") and len(color) > 8:
+                samples.notes += of_cicp(*struct.unpack_from(">2H", color, 4))
     return samples
 
 
-def _profile_of_jpeg_2000(data: bytes) -> bytes | None:
-    """The ICC profile, which Pillow passes over."""
-    for kind, header in _boxes(data):
-        for inner, body in _boxes(header) if kind == b"jp2h" else ():
-            if inner == b"colr" and body[:1] and body[0] in WITH_PROFILE:
-                return body[3:]
-    return None
+def _refuse_photoshop(head: bytes) -> None:
+    bits, mode = struct.unpack_from(">2H", head, 22)
+    if mode not in PHOTOSHOP:
+        kind = {0: "two colors", 7: "channels without colors", 9: "Lab"}.get(mode, mode)
+        raise InputError(f"a Photoshop file of {kind}; save it as TIFF in RGB")
+    if bits != 8:
+        raise InputError(f"a Photoshop file of {bits} bits; save it as TIFF")
+
+
+def _is_transparent(data: bytes) -> bool:
+    """Whether a Photoshop file's fourth channel is the opacity of all its layers, which their
+    negative number says, and no selection that was saved.
+    """
+    place = 26
+    for _ in ("table of colors", "resources"):
+        place += 4 + int(struct.unpack_from(">I", data, place)[0])
+    size, _, layers = struct.unpack_from(">IIh", data.ljust(place + 10, b"\0"), place)
+    return bool(size and layers < 0)
+
+
+def _whole(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _inside(data: bytes, kind: bytes, *below: bytes) -> Iterator[bytes]:
+    """The contents of the boxes along a path of kinds."""
+    for found, body in _boxes(data):
+        if found == kind and below:
+            # `meta` has a version first (ISO 14496-12, 8.11.1).
+            yield from _inside(body[4:] if kind == b"meta" else body, *below)
+        elif found == kind:
+            yield body
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

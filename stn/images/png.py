@@ -14,7 +14,7 @@ from PIL import Image
 
 from stn.errors import InputError
 from stn.images import pillow
-from stn.images.samples import Samples
+from stn.images.samples import Samples, of_cicp
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
@@ -24,13 +24,16 @@ METADATA, TEXT_MAX = (b"Raw profile type", b"XML:com.adobe.xmp"), 2**20
 PROFILE_MAX = 2**26  # bytes; profiles with tables for printers have up to some 10 MB
 # gAMA is 1/gamma in 1/100000: of sRGB 45455 (PNG, 11.3.2.2). Ours: how far from it is not seen.
 GAMMA, GAMMA_SLACK = 45455, 0.02
-CICP_SRGB = ((1, 13), (1, 1))  # primaries and curve (ITU-T H.273) of sRGB and of plain video
+# sRGB's white, red, green and blue, x and y in 1/100000 (PNG, 11.3.2.1); ours: what is not seen.
+PRIMARIES, PRIMARIES_SLACK = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000), 500
 
 
 def read(data: bytes) -> Samples:
     """The samples in the bytes of a PNG; InputError says what is not understood."""
     chunks = list(_chunks(data))
     bodies = {kind: data[start + 8 : end - 4] for kind, start, end in reversed(chunks[:-1])}
+    if b"CgBI" in bodies:
+        raise InputError("a PNG of Apple's own kind (CgBI); save it again as PNG")
     if len(bodies.get(b"IHDR", b"")) != 13:
         raise InputError(pillow.DAMAGED)
     width, height, depth, color = struct.unpack_from(">IIBB", bodies[b"IHDR"])
@@ -53,8 +56,7 @@ def read(data: bytes) -> Samples:
         samples.profile = _profile(bodies)
     except (ValueError, zlib.error):
         samples.notes += ("its color profile is damaged and was left out",)
-    if not samples.profile:
-        samples.notes += _curve(bodies)
+    samples.notes += _colors(bodies, samples.profile is not None)
     return samples
 
 
@@ -98,15 +100,20 @@ def _profile(found: dict[bytes, bytes]) -> bytes | None:
     return _inflated(body[body.index(b"\0") + 2 :], PROFILE_MAX)
 
 
-def _curve(found: dict[bytes, bytes]) -> tuple[str, ...]:
-    """What a PNG without a profile says of its colors, and is not followed."""
+def _colors(found: dict[bytes, bytes], has_profile: bool) -> tuple[str, ...]:
+    """What a PNG says of its colors and is not followed, the stronger first (PNG, 4.3)."""
     cicp = found.get(b"cICP", b"")
     if len(cicp) == 4:
-        known = (cicp[0], cicp[1]) in CICP_SRGB
-        return () if known else ("its cICP colors (wide gamut or HDR) were read as sRGB",)
-    if b"sRGB" in found or len(found.get(b"gAMA", b"")) != 4:
+        return of_cicp(*cicp[:2])
+    if has_profile or b"sRGB" in found:
         return ()
-    (gamma,) = struct.unpack(">I", found[b"gAMA"])
-    if abs(gamma / GAMMA - 1) < GAMMA_SLACK:
-        return ()
-    return (f"its gAMA of {gamma / 100000:g} was ignored, and its colors read as sRGB",)
+    notes: tuple[str, ...] = ()
+    if len(found.get(b"gAMA", b"")) == 4:
+        (gamma,) = struct.unpack(">I", found[b"gAMA"])
+        if abs(gamma / GAMMA - 1) >= GAMMA_SLACK:
+            notes = (f"its gAMA of {gamma / 100000:g} was ignored, and its colors read as sRGB",)
+    if len(found.get(b"cHRM", b"")) == 32:
+        given = struct.unpack(">8I", found[b"cHRM"])
+        if any(abs(a - b) > PRIMARIES_SLACK for a, b in zip(given, PRIMARIES, strict=True)):
+            notes += ("its cHRM primaries were ignored, and its colors read as sRGB",)
+    return notes

@@ -27,6 +27,8 @@ DARK = 4  # of 255: nothing is seen; what 10 bits in a file of 16 amount to
 # The color spaces of ICC profiles (ICC.1:2022, table 19) that can be converted here.
 SPACES = {b"GRAY": "gray", b"RGB ": "rgb", b"CMYK": "cmyk"}
 CHANNELS = {"gray": 1, "rgb": 3, "cmyk": 4}
+# Primaries and curves (ITU-T H.273, tables 2 and 3) of sRGB and of plain video, or none said.
+CICP_PRIMARIES, CICP_CURVES = (1, 2), (1, 2, 6, 13)
 
 
 @dataclass
@@ -47,6 +49,12 @@ class Samples:
     premultiplied: bool = False
     orientation: int = 1
     notes: tuple[str, ...] = ()
+
+
+def of_cicp(primaries: int, curve: int) -> tuple[str, ...]:
+    """The note for colors by these numbers, which are not followed; none if they are sRGB's."""
+    known = primaries in CICP_PRIMARIES and curve in CICP_CURVES
+    return () if known else ("its cICP colors (wide gamut or HDR) were read as sRGB",)
 
 
 def to_rgb(samples: Samples) -> tuple[np.ndarray, np.ndarray | None, list[str]]:

@@ -19,7 +19,7 @@ GRAY_AND_COLOR = {0: "gray", 1: "gray", 2: "rgb", 3: "rgb", 5: "cmyk", 6: "rgb"}
 WHITE_IS_ZERO, PALETTE, YCBCR, CFA, LINEAR_RAW = 0, 3, 6, 32803, 34892
 PREMULTIPLIED, STRAIGHT = 1, 2  # of ExtraSamples
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
-INK_SET, DOT_RANGE, OLD_SUBFILE_TYPE, DNG_VERSION = 332, 336, 255, 50706  # tags
+PHOTOMETRIC, INK_SET, DOT_RANGE, OLD_SUBFILE_TYPE, DNG_VERSION = 262, 332, 336, 255, 50706  # tags
 PAGES_MAX = 64  # looked at for one that is no thumbnail
 RAW = "a camera's raw file, whose pictures inside are thumbnails; develop it to TIFF or JPEG"
 
@@ -29,6 +29,8 @@ def read(file: BinaryIO) -> Samples:
     with tifffile.TiffFile(file) as tiff:
         page, notes = _page(tiff)
         photometric, bits = int(page.photometric), page.bitspersample
+        if PHOTOMETRIC not in page.tags:
+            raise InputError("does not say what its samples are (PhotometricInterpretation)")
         if photometric not in GRAY_AND_COLOR:
             raise InputError(f"holds {_name(page.photometric)} samples; save it again as RGB")
         if not isinstance(bits, int):

@@ -3,9 +3,11 @@
 The files are written by PyTorch, by h5py in Keras' layout, and by hand."""
 
 import io
+import json
 import math
 import pickle
 import pickletools
+import re
 import runpy
 import struct
 import subprocess
@@ -123,6 +125,78 @@ def test_the_newer_format_by_hand(tmp_path: Path) -> None:
     for ours, theirs in zip(found.layers[1:], network.layers[1:], strict=True):
         np.testing.assert_array_equal(ours.kernel, theirs.kernel)
         np.testing.assert_array_equal(ours.bias, theirs.bias)
+
+
+@pytest.mark.parametrize("kind", ["float16", "float64"])
+def test_tensors_of_a_training_checkpoint_and_of_several_gpus(kind: str, tmp_path: Path) -> None:
+    """Of `nn.DataParallel`, and of other precisions."""
+    network, path = synthetic.vgg(16), tmp_path / "vgg.pth"
+    tensors = {f"module.{name}": array.astype(kind) for name, array in state_dict(network).items()}
+    path.write_bytes(torch_file(tensors))
+    found = foreign.read(path, "caffe")
+    for ours, theirs in zip(found.layers[1:], network.layers[1:], strict=True):
+        np.testing.assert_array_equal(ours.kernel, theirs.kernel.astype(kind))
+        assert ours.kernel.dtype == np.float32
+
+
+def keras_file(path: Path, network: Weights, *others: str, top: str = "", **config: object) -> None:
+    """Keras' .h5 of a VGG, with other layers; `config` is of its first convolution."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        for layer in network.layers:
+            name = f"block{layer.name[4]}_conv{layer.name[6]}"
+            group = file.create_group(f"{top}{name}/{name}")
+            group["kernel:0"], group["bias:0"] = layer.kernel, layer.bias
+        for name in others:
+            file[name if name.startswith("/") else top + name] = np.ones(2, np.float32)
+        first = {"name": "block1_conv1", "padding": "same", "strides": [1, 1]} | config
+        layers = [{"class_name": "Conv2D", "config": first}]
+        file.attrs["model_config"] = json.dumps({"config": {"layers": layers}})
+
+
+def test_a_whole_keras_model_is_read_with_its_head_and_its_optimizer_left_out(
+    tmp_path: Path,
+) -> None:
+    network, path = synthetic.vgg(16), tmp_path / "vgg.h5"
+    keras_file(path, network, "fc1/kernel:0", "/optimizer_weights/m", top="model_weights/")
+    for ours, theirs in zip(foreign.read(path).layers[1:], network.layers[1:], strict=True):
+        np.testing.assert_array_equal(ours.kernel, theirs.kernel)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        ({"padding": "valid"}, "'block1_conv1' has padding valid"),
+        ({"strides": [2, 2]}, "'block1_conv1' has strides"),
+        ({"activation": "linear"}, "'block1_conv1' has activation linear"),
+        ({"dilation_rate": [2, 2]}, "'block1_conv1' has dilation_rate"),
+        ("batch_normalization/gamma:0", "'batch_normalization' is none of Keras' VGG"),
+        ("block1_bn1/gamma:0", "'block1_bn1' is none of"),
+        ("block5_conv5/extra/kernel:0", "not a VGG's, each a kernel and a bias"),
+    ],
+)
+def test_another_network_of_keras_is_refused_by_its_layer(
+    spoil: dict | str, said: str, tmp_path: Path
+) -> None:
+    path, network = tmp_path / "vgg.h5", synthetic.vgg(16)
+    if isinstance(spoil, str):
+        keras_file(path, network, spoil)
+    else:
+        keras_file(path, network, **spoil)
+    with pytest.raises(InputError, match=rf"vgg\.h5: .*{re.escape(said)}"):
+        foreign.read(path)
+
+
+def test_files_that_claim_gigabytes_are_refused(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "vgg.h5", "w") as file:
+        shape = (3, 3, 10**6, 10**7)
+        file.create_dataset("block1_conv1/kernel:0", shape, "f4", chunks=(1, 1, 1000, 1000))
+    with zipfile.ZipFile(tmp_path / "vgg.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(2**20))
+    for name, said in (("vgg.h5", r"block1_conv1 has a kernel"), ("vgg.pth", "compressed")):
+        with pytest.raises(InputError, match=said):
+            foreign.read(tmp_path / name, "caffe")
 
 
 def test_keras_weights_see_blue_first(tmp_path: Path) -> None:
@@ -249,6 +323,7 @@ def test_what_is_no_vgg_is_refused_by_name(spoil: str, tmp_path: Path) -> None:
     path, tensors = tmp_path / "vgg.pth", state_dict(synthetic.vgg(16))
     if spoil == "batch normalization":
         tensors["features.1.weight"] = tensors["features.1.bias"] = np.ones(2, np.float32)
+        tensors["features.1.num_batches_tracked"] = np.array(7, np.int64)
     if spoil == "other kernel":
         tensors["features.5.weight"] = np.ones((2, 2, 5, 5), np.float32)
     content = b"not weights" if spoil == "text" else torch_file(tensors)

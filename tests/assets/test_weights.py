@@ -2,6 +2,7 @@
 file gets through.
 """
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -12,6 +13,7 @@ import resource
 import struct
 import subprocess
 import sys
+import tarfile
 import tracemalloc
 import zipfile
 import zlib
@@ -125,10 +127,31 @@ def test_unrelated_variables_in_the_file_are_passed_over(tmp_path):
     assert_same(matconvnet.load(tmp_path / "vgg.mat"), vgg())
 
 
-def test_a_network_one_level_down_is_read(tmp_path):
+def test_a_network_some_levels_down_is_read(tmp_path):
     net = contents(vgg(head=True))
-    scipy.io.savemat(tmp_path / "vgg.mat", {"net": net})
-    assert_same(matconvnet.read(tmp_path / "vgg.mat", head=True), vgg(head=True))
+    meta = net.pop("meta")
+    for variables in ({"net": {**net, "meta": meta}}, {"net": {"net": net}, "meta": meta}):
+        scipy.io.savemat(tmp_path / "vgg.mat", variables)
+        assert_same(matconvnet.read(tmp_path / "vgg.mat", head=True), vgg(head=True))
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_bytes_of_either_order_are_read(tmp_path, order, compress):
+    content = matlab_bytes(contents(vgg(19)), order, compress)
+    (tmp_path / "vgg.mat").write_bytes(content)
+    assert_same(matconvnet.read(tmp_path / "vgg.mat"), vgg(19))
+
+
+def test_one_array_of_structs_leaves_fields_empty_and_is_read(tmp_path):
+    """MATLAB's array of structs has every field in every layer."""
+    layers = [dict(layer) for layer in contents(vgg())["layers"].ravel()]
+    fields = list(dict.fromkeys(name for layer in layers for name in layer))
+    array = np.empty((1, len(layers)), dtype=[(name, object) for name in fields])
+    for i, layer in enumerate(layers):
+        array[0, i] = tuple(layer.get(name, np.zeros((0, 0))) for name in fields)
+    scipy.io.savemat(tmp_path / "vgg.mat", {**contents(vgg()), "layers": array})
+    assert_same(matconvnet.read(tmp_path / "vgg.mat"), vgg())
 
 
 @pytest.mark.parametrize(
@@ -325,6 +348,12 @@ def with_average(average: object) -> Callable[[Path], object]:
     return saved(variables)
 
 
+def with_normalization(**fields: object) -> dict:
+    variables = contents(vgg())
+    variables["meta"]["normalization"] |= fields
+    return variables
+
+
 def with_struct(name: str, change: Callable[[dict], list[dict]]) -> Callable[[Path], object]:
     """The layer of that name, as the file's struct, exchanged for others."""
     variables = contents(vgg())
@@ -348,9 +377,43 @@ def zipped(path: Path, name: str) -> None:
         archive.writestr(name, b"weights")
 
 
-def element(code: int, data: bytes = b"") -> bytes:
+def element(code: int, data: bytes = b"", order: str = "<") -> bytes:
     """A MAT-5 data element: tag, data, padding."""
-    return struct.pack("<II", code, len(data)) + data + bytes(-len(data) % 8)
+    return struct.pack(f"{order}II", code, len(data)) + data + bytes(-len(data) % 8)
+
+
+def matlab_bytes(variables: dict, order: str, compress: bool) -> bytes:
+    """A MAT-5 file of structs, cells, texts and doubles, in an order of bytes."""
+
+    def item(value: object, name: str = "") -> bytes:
+        parts: list[bytes] = []
+        if isinstance(value, dict):
+            names = b"".join(key.encode().ljust(32, b"\0") for key in value)
+            parts = [element(5, struct.pack(f"{order}i", 32), order), element(1, names, order)]
+            parts += map(item, value.values())
+            kind, shape = 2, (1, 1)
+        elif isinstance(value, str):
+            kind, shape = 4, (1, len(value))
+            parts = [element(4, value.encode(f"utf-16-{'lb'[order == '>']}e"), order)]
+        else:
+            array = np.atleast_2d(np.asarray(value))
+            kind, shape = (1 if array.dtype == object else 6), array.shape
+            in_columns = array.ravel(order="F")
+            parts = (
+                [item(each) for each in in_columns]
+                if kind == 1
+                else [element(9, in_columns.astype(f"{order}f8").tobytes(), order)]
+            )
+        head = element(6, struct.pack(f"{order}II", kind, 0), order)
+        head += element(5, struct.pack(f"{order}{len(shape)}i", *shape), order)
+        return element(14, head + element(1, name.encode(), order) + b"".join(parts), order)
+
+    found = [item(value, name) for name, value in variables.items()]
+    if compress:
+        packed = [zlib.compress(each) for each in found]
+        found = [struct.pack(f"{order}II", 15, len(each)) + each for each in packed]
+    mark = {"<": b"\x00\x01IM", ">": b"\x01\x00MI"}[order]
+    return b"MATLAB 5.0 MAT-file".ljust(124) + mark + b"".join(found)
 
 
 def opaque(name: str) -> bytes:
@@ -379,12 +442,36 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pipe": (os.mkfifo, "a pipe"),
     "empty": (lambda path: path.write_bytes(b""), "an empty file"),
     "a web page": (
-        lambda path: path.write_text("<!doctype html><title>404 Not Found</title>\n" * 20),
-        NOT_MAT,
+        lambda path: path.write_text("\n<!DOCTYPE html><title>404 Not Found</title>\n" * 20),
+        "a page of the web",
     ),
-    "one line of text": (lambda path: path.write_text("moved\n"), NOT_MAT),
-    "a picture": (lambda path: path.write_bytes(png()), NOT_MAT),
-    "zeros": (lambda path: path.write_bytes(bytes(5000)), NOT_MAT),
+    "one line of text": (lambda path: path.write_text("moved\n"), "not a MATLAB file"),
+    "a picture": (lambda path: path.write_bytes(png()), "not a MATLAB file"),
+    "zeros": (lambda path: path.write_bytes(bytes(5000)), "not a MATLAB file"),
+    "safetensors": (
+        lambda path: path.write_bytes(struct.pack("<Q", 64) + b'{"features.0.weight":'.ljust(900)),
+        "a safetensors file",
+    ),
+    "ONNX": (
+        lambda path: path.write_bytes(b"\x08\x08\x12\x07pytorch" + bytes(900)),
+        "an ONNX file",
+    ),
+    "Caffe": (
+        lambda path: path.write_bytes(b"\n\x14VGG_ILSVRC_19_layers\x12\x04data" + bytes(900)),
+        "a Caffe model",
+    ),
+    "Caffe's text": (
+        lambda path: path.write_text('name: "VGG_ILSVRC_19_layers"\nlayers {\n' * 40),
+        "(.prototxt)",
+    ),
+    "TensorFlow Lite": (lambda path: path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(900)), "Lite"),
+    "Octave": (lambda path: path.write_text("# Created by Octave 8.4\n" * 40), "Octave's own"),
+    "bzip2": (lambda path: path.write_bytes(bz2.compress(b"MATLAB" * 900)), "bzip2"),
+    "tar": (lambda path: path.write_bytes(tarfile.TarInfo("a.mat").tobuf()), "a tar archive"),
+    "MATLAB v4, its order turned": (
+        lambda path: path.write_bytes(struct.pack(">5i", 1000, 9, 9, 0, 7) + b"layers\0" * 99),
+        "v4",
+    ),
     "MATLAB v7.3": (lambda path: hdf5(path, header=True), "v7.3 (HDF5)"),
     "Keras' HDF5": (lambda path: hdf5(path, header=False), "such as Keras writes (.h5)"),
     "PyTorch": (lambda path: zipped(path, "archive/data.pkl"), "a PyTorch file"),
@@ -438,7 +525,10 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         with_struct("pool2", lambda it: [{**it, "stride": 1.0}]),
         "'pool2' has stride 1",
     ),
-    "MATLAB v4": (lambda path: scipy.io.savemat(path, {"layers": np.ones(3)}, format="4"), NOT_MAT),
+    "MATLAB v4": (
+        lambda path: scipy.io.savemat(path, {"layers": np.ones((9, 9))}, format="4"),
+        "a MATLAB v4 file",
+    ),
     "no layers": (saved({"x": 1}), "no `layers`"),
     "layers of numbers": (saved({**contents(vgg()), "layers": np.ones((1, 5))}), NOT_MATCONVNET),
     "layers of text": (saved({**contents(vgg()), "layers": "conv1_1"}), NOT_MATCONVNET),
@@ -456,8 +546,8 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         "no `weights` and no `filters`",
     ),
     "no bias": (
-        saved({**contents(vgg()), "layers": cell({"name": "a", "weights": cell(1.0)})}),
-        NOT_MATCONVNET,
+        with_struct("conv3_2", lambda it: [{**it, "weights": cell(it["weights"][0, 0])}]),
+        "'conv3_2' has 1 arrays, not a kernel and a bias",
     ),
     "another network": (
         with_layers(lambda x: [replace(y, name=f"block_{y.name}") for y in x]),
@@ -511,18 +601,67 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no average image": (
         saved({**contents(vgg()), "meta": {"normalization": {"x": 1}}}),
-        NOT_MATCONVNET,
+        "no `normalization.averageImage`",
     ),
     "meta of text": (saved({**contents(vgg()), "meta": "none"}), NOT_MATCONVNET),
     "a gray average image": (with_average(np.full((224, 224), 120.0)), "not an RGB image"),
     "an empty average image": (with_average(np.zeros((0, 0))), "not an RGB image"),
     "a NaN average image": (with_average(np.full((1, 1, 3), np.nan)), "not a mean RGB pixel"),
     "a huge average image": (with_average(np.full((1, 1, 3), 1e4)), "not a mean RGB pixel"),
-    "an average image of text": (with_average("abc"), NOT_MATCONVNET),
+    "an average image of text": (with_average("abc"), "not an RGB image"),
+    "an average image of planes": (with_average(np.full((3, 6, 6), 99.0)), "(3, 6, 6), not an RGB"),
+    "a gray average image of 36 pixels": (with_average(np.full((6, 6), 99.0)), "not an RGB image"),
+    "an average image of blue first": (
+        with_average(np.tile([103.9, 116.8, 123.7], (4, 4, 1))),
+        "has blue first",
+    ),
+    "a mean in 0-1": (with_average(np.array([[0.485, 0.456, 0.406]])), "is in 0-1"),
+    "a negative mean": (with_average(np.array([[-124.0, -117.0, -104.0]])), "not a mean RGB pixel"),
+    "pixels divided by a deviation": (
+        saved(with_normalization(imageStd=np.array([[58.0, 57.0, 57.0]]))),
+        "imageStd divides",
+    ),
+    "a pooling padded on top": (
+        with_struct("pool2", lambda it: [{**it, "pad": np.array([[1.0, 0.0, 1.0, 0.0]])}]),
+        "'pool2' has pad 1 0 1 0",
+    ),
+    "a pooling that sums": (
+        with_struct("pool2", lambda it: [{**it, "method": "sum"}]),
+        "'pool2' has method sum",
+    ),
+    "padding in words": (
+        with_struct("conv3_1", lambda it: [{**it, "pad": "same"}]),
+        "'conv3_1' has pad same",
+    ),
+    "dilated by an option": (
+        with_struct("conv5_1", lambda it: [{**it, "opts": cell("Dilate", 2.0)}]),
+        "'conv5_1' has opts dilate",
+    ),
+    "complex kernels": (
+        with_layer("conv3_2", kernel=lambda x: x + 1j * x),
+        "'conv3_2' holds complex numbers",
+    ),
+    "kernels of text": (
+        with_struct("conv3_2", lambda it: [{**it, "weights": cell("a", "b")}]),
+        "'conv3_2' holds text",
+    ),
+    "kernels in a struct": (
+        with_struct("conv3_2", lambda it: [{**it, "weights": cell({"w": 1.0}, 1.0)}]),
+        "'conv3_2' holds no numbers",
+    ),
+    "a type of numbers": (
+        with_struct("relu3_2", lambda it: [{**it, "type": np.zeros((0, 0))}]),
+        "'relu3_2' is not as MatConvNet writes it",
+    ),
+    "biases in two rows": (
+        with_struct(
+            "conv3_2", lambda it: [{**it, "weights": cell(it["weights"][0, 0], np.ones((2, 2)))}]
+        ),
+        "'conv3_2' has biases of shape (2, 2), not a vector",
+    ),
 }
 
 
-@pytest.mark.filterwarnings("ignore:overflow encountered")
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_in_one_line_that_names_the_file(tmp_path, cache, case):
     make, fragment = REFUSED[case]

@@ -489,8 +489,29 @@ def test_a_gamma_that_is_not_followed_is_spoken_of(tmp_path):
     assert_seen(usual, RGB)
     srgb = [(b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 100000))]  # sRGB comes first (PNG, 4.3)
     assert_seen(read(tmp_path, png(values, 8, *srgb)), RGB)
-    hdr = read(tmp_path, png(values, 8, (b"cICP", bytes([9, 16, 0, 1]))))
-    assert_seen(hdr, RGB, "cICP")
+    hdr = (b"cICP", bytes([9, 16, 0, 1]))  # stronger than a profile (PNG, 4.3)
+    for more in ((), ((b"iCCP", b"name\0\0" + zlib.compress(SRGB)),)):
+        assert_seen(read(tmp_path, png(values, 8, hdr, *more)), RGB, "cICP")
+
+
+@pytest.mark.parametrize("place", [0, 2, 5])
+def test_primaries_that_are_not_followed_are_spoken_of(tmp_path, place):
+    values = np.rint(RGB).astype(int)
+    srgb = [31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000]
+    assert_seen(read(tmp_path, png(values, 8, (b"cHRM", struct.pack(">8I", *srgb)))), RGB)
+    other = [number + 11000 * (i == place) for i, number in enumerate(srgb)]
+    chunks = [(b"gAMA", struct.pack(">I", 45455)), (b"cHRM", struct.pack(">8I", *other))]
+    assert_seen(read(tmp_path, png(values, 8, *chunks)), RGB, "its cHRM primaries were ignored")
+
+
+@pytest.mark.parametrize(("primaries", "curve"), [(1, 13), (9, 16), (12, 13), (1, 8)])
+def test_colors_of_an_avif_that_are_not_srgb_are_spoken_of(tmp_path, primaries, curve):
+    flat = np.full((16, 24, 3), 130, np.uint8)
+    data = imagecodecs.avif_encode(flat, level=100, primaries=primaries, transfer=curve, matrix=1)
+    said = "" if primaries == 1 and curve == 13 else "its cICP colors"
+    rgb, lines = read(tmp_path, data)
+    assert np.abs(rgb - 130).max() <= 3
+    assert said in lines if said else not lines
 
 
 # Pages and frames
@@ -549,6 +570,35 @@ def test_more_than_one_page_or_frame_is_said(tmp_path, kind):
     assert_seen(read(tmp_path, frames(kind)), np.rint(RGB), "has 2 ")
 
 
+# A fourth channel that is none of the picture's
+
+
+def photoshop(mode: int, bits: int, *channels: np.ndarray, layers: int | None = None) -> bytes:
+    """A PSD of these planes, without compression; `layers` is the number that its header says."""
+    height, width = channels[0].shape
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, len(channels), height, width, bits, mode)
+    section = b"" if layers is None else struct.pack(">IIh2x", 8, 4, layers)
+    body = section or bytes(4)
+    return head + bytes(8) + body + bytes(2) + b"".join(plane.tobytes() for plane in channels)
+
+
+def test_a_selection_that_photoshop_saved_is_no_opacity(tmp_path):
+    stored = [*np.moveaxis(EIGHT_BIT, -1, 0), np.rint(255 * OPACITY).astype(np.uint8)]
+    for layers in (None, 1):
+        data = photoshop(3, 8, *stored, layers=layers)
+        assert_seen(read(tmp_path, data), RGB, "1 channel beside its colors was left out")
+    seen = over_white(RGB, OPACITY)
+    assert_seen(read(tmp_path, photoshop(3, 8, *stored, layers=-1)), seen)
+
+
+@pytest.mark.parametrize("bits", [0, 8])
+def test_a_fourth_channel_that_tga_does_not_count_is_spoken_of(tmp_path, bits):
+    pixels = np.dstack([EIGHT_BIT[..., ::-1], np.rint(255 * OPACITY)]).astype(np.uint8)
+    head = struct.pack("<3B9x2H2B", 0, 0, 2, WIDTH, HEIGHT, 32, 0x20 | bits)
+    said = "" if bits else "which TGA does not name"
+    assert_seen(read(tmp_path, head + pixels.tobytes()), over_white(RGB, OPACITY), said)
+
+
 # What was called unreadable, and what is refused for its reason
 
 
@@ -600,6 +650,22 @@ REASONS: dict[str, tuple[bytes, str]] = {
             extratags=[(336, 3, 2, (255, 0), True)],
         ),
         "DotRange",
+    ),
+    "Apple's PNG": (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"CgBI", bytes(4)) + png(EIGHT_BIT, 8)[8:],
+        "of Apple's own kind",
+    ),
+    "weather": (b"GRIB\0\0\0\1" + bytes(90), "a file of GRIB"),
+    "PostScript": (
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n",
+        "PostScript",
+    ),
+    "Photoshop's two colors": (photoshop(0, 1, np.zeros((8, 1), np.uint8)), "two colors"),
+    "Photoshop's channels": (photoshop(7, 8, *[EIGHT_BIT[..., 0]] * 3), "without colors"),
+    "Photoshop's Lab": (photoshop(9, 8, *[EIGHT_BIT[..., 0]] * 3), "Lab"),
+    "samples without a meaning": (
+        tiff_of_tags(bytes(60), {256: [10], 257: [6], 258: [8], 277: [1], 278: [6]}),
+        "PhotometricInterpretation",
     ),
     "JPEG of 12 bits": (
         imagecodecs.jpeg8_encode(np.zeros((8, 8), np.uint16), bitspersample=12),
