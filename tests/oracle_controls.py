@@ -311,20 +311,38 @@ def patches(
     return float((squares / covered).sum()) / 2, pulls / covered
 
 
-def sliced_wasserstein(X: np.ndarray, P: np.ndarray, directions: np.ndarray) -> Loss:
-    """The mean over directions d and ranks i of (i-th of X d − i-th of P d)², for as many positions
-    of both (Heitz et al. 2021).
-    """
+def sliced_wasserstein(
+    X: np.ndarray,
+    P: np.ndarray,
+    directions: np.ndarray,
+    T: np.ndarray | None = None,
+    U: np.ndarray | None = None,
+) -> Loss:
+    """The mean over directions d and ranks i of (i-th of X d − i-th of P d)² (Heitz et al. 2021).
+
+    Where P has a whole fraction of X's positions each number counts so many times, else numbers
+    between the middles of ranks are linear. Tags T and U are one more channel, whose component of
+    d is 1 before d is normalized anew."""
     x, p = flat(X), flat(P)
-    count = len(directions) * len(x)
+    M, N = x.shape
+    if T is not None and U is not None:
+        x, p = (np.column_stack([F, tags.ravel()]) for F, tags in ((x, T), (p, U)))
+        directions = np.column_stack([directions, np.ones(len(directions))]) / math.sqrt(2)
+    count = len(directions) * M
     value, gradient = 0.0, np.zeros_like(x)
     for d in directions.astype(np.float64):
         own = sorted((float(row @ d), k) for k, row in enumerate(x))
         style = sorted(float(row @ d) for row in p)
-        for (found, k), wanted in zip(own, style, strict=True):
+        for i, (found, k) in enumerate(own):
+            if M % len(style):
+                place = min(max((i + 0.5) * len(style) / M - 0.5, 0.0), len(style) - 1.0)
+                low = min(int(place), len(style) - 2)
+                wanted = style[low] + (place - low) * (style[low + 1] - style[low])
+            else:
+                wanted = style[i * len(style) // M]
             value += (found - wanted) ** 2 / count
             gradient[k] += 2 * (found - wanted) * d / count
-    return value, gradient.reshape(X.shape)
+    return value, gradient[:, :N].reshape(X.shape)
 
 
 def wasserstein2(X: np.ndarray, P: np.ndarray, steps: int | None = None) -> Loss:
@@ -559,3 +577,26 @@ def self_similarity(X: np.ndarray, P: np.ndarray) -> Loss:
         if i != j:
             gradient[i] += (W[i, j] + W[j, i]) * _cosine(x[i], x[j])[1]
     return float(np.abs(shares - wanted).sum()) / M, gradient.reshape(X.shape)
+
+
+def local_affine(result: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Luan et al. 2017, pixel by pixel: affine maps of windows of 3 × 3, then their mean over a
+    radius of 15; pictures in 0-255.
+    """
+    height, width = content.shape[:2]
+    c, y = content / 256, result / 256
+    places = np.array(list(np.ndindex(height, width)))
+    A = np.zeros((height, width, 3, 4))
+    for i, j in places:
+        near = slice(max(0, i - 1), i + 2), slice(max(0, j - 1), j + 2)
+        x, target = c[near].reshape(-1, 3), y[near].reshape(-1, 3)
+        rows = np.vstack([np.c_[x, np.ones(len(x))], np.sqrt(1e-3) * np.eye(3, 4)])
+        A[i, j] = np.linalg.lstsq(rows, np.vstack([target, np.zeros((3, 3))]), rcond=None)[0].T
+    found = np.zeros_like(y)
+    for i, j in places:
+        away = np.abs(places - (i, j))
+        weights = np.exp(-(away**2).sum(1) / 50) * (away.max(1) <= 15)
+        weights *= np.exp(-((flat(c) - c[i, j]) ** 2).mean(1) / (2 * 0.01**2))
+        mean = np.tensordot(weights, A.reshape(-1, 3, 4), 1) / weights.sum()
+        found[i, j] = mean @ np.append(c[i, j], 1)
+    return np.clip(256 * found, 0, 255)

@@ -2,6 +2,7 @@
 
 The files are written by PyTorch, by h5py in Keras' layout, and by hand."""
 
+import dataclasses
 import io
 import json
 import math
@@ -21,7 +22,7 @@ import synthetic
 import tensorflow as tf
 from test_wheels import torch_file
 
-from stn import config
+from stn import config, transfer
 from stn.assets import foreign, inputs, matconvnet
 from stn.assets.weights import IMAGENET_MEAN, Weights
 from stn.errors import InputError
@@ -213,6 +214,24 @@ def test_keras_weights_see_blue_first(tmp_path: Path) -> None:
     assert_same_features(foreign.read(path), network, seen)
 
 
+def test_a_file_of_keras_itself(tmp_path: Path) -> None:
+    """Its HDF5 format, of a model whose layers have the names of keras.applications'."""
+    pytest.importorskip("h5py")
+    network = synthetic.vgg(16)
+    names = [f"block{layer.name[4]}_conv{layer.name[6]}" for layer in network.layers]
+    convolutions = [
+        tf.keras.layers.Conv2D(layer.bias.size, 3, name=name)
+        for name, layer in zip(names, network.layers, strict=True)
+    ]
+    model = tf.keras.Sequential([tf.keras.Input((None, None, 3)), *convolutions])
+    for each, layer in zip(convolutions, network.layers, strict=True):
+        each.set_weights([layer.kernel, layer.bias])
+    path = tmp_path / "vgg16.h5"
+    model.save(path)
+    seen = tf.keras.applications.vgg16.preprocess_input(picture().copy())
+    assert_same_features(foreign.read(path), network, seen)
+
+
 def python2_pickle(arrays: list[np.ndarray], key: bytes = b"param values") -> bytes:
     """What Python 2 and NumPy write of {"param values": arrays} in protocol 2, by hand."""
 
@@ -252,6 +271,64 @@ def test_lasagnes_weights_see_blue_first_less_a_whole_mean(tmp_path: Path) -> No
     assert_same_features(foreign.read(path), network, picture()[..., ::-1] - (104, 117, 123))
 
 
+def naive_features(network: Weights, seen: np.ndarray) -> dict[str, np.ndarray]:
+    """The first ReLU of each of three blocks in float64; zeros beyond the border."""
+    x, found = seen, {}
+    for layer in network.layers[: 7 if network.depth == 19 else 5]:
+        if layer.name in ("conv2_1", "conv3_1"):
+            height, width, N = x.shape
+            x = x.reshape(height // 2, 2, width // 2, 2, N).max((1, 3))
+        padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (0, 1))
+        kernel = layer.kernel.astype(np.float64)
+        x = np.maximum(np.einsum("hwcij,ijco->hwo", windows, kernel) + layer.bias, 0)
+        found[layer.name.replace("conv", "relu")] = x
+    return {layer: found[layer] for layer in ("relu1_1", "relu2_1", "relu3_1")}
+
+
+def in_layout(network: Weights, layout: str, path: Path) -> None:
+    """A file in which the numbers are those of `network`, which sees red first in 0-255."""
+    first, *others = network.layers
+    blue = dataclasses.replace(first, kernel=first.kernel[:, :, ::-1])
+    deviation = 255 * np.array((0.229, 0.224, 0.225))[:, None]
+    unit = dataclasses.replace(first, kernel=(first.kernel * deviation).astype(np.float32))
+    file = dataclasses.replace(network, layers=(unit if layout == "torchvision" else blue, *others))
+    if layout == "keras":
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(path, "w") as group:
+            for layer in file.layers:
+                name = f"block{layer.name[4]}_conv{layer.name[6]}"
+                group[f"{name}/{name}_W_1:0"] = layer.kernel
+                group[f"{name}/{name}_b_1:0"] = layer.bias
+    elif layout == "lasagne":
+        path.write_bytes(python2_pickle(lasagnes(file)))
+    else:
+        path.write_bytes(torch_file(state_dict(file)))
+
+
+@pytest.mark.parametrize(
+    ("layout", "mean"),
+    {
+        "torchvision": (123.675, 116.28, 103.53),
+        "caffe": IMAGENET_MEAN,
+        "keras": IMAGENET_MEAN,
+        "lasagne": (123.0, 117.0, 104.0),
+    }.items(),
+)
+def test_a_run_on_any_layout_has_the_features_of_one_network(
+    layout: str, mean: tuple[float, ...], tmp_path: Path
+) -> None:
+    """To 1e-6 of the largest, from the file to what a run computes; only the mean pixel differs."""
+    network = synthetic.vgg(19, channels=6)
+    in_layout(network, layout, tmp_path / "source")
+    found = foreign.read(tmp_path / "source", layout if layout in foreign.CONVENTIONS else None)
+    matconvnet.write(tmp_path / "vgg.mat", found)
+    ran = transfer.network_of(config.compose(f"network.weights={tmp_path / 'vgg.mat'}"))
+    ours = vgg.features(ran.image(picture()), ran.kernels, ["relu1_1", "relu2_1", "relu3_1"])
+    for layer, expected in naive_features(network, picture() - mean).items():
+        np.testing.assert_allclose(ours[layer][0], expected, atol=1e-6 * expected.max())
+
+
 @pytest.mark.parametrize("spoil", ["cut", "hostile", "key", "odd", "thirteen"])
 def test_a_pickle_that_is_no_vgg_of_lasagne_is_refused_by_name(
     spoil: str, tmp_path: Path, capsys
@@ -272,14 +349,15 @@ def test_a_pickle_that_is_no_vgg_of_lasagne_is_refused_by_name(
 
 
 def test_random_weights_are_hes() -> None:
-    network, other = foreign.random(19, 1), foreign.random(19, 2)
+    network = foreign.random(19, 1)
     assert network.depth == 19 and network.layer("conv4_1").kernel.shape == (3, 3, 256, 512)
     for layer in network.layers:
         inputs = layer.kernel.shape[2]
         assert layer.kernel.var() == pytest.approx(2 / (9 * inputs), rel=0.06)
         assert not layer.bias.any()
-    assert (network.layers[0].kernel != other.layers[0].kernel).all()
-    np.testing.assert_array_equal(network.layers[3].kernel, foreign.random(19, 1).layers[3].kernel)
+    first, again, other = (foreign.random(19, seed, [4] * 5).layers[3].kernel for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).all()
 
 
 class _Runs:

@@ -68,7 +68,7 @@ def with_gradient(
     """The loss of features [h, w, N] against those of a style, and its gradient."""
     options.setdefault("gram_divisor", "m")
     pair = statistic.layers == 2  # of the layer above X, the style's above P
-    before = [tf.constant(each[None]) if pair else None for each in (X, P)]
+    before = [tf.constant(each[None].astype(F.dtype)) if pair else None for each in (X, P)]
     options["directions"] = tf.constant(DRAWN)
     image, style = (Context(**options, before=each) for each in before)
     features = tf.constant(F[None])
@@ -174,6 +174,30 @@ def test_it_is_zero_at_its_own_style_and_positive_elsewhere(name: str) -> None:
         assert value == pytest.approx(least, abs=1e-15)
         np.testing.assert_allclose(gradient, 0, atol=1e-12)
     assert with_gradient(STATISTICS[name], *pair(name))[0] > 0
+
+
+@every
+def test_features_that_do_not_vary_are_finite(name: str) -> None:
+    """As of a picture of one color, or where a ReLU gives nothing; float32, as a run has it."""
+    F, S = (each.astype(np.float32) for each in pair(name))
+    for features, style in ((0 * F + 1, S), (0 * F, S), (F, 0 * S), (0 * F, 0 * S)):
+        value, gradient = with_gradient(STATISTICS[name], features, style)
+        assert np.isfinite(value) and np.isfinite(gradient).all()
+
+
+@every
+def test_where_features_stand_counts_for_patches_and_shifts_alone(name: str) -> None:
+    statistic = STATISTICS[name]
+    F, S = pair(name)
+    order = np.random.default_rng(0).permutation(F.shape[0] * F.shape[1])
+    mixed = oracle.flat(F)[order].reshape(F.shape)
+    value, gradient = with_gradient(statistic, F, S)
+    other, slope = with_gradient(statistic, mixed, S)
+    placed = statistic.least_side > 1 or statistic.layers > 1 or "shifts" in statistic.keys
+    assert (other == pytest.approx(value, rel=1e-10)) == (not placed)
+    if not placed:
+        expected = oracle.flat(gradient)[order].reshape(F.shape)
+        np.testing.assert_allclose(slope, expected, rtol=1e-8, atol=1e-10)
 
 
 @every
@@ -307,6 +331,19 @@ def test_sliced_wasserstein_has_the_authors_values(positions: int) -> None:
     assert found == pytest.approx(SLICED[positions], rel=1e-12)
 
 
+@pytest.mark.parametrize("least", [-2.0, -0.5, 0.0, 2.0])
+def test_the_gradient_of_a_rank_goes_to_a_number_that_has_it(least: float) -> None:
+    """However many are equal, as where a ReLU gives zeros."""
+    rows = np.maximum(np.sin(np.arange(60.0) ** 2).reshape(2, 30), least)
+    weights = np.cos(np.arange(60.0)).reshape(2, 30)
+    found, gradient = numbers(lambda p: tf.reduce_sum(weights * distributions.sorted_rows(p)), rows)
+    assert found == pytest.approx((weights * np.sort(rows)).sum(), rel=1e-12)
+    for row, slopes, given in zip(rows, gradient, weights, strict=True):
+        for number in row:
+            ranks = slice((row < number).sum(), (row <= number).sum())
+            assert sorted(slopes[row == number]) == sorted(given[ranks])
+
+
 def test_histogram_has_the_values_of_the_axes_as_directions() -> None:
     """The authors' sliced distance on the four axes; Σ(O − R)² is that without 1/(NM)."""
     value, gradient = with_gradient(STATISTICS["histogram"], X, P)
@@ -398,12 +435,6 @@ def test_patches_have_the_authors_values_and_matches(
     assert found == pytest.approx(expected, rel=1e-12)
     pair = [neighbors.patches_of(tf.constant(F[None]), 1 + (name == "patches")) for F in (X, P)]
     np.testing.assert_array_equal(neighbors.nearest_rows(*pair), matched)
-
-
-def test_nearest_of_numbers_that_do_not_vary_is_finite() -> None:
-    for F, S in ((X * 0 + 1, P), (X, P * 0), (X * 0, X * 0)):
-        value, gradient = with_gradient(STATISTICS["nearest"], F, S)
-        assert np.isfinite(value) and np.isfinite(gradient).all()
 
 
 def test_nearest_has_the_authors_values_and_matches() -> None:
@@ -712,18 +743,6 @@ def test_wasserstein_of_features_whose_last_digits_exceed_the_epsilon() -> None:
     assert np.linalg.norm(gradient - slope) < 1e-2 * np.linalg.norm(slope)
 
 
-def test_wasserstein_of_numbers_that_do_not_vary_is_finite() -> None:
-    """A constant picture has no variance: the gradient divides by nothing smaller than epsilon."""
-    flat = tf.ones((1, 6, 8, 4))
-    for name in ("wasserstein2", "wasserstein2_newton"):
-        with tf.GradientTape() as tape:
-            tape.watch(flat)
-            G = STATISTICS[name].of(flat, Context())
-            A = STATISTICS[name].of(tf.constant(P[None], tf.float32), Context())
-            value = STATISTICS[name].loss(G, A, "", 48)
-        assert np.isfinite(value) and np.isfinite(tape.gradient(value, flat)).all()
-
-
 # Kolkin et al. 2019. Loss, gradient at [0, 0] and the sum of its absolute values, from the authors'
 # functions (nkolkin13/STROTSS, 9a1543a) in float64.
 STROTSS = {
@@ -757,6 +776,17 @@ def test_losses_of_hypercolumns_have_the_authors_values(name: str) -> None:
     value, gradient = numbers(lambda F: compared(name, F, tf.constant(p)), x)
     found = value, gradient[0, 0], np.abs(gradient).sum()
     assert found == pytest.approx(STROTSS[name], rel=1e-11)
+
+
+@pytest.mark.parametrize("name", ["relaxed_emd", "palette"])
+def test_the_paintings_side_counts_where_it_is_the_larger(name: str) -> None:
+    """As of a painting that has every color of the result, and others."""
+    F, S = pair(name)
+    S = np.concatenate([F, S * (1, -1, 1, -1)[: S.shape[-1]]])
+    value, gradient = with_gradient(STATISTICS[name], F, S)
+    expected, slope = ORACLES[name][0](F, S)
+    assert value == pytest.approx(expected, rel=1e-11) and value > 0.05
+    np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-14)
 
 
 def test_self_similarity_is_its_oracle_and_not_a_matter_of_the_order() -> None:

@@ -153,6 +153,22 @@ def test_hypercolumns_are_those_of_the_whole_picture_and_no_layer_is_whole() -> 
     assert np.linalg.norm(gradient - slope) < 1e-5 * np.linalg.norm(slope)
 
 
+def test_hypercolumns_of_a_grid_and_sorted_layers_are_those_of_the_whole_picture() -> None:
+    layers = dict.fromkeys(("relu1_2", "conv2_2"), 0.5)
+    formula = FORMULA._replace(statistic=STATISTICS["nearest_hypercolumns"])
+    more = (Term("sliced_wasserstein", STATISTICS["sliced_wasserstein"], {"conv2_2": 1.0}),)
+    chosen = Specification(formula, {}, layers, more_terms=more)
+    content, style = (picture(kind)[0] + 128 for kind in (0, 1))
+    sized = LevelPictures(content, (Painting(style),), None, (H, W), Color())
+    found = []
+    for by_rows in (False, True):
+        network = of_weights(NETWORK, options=Options("max", gradient_checkpointing=by_rows))
+        found.append(objective.build(chosen, network, sized).value_and_grad(picture(2)))
+    (expected, slope), (terms, gradient) = found
+    assert terms.per_layer == pytest.approx(dict(expected.per_layer), rel=1e-5)
+    assert np.linalg.norm(gradient - slope) < 1e-4 * np.linalg.norm(slope)
+
+
 def assert_equal(case: Case, guide: np.ndarray | None = None) -> None:
     (expected, slope), (found, gradient) = (
         value_and_grad(case, by_rows, guide) for by_rows in (False, True)

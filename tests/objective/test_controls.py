@@ -657,29 +657,32 @@ def test_kolkins_last_pass_as_run_at_512_px(composed) -> None:
 
 
 def test_tags_sort_by_the_grays_of_both_masks(composed, files) -> None:
-    """The loss of a layer is that of features with a channel of tags, as the oracle sorts them."""
+    """Losses and gradients are those of features with a channel of tags, as the oracle sorts them;
+    each pooling takes the largest tag."""
     settings = composed(
         *("objective.style_statistic=sliced_wasserstein", "guidance=tag", "guidance.tag=40"),
         *(f"style.mask={files['low']}", f"style.result_mask={files['left']}", *FORM),
     )
-    network, sized = transfer.network_of(settings), pictures.read(settings).at(1.0)
-    rgb = 255 - sized.content
-    terms = objective.build(transfer.objective_of(settings), network, sized).value_and_grad(
-        network.image(rgb)
-    )[0]
-    style = sized.styles[0]
-    F, S = (features(each, network, settings) for each in (rgb, style.rgb))
-    for layer in LAYERS:
-        N, place = F[layer].shape[-1], network.layer_names.index(layer)
-        ways = statistics.drawn_directions(N, N, (0, 0, 0, place))
-        ways = np.hstack([ways, np.ones((N, 1))]) / 2**0.5
-        sides = []
-        for each, mask in ((F, style.result_mask), (S, style.mask)):
-            tags = masks.tags(mask, [layer], VGG19, network.options.ceil_mode, 40.0)[layer]
-            sides.append(np.concatenate([each[layer], tags[..., None]], -1))
-        G, A = (distributions.sorted_projections(tf.constant(oracle.flat(x)), ways) for x in sides)
-        expected = float(distributions.sliced_wasserstein(G, A))
-        assert terms.per_layer[f"style/{layer}"] == pytest.approx(expected, rel=1e-4)
+
+    def expected(X: np.ndarray, styles: list[np.ndarray], layer: str, sized: Any) -> oracle.Loss:
+        N, [painting] = X.shape[-1], sized.styles
+        drawn = np.random.default_rng([0, 0, 0, VGG19.index(layer)]).normal(size=(N, N))
+        tags = [40 * (2 * mask - 1) for mask in (painting.result_mask, painting.mask)]
+        if layer == "relu2_1":
+            tags = [
+                np.array(
+                    [
+                        [each[i : i + 2, j : j + 2].max() for j in range(0, each.shape[1], 2)]
+                        for i in range(0, each.shape[0], 2)
+                    ]
+                )
+                for each in tags
+            ]
+        directions = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+        return oracle.sliced_wasserstein(X, styles[0], directions, *tags)
+
+    assert settings.network.ceil_mode
+    check(settings, expected)
 
 
 def test_tags_of_other_shares_are_told(run, files, tmp_path) -> None:
