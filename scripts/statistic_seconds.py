@@ -3,12 +3,14 @@ scripts/statistic_seconds.py
 
 All objectives are made first and then evaluated in turns within one process, so that what else the
 machine does falls on all alike. CPU time counts where it does much. The table of
-docs/science/benchmark.md is results/tables/statistic_seconds.csv, which this writes."""
+docs/science/benchmark.md is results/tables/statistic_seconds.csv, which this writes. Rows of
+statistics that are not asked for stay, each with the commit it is of."""
 
 import argparse
+import csv
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +60,10 @@ def main() -> None:
         if name not in STATISTICS:
             parser.error(f"{name}: no such statistic; there are {', '.join(STATISTICS)}")
     found, shape = measure([REFERENCE, *arguments.statistics], arguments.size, arguments.rounds)
-    files.write_text(arguments.out, table(found, shape))
+    earlier: list[dict[str, str]] = []
+    if arguments.out.exists():
+        earlier = list(csv.DictReader(arguments.out.read_text().splitlines()))
+    files.write_text(arguments.out, table(found, shape, earlier))
     print(arguments.out)
 
 
@@ -121,8 +126,14 @@ def evaluation(
     return evaluate
 
 
-def table(found: dict[str, list[Timed]], shape: tuple[int, int]) -> str:
-    """The medians over the Gram matrix's, as a file of results/tables."""
+def table(
+    found: dict[str, list[Timed]],
+    shape: tuple[int, int],
+    earlier: Iterable[Mapping[str, str]] = (),
+) -> str:
+    """The medians over the Gram matrix's, as a file of results/tables, and those `earlier` rows of
+    the same network and size that are not measured anew.
+    """
     of_gram = found[f"`{REFERENCE}`"]
     origin = {
         "network": NETWORK,
@@ -130,7 +141,10 @@ def table(found: dict[str, list[Timed]], shape: tuple[int, int]) -> str:
         **provenance.of_table("tensorflow", "numpy"),
     }
     columns = ["statistic", "CPU time", "time", "s", "turns", *origin]
-    rows = []
+    same = "network", "size_px"
+    rows: dict[str, Mapping[str, object]] = {
+        row["statistic"]: row for row in earlier if all(row[key] == origin[key] for key in same)
+    }
     for row, times in found.items():
         processor, wall = (
             statistics.median(each) / statistics.median(reference)
@@ -139,17 +153,16 @@ def table(found: dict[str, list[Timed]], shape: tuple[int, int]) -> str:
             )
         )
         seconds = statistics.median(each.wall for each in times)
-        rows.append(
-            {
-                "statistic": row,
-                "CPU time": f"{processor:.1f}",
-                "time": f"{wall:.1f}",
-                "s": f"{seconds:.2g}",
-                "turns": len(times),
-                **origin,
-            }
-        )
-    return tables.csv_text(columns, rows)
+        rows[row] = {
+            "statistic": row,
+            "CPU time": f"{processor:.1f}",
+            "time": f"{wall:.1f}",
+            "s": f"{seconds:.2g}",
+            "turns": len(times),
+            **origin,
+        }
+    order = [row for row in variants(list(STATISTICS)) if row in rows]
+    return tables.csv_text(columns, [rows[row] for row in order])
 
 
 if __name__ == "__main__":
