@@ -54,7 +54,7 @@ def run(overrides: DictConfig) -> float | None:
         metric = _stylize(settings, run_dir)
         _say_what_next(run_dir, settings)
         return metric
-    except (errors.InputError, errors.Interrupted) as error:
+    except (errors.InputError, errors.Interrupted, OSError) as error:
         sweeps.here.problem = error  # Hydra would print a line of its own before ours
     finally:
         sweeps.remove_if_empty(run_dir)

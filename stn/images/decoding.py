@@ -2,8 +2,10 @@
 
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import imagecodecs
+import numpy as np
 from PIL import Image, ImageFile
 
 from stn.errors import InputError
@@ -59,6 +61,9 @@ OTHERS = (
 PHOTOSHOP = (1, 2, 3, 4, 8)
 TGA_OPACITY = 15  # the bits of its descriptor that count those of opacity
 JPEG_2000 = b"\0\0\0\x0cjP  "
+# Where a stream's number of channels and their depths less one are (ISO 15444-1, A.5.1), 128 more
+# where they are signed; and colors in luma and chroma (I.5.3.3).
+CODESTREAM, SIZES, SYCC = b"\xff\x4f\xff\x51", 42, b"\0\0\0\x12"
 WITH_PROFILE = (2, 3)  # methods of its box `colr` (ISO 15444-1, I.5.3.3; 15444-2)
 UNKNOWN = "not in a format that is read here, or cut off; save it as PNG, JPEG, WebP or TIFF"
 
@@ -102,15 +107,28 @@ def from_file(file: BinaryIO) -> Samples:
     if picture.format == "PSD" and picture.mode == "RGBA" and not _is_transparent(_whole(file)):
         samples.values = samples.values[..., :3]
         samples.notes += ("1 channel beside its colors was left out",)
-    if head.startswith(JPEG_2000):
-        for color in _inside(_whole(file), b"jp2h", b"colr"):
-            if color[:1] and color[0] in WITH_PROFILE:
-                samples.profile = samples.profile or color[3:]
+    if picture.format == "JPEG2000":
+        _follow_jpeg_2000(_whole(file), samples)
     elif picture.format == "AVIF" and not samples.profile:
         for color in _inside(_whole(file), b"meta", b"iprp", b"ipco", b"colr"):
             if color.startswith(b"nclx") and len(color) > 8:
                 samples.notes += of_cicp(*struct.unpack_from(">2H", color, 4))
     return samples
+
+
+def _follow_jpeg_2000(data: bytes, samples: Samples) -> None:
+    """Take the profile, and samples that are not of 8 bits, of which Pillow makes others."""
+    colors = [*_inside(data, b"jp2h", b"colr")]
+    for color in colors:
+        if color[:1] and color[0] in WITH_PROFILE:
+            samples.profile = samples.profile or color[3:]
+    begin = data.find(CODESTREAM) + SIZES
+    (channels,) = struct.unpack_from(">H", data, begin - 2)
+    depths = {depth + 1 for depth in data[begin : begin + 3 * channels : 3]}
+    in_luma = any(color[:1] == b"\1" and color[3:7] == SYCC for color in colors)
+    if len(depths) == 1 and depths <= set(range(1, 17)) - {8} and not in_luma:
+        values: Any = imagecodecs.jpeg2k_decode(data)
+        samples.values, samples.white = np.atleast_3d(values), 2.0 ** depths.pop() - 1
 
 
 def _refuse_photoshop(head: bytes) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import imagecodecs
+import numpy as np
 from PIL import Image
 
 from stn.errors import InputError
@@ -18,6 +19,12 @@ from stn.images.samples import Samples, of_cicp
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by the type of its colors
+# First column and row, and steps across and down, of each pass (PNG, 8.2).
+PASSES = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+)
 TEXT = (b"tEXt", b"zTXt", b"iTXt")
 # Texts of a PNG that can hold its orientation, and how long one may be.
 METADATA, TEXT_MAX = (b"Raw profile type", b"XML:com.adobe.xmp"), 2**20
@@ -45,9 +52,7 @@ def read(data: bytes) -> Samples:
     ]
     with Image.open(io.BytesIO(SIGNATURE + b"".join(kept))) as picture:
         if depth == 16 or (depth < 8 and color == 0 and b"tRNS" in bodies):
-            pixels = [part for part in kept if part[4:8] in PIXELS]
-            values: Any = imagecodecs.png_decode(SIGNATURE + b"".join(pixels))
-            samples = pillow.from_array(values)
+            samples = pillow.from_array(_by_libpng([part for part in kept if part[4:8] in PIXELS]))
             samples.orientation = pillow.orientation_of(picture)
             samples.notes = pillow.frames(picture)
         else:
@@ -58,6 +63,40 @@ def read(data: bytes) -> Samples:
         samples.notes += ("its color profile is damaged and was left out",)
     samples.notes += _colors(bodies, samples.profile is not None)
     return samples
+
+
+def _by_libpng(chunks: list[bytes]) -> np.ndarray:
+    """Samples [h, w, channels] of a PNG of 16 bits or of gray, given by its chunks.
+
+    Of an interlaced one each pass is read as a PNG of its own: of all together libpng prints a
+    warning."""
+    width, height, depth, color, *_, interlaced = struct.unpack(">IIBBBBB", chunks[0][8:-4])
+    if not interlaced:
+        return np.atleast_3d(imagecodecs.png_decode(SIGNATURE + b"".join(chunks)))
+    before = [part for part in chunks if part[4:8] in (b"PLTE", b"tRNS")]
+    inflated = zlib.decompressobj()
+    packed = b"".join(part[8:-4] for part in chunks if part[4:8] == b"IDAT")
+    found = np.zeros(0)
+    for x, y, right, down in PASSES:
+        columns, rows = -(-(width - x) // right), -(-(height - y) // down)
+        if min(columns, rows) < 1:
+            continue
+        body = inflated.decompress(packed, rows * (1 - -columns * CHANNELS[color] * depth // 8))
+        packed = inflated.unconsumed_tail
+        header = struct.pack(">IIBBBBB", columns, rows, depth, color, 0, 0, 0)
+        part = [_chunk(b"IHDR", header), *before, _chunk(b"IDAT", zlib.compress(body, 0))]
+        data = SIGNATURE + b"".join((*part, _chunk(b"IEND", b"")))
+        values: Any = imagecodecs.png_decode(data)
+        values = values.reshape(rows, columns, -1)
+        if not found.size:
+            found = np.zeros((height, width, values.shape[2]), values.dtype)
+        found[y::down, x::right] = values
+    return found
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    checksum = zlib.crc32(kind + body)
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -24,6 +24,7 @@ GAP = 2.5
 # of the range from black to white: a filter overshoots less, numbers that are no colors more
 BEYOND = 0.25
 DARK = 4  # of 255: nothing is seen; what 10 bits in a file of 16 amount to
+DARK_FLOATS = 64  # the same of floats above 2, which may be linear light in place of 0-255
 # The color spaces of ICC profiles (ICC.1:2022, table 19) that can be converted here.
 SPACES = {b"GRAY": "gray", b"RGB ": "rgb", b"CMYK": "cmyk"}
 CHANNELS = {"gray": 1, "rgb": 3, "cmyk": 4}
@@ -73,8 +74,9 @@ def to_rgb(samples: Samples) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
     elif opacity is not None and samples.premultiplied:
         levels = levels / np.where(opacity == 0, 1, opacity)[..., None]
     rgb = _converted(np.clip(levels, 0, 255), samples, notes)
-    if rgb.max() <= DARK:
-        notes.append(f"nothing in it is brighter than {DARK} of 255")
+    dark = DARK_FLOATS if samples.white is None and samples.values.max() > 2 else DARK
+    if rgb.max() <= dark:
+        notes.append(f"nothing in it is brighter than {dark} of 255")
     rgb = _upright(rgb, samples.orientation)
     if opacity is not None:
         opacity = None if opacity.min() == 1 else _upright(opacity, samples.orientation)

@@ -227,10 +227,65 @@ def test_16_bit_png_keeps_its_bits(tmp_path):
     np.testing.assert_allclose(rgb, over_white(RGB, OPACITY), atol=0.01)
 
 
+ADAM7 = """
+16462646
+77777777
+56565656
+77777777
+36463646
+77777777
+56565656
+77777777
+"""  # the pass of each pixel (PNG, 8.2)
+
+
+@pytest.mark.parametrize(("bits", "channels"), [(2, 1), (16, 1), (16, 2), (16, 3), (16, 4)])
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (5, 3), (19, 26)])
+def test_an_interlaced_png_is_read_without_a_word(tmp_path, capfd, bits, channels, height, width):
+    most = 2**bits - 1
+    values = np.random.default_rng(0).integers(0, most + 1, (height, width, channels))
+    of_pass = np.array([[*line] for line in ADAM7.split()]).astype(int)
+    of_pass = np.tile(of_pass, (3, 4))[:height, :width]
+    rows = b""
+    for number in range(1, 8):
+        for row in range(height):
+            chosen = values[row, of_pass[row] == number]
+            rows += b"\0" + packed(chosen[None], bits) if chosen.size else b""
+    color = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 1)
+    clear = [(b"tRNS", struct.pack(">H", values[1, 1, 0]))] if channels == 1 else []
+    parts = [(b"IHDR", header), *clear, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    rgb, _ = read(tmp_path, b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+    levels = values / most * 255
+    opacity = levels[..., -1] / 255 if channels in (2, 4) else np.ones((height, width))
+    if clear:
+        opacity = 1.0 - (values[..., 0] == values[1, 1, 0])
+    color_levels = levels[..., :3] if channels > 2 else levels[..., :1].repeat(3, axis=2)
+    np.testing.assert_allclose(rgb, over_white(color_levels, opacity), atol=0.01)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_samples_that_are_black_are_said_to_be(tmp_path):
     ten_bits_in_16 = np.rint(GRAY / 255 * 1023).astype(int)
     found = read(tmp_path, png(ten_bits_in_16[..., None], 16))
     assert_seen(found, GRAY / 64, "nothing in it is brighter than 4 of 255")
+
+
+@pytest.mark.parametrize("bits", [4, 8, 10, 12, 16])
+@pytest.mark.parametrize("kind", ["jp2", "j2k"])
+@pytest.mark.parametrize("color", ["gray", "rgb", "rgba"])
+def test_jpeg_2000_of_any_depth(tmp_path, bits, kind, color):
+    levels = {"gray": GRAY, "rgb": RGB, "rgba": np.dstack([RGB, 255 * OPACITY])}[color]
+    values = np.rint(levels / 255 * (2**bits - 1)).astype(np.uint8 if bits <= 8 else np.uint16)
+    data = imagecodecs.jpeg2k_encode(values, bitspersample=bits, codecformat=kind, reversible=True)
+    seen = values / (2**bits - 1) * 255
+    seen = over_white(seen[..., :3], seen[..., 3] / 255) if color == "rgba" else seen
+    assert_seen(read(tmp_path, data), seen)
+
+
+def test_floats_of_light_beyond_white_are_said_to_be_dark(tmp_path):
+    data = tiff((RGB / 255 * 9).astype(np.float32), photometric="rgb")
+    assert_seen(read(tmp_path, data), RGB / 255 * 9, "nothing in it is brighter than 64 of 255")
 
 
 def test_floats_that_are_no_colors_are_refused(tmp_path):
