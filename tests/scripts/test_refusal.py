@@ -228,6 +228,15 @@ def test_bad_input_is_refused_in_one_line(
     assert not list(Path.cwd().glob("nowhere*"))
 
 
+def test_a_cache_that_takes_no_files_is_one_line(
+    command, bad: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "STN_CACHE", str(bad["file"]))
+    ended = command("content.path=drawn:strokes")
+    assert ended.code == 2 and not ended.run_dir.exists()
+    assert ended.err == f"error: {bad['file'] / 'images'}: Not a directory\n"
+
+
 def test_the_size_that_would_fit_is_named(command) -> None:
     ended = command("image.size_px=400000")
     fits = int(ended.err.split("long side of ")[1].split(" px")[0])
