@@ -220,7 +220,7 @@ def test_a_file_of_keras_itself(tmp_path: Path) -> None:
     network = synthetic.vgg(16)
     names = [f"block{layer.name[4]}_conv{layer.name[6]}" for layer in network.layers]
     convolutions = [
-        tf.keras.layers.Conv2D(layer.bias.size, 3, name=name)
+        tf.keras.layers.Conv2D(layer.bias.size, 3, padding="same", activation="relu", name=name)
         for name, layer in zip(names, network.layers, strict=True)
     ]
     model = tf.keras.Sequential([tf.keras.Input((None, None, 3)), *convolutions])
