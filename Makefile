@@ -83,7 +83,7 @@ tables: .venv/test-installed
 
 # Rows of results/: every preset and the gallery's six pairs at 256 px, the five small runs of the tests; then the tables.
 results: .venv/demo-installed .venv/joblib-installed
-	$(BIN)/python experiments/gallery.py image.size_px=256 optimizer.max_evaluations=100 tracking=off $(AT_ONCE)
+	$(BIN)/python experiments/gallery.py image.size_px=256 optimizer.max_evaluations=100 mix.max_evaluations=100 tracking=off $(AT_ONCE)
 	$(BIN)/python scripts/results.py collect outputs/experiments/gallery results/presets.csv
 	$(BIN)/python scripts/results.py small
 	$(BIN)/python scripts/results.py render

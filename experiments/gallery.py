@@ -1,7 +1,6 @@
 """Every preset with the same two pictures, and six other pairs: ours. python experiments/gallery.py
 
-Each preset has its own network (VGG-16, or VGG-19 in 8 bits), losses, initial image and optimizer,
-at one size. The budget is its own too, unless optimizer.max_evaluations is given; that takes hours.
+Sizes and budgets are in BUDGETS, unless image.size_px or optimizer.max_evaluations is given.
 gallery.md has the commands, range.png the six."""
 
 from __future__ import annotations
@@ -19,8 +18,43 @@ from stn.images import formats
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLUMNS = 3
+COLUMNS = 4
 PRESETS = names.groups()["preset"]
+SIZE = "image.size_px=384"
+# What a preset is painted with: near its end for one that starts from the photograph with L-BFGS.
+SHORT = ("optimizer.max_evaluations=120",)
+# From noise or gray, or with Adam, it takes more.
+LONG = ("optimizer.max_evaluations=500",)
+# Levels of other budgets, or no size but their own.
+BUDGETS = {
+    **dict.fromkeys(("gatys2015", "gatys2015_texture", "gatys2016", "johnson2016"), LONG),
+    **dict.fromkeys(("neural_style", "neural_style_pt", "neural_style_anish"), LONG),
+    **dict.fromkeys(("tf_tutorial", "tf_tutorial_course", "tf1_walkthrough"), LONG),
+    **dict.fromkeys(("d2l", "mmd2017"), LONG),
+    "default": ("image.size_px=512",),
+    "demo": (),
+    "vgg16_lbfgs_walkthrough": (),
+    "li_wand2016": (),
+    "kolkin2019": ("image.size_px=512",),
+    "kolkin2022": ("image.size_px=256",),
+    "heitz2021": ("image.size_px=256", "optimizer.max_evaluations=195"),
+    "heitz2021_torch": ("image.size_px=256", "optimizer.max_evaluations=200"),
+    "liu2016": ("image.size_px=256", "optimizer.max_evaluations=500"),
+    "luan2017": (
+        "pyramid.levels=[{scale:1.0,max_evaluations:250,times:{matting_weight:0.0}}]",
+        "optimizer.max_evaluations=250",
+    ),
+    "crowson_w2": (
+        "image.size_px=256",
+        "pyramid.levels=[{scale:0.25,max_evaluations:100},{scale:0.353515625,max_evaluations:50},"
+        "{scale:0.5,max_evaluations:50},{scale:0.70703125,max_evaluations:50}]",
+        "optimizer.max_evaluations=50",
+    ),
+    # Its own 10,000 steps of Adam take hours, and 184 of them leave noise.
+    "berger2017": ("optimizer=spectral_lbfgs", "optimizer.max_evaluations=200"),
+}
+# Presets of other pictures than Neckarfront and The Starry Night: their own.
+OWN_PICTURES = ("gatys2017_guided", "gatys2017_guided_sums", "liu2016", "luan2017")
 # Photographs and paintings that may be shown, with the optimizer that gets there soonest.
 RANGE = {
     # By eye: at the preset's 5000 the face is gone.
@@ -50,20 +84,32 @@ RANGE = {
 def cells(base: config.Config) -> list[frame.Cell]:
     found = []
     for name in PRESETS:
-        settings = _settings(name)
-        # A guided preset's masks are of these two pictures, which are its own already.
-        pictures = [] if settings.style.mask else ["style=starry_night"]
-        if pictures and settings.content.path is not None:
-            pictures.append("content=tubingen")
+        pictures = []
+        if name not in OWN_PICTURES:
+            pictures = ["style=starry_night"]
+            if _settings(name).content.path is not None:
+                pictures.append("content=tubingen")
+        overrides = (f"preset={name}", _network(name), *pictures)
+        budget = BUDGETS.get(name, SHORT)
         if name == "gatys2017_scale":  # the one that makes a picture first
-            pictures.append(f"mix.max_evaluations={base.optimizer.max_evaluations}")
-        found.append(frame.Cell((name,), (f"preset={name}", _network(name), *pictures)))
+            budget = (*budget, "mix.max_evaluations=120")
+        found.append(frame.Cell((name,), overrides, usual=budget))
     for number, (preset, *others) in enumerate(RANGE.values(), 1):
-        network = _network(preset.removeprefix("preset="))
+        overrides = (preset, _network(preset.removeprefix("preset=")), *others)
         found.append(
-            frame.Cell(("range", number), (preset, network, *others, "optimizer=spectral_lbfgs"))
+            frame.Cell(("range", number), (*overrides, "optimizer=spectral_lbfgs"), usual=SHORT)
         )
     return found
+
+
+def painted(name: str) -> tuple[str, ...]:
+    """What is typed for a preset's picture."""
+    (cell,) = (each for each in cells(_settings("default")) if each.key == (name,))
+    return (
+        *cell.overrides,
+        *({SIZE} if "image.size_px" not in str(cell.usual) else ()),
+        *cell.usual,
+    )
 
 
 def draw(finished: frame.Finished) -> Figure:
@@ -108,10 +154,10 @@ EXPERIMENT = frame.Experiment(
     "gallery",
     "Ours: every preset on Neckarfront and The Starry Night, with its own network, losses, initial"
     " image and optimizer. range.png: six others. gallery.md has the command of each.",
-    ("image.size_px=384",),
+    (SIZE,),
     cells,
-    "optimizer.max_evaluations=120 hydra/launcher=joblib_local hydra.launcher.n_jobs=2",
-    minutes=90,
+    "hydra/launcher=joblib_local hydra.launcher.n_jobs=2",
+    minutes=240,
     quick="image.size_px=96 optimizer.max_evaluations=30",
     quick_minutes=10,
     draw=draw,

@@ -10,11 +10,14 @@ With --check nothing is written, and the exit code is 1 if a page is not what wo
 """
 
 import argparse
+import functools
 import json
 import re
+import runpy
+import shlex
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +38,7 @@ RESULTS = config.CONFIG_DIR.parent / "results"
 PAIR = {"asset:tubingen.jpg", "asset:starry_night_google.jpg", ""}  # a texture has no content
 COLUMNS = ("total_loss", "features", "gram", "patches", "ssim", "checkerboard")
 STYLES = {"skimage:rocket.jpg": "a rocket at dusk", "skimage:brick.png": "bricks"}
-# Sizes and budgets of pictures, where they are not cut from the gallery's figure.
-OWN = dict.fromkeys(("default", "li_wand2016", "kolkin2019"), "own size and budget")
-OWN["kolkin2022"] = "256 px and own budget"
-OWN["heitz2021"] = "own size and 195 of its 1300 evaluations"
-OWN["heitz2021_torch"] = "own size and 200 of its 4096 evaluations"
-OWN["liu2016"] = "own size and a quarter of its evaluations"
-OWN["luan2017"] = "384 px and a quarter of its evaluations"
-OWN["crowson_w2"] = "256 px and a tenth of its evaluations"
+GALLERY = config.CONFIG_DIR.parent / "experiments" / "gallery.py"
 OF_ALL = ("3", "14")  # deviations that hold for every preset
 PRINTED = {  # what a preset's source printed, and ours: a file of results/tables
     "gatys_released": "printed_notebook",
@@ -92,6 +88,7 @@ def page_of(path: Path) -> str:
         f"# `{name}`: {system}",
         opening(system),
         *picture(name, settings, seen),
+        "At its own size and budget:",
         f"```sh\n{command}\n```",
         *(["Without `network=vgg19_q8` it takes the exact VGG-19 file, 535 MB."] if exact else []),
         duration(name, settings),
@@ -144,12 +141,36 @@ def picture(name: str, settings: config.Config, seen: dict[str, str] | None) -> 
         yield f"**Typical of its pictures**: {seen['typical']}."
     if (PICTURES / f"{name}.jpg").is_file():
         yield f"![Painted with preset={name}](../figures/presets/{name}.jpg)"
-        usual = "384 px and `optimizer.max_evaluations=120`" if seen else "own size and budget"
-        budget = OWN.get(name, usual)
-        yield f"{painted(settings)}, {budget}; see the [gallery](gallery.md)."
+        typed = painted_with()(name)
+        yield f"{pictures(settings)}, {budget(settings, config.compose(*typed))}:"
+        yield f"```sh\npython scripts/stylize.py {shlex.join(typed)}\n```"
 
 
-def painted(settings: config.Config) -> str:
+@functools.cache
+def painted_with() -> Callable[[str], tuple[str, ...]]:
+    """What experiments/gallery.py types for a preset's picture."""
+    found: Callable[[str], tuple[str, ...]] = runpy.run_path(str(GALLERY))["painted"]
+    return found
+
+
+def budget(own: config.Config, painted: config.Config) -> str:
+    """Size and evaluations of a picture beside the preset's own."""
+    size = "own size" if painted.image == own.image else f"{painted.image.size_px} px"
+    count, whole = evaluations(painted), evaluations(own)
+    share = "own budget" if count == whole else f"{count} of its {whole} evaluations"
+    other = painted.optimizer.name != own.optimizer.name
+    told = f"{size} and {share}".replace("own size and own budget", "own size and budget")
+    return told + f", with `{painted.optimizer.name}`" * other
+
+
+def evaluations(settings: config.Config) -> int:
+    """How many a run has, all levels and its mixed style together."""
+    levels = sum(level.max_evaluations for level in settings.pyramid.levels)
+    mixed = settings.mix.max_evaluations if settings.mix.fine else 0
+    return settings.optimizer.max_evaluations + levels + mixed
+
+
+def pictures(settings: config.Config) -> str:
     style = STYLES.get(settings.style.path, "The Starry Night")
     if settings.content.path is None:
         return f"{style[0].upper()}{style[1:]}"
@@ -245,7 +266,7 @@ def numbers(name: str, settings: config.Config) -> Iterator[str]:
     if rows:
         row = rows[0]
         yield (
-            f"{painted(settings)} at {row['size_px']} px, {row['evaluations']}"
+            f"{pictures(settings)} at {row['size_px']} px, {row['evaluations']}"
             f" evaluations on `{row['network']}`, commit {row['commit'][:7]}. The measures are"
             " [those of every run](../reference/measures.md)."
         )

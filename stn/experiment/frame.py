@@ -1,8 +1,8 @@
 """A paper's figure as a set of runs: compute the runs that are missing, then draw the figure.
 
 `python experiments/NAME.py [KEY=VALUE ...]` composes the settings of every run: first what the
-experiment sets for all, then what was typed, then what the run itself varies, which wins. A run's
-directory ends in a checksum of all its settings and input files, so other settings are another run,
+experiment sets for all, then what the run has unless it is typed, then what was typed, then what
+the run itself varies, which wins. A run's directory ends in a checksum of all its settings and input files, so other settings are another run,
 and a finished run is never computed twice. The figure of each choice of settings is kept, and
 copies of the last one lie above them. Settings of Hydra, such as `hydra/launcher=joblib_local`, go
 to the one multirun of scripts/stylize.py that computes what is missing."""
@@ -73,13 +73,14 @@ class Cell:
 
     `title` stands above its picture, the last part of the key unless given; `label` stands left of
     the row of all cells that have it. The pictures named in `before`, `content` or `style`, are
-    drawn before it."""
+    drawn before it. `usual` are overrides that hold where nothing else was typed for all runs."""
 
     key: Key
     overrides: tuple[str, ...]
     title: str = ""
     label: str = ""
     before: tuple[str, ...] = ()
+    usual: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -252,9 +253,11 @@ def conditions(finished: Mapping[str, runs.Run]) -> str:
 def compose(experiment: Experiment, overrides: Sequence[str] = ()) -> dict[Cell, config.Config]:
     """The settings of every cell; InputError as `config.compose`."""
     # No checkpoint: with another budget a cell is another cell.
-    shared = ["tracking.keep_checkpoint=false", *experiment.base, *overrides]
-    varied = experiment.cells(config.compose(*shared))
-    return {cell: config.compose(*shared, *cell.overrides) for cell in varied}
+    shared = ["tracking.keep_checkpoint=false", *experiment.base]
+    varied = experiment.cells(config.compose(*shared, *overrides))
+    return {
+        cell: config.compose(*shared, *cell.usual, *overrides, *cell.overrides) for cell in varied
+    }
 
 
 def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
