@@ -119,6 +119,27 @@ def test_overrides_reach_every_cell() -> None:
     ]  # what a cell sets itself wins
 
 
+def test_a_budget_of_the_gallery_holds_unless_another_is_typed() -> None:
+    usual = {cell.key[0]: settings for cell, settings in composed("gallery").items()}
+    budgets = {name: usual[name].optimizer.max_evaluations for name in ("default", "demo")}
+    own = {name: config.compose(f"preset={name}") for name in budgets}
+    assert budgets == {name: each.optimizer.max_evaluations for name, each in own.items()}
+    assert usual["neural_style"].optimizer.max_evaluations == 500
+    assert usual["gatys_released"].optimizer.max_evaluations == 120
+    assert (usual["kolkin2022"].image.size_px, usual["d2l"].image.size_px) == (256, 384)
+    typed = frame.compose(load("gallery"), ["optimizer.max_evaluations=7", "image.size_px=99"])
+    assert {settings.optimizer.max_evaluations for settings in typed.values()} == {7}
+    assert {settings.image.size_px for settings in typed.values()} == {99}
+
+
+def test_the_command_below_a_picture_of_a_preset_is_that_of_its_cell() -> None:
+    painted = runpy.run_path(str(FOLDER / "gallery.py"))["painted"]
+    cells = {cell.key[0]: settings for cell, settings in composed("gallery").items()}
+    for name in ("default", "crowson_w2", "luan2017", "gatys2017_scale", "berger2017"):
+        settings = config.compose("tracking.keep_checkpoint=false", *painted(name))
+        assert settings == cells[name]
+
+
 def test_the_printed_ratios_are_those_of_the_cells() -> None:
     """METHODS.md §3, in the order of the figures."""
     ratios = {
