@@ -8,8 +8,6 @@ does falls on all alike."""
 import argparse
 import dataclasses
 import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -24,7 +22,7 @@ import benchmark_report
 import benchmark_worker
 from tqdm import tqdm
 
-from stn import assets, command_line, errors
+from stn import assets, command_line, errors, machine
 from stn.assets import foreign, matconvnet, weights
 from stn.layers import FILTERS
 
@@ -97,7 +95,8 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         matconvnet.write(file, random_vgg19(FILTERS))
     found: dict[str, Any] = {
         "command": " ".join(["python", "scripts/benchmark.py", *sys.argv[1:]]),
-        **machine(),
+        "processor": machine.processor(),
+        "cores": machine.cores(),
     }
     found["network"] = (
         f"`{arguments.network}`" if arguments.network else "VGG-19's shapes with random weights"
@@ -227,23 +226,6 @@ def random_vgg19(filters: Sequence[int]) -> weights.Weights:
     whole = foreign.random(19, 0, filters)
     end = 1 + [layer.name for layer in whole.layers].index(benchmark_worker.LAST)
     return dataclasses.replace(whole, layers=whole.layers[:end])
-
-
-def machine() -> dict[str, Any]:
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").is_file():
-        names = [
-            line
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        model = names[0].partition(":")[2].strip() if names else model
-    return {
-        "processor": model,
-        "cores": (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        ),
-    }
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from stn import machine
 from stn.errors import InputError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -116,13 +117,7 @@ def use_threads(count: int | None) -> None:
 def threads() -> int:
     """The threads within an operation."""
     own: int = tf.config.threading.get_intra_op_parallelism_threads()
-    return own or _cores()
-
-
-def _cores() -> int:
-    """Those that this process may use, which is what TensorFlow counts."""
-    allowed = getattr(os, "sched_getaffinity", None)  # of Linux
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
+    return own or machine.cores()  # which is what TensorFlow counts
 
 
 # A level of a run takes three: content targets, style targets, value and gradient. So five levels;

@@ -6,7 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "stn"
 # From what knows nothing of the others to what knows all; names on one line do not know each other.
 ORDER = """
-errors files signals layers quantities
+errors files machine signals layers quantities
 backend command_line images
 devices loss
 config

@@ -2,10 +2,11 @@
 
 `python experiments/NAME.py [KEY=VALUE ...]` composes the settings of every run: first what the
 experiment sets for all, then what the run has unless it is typed, then what was typed, then what
-the run itself varies, which wins. A run's directory ends in a checksum of all its settings and input files, so other settings are another run,
-and a finished run is never computed twice. The figure of each choice of settings is kept, and
-copies of the last one lie above them. Settings of Hydra, such as `hydra/launcher=joblib_local`, go
-to the one multirun of scripts/stylize.py that computes what is missing."""
+the run itself varies, which wins. A run's directory ends in a checksum of all its settings and
+input files, so other settings are another run, and a finished run is never computed twice. The
+figure of each choice of settings is kept, and copies of the last one lie above them. Settings of
+Hydra, such as `hydra/launcher=joblib_local`, go to the one multirun of scripts/stylize.py that
+computes what is missing."""
 
 from __future__ import annotations
 

@@ -4,13 +4,11 @@ import contextlib
 import functools
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from stn import devices, files
+from stn import devices, files, machine
 from stn.backend import tf
 from stn.network import convolution
 
@@ -82,11 +80,6 @@ def _seconds(action: Callable[[], Any]) -> float:
 
 def _machine() -> str:
     """The processor, what it can, and what decides which of it is used."""
-    about, said = Path("/proc/cpuinfo"), {}
-    if about.is_file():
-        lines = [line.partition(":") for line in about.read_text().splitlines()]
-        said = {key.strip(): value.strip() for key, _, value in lines}
     names = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
-    chosen = [said.get("flags"), *(os.environ.get(name) for name in names)]
-    processor = said.get("model name") or platform.processor() or platform.machine()
-    return f"{processor}, TensorFlow {tf.version.VERSION}, {files.digest(chosen)[:8]}"
+    chosen = [machine.about().get("flags"), *(os.environ.get(name) for name in names)]
+    return f"{machine.processor()}, TensorFlow {tf.version.VERSION}, {files.digest(chosen)[:8]}"

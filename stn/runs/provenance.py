@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 import stn
+from stn import machine
 
 PACKAGES = (
     "tensorflow",
@@ -55,7 +56,7 @@ def describe(
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "machine": {
             "platform": platform.platform(),
-            "processor": processor(),
+            "processor": machine.processor(),
             "cores": os.cpu_count(),
             "memory_mb": psutil.virtual_memory().total // 2**20,
             **computed,
@@ -118,15 +119,10 @@ def of_table(*packages: str) -> dict[str, str]:
     and the commit.
     """
     return {
-        "processor": processor(),
+        "processor": machine.processor(),
         "versions": ", ".join(f"{name} {_version(name)}" for name in packages),
         "commit": git_commit() or "",
     }
-
-
-def processor() -> str:
-    """What the system calls the processor, or its kind."""
-    return platform.processor() or platform.machine()
 
 
 @functools.cache  # what runs is what this process has loaded, also in a sweep's later cells

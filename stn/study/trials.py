@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stn import quantities
+from stn import machine, quantities
 from stn.errors import InputError
 from stn.runs import provenance
 from stn.study import design
@@ -128,5 +128,5 @@ def marks_of(network: str, size_px: int, evaluations: int) -> Row:
         "evaluations": evaluations,
         "commit": provenance.git_commit(),
         "tensorflow": importlib.metadata.version("tensorflow"),
-        "processor": provenance.processor(),
+        "processor": machine.processor(),
     }
