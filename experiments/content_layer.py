@@ -25,9 +25,8 @@ EXPERIMENT = frame.Experiment(
     " photograph. The painting is The Starry Night, not the paper's Jesuiten III.",
     ("preset=gatys2016", "network=vgg19_q8", "init=content", "style=starry_night"),
     cells,
-    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=250"
-    " objective.style_weight=1.6667e8",
-    minutes=5,
+    "optimizer=spectral_lbfgs optimizer.max_evaluations=400 objective.style_weight=1.6667e8",
+    minutes=16,
     quick_minutes=1,
     columns=2,
 )

@@ -30,8 +30,8 @@ EXPERIMENT = frame.Experiment(
     " each pooling; these are the five of its figure 3.",
     ("preset=gatys2015_texture", "network=vgg19_q8"),
     cells,
-    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=100",
-    minutes=15,
+    "image.size_px=256 image.side=long optimizer.max_evaluations=500",
+    minutes=30,
     quick_minutes=3,
     columns=6,
 )
