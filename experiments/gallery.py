@@ -23,17 +23,9 @@ PRESETS = names.groups()["preset"]
 SIZE = "image.size_px=384"
 # What a preset is painted with: near its end for one that starts from the photograph with L-BFGS.
 SHORT = ("optimizer.max_evaluations=120",)
-# From noise or gray, or with Adam, it takes more.
-LONG = ("optimizer.max_evaluations=500",)
-# Levels of other budgets, or no size but their own.
+# Others have levels of their own, or take long.
 BUDGETS = {
-    **dict.fromkeys(("gatys2015", "gatys2015_texture", "gatys2016", "johnson2016"), LONG),
-    **dict.fromkeys(("neural_style", "neural_style_pt", "neural_style_anish"), LONG),
-    **dict.fromkeys(("tf_tutorial", "tf_tutorial_course", "tf1_walkthrough"), LONG),
-    **dict.fromkeys(("d2l", "mmd2017"), LONG),
     "default": ("image.size_px=512",),
-    "demo": (),
-    "vgg16_lbfgs_walkthrough": (),
     "li_wand2016": (),
     "kolkin2019": ("image.size_px=512",),
     "kolkin2022": ("image.size_px=256",),

@@ -121,10 +121,10 @@ def test_overrides_reach_every_cell() -> None:
 
 def test_a_budget_of_the_gallery_holds_unless_another_is_typed() -> None:
     usual = {cell.key[0]: settings for cell, settings in composed("gallery").items()}
-    budgets = {name: usual[name].optimizer.max_evaluations for name in ("default", "demo")}
+    budgets = {name: usual[name].optimizer.max_evaluations for name in ("default", "li_wand2016")}
     own = {name: config.compose(f"preset={name}") for name in budgets}
     assert budgets == {name: each.optimizer.max_evaluations for name, each in own.items()}
-    assert usual["neural_style"].optimizer.max_evaluations == 500
+    assert usual["heitz2021"].optimizer.max_evaluations == 195
     assert usual["gatys_released"].optimizer.max_evaluations == 120
     assert (usual["kolkin2022"].image.size_px, usual["d2l"].image.size_px) == (256, 384)
     typed = frame.compose(load("gallery"), ["optimizer.max_evaluations=7", "image.size_px=99"])
