@@ -75,10 +75,12 @@ def _unsorted(p: np.ndarray, d_sorted: np.ndarray) -> np.ndarray:
     for row, own, given in zip(back, p, d_sorted, strict=True):
         # The least are often half of all, zeros, and argsort takes several times as long with them.
         above = own > own.min()
-        places = np.flatnonzero(above)
-        first = own.size - places.size
-        row[~above] = given[:first]
-        row[places[np.argsort(own[places])]] = given[first:]
+        least = own.size - np.count_nonzero(above)
+        if least == 1:  # as among projections
+            row[np.argsort(own)] = given
+        else:
+            row[~above] = given[:least]
+            row[np.flatnonzero(above)[np.argsort(own[above])]] = given[least:]
     return back
 
 

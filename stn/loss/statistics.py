@@ -223,11 +223,11 @@ def _chained(F: Tensor, context: Context) -> Tensor:
     """
     before: Tensor = context.before
     height, width = before.shape[1:3]
-    rows, columns = (
-        np.arange(side) * small // side
-        for side, small in ((height, F.shape[1]), (width, F.shape[2]))
-    )
-    enlarged = tf.gather(tf.gather(F, rows, axis=1), columns, axis=2)
+    enlarged = F
+    for axis, side in ((1, height), (2, width)):
+        if enlarged.shape[axis] != side:  # layers of one block have one size
+            rows = np.arange(side) * enlarged.shape[axis] // side
+            enlarged = tf.gather(enlarged, rows, axis=axis)
     flat, flat_before = (_flat(x) + context.shift for x in (enlarged, before))
     return tf.matmul(flat_before, flat, transpose_a=True) / tf.cast(height * width, F.dtype)
 
