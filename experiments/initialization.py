@@ -25,7 +25,7 @@ EXPERIMENT = frame.Experiment(
     ("preset=gatys2016", "network=vgg19_q8", "style=starry_night"),
     cells,
     "optimizer=spectral_lbfgs optimizer.max_evaluations=400 objective.style_weight=1.6667e8",
-    minutes=60,
+    minutes=70,
     quick_minutes=2,
     columns=4,
 )
