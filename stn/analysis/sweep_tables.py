@@ -250,7 +250,7 @@ def _only(name: str, known: Sequence[str], what: str) -> str:
     found = [key for key in found if key == f"measures/{name}"] or found
     if len(found) != 1:
         shown = found or sorted(known, key=lambda key: not key.startswith("measures/"))
-        listed = f"{', '.join(shown[:8])}{', …' * (len(shown) > 8)}"
+        listed = f"{', '.join(shown[:8]) or 'none'}{', …' * (len(shown) > 8)}"
         raise InputError(
             f"{name}: {f'ends more than one {what}' if found else f'no {what}'}; there is {listed}"
         )

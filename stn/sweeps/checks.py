@@ -44,8 +44,9 @@ def look_for_files(planned: Mapping[str, Sequence[str]]) -> None:
 def check(overrides: Sequence[str]) -> None:
     """Look at the overrides of a multirun, inside Hydra.
 
-    Raises InputError if several cells would write the same `output=`; warns if seeds are swept
-    where a cell draws nothing, since such cells are equal and each costs a whole run.
+    Raises InputError if a `glob` fits nothing, or several cells would write the same `output=`;
+    warns if seeds are swept where a cell draws nothing, since such cells are equal and each costs a
+    whole run.
     """
     loader = GlobalHydra.instance().config_loader()
     parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
@@ -57,6 +58,12 @@ def check(overrides: Sequence[str]) -> None:
         for each in parsed
         if each.is_sweep_override()
     }
+    for each in parsed:
+        if each.is_sweep_override() and not swept[each.key_or_group]:
+            raise InputError(
+                f"{each.input_line}: nothing of {each.key_or_group} is called so, so that there"
+                " would be no cell"
+            )
     _check_output(parsed, swept)
     if len(set(swept.get("seed", ()))) > 1:
         fixed = sorted(set(_not_random(parsed, swept)))

@@ -215,6 +215,11 @@ def test_a_latex_table_has_booktabs_rules_and_escapes_its_text(
     assert noisy[2:] == ["$3$", r"$13.5 \pm 2 \approx$", r"$(4.50 \pm 0.67) \times 10^{7} \approx$"]
 
 
+def test_where_no_run_differs_there_is_no_setting_to_name() -> None:
+    with pytest.raises(errors.InputError, match=r"style: no setting .*; there is none$"):
+        sweep_tables.setting_of("style", [])
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

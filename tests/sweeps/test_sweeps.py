@@ -568,6 +568,14 @@ def test_wandb_seeks_a_number_that_every_run_has_between_values_that_compose(
         assert len(settings.objective.style_layers) == {"gatys": 5, "johnson": 4}[layers]
 
 
+@pytest.mark.parametrize("swept", ["color=glob(zzz*)", "seed=glob(*)"])
+def test_a_sweep_without_a_cell_is_refused(command, tmp_path: Path, swept: str) -> None:
+    ended = command("-m", swept, f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert (ended.code, ended.out) == (2, "") and not (tmp_path / "sweep").exists()
+    [line] = ended.err.splitlines()
+    assert line.startswith(f"error: {swept}: nothing of {swept.partition('=')[0]} is called so")
+
+
 @pytest.mark.parametrize("output", ["copy.png", "a.png,a.png", "a.png,b.png"])
 def test_one_output_for_several_cells_is_refused_before_the_first(
     command, tmp_path: Path, output: str
