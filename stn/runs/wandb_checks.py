@@ -4,7 +4,9 @@ import hashlib
 import netrc
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 from stn.errors import InputError
@@ -21,6 +23,11 @@ ASKED = {
 # What W&B refuses, as its 0.31 has it (wandb_settings.py, `validate_project`, `validate_run_tags`).
 # Of groups and names its server alone knows the limit, 128 as for projects.
 LONGEST_NAME, LONGEST_TAG, NOT_IN_PROJECTS = 128, 64, "/\\#?%:"
+# What names one run, or ties it to W&B's agent: the many runs of a sweep cannot share it.
+OF_ONE_RUN = (
+    *("WANDB_RUN_ID", "WANDB_NAME", "WANDB_RUN_GROUP", "WANDB_RESUME"),
+    *("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH"),
+)
 FORMER_SERVER = "https://api.wandb.ai"  # whose keys W&B takes for its server of today too
 
 
@@ -47,9 +54,17 @@ def _asked(mode: str) -> str:
     return ASKED.get(os.environ.get("WANDB_MODE", ""), mode)
 
 
-def check(mode: str, project: str, folder: Path) -> None:
+def check(
+    mode: str,
+    project: str,
+    folder: Path,
+    in_sweep: bool = False,
+    settings: Mapping[str, Any] = {},
+) -> None:
     """Raise InputError for what W&B would refuse, so that no run is computed whose record is
-    lost: a project or a directory with such a name, and `tracking=online` without a key."""
+    lost: a project or a directory with such a name, a variable of W&B's with such a value, and
+    `tracking=online` without a key. In a sweep those of one run do not count. `settings`, by
+    dotted keys, are recorded, so that their texts have to be UTF-8 too."""
     if "off" in (mode, _asked(mode)):
         return
     found = "".join(sign for sign in NOT_IN_PROJECTS if sign in project)
@@ -63,16 +78,38 @@ def check(mode: str, project: str, folder: Path) -> None:
             f"tracking.project={project}: W&B's projects have names of 1 to {LONGEST_NAME}"
             " characters"
         )
-    for what, text in (("tracking.project", project), ("the directory", str(folder.absolute()))):
+    _check_environment(in_sweep)
+    variables = {name: text for name, text in os.environ.items() if name.startswith("WANDB_")}
+    texts = {**variables, **settings, "the directory": str(folder.absolute())}
+    for what, text in {**texts, "tracking.project": project}.items():
         try:
-            text.encode()
+            str(text).encode()
         except UnicodeEncodeError:
-            shown = text.encode(errors="backslashreplace").decode()
+            shown = str(text).encode(errors="backslashreplace").decode()
             raise InputError(
                 f"{what} {shown}: its name is not UTF-8, which W&B needs; give another, or"
                 " tracking=off"
             ) from None
     check_credentials(mode)
+
+
+def _check_environment(in_sweep: bool) -> None:
+    """Ask W&B itself of its variables, where there are any: importing it takes most of a second."""
+    left_out = ("WANDB_TAGS", "WANDB_SERVICE", *(OF_ONE_RUN if in_sweep else ()))
+    for name, value in os.environ.items():
+        if name.startswith("WANDB_") and name not in left_out:
+            import wandb
+
+            settings, reason = wandb.Settings(), ""
+            try:
+                settings.update_from_env_vars({name: value})
+            except Exception as error:  # whatever its validators raise
+                told = error.errors()[0]["msg"] if hasattr(error, "errors") else str(error)
+                reason = " ".join(told.split()).rstrip(".")
+            if name == "WANDB_RUN_ID" and len(value) > LONGEST_NAME:
+                reason = f"an id has at most {LONGEST_NAME} characters"
+            if reason:
+                raise InputError(f"{name}={value!r}: W&B refuses it ({reason}); give another")
 
 
 def shortened(text: str, length: int) -> str:

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -15,17 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pooch
 
 from stn import images
 from stn.command_line import one_line
 from stn.errors import InputError
 from stn.runs import wandb_checks
 
-# What names one run, or ties it to W&B's agent: the many runs of a sweep cannot share it.
-OF_ONE_RUN = (
-    *("WANDB_RUN_ID", "WANDB_NAME", "WANDB_RUN_GROUP", "WANDB_RESUME"),
-    *("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH"),
-)
 # A server that is there answers within two; WANDB_INIT_TIMEOUT is for slow ones.
 START_SECONDS = 8.0
 # For the last uploads: what they miss stays on disk, and no run waits for a network.
@@ -141,11 +138,14 @@ def start(
         _forget_names_of_one_run()
     name = wandb_checks.shortened(os.environ.get("WANDB_NAME") or name, wandb_checks.LONGEST_NAME)
     group = group and wandb_checks.shortened(group, wandb_checks.LONGEST_NAME)
-    tagged = [
-        wandb_checks.shortened(tag, wandb_checks.LONGEST_TAG)
-        for tag in (*tags, *os.environ.get("WANDB_TAGS", "").split(","))
-        if tag
-    ]
+    given = [tag for tag in os.environ.pop("WANDB_TAGS", "").split(",") if tag.strip()]
+    tags, given = (
+        [wandb_checks.shortened(tag, wandb_checks.LONGEST_TAG) for tag in each]
+        for each in (tags, given)
+    )
+    if given:  # W&B reads them for itself, and refuses long and empty ones
+        os.environ["WANDB_TAGS"] = ",".join(given)
+    _give_a_cache()
     import wandb
 
     _spare_launch()
@@ -169,7 +169,7 @@ def start(
             resume="allow" if mode == "online" else None,
             name=name,
             group=group,
-            tags=tagged,
+            tags=[*tags, *given],
             settings=settings,
             reinit="finish_previous",
             **told,
@@ -193,6 +193,20 @@ def start(
     return run
 
 
+def _give_a_cache() -> None:
+    """W&B's service keeps a log in its cache, and prints it where that takes no files, as a home
+    that is read-only.
+    """
+    place = Path(os.environ.get("WANDB_CACHE_DIR") or pooch.os_cache("")) / "wandb" / "logs"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        takes_files = os.access(place, os.W_OK)
+    except OSError:
+        takes_files = False
+    if not takes_files:
+        os.environ["WANDB_CACHE_DIR"] = tempfile.gettempdir()
+
+
 @functools.cache
 def _spare_launch() -> None:
     """W&B imports its Launch at the first start, to ask what was staged: only if one has it
@@ -213,7 +227,7 @@ def _forget_names_of_one_run() -> None:
     """Take from the environment what would merge the runs of a sweep into one, or into another
     sweep.
     """
-    found = [name for name in OF_ONE_RUN if os.environ.pop(name, None)]
+    found = [name for name in wandb_checks.OF_ONE_RUN if os.environ.pop(name, None)]
     if found:
         warnings.warn(f"{', '.join(found)}: ignored, since a sweep has many W&B runs", stacklevel=2)
 

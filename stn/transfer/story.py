@@ -40,7 +40,8 @@ def run(
     pictures in place of files, as `pictures.read` takes them. Raises InputError for what the user
     can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written, and where the
     optimizer allows it a state to resume from."""
-    wandb_checks.check(settings.tracking.mode, settings.tracking.project, Path(run_dir))
+    recorded, followed = config.flat(config.to_dict(settings)), settings.tracking
+    wandb_checks.check(followed.mode, followed.project, Path(run_dir), group is not None, recorded)
     earlier = runs.Run(Path(run_dir))
     with futures.ThreadPoolExecutor(1) as aside:
         of_file = aside.submit(matconvnet.load, inputs.weights(settings))

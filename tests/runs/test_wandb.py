@@ -254,6 +254,36 @@ def test_online_without_a_network_goes_on_offline_and_says_so(tmp_path: Path) ->
     assert wandb_file.summary(tmp_path)["seconds"] == 1.5
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("WANDB_RUN_ID", run_id) for run_id in ("a/b", "", " a", "x" * 129)),
+        *(("WANDB_CONSOLE", "loud"), ("WANDB_BASE_URL", "nonsense"), ("WANDB_MODE", "loud")),
+    ],
+)
+def test_a_variable_that_wandb_would_refuse_is_refused_before_the_run(
+    run, name: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=f"{name}='{value}': W&B refuses it .*[a-z]") as refusal:
+        run(tmp_path / "run", "tracking=offline")
+    assert str(refusal.value).isprintable()
+    assert listing(tmp_path) == set()
+
+
+def test_tags_of_the_environment_and_a_cache_that_takes_no_files_cost_no_record(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    long, cache = "y" * 100, str(tmp_path / "file")
+    said = {"WANDB_TAGS": f"a,,{long}, ", "WANDB_CACHE_DIR": cache}
+    assert tracked(tmp_path / "run", "offline", None, said) == []
+    [found] = wandb_file.of_kind(tmp_path / "run", "run")
+    first, *others = found.tags
+    assert first == "demo" and others[0] == "a" and others[1].startswith("y" * 57)
+    assert len(others) == 2 and len(others[1]) == 64
+
+
 OF_ONE_RUN = {"WANDB_RUN_ID": "abc123", "WANDB_NAME": "mine", "WANDB_RUN_GROUP": "others"}
 
 
@@ -429,6 +459,19 @@ def test_a_directory_that_is_not_utf8_is_refused_where_wandb_is_to_name_it(
     assert not folder.exists()
     run(folder, "tracking=off")
     assert (folder / "image.png").is_file()
+
+
+def test_what_is_not_utf8_is_refused_where_wandb_is_to_record_it(
+    run, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """W&B's service drops such a record without a word."""
+    path = tmp_path / os.fsdecode(b"ren\xe9.png")
+    path.write_bytes(inputs["style"].read_bytes())
+    with pytest.raises(InputError, match=r"style.path .*ren.udce9.png: its name is not UTF-8"):
+        run(tmp_path / "run", "tracking=offline", f"style.path={path}")
+    monkeypatch.setenv("WANDB_NOTES", os.fsdecode(b"ren\xe9"))
+    with pytest.raises(InputError, match=r"WANDB_NOTES ren.udce9: its name is not UTF-8"):
+        run(tmp_path / "run", "tracking=offline")
 
 
 def test_what_is_too_long_for_wandb_is_shortened_and_stays_distinct(tmp_path: Path) -> None:
