@@ -1,7 +1,10 @@
 """Commands: one line for what the user can mend, and the exit code."""
 
 import argparse
+import codecs
+import contextlib
 import errno
+import io
 import os
 import re
 import sys
@@ -146,6 +149,16 @@ def of_hydra(error: BaseException) -> bool:
     )
 
 
+def _print_any_name() -> None:
+    """Names of files go out as they are, whatever their bytes; where the terminal knows too few
+    signs, as Python spells them. Python's own rule is a traceback after the work is done.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        is_utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        with contextlib.suppress(OSError):  # where another file took its place
+            sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+
+
 def run_command(main: Callable[[], object]) -> None:
     """Run a script's `main`; bad input prints one line and exits with 2, Ctrl-C with 130; a warning
     is one line too.
@@ -156,6 +169,7 @@ def run_command(main: Callable[[], object]) -> None:
     except FileNotFoundError:
         print("error: the working directory was removed; change to another one", file=sys.stderr)
         sys.exit(2)
+    _print_any_name()
     warnings.formatwarning = lambda message, *_, **__: f"warning: {told(str(message))}\n"
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:

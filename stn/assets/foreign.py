@@ -172,7 +172,10 @@ def _keras(path: Path) -> tuple[Layer, ...]:
     except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise InputError("a damaged HDF5 file; fetch it again") from error
     if others:
-        raise InputError(f"its layer {min(others)!r} is none of Keras' VGG: another network")
+        raise InputError(
+            f"its layer {min(others)!r} is none of Keras' VGG, such as 'block1_conv1': another"
+            " network, or one saved without names (.weights.h5)"
+        )
     try:
         pairs = [
             tuple(sorted(found, key=np.ndim, reverse=True)) for _, found in sorted(arrays.items())

@@ -1,6 +1,7 @@
 """The live page: a server for the report that reads run directories and writes nothing to them."""
 
 import contextlib
+import functools
 import gzip
 import hashlib
 import http.server
@@ -115,7 +116,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, kind, body, caching = _said(
                 HTTPStatus.INTERNAL_SERVER_ERROR, f"{type(error).__name__}: {error}"
             )
-        tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        with _preparing:
+            tag = _tag(body)
         if status == HTTPStatus.OK and self.headers.get("If-None-Match") == tag:
             status, body = HTTPStatus.NOT_MODIFIED, b""
         packed = (
@@ -123,7 +125,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             and len(body) > PACKED_BYTES
             and "gzip" in self.headers.get("Accept-Encoding", "")
         )
-        body = gzip.compress(body, 1) if packed else body
+        with _preparing:
+            body = _packed(body) if packed else body
         self.send_response(status)
         sent = {
             "Content-Type": kind,
@@ -156,7 +159,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "no-cache",
             )
         if path == "/data.json":
-            return HTTPStatus.OK, "application/json", self.server.tree.data().encode(), "no-cache"
+            return HTTPStatus.OK, "application/json", self.server.tree.data(), "no-cache"
         key = re.fullmatch(r"/picture/([0-9a-f]{16})\.jpg", path)
         picture = self.server.tree.picture(key[1]) if key else None
         if picture is None:
@@ -191,6 +194,20 @@ def serve_alongside(root: Path) -> None:
         ):
             threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
         sys.stdin.read()
+
+
+# Of a large tree once for a thousand who ask at once, who would take gigabytes.
+_preparing = threading.Lock()
+
+
+@functools.lru_cache(maxsize=8)
+def _tag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+
+
+@functools.lru_cache(maxsize=8)
+def _packed(body: bytes) -> bytes:
+    return gzip.compress(body, 1)
 
 
 def _said(status: HTTPStatus, text: str) -> tuple[HTTPStatus, str, bytes, str]:

@@ -49,17 +49,19 @@ class Tree:
         self._listed: dict[tuple[str, int], tuple[runs.Run, dict[str, Any]]] = {}
         self._pictures: dict[str, tuple[Path, int]] = {}
         self._reading, self._drawing = threading.Lock(), threading.Lock()
-        self._data, self._due, self._asked = "", 0.0, 0.0
+        self._data, self._due, self._asked = b"", 0.0, 0.0
 
-    def data(self) -> str:
-        """The page's data as JSON. It also asks the runs in progress for previews."""
+    def data(self) -> bytes:
+        """The page's data as JSON, the same bytes for all who ask until it is read again. It also
+        asks the runs in progress for previews.
+        """
         with self._reading:
             start = time.monotonic()
             if start - self._asked > ASK_SECONDS:
                 previews.ask(self.root)
                 self._asked = start
             if start >= self._due:
-                self._data = json.dumps(self._collect(), allow_nan=False)
+                self._data = json.dumps(self._collect(), allow_nan=False).encode()
                 end = time.monotonic()
                 self._due = end + min(AT_MOST_SECONDS, max(SECOND, TIMES * (end - start)))
             return self._data
