@@ -61,10 +61,11 @@ def check(
     in_sweep: bool = False,
     settings: Mapping[str, Any] = {},
 ) -> None:
-    """Raise InputError for what W&B would refuse, so that no run is computed whose record is
-    lost: a project or a directory with such a name, a variable of W&B's with such a value, and
-    `tracking=online` without a key. In a sweep those of one run do not count. `settings`, by
-    dotted keys, are recorded, so that their texts have to be UTF-8 too."""
+    """Raise InputError for what W&B would refuse, so that no run is computed whose record is lost.
+
+    That is the name of a project or a directory, a variable of W&B's, and `tracking=online`
+    without a key. In a sweep the variables of one run do not count. `settings`, by dotted keys, are
+    recorded, so that their texts have to be UTF-8 too."""
     if "off" in (mode, _asked(mode)):
         return
     found = "".join(sign for sign in NOT_IN_PROJECTS if sign in project)

@@ -44,9 +44,8 @@ def look_for_files(planned: Mapping[str, Sequence[str]]) -> None:
 def check(overrides: Sequence[str]) -> None:
     """Look at the overrides of a multirun, inside Hydra.
 
-    Raises InputError if a `glob` fits nothing, or several cells would write the same `output=`;
-    warns if seeds are swept where a cell draws nothing, since such cells are equal and each costs a
-    whole run.
+    Raises InputError if a `glob` fits nothing, or several cells would write the same `output=`.
+    Warns if seeds are swept where a cell draws nothing: such cells are equal, and each costs a run.
     """
     loader = GlobalHydra.instance().config_loader()
     parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
