@@ -15,13 +15,12 @@ from stn.images import masks
 from stn.loss import hypercolumns
 from stn.loss.statistics import GUIDED_MEANS, Statistic
 from stn.network.network import Network
+from stn.objective import guides
+from stn.objective.guides import Asked, Guides
 from stn.objective.specification import HYPERCOLUMN, Specification
 
-# Guidance channels T {layer: [h, w]}; None for a whole picture.
-Guides = Mapping[str, np.ndarray] | None
-# What is asked of a painting `rgb`: statistics, each under guides, as {layer: A}. The painting
-# passes the network once.
-StatisticsOf = Callable[[np.ndarray, Sequence[tuple[Statistic, Guides]]], list[dict[str, Tensor]]]
+# What is asked of a painting `rgb`, as {layer: A}. The painting passes the network once.
+StatisticsOf = Callable[[np.ndarray, Asked], list[dict[str, Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,7 @@ def build(
     if not specification.every_style_layer:
         return []
 
-    def of_copies_too(
-        rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
-    ) -> list[dict[str, Tensor]]:
+    def of_copies_too(rgb: np.ndarray, asked: Asked) -> list[dict[str, Tensor]]:
         return _with_copies(rgb, asked, copies_of, statistics_of)
 
     found = _targets(specification, network, sized, of_copies_too)
@@ -132,16 +129,8 @@ def _targets(
             return None
         if guidance.name == "tag":
             ceil_mode = network.options.ceil_mode
-            return masks.tags(mask, layers, network.layer_names, ceil_mode, guidance.tag)
-        T, vanished = masks.propagate(
-            mask,
-            layers,
-            network.layer_names,
-            network.options.ceil_mode,
-            guidance.propagation,
-            guidance.margin,
-            network.options.border,
-        )
+            return guides.tags(mask, layers, network.layer_names, ceil_mode, guidance.tag)
+        T, vanished = guides.propagate(mask, layers, network.layer_names, guidance, network.options)
         if vanished:
             warnings.warn(
                 f"{key}: too narrow for {', '.join(vanished)}, no position of which sees the inside"
@@ -150,7 +139,7 @@ def _targets(
             )
         if columns:
             shape = hypercolumns.grid(mask.shape) if specification.on_grid else mask.shape
-            T[HYPERCOLUMN] = masks.guide(masks.resize(mask, *shape))
+            T[HYPERCOLUMN] = guides.guide(masks.resize(mask, *shape))
         return T
 
     # A painting, the guides on it, and a target that has no statistics yet.
@@ -195,7 +184,7 @@ def _targets(
 
 def _with_copies(
     rgb: np.ndarray,
-    asked: Sequence[tuple[Statistic, Guides]],
+    asked: Asked,
     copies_of: Callable[[np.ndarray], Sequence[np.ndarray]],
     statistics_of: StatisticsOf,
 ) -> list[dict[str, Any]]:

@@ -21,12 +21,13 @@ from stn import config, errors, images, optimize, runs, transfer
 from stn.assets import pictures
 from stn.backend import tf
 from stn.config import composition, overrides
+from stn.config.schema import Guidance
 from stn.images import color, masks, resizing
 from stn.layers import VGG19
 from stn.loss import distributions, hypercolumns, pixels, statistics
 from stn.loss.statistics import STATISTICS
 from stn.network import vgg
-from stn.objective import objective, references
+from stn.objective import guides, objective, references
 from stn.quantities import Terms
 from stn.transfer import initialize
 
@@ -830,12 +831,12 @@ def test_each_part_of_the_picture_has_its_own_style(composed, files):
 
     def expected(X, S, layer, sized):
         guides_of = [
-            masks.propagate(m, [layer], VGG19).layers[layer]
+            guides.propagate(m, [layer], VGG19, Guidance()).layers[layer]
             for m in (sized.styles[0].result_mask, sized.styles[1].result_mask)
         ]
         of_painting = [
             np.ones(S[0].shape[:2]),
-            masks.propagate(sized.styles[1].mask, [layer], VGG19).layers[layer],
+            guides.propagate(sized.styles[1].mask, [layer], VGG19, Guidance()).layers[layer],
         ]
         parts = [
             oracle.guided_gram(X, P, [T], [U], [w])
@@ -858,7 +859,7 @@ def test_guided_sums_add_the_mean_features_of_each_part(composed, files):
     def expected(X, S, layer, sized):
         value, gradient = blended_of(X, S, "targets", (0.5, 0.5))
         for P, style in zip(S, sized.styles, strict=True):
-            T = masks.propagate(style.result_mask, [layer], VGG19).layers[layer]
+            T = guides.propagate(style.result_mask, [layer], VGG19, Guidance()).layers[layer]
             part, slope = oracle.guided_mean(X, P, [T], [np.ones(P.shape[:2])], [0.5])
             value, gradient = value + 40 * part, gradient + 40 * slope
         return value, gradient
@@ -870,7 +871,7 @@ def test_a_global_channel_adds_the_whole_paintings(composed, files):
     settings = composed(*FORM, f"style.result_mask={UP}", "guidance.global_weight=0.2")
 
     def expected(X, S, layer, sized):
-        T = masks.propagate(sized.styles[0].result_mask, [layer], VGG19).layers[layer]
+        T = guides.propagate(sized.styles[0].result_mask, [layer], VGG19, Guidance()).layers[layer]
         part, whole = (
             oracle.guided_gram(X, S[0], [T], [np.ones(S[0].shape[:2])], [1.0]),
             oracle.gram(X, S[0]),
@@ -948,7 +949,7 @@ def test_color_styles_scale_and_masks_together(run, composed, files, tmp_path, m
     X = features(first, network, settings)
     drawn = [masks.resize(masks.drawn(path, ""), 28, 32) for path in (UP, DOWN)]
     for layer in LAYERS:
-        T = [masks.propagate(mask, [layer], VGG19).layers[layer] for mask in drawn]
+        T = [guides.propagate(mask, [layer], VGG19, Guidance()).layers[layer] for mask in drawn]
         styles = [features(rgb, network, settings)[layer] for rgb in paintings]
         whole = [np.ones(S.shape[:2]) for S in styles]
         value = sum(

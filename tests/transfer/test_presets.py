@@ -21,12 +21,12 @@ import tensorflow as tf
 from stn import assets, config, images, transfer
 from stn.assets import matconvnet, weights
 from stn.assets.pictures import LevelPictures, Painting, Pictures
-from stn.config.schema import Color
+from stn.config.schema import Color, Guidance
 from stn.images import masks, resizing
 from stn.layers import CONVS_PER_BLOCK, VGG19
 from stn.loss import hypercolumns
 from stn.network import rescale, vgg
-from stn.objective import objective
+from stn.objective import guides, objective
 
 GATYS = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
 JOHNSON = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
@@ -114,11 +114,12 @@ def drawn_masks() -> list[tuple[str, str]]:
 
 def parts(margin: int) -> Callable[..., tuple[Any, ...]]:
     """The guides T and U of every part at a layer, by the masks that the preset has."""
+    chosen = Guidance(propagation="inside", margin=margin)
 
     def found(layer: str, F: Any, S: Any) -> tuple[Any, ...]:
         def at(path: str, features: Any) -> np.ndarray:
             mask = masks.resize(drawn(path, ""), *features["conv1_1"].shape[1:3])
-            return masks.propagate(mask, [layer], VGG19, True, "inside", margin).layers[layer]
+            return guides.propagate(mask, [layer], VGG19, chosen).layers[layer]
 
         return ([(at(result_mask, F), at(mask, S)) for result_mask, mask in drawn_masks()],)
 
