@@ -98,7 +98,7 @@ def ours(program: str, network: weights.Weights, height: int, width: int) -> Any
         [A] = references.statistics(chosen, ready, style, [(formula.statistic, None)])
         target = StyleTarget(formula.statistic, A, dict.fromkeys(A, 1.0))
         P = references.content_features(chosen, ready, content)
-        return objective.Objective(chosen, ready, P, [target])
+        return objective.Objective(chosen, ready, P, lambda _: objective.Drawn([target]))
 
     loss = build()
 

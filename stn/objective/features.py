@@ -5,46 +5,26 @@ from typing import Any
 
 from stn.backend import Tensor, tf
 from stn.layers import COLORS
-from stn.loss import hypercolumns, losses
+from stn.loss import losses
 from stn.loss.statistics import Context, Statistic
 from stn.network import checkpointing, vgg
 from stn.network.network import Network
 from stn.network.vgg import Options
 from stn.objective.specification import Formula
 
-
-def chains(statistic: Statistic | None) -> bool:
-    """Whether it compares each layer with the one before."""
-    return statistic is not None and statistic.layers > 1
-
-
-def joins(statistic: Statistic | None) -> bool:
-    """Whether it is of several layers' features at one position, their hypercolumns."""
-    return statistic is not None and statistic.of_hypercolumns
-
-
-# Takes features [1, h, w, N] and gives [n, N], those at positions; or of some rows, by the number
-# of the first and how many the layer has, what they add to it.
+# Takes features [1, h, w, N] and gives [n, N], those at positions; or of some rows, by `first`, the
+# number of the first, and `height`, how many the layer has, what they add to it.
 Samples = Callable[..., Tensor]
 
 
-def samples(positions: Tensor) -> Samples:
-    """What takes a layer's features at positions [n, 2] of its own."""
-
-    def sampled(F: Tensor, first: Tensor | int = 0, height: int | None = None) -> Tensor:
-        return hypercolumns.at(F, positions, first, height)
-
-    return sampled
+def nowhere() -> Tensor:
+    """No positions of hypercolumns, [1, 0, 2]."""
+    return tf.zeros((1, 0, 2))
 
 
-def on_grid(image: Tensor) -> Samples:
-    """What takes a layer's features on the grid of an image [1, h, w, 3]."""
-    shape = image.shape[1:3]
-
-    def sampled(F: Tensor, first: Tensor | int = 0, height: int | None = None) -> Tensor:
-        return hypercolumns.on_grid(F, shape, first, height)
-
-    return sampled
+def black(network: Network) -> Tensor:
+    """What the network takes for black [3]."""
+    return tf.constant(network.limits[0], tf.float32)
 
 
 def colors(image: Tensor, black: Tensor) -> Tensor:
@@ -106,7 +86,7 @@ def share(
 
     def share(F: Tensor, first: int, height: int) -> list[Tensor]:
         sums = [_gram_of_rows(formula, statistic, F, T, first, height) for statistic, T in asked]
-        return sums if samples is None else [*sums, samples(F, first, height)]
+        return sums if samples is None else [*sums, samples(F, first=first, height=height)]
 
     return share
 

@@ -1,5 +1,6 @@
 """What TensorFlow compiles for each evaluation: the loss of an image and its gradient."""
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -7,11 +8,11 @@ from stn import backend
 from stn.backend import Tensor, tf
 from stn.layers import COLORS, stride_of
 from stn.loss import hypercolumns, losses, pixels, strotss
-from stn.loss.statistics import Context, Statistic
+from stn.loss.statistics import Context
 from stn.network import vgg
 from stn.network.vgg import Options
 from stn.objective import features
-from stn.objective.layer_losses import Goal, LayerLosses
+from stn.objective.layer_losses import Comparison, Goal, LayerLosses
 from stn.objective.references import Directions
 from stn.objective.specification import HYPERCOLUMN, Formula
 
@@ -20,9 +21,8 @@ class Choices(NamedTuple):
     """All that shapes the compiled function and is no number.
 
     `content_losses` and `style_losses` are named as in `Specification`, whose `content_layers` and
-    `style_layers` they are taken at. `statistics` has one entry a style target, `terms` the number
-    of its term, `joins` its layers where it is of hypercolumns, and `regions` the place of its
-    region among the positions. `chained` are the layers of a statistic that hands something on."""
+    `style_layers` they are taken at. `comparisons` has one entry for each style target. `chained`
+    are the layers of a statistic that hands something on."""
 
     formula: Formula
     options: Options
@@ -30,59 +30,60 @@ class Choices(NamedTuple):
     style_losses: tuple[str, ...]
     content_layers: tuple[str, ...]
     style_layers: tuple[str, ...]
-    statistics: tuple[Statistic, ...]
-    terms: tuple[int, ...]
-    joins: tuple[tuple[str, ...], ...]
-    regions: tuple[int, ...]
+    comparisons: tuple[Comparison, ...]
     chained: tuple[str, ...]
 
 
-def value_and_grad(choices: Choices, *inputs: Any) -> Any:
-    """The compiled function for inputs of these shapes; `function` in `_value_and_grad` names them.
+class Inputs(NamedTuple):
+    """What the compiled function takes next to an image: numbers, so that one trace serves a sweep
+    of the same shape.
+
+    `content` are features P {layer: [1, h, w, N]}. `style` has the tensors of each target by loss:
+    its statistic A, its share of the loss, and where it has them its guide T and components V. The
+    weights of losses are [losses], [losses, terms] and [losses of pixels]. `positions` are those of
+    hypercolumns, [regions, n, 2], and `black` [3] is what the network takes for it."""
+
+    kernels: vgg.Kernels
+    content: Mapping[str, Tensor]
+    style: Sequence[Mapping[str, Mapping[str, Tensor]]]
+    content_weights: Tensor
+    style_weights: Tensor
+    total_variation_weight: Tensor
+    pixel_unit: Tensor
+    pixel_targets: Mapping[str, Tensor]
+    pixel_weights: Tensor
+    directions: Directions
+    positions: Tensor
+    black: Tensor
+
+
+def value_and_grad(choices: Choices, image: Tensor, given: Inputs) -> Any:
+    """The compiled function for an image [1, h, w, 3] and inputs of these shapes.
 
     It gives C, E, the total variation, losses of pixels and the gradient of the total with respect
-    to the image [1, h, w, 3]. C and E [losses, terms] hold the content and the style losses, all
-    before any weight.
-    Targets and weights are its inputs, so that one trace serves a sweep of the same shape."""
-    return backend.function(_value_and_grad, (choices,), *inputs)
+    to the image. C [losses] and E [losses, terms] hold the content and the style losses, all before
+    any weight."""
+    return backend.function(_value_and_grad, (choices,), image, given)
 
 
 def _value_and_grad(choices: Choices) -> Callable[..., Any]:
     formula, options, content_layers = choices.formula, choices.options, choices.content_layers
     layers = {*content_layers, *choices.style_layers}
     joins_content = HYPERCOLUMN in choices.content_losses
-    joined = {layer for its in choices.joins for layer in its}
+    joined = {layer for each in choices.comparisons for layer in each.joins}
     if joins_content:
         joined |= {*content_layers}
     whole = () if joins_content else content_layers  # compared everywhere
-    on_grid = any(statistic.on_grid for statistic in choices.statistics)
-    count = max(choices.terms, default=0) + 1
+    on_grid = any(each.statistic.on_grid for each in choices.comparisons)
+    count = max((each.term for each in choices.comparisons), default=0) + 1
 
-    def function(
-        image: Tensor,
-        kernels: vgg.Kernels,
-        P: Mapping[str, Tensor],
-        S: Sequence[Mapping[str, Mapping[str, Tensor]]],
-        content_weights: Tensor,
-        style_weights: Tensor,
-        total_variation_weight: Tensor,
-        unit: Tensor,
-        pixel_targets: Mapping[str, Tensor],
-        pixel_weights: Tensor,
-        directions: Directions,
-        positions: Tensor,
-        black: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def function(image: Tensor, given: Inputs) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        P, positions = given.content, given.positions
         size = tf.shape(image)[1] * tf.shape(image)[2]
-        kinds = choices.statistics, choices.terms, choices.joins, choices.regions, S
         goals = {
             loss: [
-                Goal(
-                    *(statistic, term, own["A"], own["share"], own.get("T"), own.get("V")),
-                    joins,
-                    region,
-                )
-                for statistic, term, joins, region, each in zip(*kinds, strict=True)
+                Goal(*comparison, own["A"], own["share"], own.get("T"), own.get("V"))
+                for comparison, each in zip(choices.comparisons, given.style, strict=True)
                 if (own := each.get(loss))
             ]
             for loss in {*layers, *choices.style_losses}
@@ -96,9 +97,9 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
 
         def sampled(layer: str, regions: int | None = None) -> features.Samples:
             if on_grid:
-                return features.on_grid(image)
+                return functools.partial(hypercolumns.on_grid, shape=image.shape[1:3])
             flat = tf.reshape(positions[:regions], (-1, 2))
-            return features.samples(flat / stride_of(layer))
+            return functools.partial(hypercolumns.at, positions=flat / stride_of(layer))
 
         def of_region(F: Tensor, region: int) -> Tensor:
             return F if regions == 1 else F[region * drawn_each : (region + 1) * drawn_each]
@@ -110,7 +111,7 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         def hook(layer: str, F: Tensor) -> Tensor:
             if layer in joined:
                 columns[layer] = sampled(layer)(F)
-            drawn, of_content = directions.get(layer), P[layer] if layer in whole else None
+            drawn, of_content = given.directions.get(layer), P[layer] if layer in whole else None
             if of_content is not None or goals[layer]:
                 of_layer = LayerLosses(
                     formula.at(layer), drawn, of_content, goals[layer], size, count
@@ -137,9 +138,9 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
         with tf.GradientTape() as tape:
             tape.watch(image)
             if COLORS in layers:
-                hook(COLORS, features.colors(image, black))
+                hook(COLORS, features.colors(image, given.black))
             for layer, found in features.of_image(
-                options, image, kernels, layers, hook, shares
+                options, image, given.kernels, layers, hook, shares
             ).items():
                 of_layer = LayerLosses(formula, None, None, goals[layer], size, count)
                 if layer in joined:
@@ -162,15 +163,18 @@ def _value_and_grad(choices: Choices) -> Callable[..., Any]:
                 content[HYPERCOLUMN] = compare(F, of_photograph)
             C = _stack(content[loss] for loss in choices.content_losses)
             E = _stack(style[loss] for loss in choices.style_losses)
-            total_variation = losses.total_variation(image / unit, formula.total_variation)
-            total = tf.reduce_sum(content_weights * C) + tf.reduce_sum(style_weights * E)
-            total += total_variation_weight * total_variation
-            of_pixels = _stack(
-                pixels.PIXEL_LOSSES[name].of(image, pixel_targets[name])
-                for name in sorted(pixel_targets)
+            total_variation = losses.total_variation(
+                image / given.pixel_unit, formula.total_variation
             )
-            if pixel_targets:
-                total += tf.reduce_sum(pixel_weights * of_pixels)
+            total = tf.reduce_sum(given.content_weights * C)
+            total += tf.reduce_sum(given.style_weights * E)
+            total += given.total_variation_weight * total_variation
+            of_pixels = _stack(
+                pixels.PIXEL_LOSSES[name].of(image, given.pixel_targets[name])
+                for name in sorted(given.pixel_targets)
+            )
+            if given.pixel_targets:
+                total += tf.reduce_sum(given.pixel_weights * of_pixels)
         return C, E, total_variation, of_pixels, tape.gradient(total, image)
 
     return function

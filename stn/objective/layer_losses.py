@@ -10,19 +10,31 @@ from stn.objective import features
 from stn.objective.specification import Formula
 
 
+class Comparison(NamedTuple):
+    """What a style target compares: a statistic, of the term of that number.
+
+    `joins` are the layers whose hypercolumns it is of, and `region` is the place of its region
+    among those at whose positions they are drawn."""
+
+    statistic: Statistic
+    term: int
+    joins: tuple[str, ...] = ()
+    region: int = 0
+
+
 class Goal(NamedTuple):
-    """A style target at one layer: statistic, the number of its term, target A, share of the
-    layer's loss, guide T and the principal components V that are compared.
+    """A style target at one layer: the fields of its `Comparison`, the statistic A that is asked
+    for, its share of the layer's loss, guide T, and the principal components V that are compared.
     """
 
     statistic: Statistic
     term: int
+    joins: tuple[str, ...]
+    region: int
     A: Any  # a tensor, or a tuple where the statistic pools copies
     share: Tensor
     T: Tensor | None
-    V: Tensor | None = None  # None: all
-    joins: tuple[str, ...] = ()  # the layers whose hypercolumns it is of
-    region: int = 0  # the place of its region among positions drawn
+    V: Tensor | None  # None: all
 
 
 class LayerLosses(NamedTuple):

@@ -14,38 +14,23 @@ from stn.loss import pixels
 from stn.loss.statistics import Statistic
 from stn.network.network import Network
 from stn.objective import features, graph, references, targets
+from stn.objective.guides import Asked, Guides
+from stn.objective.layer_losses import Comparison
 from stn.objective.specification import Specification, Term
-from stn.objective.targets import Guides, StyleTarget
+from stn.objective.targets import StyleTarget
 from stn.quantities import Terms
 
 Made = TypeVar("Made")
 
 
 class Drawn(NamedTuple):
-    """What is drawn: directions by layer, positions [regions, n, 2] of hypercolumns, and the
-    targets projected on the directions, None if they stay as they are.
+    """The style targets of a draw, and what is drawn: directions by layer, and positions [regions,
+    n, 2] of hypercolumns. A `style` of None leaves the targets as they are.
     """
 
-    directions: references.Directions
-    positions: Tensor
-    style: list[StyleTarget] | None
-
-
-class Inputs(NamedTuple):
-    """What the compiled function takes next to an image (`graph.value_and_grad`)."""
-
-    kernels: Mapping[str, Any]
-    content: Mapping[str, Tensor]
-    style: list[dict[str, dict[str, Tensor]]]
-    content_weights: Tensor
-    style_weights: Tensor
-    total_variation_weight: Tensor
-    unit: Tensor
-    pixel_targets: Mapping[str, Tensor]
-    pixel_weights: Tensor
-    directions: Mapping[str, Tensor]
-    positions: Tensor
-    black: Tensor
+    style: Sequence[StyleTarget] | None
+    directions: references.Directions = MappingProxyType({})
+    positions: Tensor | None = None  # None: none are drawn
 
 
 class Objective:
@@ -58,21 +43,19 @@ class Objective:
         specification: Specification,
         network: Network,
         content: Mapping[str, Tensor],
-        style: Sequence[StyleTarget],
-        kept: tuple[np.ndarray, np.ndarray] | None = None,
-        first: Drawn | None = None,
-        drawn: Callable[[int], Drawn] | None = None,
+        drawn: Callable[[int], Drawn],
         pixel_targets: Mapping[str, np.ndarray] = MappingProxyType({}),
+        kept: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
-        """`content` are features P {layer: [1, h, w, N]}. `kept` is an image [1, h, w, 3] and a
-        mask [h, w, 1], 0-1: where the mask is 0, that image takes the place of the one given.
-        `first` is what is drawn first, and `drawn` gives it by the number of a draw.
-        `pixel_targets` are what the losses of pixels compare with.
+        """`content` are features P {layer: [1, h, w, N]}. `drawn` gives the style targets by the
+        number of a draw, from 0. `pixel_targets` are what the losses of pixels compare with.
+        `kept` is an image [1, h, w, 3] and a mask [h, w, 1], 0-1: where the mask is 0, that image
+        takes the place of the one given.
         """
         self._specification, self._kept = specification, kept
         self._drawn, self._draw = drawn, 0
-        chosen = specification
-        statistics = tuple(target.statistic for target in style)
+        chosen, first = specification, drawn(0)
+        style = first.style or ()
         varies = chosen.formula.total_variation if chosen.total_variation_weight else "none"
         self._choices = graph.Choices(
             chosen.formula._replace(total_variation=varies),
@@ -81,13 +64,10 @@ class Objective:
             chosen.style_losses,
             tuple(chosen.content_layers),
             chosen.every_style_layer,
-            statistics,
-            tuple(target.term for target in style),
-            tuple(_joins(chosen.style_terms[target.term]) for target in style),
-            tuple(target.region for target in style),
+            tuple(_comparison(target, chosen.style_terms[target.term]) for target in style),
             tuple(chosen.style_layers) if chosen.formula.statistic.hands_on is not None else (),
         )
-        self._inputs = Inputs(
+        self._inputs = graph.Inputs(
             features.kernels_of(network, [*chosen.content_layers, *chosen.every_style_layer]),
             dict(content),
             [_inputs(target, chosen.formula.components) for target in style],
@@ -97,9 +77,9 @@ class Objective:
             tf.constant(chosen.pixel_unit, tf.float32),
             {name: tf.constant(each, tf.float32) for name, each in pixel_targets.items()},
             tf.constant([chosen.pixel_weights[name] for name in pixel_targets], tf.float32),
-            dict(first.directions if first else {}),
-            first.positions if first else tf.zeros((1, 0, 2)),
-            tf.constant(network.limits[0], tf.float32),
+            dict(first.directions),
+            features.nowhere() if first.positions is None else first.positions,
+            features.black(network),
         )
         self._function: Any = None
         self._shape: Any = None
@@ -121,9 +101,9 @@ class Objective:
         `Specification.redrawn` says; targets are those of the same directions.
         """
         draw = number // self.redraw if self.redraw else 0
-        if self._drawn is None or draw == self._draw:
+        if draw == self._draw:
             return
-        directions, positions, style = self._drawn(draw)
+        style, directions, positions = self._drawn(draw)
         self._inputs = self._inputs._replace(directions=dict(directions), positions=positions)
         if style is not None:
             components = self._specification.formula.components
@@ -140,9 +120,9 @@ class Objective:
             image = around + mask * (image - around)
         x = tf.constant(image, tf.float32)
         if self._shape != x.shape:
-            self._function = graph.value_and_grad(self._choices, x, *self._inputs)
+            self._function = graph.value_and_grad(self._choices, x, self._inputs)
             self._shape = x.shape
-        content, style, total_variation, of_pixels, gradient = self._function(x, *self._inputs)
+        content, style, total_variation, of_pixels, gradient = self._function(x, self._inputs)
         slope = gradient.numpy().astype(np.float64)
         terms = self._terms(
             content.numpy(), style.numpy(), float(total_variation), of_pixels.numpy()
@@ -212,9 +192,7 @@ def build(
         directions = references.directions(specification, network, level, draw)
         positions = references.positions_of_result(specification, sized.shape, regions, level, draw)
 
-        def statistics_of(
-            rgb: np.ndarray, asked: Sequence[tuple[Statistic, Guides]]
-        ) -> list[dict[str, Tensor]]:
+        def statistics_of(rgb: np.ndarray, asked: Asked) -> list[dict[str, Tensor]]:
             if keeps:
                 F = features_of(rgb)
                 return references.statistics_of_features(specification, F, asked, directions)
@@ -222,16 +200,15 @@ def build(
             return references.statistics(specification, network, image, asked, directions, level)
 
         if draw and not projects:
-            return Drawn(directions, positions, None)
+            return Drawn(None, directions, positions)
         style = targets.build(specification, network, sized, statistics_of, copies_of)
-        return Drawn(directions, positions, targets.found_once(style, of_painted))
+        return Drawn(targets.found_once(style, of_painted), directions, positions)
 
     def of_painted(statistic: Statistic, T: Guides) -> Mapping[str, Tensor]:
         assert sized.content is not None
         image = network.image(sized.content) if painted is None else painted
         return references.statistics(specification, network, image, [(statistic, T)])[0]
 
-    first = drawn(0)
     content: Mapping[str, Tensor] = {}
     if specification.content_layers and sized.content is not None:
         content = references.content_features(specification, network, network.image(sized.content))
@@ -239,9 +216,7 @@ def build(
     if sized.paint_only is not None and sized.content is not None:
         kept = network.image(sized.content), sized.paint_only[..., None]
     compared = _pixel_targets(specification, network, sized)
-    found = Objective(
-        specification, network, content, first.style or [], kept, first, drawn, compared
-    )
+    found = Objective(specification, network, content, drawn, compared, kept)
     if specification.over_first_loss:
         assert sized.content is not None  # rules.check
         return found.over_first_loss(network.image(sized.content))
@@ -273,9 +248,9 @@ def _pixel_targets(
     return found
 
 
-def _joins(term: Term) -> tuple[str, ...]:
-    """The layers whose hypercolumns a term is of, if it is of some."""
-    return tuple(term.layers) if term.statistic.of_hypercolumns else ()
+def _comparison(target: StyleTarget, term: Term) -> Comparison:
+    joins = tuple(term.layers) if term.statistic.of_hypercolumns else ()
+    return Comparison(target.statistic, target.term, joins, target.region)
 
 
 def _style_weights(chosen: Specification) -> Tensor:

@@ -1,5 +1,6 @@
 """What is computed of content and paintings once a level: features, statistics, what is drawn."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,12 +15,17 @@ from stn.network import convolution, vgg
 from stn.network.network import Network
 from stn.network.vgg import Options
 from stn.objective import features
+from stn.objective.guides import Asked
 from stn.objective.specification import HYPERCOLUMN, Formula, Specification
 
 # Unit vectors [D, N] by layer, for the statistics that project features.
 Directions = Mapping[str, Tensor]
 # Of the numbers that positions are drawn from the last: a painting's, a result's.
 OF_PAINTING, OF_RESULT = 0, 1
+# A statistic that is the features themselves.
+FEATURES = Statistic(lambda F, context: F)
+# Statistics with the layers at which each is asked for.
+Kinds = tuple[tuple[Statistic, tuple[str, ...]], ...]
 
 
 def directions(
@@ -55,7 +61,7 @@ def positions_of_result(
 
     There are none without such losses, or where they are on a grid."""
     if not specification.joined_layers or specification.on_grid:
-        return tf.zeros((1, 0, 2))
+        return features.nowhere()
     first = specification.seed, level
     count, grid = specification.hypercolumns, (*first, 0, OF_RESULT)
     drawn = (*first, draw + 1, OF_RESULT)  # another number than the grid's
@@ -87,10 +93,10 @@ def _features(
     image: np.ndarray,
     layers: tuple[str, ...],
 ) -> dict[str, Tensor]:
-    asked = ((None, layers),)
+    asked = ((FEATURES, layers),)
     guides: list[dict[str, Tensor]] = [{}]
     none: dict[str, Tensor] = {}  # no directions
-    nowhere, black = tf.zeros((1, 0, 2)), _black(network)
+    nowhere, black = features.nowhere(), features.black(network)
     kernels = features.kernels_of(network, layers)
     inputs = tf.constant(image, tf.float32), kernels, guides, none, nowhere, black
     choices = specification.formula, options, asked, (0,)
@@ -106,7 +112,7 @@ def statistics(
     specification: Specification,
     network: Network,
     image: np.ndarray,
-    asked: Sequence[tuple[Statistic, Mapping[str, np.ndarray] | None]],
+    asked: Asked,
     directions: Directions | None = None,
     level: int = 0,
 ) -> list[dict[str, Tensor]]:
@@ -116,7 +122,7 @@ def statistics(
     Each that is `asked` for is a statistic and guides T {layer: [h, w]}, None for the whole image.
     """
     guides, kinds = _asked(specification, asked)
-    positions, places = tf.zeros((1, 0, 2)), (0,) * len(asked)
+    positions, places = features.nowhere(), (0,) * len(asked)
     if specification.joined_layers and not specification.on_grid:
         count, drawn = specification.style_hypercolumns, (specification.seed, level, 0, OF_PAINTING)
         each = {id(T): None if T is None else T.get(HYPERCOLUMN) for _, T in asked}
@@ -134,7 +140,7 @@ def statistics(
         guides,
         dict(directions or {}),
         positions,
-        _black(network),
+        features.black(network),
     )
     found: list[dict[str, Tensor]] = backend.function(_found, choices, *inputs)(*inputs)
     return found
@@ -143,7 +149,7 @@ def statistics(
 def statistics_of_features(
     specification: Specification,
     F: Mapping[str, Tensor],
-    asked: Sequence[tuple[Statistic, Mapping[str, np.ndarray] | None]],
+    asked: Asked,
     directions: Directions,
 ) -> list[dict[str, Tensor]]:
     """The same as `statistics`, of one layer each, from `style_features`."""
@@ -155,9 +161,7 @@ def statistics_of_features(
     return found
 
 
-def _of_features(
-    formula: Formula, asked: tuple[tuple[Statistic, tuple[str, ...]], ...]
-) -> Callable[..., Any]:
+def _of_features(formula: Formula, asked: Kinds) -> Callable[..., Any]:
     def function(
         F: Mapping[str, Tensor], guides: Sequence[Mapping[str, Tensor]], directions: Directions
     ) -> list[dict[str, Tensor]]:
@@ -176,8 +180,8 @@ def _of_features(
 
 def _asked(
     specification: Specification,
-    asked: Sequence[tuple[Statistic, Mapping[str, np.ndarray] | None]],
-) -> tuple[list[dict[str, Tensor]], tuple[tuple[Statistic, tuple[str, ...]], ...]]:
+    asked: Asked,
+) -> tuple[list[dict[str, Tensor]], Kinds]:
     """Guides as tensors, and each statistic with the layers of its term."""
     guides = [
         {layer: tf.constant(each, tf.float32) for layer, each in (T or {}).items()}
@@ -189,24 +193,19 @@ def _asked(
     return guides, tuple((statistic, layers.get(statistic, first)) for statistic, _ in asked)
 
 
-def _black(network: Network) -> Tensor:
-    """What the network takes for black [3]."""
-    return tf.constant(network.limits[0], tf.float32)
-
-
 def _found(
     formula: Formula,
     options: Options,
-    asked: tuple[tuple[Statistic | None, tuple[str, ...]], ...],
+    asked: Kinds,
     places: tuple[int, ...],
 ) -> Callable[..., Any]:
-    """A function that gives each statistic `asked` for at its layers; None asks for features.
-    `places` say which of the positions each has.
+    """A function that gives each statistic `asked` for at its layers; `places` say which of the
+    positions each has.
     """
     layers = tuple(dict.fromkeys(layer for _, its in asked for layer in its))
-    chained = {layer for statistic, its in asked if features.chains(statistic) for layer in its}
-    joined = {layer for statistic, its in asked if features.joins(statistic) for layer in its}
-    on_grid = any(statistic is not None and statistic.on_grid for statistic, _ in asked)
+    chained = {layer for statistic, its in asked if statistic.layers > 1 for layer in its}
+    joined = {layer for statistic, its in asked if statistic.of_hypercolumns for layer in its}
+    on_grid = any(statistic.on_grid for statistic, _ in asked)
 
     def function(
         image: Tensor,
@@ -222,19 +221,18 @@ def _found(
 
         def sampled(layer: str) -> features.Samples:
             if on_grid:
-                return features.on_grid(image)
+                return functools.partial(hypercolumns.on_grid, shape=image.shape[1:3])
             # A painting is read at whole positions: nkolkin13/STROTSS, vgg_pt.py.
-            return features.samples(tf.floor(tf.reshape(positions, (-1, 2)) / stride_of(layer)))
+            own = tf.floor(tf.reshape(positions, (-1, 2)) / stride_of(layer))
+            return functools.partial(hypercolumns.at, positions=own)
 
         def hook(layer: str, F: Tensor) -> Tensor:
             if layer in joined:
                 columns[layer] = sampled(layer)(F)
             for (statistic, its), T, kept in zip(asked, guides, found, strict=True):
-                if layer not in its or features.joins(statistic):
+                if layer not in its or statistic.of_hypercolumns:
                     continue
-                if statistic is None:
-                    kept[layer] = F
-                elif len(before) >= statistic.layers - 1:
+                if len(before) >= statistic.layers - 1:
                     drawn = directions.get(layer)
                     context = features.context_of(
                         formula.at(layer), statistic, drawn, T.get(layer), before
@@ -253,26 +251,24 @@ def _found(
             kinds = [
                 (statistic, T.get(layer))
                 for (statistic, its), T in zip(asked, guides, strict=True)
-                if layer in its and not features.joins(statistic)
+                if layer in its and not statistic.of_hypercolumns
             ]
-            if all(statistic is not None and statistic.sums_over_rows for statistic, _ in kinds):
-                of_sums = [(statistic, T) for statistic, T in kinds if statistic is not None]
-                shares[layer] = features.share(
-                    formula, of_sums, sampled(layer) if layer in joined else None
-                )
+            if all(statistic.sums_over_rows for statistic, _ in kinds):
+                samples = sampled(layer) if layer in joined else None
+                shares[layer] = features.share(formula, kinds, samples)
         for layer, sums in features.of_image(options, image, kernels, layers, hook, shares).items():
             if layer in joined:
                 *sums, columns[layer] = sums
             there = [
                 kept
                 for (statistic, its), kept in zip(asked, found, strict=True)
-                if layer in its and not features.joins(statistic)
+                if layer in its and not statistic.of_hypercolumns
             ]
             for kept, G in zip(there, sums, strict=True):
                 kept[layer] = G
         drawn_each = positions.shape[1]
         for (statistic, its), T, place, kept in zip(asked, guides, places, found, strict=True):
-            if statistic is not None and features.joins(statistic):
+            if statistic.of_hypercolumns:
                 F, guide = hypercolumns.joined(columns, its), T.get(HYPERCOLUMN)
                 if statistic.at_positions:
                     F, guide = F[place * drawn_each : (place + 1) * drawn_each], None

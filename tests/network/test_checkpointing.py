@@ -96,7 +96,7 @@ def value_and_grad(
         drawn = {layer: np.resize(guide, F.shape[1:3]) for layer, F in found.items()}
         T = {layer: each / np.linalg.norm(each) for layer, each in drawn.items()}
     target = StyleTarget(statistic, A, dict.fromkeys(case.style_layers, 1.0), T)
-    loss = objective.Objective(specification, network, P, [target])
+    loss = objective.Objective(specification, network, P, lambda _: objective.Drawn([target]))
     return loss.value_and_grad(picture(2))
 
 
@@ -236,7 +236,8 @@ def peak(image, gradient_checkpointing):
     network = of_weights(weights, options=options)
     [A] = references.statistics(chosen, network, small, [(chosen.formula.statistic, None)])
     target = StyleTarget(chosen.formula.statistic, A, {"relu1_1": 1.0, "relu2_1": 1.0})
-    objective.Objective(chosen, network, {}, [target]).value_and_grad(image)
+    loss = objective.Objective(chosen, network, {}, lambda _: objective.Drawn([target]))
+    loss.value_and_grad(image)
     return provenance.peak_memory_mb()
 peak(small, False)  # TensorFlow is loaded, and has run
 before = provenance.peak_memory_mb()
