@@ -41,6 +41,26 @@ def features(
     def at(layer: str, F: Tensor) -> Tensor:
         return hook(layer, F) if layer in wanted else F
 
+    def in_bands(x: Tensor, inner: Sequence[str], bands: Bands, pools: bool) -> Nest:
+        """Features at the layers that are to be whole, and as "pool" after the pooling if there is
+        one; then the sums of the shares.
+        """
+        whole = [name for name in inner if name in wanted - shares.keys()]
+        summed = {name: shares[name] for name in inner if name in wanted & shares.keys()}
+        if bands.beyond:
+            x = tf.concat([x[:, -bands.beyond :], x, x[:, : bands.beyond]], 1)
+
+        def of_band(part: Tensor, own: slice, first: Tensor) -> Nest:
+            found = vgg.features(part, kernels, {*whole, *summed, inner[-1]}, options, names=inner)
+            F = {layer: each[:, own] for layer, each in found.items()}
+            sums = {
+                layer: list(share(F[layer], first, bands.height)) for layer, share in summed.items()
+            }
+            pooled = {"pool": vgg.pool(F[inner[-1]], options)} if pools else {}
+            return {layer: F[layer] for layer in whole} | pooled, sums
+
+        return checkpointed(of_band, x, bands)
+
     for names in vgg.blocks(kernels, wanted):
         inner = [name for name in names if LAYERS[name].kind != "pool"]
         bands = of_block(x.shape[1:3], kernels, inner, options.border == "wrap")
@@ -48,14 +68,12 @@ def features(
             here = {*wanted, names[-1]} & {*names}
             x = vgg.features(x, kernels, here, options, at, names)[names[-1]]
             continue
-        whole = [name for name in inner if name in wanted - shares.keys()]
-        summed = {name: shares[name] for name in inner if name in wanted & shares.keys()}
-        pools = names != inner  # nothing follows the last block
-        found, in_block = _block(x, kernels, inner, bands, whole, summed, options, pools)
+        found, in_block = in_bands(x, inner, bands, pools=names != inner)  # the last has none
         sums |= in_block
-        for layer in whole:
-            hook(layer, found[layer])
-        if pools:
+        for layer in inner:
+            if layer in found:
+                hook(layer, found[layer])
+        if "pool" in found:
             x = at(names[-1], found["pool"])
     return sums
 
@@ -86,7 +104,7 @@ def walk(
                 yield layer, F, positions
             if names != inner:
                 pooled.append(vgg.pool(F, options))
-        x = tf.concat(pooled, 1) if len(pooled) > 1 else pooled[0] if pooled else None
+        x = tf.concat(pooled, 1) if pooled else None  # nothing follows the last block
 
 
 def of_block(
@@ -100,37 +118,6 @@ def of_block(
     # Whole tiles of Winograd's, and no less than a margin.
     rows = 4 * max(1, ROWS_OVER_MARGIN * margin // 4)
     return Bands(height, rows, max(1, height // rows), margin, margin if wraps else 0)
-
-
-def _block(
-    x: Tensor,
-    kernels: vgg.Kernels,
-    names: Sequence[str],
-    bands: "Bands",
-    whole: Sequence[str],
-    shares: Mapping[str, Share],
-    options: vgg.Options,
-    pools: bool,
-) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
-    """Features at the layers `whole`, and as "pool" after the pooling if it `pools`; then the
-    sums of `shares`.
-    """
-    if bands.beyond:
-        x = tf.concat([x[:, -bands.beyond :], x, x[:, : bands.beyond]], 1)
-
-    def of_band(
-        part: Tensor, own: slice, first: Tensor
-    ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
-        here = {*whole, *shares, names[-1]}
-        found = vgg.features(part, kernels, here, options, names=names)
-        F = {layer: each[:, own] for layer, each in found.items()}
-        sums = {
-            layer: list(share(F[layer], first, bands.height)) for layer, share in shares.items()
-        }
-        pooled = {"pool": vgg.pool(F[names[-1]], options)} if pools else {}
-        return {layer: F[layer] for layer in whole} | pooled, sums
-
-    return checkpointed(of_band, x, bands)
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ def _turned(x: Tensor, kernel: Tensor) -> Tensor:
     return differentiable(x)
 
 
-# The borders that tf.pad knows by a name of its own. One pixel of SYMMETRIC is the border's own.
-PADDINGS = {"zero": "CONSTANT", "reflect": "REFLECT", "replicate": "SYMMETRIC"}
+# What tf.pad calls borders. One pixel of SYMMETRIC is the border's own.
+PADDINGS = {"reflect": "REFLECT", "replicate": "SYMMETRIC"}
 
 
 def border_at(layer: str, border: str) -> str:

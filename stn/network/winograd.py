@@ -81,13 +81,10 @@ def convolve(x: Tensor, U: Tensor, zeros: bool) -> Tensor:
 
 def _pass(margin: int, transpose: bool) -> Callable[[Tensor, Tensor], Tensor]:
     """The forward pass, or the backward one, whose kernels are the `transpose`."""
-    B, A = _BACKWARD if transpose else _FORWARD
-    return lambda x, U: _tiles(x, U, B, A, margin, transpose)
+    return lambda x, U: _tiles(x, U, margin, transpose)
 
 
-def _tiles(
-    x: Tensor, U: Tensor, B: np.ndarray, A: np.ndarray, margin: int, transpose: bool
-) -> Tensor:
+def _tiles(x: Tensor, U: Tensor, margin: int, transpose: bool) -> Tensor:
     """The algorithm with `margin` zeros around `x`, a few rows of tiles after another; those that
     meet no border are a loop in a graph.
     """
@@ -109,7 +106,7 @@ def _tiles(
             right = 4 * columns + 4 - margin - x.shape[2]
             part = tf.pad(part, [[above, below], [margin, right], [0, 0]])
         height = last - first if isinstance(number, int) else at_once
-        return blocks.write(number, _rows_of_tiles(part, height, columns, U, B, A, transpose))
+        return blocks.write(number, _rows_of_tiles(part, height, columns, U, transpose))
 
     none = tf.TensorArray(x.dtype, count, infer_shape=False, element_shape=(None, 4 * columns, out))
     # The first number, from 1, of those that meet the lower border.
@@ -118,12 +115,11 @@ def _tiles(
     return tf.ensure_shape(blocks.concat(), (4 * rows, 4 * columns, out))[None, :H, :W]
 
 
-def _rows_of_tiles(
-    x: Tensor, rows: int, columns: int, U: Tensor, B: np.ndarray, A: np.ndarray, transpose: bool
-) -> Tensor:
+def _rows_of_tiles(x: Tensor, rows: int, columns: int, U: Tensor, transpose: bool) -> Tensor:
     """Cut into overlapping tiles, transform, multiply, transform back, put together: [4 rows, 4
     columns, out].
     """
+    B, A = _BACKWARD if transpose else _FORWARD
     N = U.shape[1 + transpose]
     # [4, 4, rows + 1, columns + 1, N]: pixels by their place in the tile; the tile's fifth and
     # sixth row are the first two of the tile below.
