@@ -40,19 +40,16 @@ def find(
     `settings["optimizer"]` is the optimizer. The search ends early when `until` gives a reason.
     Raises InputError as `RunDirectory`."""
     chosen: config.Optimizer = settings["optimizer"]
-    plain, inputs = (
-        {**settings, "optimizer": dataclasses.asdict(chosen), **KEEPS_NOTHING},
-        dict(checksums),
-    )
+    plain = {**settings, "optimizer": dataclasses.asdict(chosen), **KEEPS_NOTHING}
+    inputs = dict(checksums)
     name = f"{path.name}-{files.digest([plain, inputs])}"
-    directory = RunDirectory(path.with_name(name), plain, inputs)
     seen: list[Terms] = []
 
     def on_evaluation(evaluation: Evaluation, image: np.ndarray) -> None:
         directory.record(evaluation)
         seen[:] = [evaluation.terms]
 
-    try:
+    with RunDirectory(path.with_name(name), plain, inputs) as directory:
         if not directory.finished:
             directory.begin()
             callbacks = Callbacks(
@@ -61,11 +58,7 @@ def find(
             outcome = minimize(problem, State(first.astype(np.float64)), chosen, callbacks)
             rgb = network.rgb(outcome.image)
             written, _ = problem.value_and_grad(network.image(np.rint(rgb)))
-            clipped = network.clipped_share(outcome.image)
-            directory.finish(
-                directory.summarize(outcome, rgb, written, {"picture/clipped_share": clipped})
-            )
+            clipped = {"picture/clipped_share": network.clipped_share(outcome.image)}
+            directory.finish(directory.summarize(outcome, rgb, written, clipped))
             print(directory.path / runs.PICTURE)
-    finally:
-        directory.release()
     return runs.Run(directory.path).check()

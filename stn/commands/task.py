@@ -88,21 +88,16 @@ def _cell(overrides: DictConfig, run_dir: Path) -> float | None:
             # for provenance.json, rather than the engine's own command
             sys.argv = ["stylize.py", *given]
             settings.threads = settings.threads or runs.Run(run_dir).threads or sweeps.threads()
-        return _stylize(settings, run_dir, sweep_dir.name, axes)
+        return _stylize(settings, run_dir, runs.SweepCell(sweep_dir.name, axes))
     except Exception as error:
         sweeps.fail(error, run_dir, given, axes, local)
         return None
 
 
-def _stylize(
-    settings: config.Config,
-    run_dir: Path,
-    group: str | None = None,
-    axes: dict[str, str] | None = None,
-) -> float:
+def _stylize(settings: config.Config, run_dir: Path, cell: runs.SweepCell | None = None) -> float:
     from stn import transfer  # after the checks: TensorFlow takes seconds to import
 
-    result = transfer.run(settings, run_dir, group, axes)
+    result = transfer.run(settings, run_dir, cell)
     if settings.figures:
         from stn.analysis import figures
 

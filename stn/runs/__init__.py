@@ -17,6 +17,7 @@ from stn.runs.record import (
     TRIALS,
     UNCOLORED,
     Run,
+    SweepCell,
     below,
     best_so_far,
     read_json,

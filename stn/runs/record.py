@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,15 @@ FAILED = "failed.json"  # of a sweep's cell that ended with an error: why, and w
 
 # Bytes; ours: a run's own have a thousandth of it.
 JSON_MAX, METRICS_MAX = 2**26, 2**30
+
+
+class SweepCell(NamedTuple):
+    """What a run is in a sweep: the sweep's name, which groups its runs in W&B, and what it varies,
+    with this run's values as typed.
+    """
+
+    sweep: str
+    axes: Mapping[str, str]
 
 
 class Run:

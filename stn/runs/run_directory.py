@@ -46,12 +46,11 @@ REMEDY = "give another hydra.run.dir, or force=true to start it anew"
 
 
 class RunDirectory:
-    """One run's directory, held by one process at a time.
+    """One run's directory, held by one process at a time: to the end of a `with` block.
 
     Raises InputError if the directory cannot be written, holds something else, is in use, or was
-    made with other settings, unless their `force` starts it anew. `computed` is what the settings
-    left to the machine, and how it was decided. `axes` is what a sweep varies, with this run's
-    values. `input_paths` are the files that feed the run, by their keys: `force` never removes one.
+    made with other settings, unless their `force` starts it anew. `inputs` are checksums of what
+    feeds the run, and `input_paths` the files among it, by their keys: `force` removes none.
     """
 
     def __init__(
@@ -59,8 +58,6 @@ class RunDirectory:
         path: Path,
         settings: Plain,
         inputs: dict[str, str],
-        computed: Mapping[str, Any] = {},
-        axes: Mapping[str, str] = {},
         input_paths: Mapping[str, Path] = {},
     ) -> None:
         self.path = path
@@ -68,8 +65,7 @@ class RunDirectory:
         # The evaluation that the same command would make next, were this process to end now.
         self.resumes_at = 0
         self.rows: list[dict[str, float]] = []
-        self._axes = axes
-        self._settings, self._inputs, self._computed = settings, inputs, computed
+        self._settings, self._inputs = settings, inputs
         self._written = 0.0
         try:
             self._lock = filelock.FileLock(path / record.LOCK, timeout=0)
@@ -97,16 +93,25 @@ class RunDirectory:
             (self.path / record.LOCK).unlink(missing_ok=True)
             self._lock.release()
 
+    def __enter__(self) -> "RunDirectory":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     @property
     def finished(self) -> bool:
         """Whether an earlier run came to its end here, and not because it had a smaller budget."""
         return record.Run(self.path).suffices(self._settings)
 
-    def begin(self) -> State | None:
-        """Write provenance.json and give the State to resume from, None for the beginning."""
+    def begin(self, computed: Mapping[str, Any] = {}, axes: Mapping[str, str] = {}) -> State | None:
+        """Write provenance.json and give the State to resume from, None for the beginning.
+
+        `computed` is what the settings left to the machine, and how it was decided. `axes` is what
+        a sweep varies, with this run's values."""
         provenance.forget_peak_memory()
         earlier = record.Run(self.path)
-        described = provenance.describe(self._settings, self._inputs, self._computed, self._axes)
+        described = provenance.describe(self._settings, self._inputs, computed, axes)
         state = self._read_checkpoint()
         if state is not None:
             columns = {
@@ -359,38 +364,27 @@ def _remove(path: Path, made: list[Path]) -> None:
             folder.rmdir()
 
 
-@contextlib.contextmanager
 def opened(
-    path: Path,
-    settings: config.Config,
-    network: Network,
-    pictures: Pictures,
-    axes: Mapping[str, str] | None = None,
-) -> Iterator[RunDirectory]:
-    """The run directory, held for the time of the block; `axes` as of `RunDirectory`."""
+    path: Path, settings: config.Config, network: Network, pictures: Pictures
+) -> RunDirectory:
+    """The directory of a run with these settings, network and pictures."""
     checksums = {"weights": network.sha256} | pictures.checksums()
-    checksums |= {"rescale": files.sha256(means)} if (means := inputs.means(settings)) else {}
-    fed = {key: found for key, found in pictures.paths.items() if key not in pictures.arrays}
-    fed |= {"network.rescale": means} if means else {}
-    computed = {
+    fed = {"network.weights": network.path}
+    fed |= {key: found for key, found in pictures.paths.items() if key not in pictures.arrays}
+    if means := inputs.means(settings):
+        checksums["rescale"], fed["network.rescale"] = files.sha256(means), means
+    return RunDirectory(path, config.to_dict(settings), checksums, fed)
+
+
+def left_to_machine(network: Network) -> dict[str, Any]:
+    """What the settings may leave to the machine, and how it was decided, for provenance."""
+    return {
         "convolution": network.convolution,
         "direct_convolution": network.operation,
         "gradient_checkpointing": network.gradient_checkpointing,
         "threads": backend.threads(),
         **devices.describe(),
     }
-    directory = RunDirectory(
-        path,
-        config.to_dict(settings),
-        checksums,
-        computed,
-        axes or {},
-        {"network.weights": network.path} | fed,
-    )
-    try:
-        yield directory
-    finally:
-        directory.release()
 
 
 def continue_from(other: Path, path: Path) -> None:

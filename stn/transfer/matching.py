@@ -77,8 +77,7 @@ def typical_slope(several: Sequence[Sequence[Trial]]) -> float | None:
 def run(
     settings: config.Config,
     run_dir: Path | str,
-    group: str | None = None,
-    axes: Mapping[str, str] | None = None,
+    cell: runs.SweepCell | None = None,
     arrays: Mapping[str, Picture] | None = None,
 ) -> Result:
     """`story.run`; with `match.measure` trials come first, in a folder of the run's directory, and
@@ -89,7 +88,7 @@ def run(
     not run again. Raises NotReached if no trial hits."""
     match = settings.match
     if match.measure is None:
-        return story.run(settings, run_dir, group, axes, arrays)
+        return story.run(settings, run_dir, cell, arrays)
     assert match.value is not None
     key = match.key or Match.KEY
     start, trials = float(config.flat(config.to_dict(settings))[key]), list[Trial]()
@@ -111,7 +110,7 @@ def run(
         if not hit(trials[-1], match.value):
             (folder / run_directory.CHECKPOINT).unlink(missing_ok=True)
     run_directory.continue_from(folder, Path(run_dir))
-    return story.run(_with(settings, key, trials[-1][0]), run_dir, group, axes, arrays)
+    return story.run(_with(settings, key, trials[-1][0]), run_dir, cell, arrays)
 
 
 def _with(settings: config.Config, key: str, value: float) -> config.Config:

@@ -28,20 +28,19 @@ from stn.transfer.result import Result
 def run(
     settings: config.Config,
     run_dir: Path | str,
-    group: str | None = None,
-    axes: Mapping[str, str] | None = None,
+    cell: runs.SweepCell | None = None,
     arrays: Mapping[str, pictures.Picture] | None = None,
 ) -> Result:
     """Stylize one picture; all it leaves is in `run_dir`. A run that was finished there before is
     not run again.
 
-    `settings` are as `config.compose` gives them; who changes them calls `config.check`. `group`
-    names the sweep for W&B and `axes` what it varies, with this run's values as typed; `arrays` are
-    pictures in place of files, as `pictures.read` takes them. Raises InputError for what the user
-    can mend, and Interrupted after Ctrl-C or SIGTERM, once the best image is written, and where the
-    optimizer allows it a state to resume from."""
+    `settings` are as `config.compose` gives them; who changes them calls `config.check`. `cell` is
+    what the run is in a sweep, if it is of one. `arrays` are pictures in place of files, as
+    `pictures.read` takes them. Raises InputError for what the user can mend, and Interrupted after
+    Ctrl-C or SIGTERM, once the best image is written, and where the optimizer allows it a state to
+    resume from."""
     recorded, followed = config.flat(config.to_dict(settings)), settings.tracking
-    wandb_checks.check(followed.mode, followed.project, Path(run_dir), group is not None, recorded)
+    wandb_checks.check(followed.mode, followed.project, Path(run_dir), cell is not None, recorded)
     earlier = runs.Run(Path(run_dir))
     with futures.ThreadPoolExecutor(1) as aside:
         of_file = aside.submit(matconvnet.load, inputs.weights(settings))
@@ -57,14 +56,15 @@ def run(
     specification = objective_of(settings)
     with (
         memory.told_when_exhausted(settings, network, originals),
-        run_directory.opened(Path(run_dir), settings, network, originals, axes) as directory,
+        run_directory.opened(Path(run_dir), settings, network, originals) as directory,
     ):
         if directory.finished:
             print(f"finished before: {directory.path / runs.PICTURE}")
             return Result.of(*directory.result(), directory.path, settings)
-        state = directory.begin()
+        axes = cell.axes if cell else {}
+        state = directory.begin(run_directory.left_to_machine(network), axes)
         originals = mixing.mixed(originals, settings, directory.path, run)
-        with tracking.Tracker(directory, settings, state, group, axes, network) as tracker:
+        with tracking.Tracker(directory, settings, network, state, cell) as tracker:
             steps = Steps(settings, network, directory, tracker)
             for number, level in enumerate(config.levels(settings)):
                 if state and state.level > number:

@@ -32,10 +32,9 @@ class Tracker:
         self,
         directory: run_directory.RunDirectory,
         settings: config.Config,
-        state: State | None,
-        group: str | None,
-        axes: Mapping[str, str] | None,
         network: Network,
+        state: State | None,
+        cell: runs.SweepCell | None,
     ) -> None:
         self._directory, self._network = directory, network
         # `rgb` as it is saved: pictures.LevelPictures.shown of the level
@@ -53,7 +52,10 @@ class Tracker:
         self._keep = settings.tracking.keep_checkpoint
         self._interrupts = signals.DeferredSignals()
         mode, project = settings.tracking.mode, settings.tracking.project
-        shown = config.to_dict(settings) | ({"sweep": dict(axes)} if axes else {})
+        group = cell.sweep if cell else None
+        shown = config.to_dict(settings) | (
+            {"sweep": dict(cell.axes)} if cell and cell.axes else {}
+        )
         self._wandb = wandb_run.WandB(mode, project, directory.path, shown, group)
         done = state.index if state else 0
         self._wandb.catch_up(directory.rows[:done], directory.path)
