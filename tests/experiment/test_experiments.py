@@ -8,6 +8,7 @@ import functools
 import importlib.util
 import itertools
 import json
+import re
 import runpy
 import shutil
 import subprocess
@@ -21,10 +22,12 @@ import numpy as np
 import pytest
 import skimage.io
 import yaml
+from conftest import at_evaluation
+from forks import Forked
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from stn import assets, config, errors
+from stn import assets, config, errors, runs
 from stn.analysis import figures
 from stn.assets import inputs as stn_inputs
 from stn.experiment import computing, frame
@@ -384,6 +387,36 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     made: list[str] = []
     monkeypatch.setattr(computing, "_multirun", here(made))
     return made
+
+
+def test_a_second_call_is_refused_for_what_the_first_computes(
+    small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is made while the first is at an evaluation, and takes nothing from it."""
+    experiment = dataclasses.replace(
+        load("pooling"), cells=lambda base: [frame.Cell(("max",), ("network.pooling=max",))]
+    )
+    own = [*small, "network.rescale=null", "optimizer.max_evaluations=2"]
+    multirun, made = computing._multirun, list[str]()
+
+    def call_again() -> None:
+        monkeypatch.setattr(computing, "_multirun", multirun)
+        with pytest.raises(
+            errors.InputError, match=r"1 of 1 runs did not finish .* the same command resumes there"
+        ):
+            frame.run(experiment, own, tmp_path)
+
+    with (tmp_path / "said").open("wb") as said:
+        popen = functools.partial(Forked, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        monkeypatch.setattr(computing, "subprocess", types.SimpleNamespace(Popen=popen))
+        monkeypatch.setattr(computing, "_multirun", here(made))
+        with at_evaluation(2, call_again):
+            folder = frame.run(experiment, own, tmp_path)
+    lines = (tmp_path / "said").read_text().splitlines()
+    refused = f"error: {made[0]}: .*/{made[0]}: another process is running in it; wait for it"
+    assert any(re.match(refused, line) for line in lines), lines
+    assert (folder / "figure.png").is_file() and len(made) == 1
+    assert not (folder / made[0] / runs.FAILED).exists()
 
 
 def test_other_settings_leave_the_earlier_figure_and_tables(
