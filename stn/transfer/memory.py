@@ -8,7 +8,7 @@ from stn import config, devices
 from stn.assets.pictures import Pictures
 from stn.backend import tf
 from stn.config import optimizers
-from stn.config.schema import Config, Copy
+from stn.config.schema import Config, Copy, Objective
 from stn.errors import InputError
 from stn.images import resizing
 from stn.layers import COLORS, LAYERS, of_kind
@@ -17,6 +17,7 @@ from stn.loss.pixels import PIXEL_LOSSES
 from stn.loss.statistics import STATISTICS
 from stn.network import checkpointing
 from stn.network.network import Network
+from stn.objective import targets
 
 # Measured on VGG-19: the kernels take 0.25 GB. Value and gradient of 1536 × 2048 pixels with max
 # pooling take 6155 MB at the peak, of which 1.1 to 1.4 GB are there before
@@ -157,11 +158,13 @@ def needs(
         features += sum(network.feature_bytes(layer, searched) for layer in drawn)
     joined = [layers for statistic, layers in compared if statistic.of_hypercolumns]
     on_grid = any(statistic.on_grid for statistic, _ in compared)
+    regions = len(targets.regions(pictures.styles))
     for layers in [*joined, content] if joins_content else joined:
+        N = sum(network.channels(layer) for layer in layers)
         if on_grid:
-            features += _of_grid(network, layers, height * width, searched)
+            features += _of_grid(N, height * width, searched)
         else:
-            features += _of_hypercolumns(settings, network, layers)
+            features += _of_hypercolumns(chosen, regions, N)
     images = (PICTURE_BYTES + pair_bytes(settings)) * height * width
     paintings: list[Need] = []
     of_targets = 0.0
@@ -184,18 +187,18 @@ def needs(
     return [*paintings, result]  # a painting too large by itself is named first
 
 
-def _of_grid(network: Network, layers: Collection[str], pixels: float, searched: float) -> float:
-    """Bytes of hypercolumns of these layers on the grids of a picture and of paintings of so many
+def _of_grid(N: int, pixels: float, searched: float) -> float:
+    """Bytes of hypercolumns with N numbers on the grids of a picture and of paintings of so many
     pixels.
     """
-    N, step = sum(network.channels(layer) for layer in layers), hypercolumns.GRID_STEP**2
-    return 4.0 * N * (COLUMN_FACTOR * pixels + SEARCHED_FACTOR * searched) / step
+    numbers = COLUMN_FACTOR * pixels + SEARCHED_FACTOR * searched
+    return 4.0 * N * numbers / hypercolumns.GRID_STEP**2
 
 
-def _of_hypercolumns(settings: Config, network: Network, layers: Collection[str]) -> float:
-    """Bytes that losses of hypercolumns of these layers take, whatever the picture's size."""
-    chosen, N = settings.objective, sum(network.channels(layer) for layer in layers)
-    regions = 1 + len({each.result_mask for each in config.styles(settings).values()} - {None})
+def _of_hypercolumns(chosen: Objective, regions: int, N: int) -> float:
+    """Bytes that losses of hypercolumns with N numbers take, at positions of so many regions,
+    whatever the picture's size.
+    """
     own, style = regions * chosen.hypercolumns, chosen.style_hypercolumns
     return 4.0 * (COLUMN_FACTOR * (own + style) * N + PAIR_FACTOR * (N**2 + own * (own + style)))
 

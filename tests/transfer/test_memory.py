@@ -1,5 +1,6 @@
 """What memory a run needs, and what is computed in bands for want of it."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -70,7 +71,14 @@ def case(composed: Callable[..., config.Config], tmp_path, monkeypatch: pytest.M
         (tmp_path / run_directory.CHECKPOINT).touch()
 
     return types.SimpleNamespace(
-        settings=settings, needs=needs, need=need, decided=decided, began=began, run_dir=tmp_path
+        settings=settings,
+        network=network,
+        pictures=originals,
+        needs=needs,
+        need=need,
+        decided=decided,
+        began=began,
+        run_dir=tmp_path,
     )
 
 
@@ -175,6 +183,24 @@ def test_losses_of_pixels_and_shifted_matrices_need_more(case) -> None:
     case.settings.objective.matting_weight = 0.0
     case.settings.objective.style_statistic = "shifted_gram"
     assert case.need(False) > plain
+
+
+def test_every_region_has_its_own_hypercolumns_also_of_masks_in_memory(case) -> None:
+    """Two masks that differ are two regions, whether they are files or arrays."""
+    objective = case.settings.objective
+    objective.style_statistic, objective.style_layers = "relaxed_emd", objective.style_layers[:1]
+    painting, [height, width] = case.pictures.styles[0], case.pictures.styles[0].rgb.shape[:2]
+    halves = np.zeros((2, height, width))
+    halves[0, : height // 2], halves[1, height // 2 :] = 1, 1
+
+    def need(*masks: np.ndarray) -> float:
+        styles = tuple(dataclasses.replace(painting, result_mask=mask) for mask in masks)
+        pictures = dataclasses.replace(case.pictures, styles=styles)
+        return memory.needs(case.settings, case.network, pictures, False)[-1].bytes
+
+    one, same, two = need(halves[0]), need(halves[0], halves[0].copy()), need(*halves)
+    more = 4 * objective.hypercolumns * memory.COLUMN_FACTOR * case.network.channels("relu1_1")
+    assert same == one and two > one + more
 
 
 def test_a_picture_needs_memory_itself(case) -> None:
