@@ -4,74 +4,102 @@ silence.
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from stn.config import lists, names, optimizers
-from stn.config.schema import Init
+from stn.config.optimizers import OPTIMIZERS
+from stn.config.schema import Config, Init
 from stn.errors import InputError
 from stn.loss import strotss
 from stn.loss.statistics import STATISTICS
 
-# A key, the key that decides whether it counts, and the values of that one with which it does.
-NEEDS = {
-    **{
-        f"objective.{key}": (
-            "objective.style_statistic",
-            tuple(name for name, statistic in STATISTICS.items() if key in statistic.keys),
+OFF: tuple[Any, ...] = (None, False, 0, "none", [])  # values that switch something off
+
+
+class Need(NamedTuple):
+    """What a key needs to have an effect: whether settings have it, the key that decides it, and
+    what to do where they do not.
+    """
+
+    met: Callable[[Config], bool]
+    other: str
+    remedy: str
+
+
+def _one_of(other: str, *values: str) -> Need:
+    """It counts with some values of another key alone."""
+    remedy = f"it belongs to {', '.join(values)}"
+    return Need(lambda config: _value(config, other) in values, other, remedy)
+
+
+def _given(other: str, remedy: str) -> Need:
+    """It counts where another key is not off."""
+    return Need(lambda config: _value(config, other) not in OFF, other, remedy)
+
+
+def _compared(*values: str) -> Need:
+    """It counts where one of these statistics is compared."""
+    other, remedy = "objective.style_statistic", f"it belongs to {', '.join(values)}"
+    return Need(lambda config: not {*_statistics(config)}.isdisjoint(values), other, remedy)
+
+
+def _statistics(config: Config) -> list[str]:
+    """Those that are compared. A content loss of hypercolumns has the keys of all such."""
+    found = lists.statistics(config)
+    if config.objective.content_reduction in strotss.CONTENT_REDUCTIONS:
+        found += [name for name in STATISTICS if STATISTICS[name].of_hypercolumns]
+    return found
+
+
+COLORS = {"color.mode": "match", "color.luma": "luminance", "color.space": "swap"}
+_of_layers = _compared(*(name for name, each in STATISTICS.items() if not each.of_hypercolumns))
+# What is needed, and the keys that need it.
+NEEDS: list[tuple[Need, list[str]]] = [
+    *(
+        (
+            _compared(*(name for name, each in STATISTICS.items() if key in each.keys)),
+            [f"objective.{key}"],
         )
-        for key in sorted(set().union(*(statistic.keys for statistic in STATISTICS.values())))
-    },
-    "guidance.global_weight": ("guidance.name", ("gram", "tag")),
-    "guidance.propagation": ("guidance.name", ("gram", "sums")),
-    "guidance.margin": ("guidance.name", ("gram", "sums")),
-    "guidance.tag": ("guidance.name", ("tag",)),
-    "color.mode": ("color.name", ("match",)),
-    "color.luma": ("color.name", ("luminance",)),
-    "color.space": ("color.name", ("swap",)),
-    "guidance.sums_weight": ("guidance.name", ("sums",)),
-    "init.path": ("init.name", ("file",)),
-    "init.distribution": ("init.name", Init.RANDOM),
-    "init.amplitude": ("init.name", Init.RANDOM),
-    "init.noise_ratio": ("init.name", ("blend",)),
-    **{
-        f"optimizer.{key}": ("optimizer.name", optimizers.having(key))
-        for name in optimizers.OPTIMIZERS
-        for key in optimizers.keys(name)
-        if optimizers.having(key) != tuple(optimizers.OPTIMIZERS)
-    },
-}
-# The same where any value but the one that switches off will do.
-NEEDS_ANY: dict[str, tuple[str, Callable[[Any], bool], str]] = {
-    "objective.total_variation.weight": (
-        "objective.total_variation.form",
-        lambda form: form != "none",
-        "name a form",
+        for key in sorted(set().union(*(each.keys for each in STATISTICS.values())))
     ),
-    "objective.total_variation.form": ("objective.total_variation.weight", bool, "give a weight"),
-    "objective.total_variation.counted": (
-        "objective.total_variation.weight",
-        bool,
-        "give a weight",
+    *((_one_of("color.name", name), [key]) for key, name in COLORS.items()),
+    (_one_of("guidance.name", "gram", "tag"), ["guidance.global_weight"]),
+    (_one_of("guidance.name", "gram", "sums"), ["guidance.propagation", "guidance.margin"]),
+    (
+        _of_layers._replace(remedy="masks of hypercolumns are resized alone"),
+        ["guidance.propagation", "guidance.margin"],
     ),
-    **{
-        f"mix.{key}": ("mix.fine", bool, "give mix.fine")
-        for key in ("layers", "weight", "max_evaluations")
-    },
-    "styles_blend": ("more_styles", bool, "give more_styles"),
-    "style.weight": ("more_styles", bool, "give more_styles"),
-    **{
-        f"objective.{role}_{key}": (f"objective.{role}_layers", bool, f"give {role} layers")
-        for role in ("content", "style")
-        for key in ("weight", "reduction")
-    },
-    "strength": ("objective.content_layers", bool, "give content layers"),
-    "style.layers": ("objective.style_layers", bool, "give style layers"),
-    "image.side": ("image.size_px", bool, "give a size"),
-    **{f"match.{key}": ("match.measure", bool, "give match.measure") for key in ("value", "key")},
-}
+    (_one_of("guidance.name", "sums"), ["guidance.sums_weight"]),
+    (_one_of("guidance.name", "tag"), ["guidance.tag"]),
+    (_one_of("init.name", "file"), ["init.path"]),
+    (_one_of("init.name", *Init.RANDOM), ["init.distribution", "init.amplitude"]),
+    (_one_of("init.name", "blend"), ["init.noise_ratio"]),
+    *(
+        (_one_of("optimizer.name", *optimizers.having(key)), [f"optimizer.{key}"])
+        for key in dict.fromkeys(key for name in OPTIMIZERS for key in optimizers.keys(name))
+        if optimizers.having(key) != tuple(OPTIMIZERS)
+    ),
+    (_given("objective.total_variation.form", "name a form"), ["objective.total_variation.weight"]),
+    (
+        _given("objective.total_variation.weight", "give a weight"),
+        ["objective.total_variation.form", "objective.total_variation.counted"],
+    ),
+    (_given("mix.fine", "give mix.fine"), ["mix.layers", "mix.weight", "mix.max_evaluations"]),
+    (_given("match.measure", "give match.measure"), ["match.value", "match.key"]),
+    (_given("more_styles", "give more_styles"), ["styles_blend", "style.weight"]),
+    (
+        _given("objective.content_layers", "give content layers"),
+        ["objective.content_weight", "objective.content_reduction", "strength"],
+    ),
+    (
+        _given("objective.style_layers", "give style layers"),
+        ["objective.style_weight", "objective.style_reduction", "style.layers"],
+    ),
+    (_given("image.size_px", "give a size"), ["image.side"]),
+]
 
 
-def warn(config: Any, overrides: Sequence[str]) -> None:
+def warn(config: Config, overrides: Sequence[str]) -> None:
     """Warn, in a line each, of the overrides that change nothing; InputError for options of a color
     without a color.
 
@@ -82,13 +110,12 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
         _warn_of_steps(config.optimizer.learning_rate, max(config.image.pixel_unit))
     typed = dict(_typed(overrides))
     for key, value in typed.items():
-        if value in (None, False, 0, "none", []):
+        if value in OFF:
             continue  # it switches off what is off
         if key.startswith("color.") and config.color.name == "none":
-            needed = NEEDS[key][1][0] if key in NEEDS else "match"
             raise InputError(
                 f"{key}={_typable(value)}: there is no color= to go with it; give"
-                f" color={needed}, say"
+                f" color={COLORS.get(key, 'match')}, say"
             )
         guidance = key.partition(".")[0] == "guidance" and value != "gram"
         if guidance and not lists.guided(config):
@@ -98,25 +125,16 @@ def warn(config: Any, overrides: Sequence[str]) -> None:
             )
         if key in ("content", "content.path", "style", "style.path"):
             _warn_of_masks(config, typed, key)
-        if key in NEEDS:
-            other, allowed = NEEDS[key]
-            found = [_value(config, other)]
-            if other == "objective.style_statistic":
-                found = lists.statistics(config)
-                if config.objective.content_reduction in strotss.CONTENT_REDUCTIONS:
-                    found += [name for name in STATISTICS if STATISTICS[name].of_hypercolumns]
-            counts = not set(found).isdisjoint(allowed)
-            remedy = f"it belongs to {', '.join(allowed)}"
-        elif key in NEEDS_ANY:
-            other, does, remedy = NEEDS_ANY[key]
-            # A weight of zero typed next to its form is meant: a cell of a sweep over weights.
-            counts = does(_value(config, other)) or (other in typed and other.endswith(".weight"))
-        else:
-            continue
-        if not counts:
-            shown = _value(config, other)
+        unmet = [need for need, keys in NEEDS if key in keys and not need.met(config)]
+        # A weight of zero typed next to its form is meant: a cell of a sweep over weights.
+        unmet = [
+            each for each in unmet if not each.other.endswith(".weight") or each.other not in typed
+        ]
+        if unmet:
+            other, remedy = unmet[0].other, unmet[0].remedy
+            shown = _typable(_value(config, other))
             warnings.warn(
-                f"{key}={_typable(value)} has no effect with {other}={_typable(shown)}; {remedy}",
+                f"{key}={_typable(value)} has no effect with {other}={shown}; {remedy}",
                 stacklevel=3,
             )
 
@@ -130,7 +148,7 @@ def _warn_of_steps(rate: float, unit: float) -> None:
         )
 
 
-def _warn_of_masks(config: Any, typed: Mapping[str, Any], key: str) -> None:
+def _warn_of_masks(config: Config, typed: Mapping[str, Any], key: str) -> None:
     """Of a preset's masks, which are of its own pictures, where the user names another picture and
     no masks.
     """

@@ -30,6 +30,7 @@ SILENT = [
         "objective.more_statistics=[{statistic:sliced_wasserstein,layers:[relu3_1]}]",
     ),
 ]
+GUIDED = ("style.result_mask=polygon:0 0 1 0 1 .5 0 .5",)
 # What is typed, and the two keys that the line names.
 IDLE = {
     ("objective=gatys", "objective.total_variation.weight=10"): (
@@ -58,6 +59,12 @@ IDLE = {
     ("image.size_px=null", "image.side=short"): ("image.side=short", "image.size_px=null"),
     ("objective.content_layers=[]", "objective.content_weight=3"): (
         *("objective.content_weight=3", "objective.content_layers=[]"),
+    ),
+    ("preset=kolkin2019", *GUIDED, "guidance.propagation=inside"): (
+        *("guidance.propagation=inside", "objective.style_statistic=relaxed_emd"),
+    ),
+    ("preset=kolkin2019", *GUIDED, "guidance.margin=-1"): (
+        *("guidance.margin=-1", "objective.style_statistic=relaxed_emd"),
     ),
     ("preset=gatys2017_guided_sums", "guidance.global_weight=2"): (
         "guidance.global_weight=2",
