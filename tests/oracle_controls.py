@@ -579,9 +579,9 @@ def self_similarity(X: np.ndarray, P: np.ndarray) -> Loss:
     return float(np.abs(shares - wanted).sum()) / M, gradient.reshape(X.shape)
 
 
-def local_affine(result: np.ndarray, content: np.ndarray) -> np.ndarray:
+def local_affine(result: np.ndarray, content: np.ndarray, radius: int = 15) -> np.ndarray:
     """Luan et al. 2017, pixel by pixel: affine maps of windows of 3 × 3, then their mean over a
-    radius of 15; pictures in 0-255.
+    radius; pictures in 0-255.
     """
     height, width = content.shape[:2]
     c, y = content / 256, result / 256
@@ -595,7 +595,7 @@ def local_affine(result: np.ndarray, content: np.ndarray) -> np.ndarray:
     found = np.zeros_like(y)
     for i, j in places:
         away = np.abs(places - (i, j))
-        weights = np.exp(-(away**2).sum(1) / 50) * (away.max(1) <= 15)
+        weights = np.exp(-(away**2).sum(1) / 50) * (away.max(1) <= radius)
         weights *= np.exp(-((flat(c) - c[i, j]) ** 2).mean(1) / (2 * 0.01**2))
         mean = np.tensordot(weights, A.reshape(-1, 3, 4), 1) / weights.sum()
         found[i, j] = mean @ np.append(c[i, j], 1)

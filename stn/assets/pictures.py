@@ -51,11 +51,12 @@ class LevelPictures:
     paint_only: np.ndarray | None = None
     opacity: np.ndarray | None = None
 
-    def shown(self, rgb: np.ndarray) -> np.ndarray:
+    def shown(self, rgb: np.ndarray, preview: bool = False) -> np.ndarray:
         """The result, `rgb` [h, w, 3], 0-255, as it is saved: colors, what was not to be painted,
         transparency.
 
-        Has a fourth channel, 0-255, where the photograph has one.
+        Has a fourth channel, 0-255, where the photograph has one. For a `preview` what takes
+        seconds is left out, the averaging of color=local_affine.
         """
         if self.color.name == "histogram":
             rgb = color.match_histogram(rgb, self.styles[0].rgb)
@@ -67,7 +68,7 @@ class LevelPictures:
             if self.color.name == "oklab":
                 rgb = color.match_oklab(rgb, self.photograph, self.styles[0].rgb)
             if self.color.name == "local_affine":
-                rgb = color.local_affine(rgb, self.photograph)
+                rgb = color.local_affine(rgb, self.photograph, averaged=not preview)
             if self.paint_only is not None:
                 rgb = self.photograph + self.paint_only[..., None] * (rgb - self.photograph)
         return rgb if self.opacity is None else np.dstack([rgb, 255 * self.opacity])

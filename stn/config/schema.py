@@ -452,7 +452,8 @@ class Tracking:
         2.0,
         least=0,
         unit="s",
-        help="From one preview to the next while a live page is open; 0: none.",
+        help="From one preview to the next while a live page is open; 0: none. One of"
+        " `color=local_affine` skips its averaging.",
     )
     checkpoint_seconds: float = number(
         30.0,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import skimage.color
+from scipy import ndimage
 
 from stn.errors import InputError
 
@@ -233,16 +234,26 @@ RADIUS, COLOR_EDGE = 15, 0.01
 ROWS = 32  # averaged at a time, so that they stay in the CPU's cache; ours
 
 
-def local_affine(result_rgb: np.ndarray, content_rgb: np.ndarray) -> np.ndarray:
+def local_affine(
+    result_rgb: np.ndarray, content_rgb: np.ndarray, averaged: bool = True
+) -> np.ndarray:
     """The content recolored by affine maps of its colors, one a pixel, that come near the result;
     both of one size (Luan et al. 2017, arXiv:1703.07511: what its program writes).
 
     A map is fitted in each window of WINDOW × WINDOW by least squares, Σ |A (c, 1) − y|² + RIDGE
     |A|² over the colors' columns. Then it is averaged over neighbors up to RADIUS away, which weigh
     exp(−d² / 2σ²) exp(−|Δc|² / 6 COLOR_EDGE²), d the distance, σ a third of RADIUS and Δc the
-    content's difference. So what is flat in the photograph is flat."""
+    content's difference. So what is flat in the photograph is flat. If not `averaged`, each pixel
+    has the map of its own window, which takes a small part of the time."""
     content, result = UNIT * content_rgb, UNIT * result_rgb
     maps = _fitted_maps(content, result)
+    A = _averaged(maps, content) if averaged else maps.transpose(2, 3, 0, 1)  # [3, 4, h, w]
+    recolored = np.einsum("ijhw,hwj->hwi", A[:, :3], content) + A[:, 3].transpose(1, 2, 0)
+    return np.clip(recolored / UNIT, 0, 255)
+
+
+def _averaged(maps: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Maps [h, w, 3, 4] averaged over neighbors of like color, [3, 4, h, w] float32."""
     height, width = content.shape[:2]
     # [1 + 3 + 12]: what counts, colors and maps; beyond the rim nothing does
     around = ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0))
@@ -263,9 +274,7 @@ def local_affine(result_rgb: np.ndarray, content_rgb: np.ndarray) -> np.ndarray:
             total[0] += weight
             total[1:] += weight * other[4:]
         found[:, first : first + rows] = total[1:] / total[0]
-    A = found.reshape(3, 4, height, width)
-    recolored = np.einsum("ijhw,hwj->hwi", A[:, :3], content) + A[:, 3].transpose(1, 2, 0)
-    return np.clip(recolored / UNIT, 0, 255)
+    return found.reshape(3, 4, height, width)
 
 
 def _fitted_maps(content: np.ndarray, result: np.ndarray) -> np.ndarray:
@@ -273,15 +282,11 @@ def _fitted_maps(content: np.ndarray, result: np.ndarray) -> np.ndarray:
     the rim.
     """
     x = np.dstack([content, np.ones(content.shape[:2])])
-    reach = WINDOW // 2
 
     def summed(products: np.ndarray) -> np.ndarray:
-        padded = np.pad(products, ((reach, reach), (reach, reach), (0, 0), (0, 0)))
-        height, width = products.shape[:2]
-        total = np.zeros_like(products)
-        for i, j in itertools.product(range(WINDOW), repeat=2):
-            total += padded[i : i + height, j : j + width]
-        return total
+        for axis in (0, 1):
+            products = ndimage.correlate1d(products, np.ones(WINDOW), axis, mode="constant")
+        return products
 
     of_colors = summed(x[..., :, None] * x[..., None, :]) + np.diag([RIDGE, RIDGE, RIDGE, 0])
     to_result = summed(x[..., :, None] * result[..., None, :])

@@ -38,7 +38,7 @@ class Tracker:
     ) -> None:
         self._directory, self._network = directory, network
         # `rgb` as it is saved: pictures.LevelPictures.shown of the level
-        self.shown: Callable[[np.ndarray], np.ndarray] = lambda rgb: rgb
+        self.shown: Callable[..., np.ndarray] = lambda rgb, preview=False: rgb
         levels = config.levels(settings)
         self._in_pyramid = len(levels) > 1
         self._progress_every = settings.tracking.progress_every
@@ -74,11 +74,13 @@ class Tracker:
         if due and (rgb := self._rgb(image)) is not None:
             self._directory.write_image(f"progress/{evaluation.index:06d}.png", rgb)
             self._wandb.log_image("progress", rgb, evaluation.index)
-        self._preview.show(lambda: self._rgb(image))
+        self._preview.show(lambda: self._rgb(image, preview=True))
 
-    def _rgb(self, image: np.ndarray) -> np.ndarray | None:
-        """The picture as it is saved, `rgb`; None if it is not finite."""
-        return self.shown(self._network.rgb(image)) if np.isfinite(image).all() else None
+    def _rgb(self, image: np.ndarray, preview: bool = False) -> np.ndarray | None:
+        """The picture as it is saved, or its `preview`, `rgb`; None if it is not finite."""
+        if not np.isfinite(image).all():
+            return None
+        return self.shown(self._network.rgb(image), preview=preview)
 
     def on_checkpoint(self, state: State) -> None:
         """Save a State to resume from, every `tracking.checkpoint_seconds` and where the user or

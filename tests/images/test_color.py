@@ -253,6 +253,8 @@ def test_local_affine_maps_are_fitted_and_averaged_as_the_formula_says() -> None
     result = 60 + 0.7 * content[..., ::-1] + 5 * np.sin(np.arange(18 * 21 * 3)).reshape(18, 21, 3)
     found = color.local_affine(result, content)
     np.testing.assert_allclose(found, oracle.local_affine(result, content), atol=2e-3)
+    own_maps = color.local_affine(result, content, averaged=False)
+    np.testing.assert_allclose(own_maps, oracle.local_affine(result, content, 0), atol=2e-3)
     own = color.local_affine(content, content)  # the identity, but for the ridge
     assert np.abs(own - content).max() < 3
     flat = np.full((6, 40, 3), 77.0)

@@ -26,6 +26,8 @@ from made_runs import CHROMIUM, make_run
 from PIL import Image
 
 from stn import config, errors, images, runs
+from stn.assets import pictures
+from stn.images import color, resizing
 from stn.report import live_server, progress, tree
 from stn.runs import previews, record
 
@@ -562,3 +564,21 @@ def test_view_shows_a_sweep_in_a_browser_and_stays_until_interrupted(
         assert process.wait(60) == 2  # as without the page: a cell failed
         with pytest.raises(OSError):
             data()
+
+
+def test_a_preview_of_local_affine_colors_skips_their_averaging(
+    run: Any, composed: Any, tmp_path: Path
+) -> None:
+    """Of the initial image, which is the painting at the photograph's size."""
+    words = ("color=local_affine", "init=style", "optimizer.max_evaluations=2")
+    sized = pictures.read(composed(*words)).at(1.0)
+    painting = resizing.resize(sized.styles[0].rgb, *sized.shape)
+    seen: list[np.ndarray] = []
+    previews.ask(tmp_path)
+    with at_evaluation(2, lambda: seen.append(images.read(tmp_path / "run" / previews.VIEW))):
+        run(tmp_path / "run", *words)
+    apart = [
+        np.abs(seen[0] - color.local_affine(painting, sized.photograph, averaged)).mean()
+        for averaged in (False, True)
+    ]
+    assert apart[0] < 0.5 * apart[1]  # of which a JPEG is a part
