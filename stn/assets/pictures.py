@@ -58,25 +58,18 @@ class LevelPictures:
         Has a fourth channel, 0-255, where the photograph has one. For a `preview` what takes
         seconds is left out, the averaging of color=local_affine.
         """
-        if self.color.name == "histogram":
-            rgb = color.match_histogram(rgb, self.styles[0].rgb)
-        if self.photograph is not None:
-            if self.color.name == "luminance":
-                rgb = color.restore_chroma(rgb, self.photograph)
-            if self.color.name == "swap":
-                rgb = color.swap(rgb, self.photograph, self.color.space)
-            if self.color.name == "oklab":
-                rgb = color.match_oklab(rgb, self.photograph, self.styles[0].rgb)
-            if self.color.name == "local_affine":
-                rgb = color.local_affine(rgb, self.photograph, averaged=not preview)
-            if self.paint_only is not None:
-                rgb = self.photograph + self.paint_only[..., None] * (rgb - self.photograph)
+        mode = color.MODES[self.color.name]
+        recolor = mode.preview if preview and mode.preview else mode.result
+        if recolor:
+            rgb = recolor(rgb, self.photograph, self.styles[0].rgb, self.color)
+        if self.paint_only is not None and self.photograph is not None:
+            rgb = self.photograph + self.paint_only[..., None] * (rgb - self.photograph)
         return rgb if self.opacity is None else np.dstack([rgb, 255 * self.opacity])
 
     @property
     def recolored(self) -> bool:
         """Whether `shown` changes the colors that were optimized."""
-        return self.color.name in config.Color.OF_RESULT
+        return color.MODES[self.color.name].result is not None
 
 
 @dataclass(frozen=True)
@@ -128,9 +121,9 @@ class Pictures:
         shape, shapes = self.shape_at(scale), self.shapes_at(scale)
         photograph = None if self.content is None else self._resize(self.content, shape)
         content, initial = photograph, self.initial
-        if self.color.name == "luminance":
+        if change := color.MODES[self.color.name].photograph:
             both = (content, initial)
-            content, initial = (None if rgb is None else color.gray(rgb) for rgb in both)
+            content, initial = (None if rgb is None else change(rgb) for rgb in both)
         sizes = [size for key, size in shapes.items() if key != "content"]
         return LevelPictures(
             content,
@@ -164,10 +157,9 @@ class Pictures:
         shape: tuple[int, int],
     ) -> Painting:
         rgb = self._resize(style.rgb, size)
-        if photograph is not None and self.color.name == "match":
-            rgb = color.match(rgb, photograph, self.color.mode)
-        if photograph is not None and self.color.name == "luminance":
-            rgb = color.match_luma(rgb, photograph, self.color.luma)
+        change = color.MODES[self.color.name].painting
+        if change and photograph is not None:
+            rgb = change(rgb, photograph, self.color)
         return dataclasses.replace(
             style,
             rgb=rgb,

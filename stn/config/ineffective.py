@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from stn.config import lists, names, optimizers
+from stn.config import dotted, lists, names, optimizers
 from stn.config.optimizers import OPTIMIZERS
 from stn.config.schema import Config, Init
 from stn.errors import InputError
+from stn.images import color
 from stn.loss import strotss
 from stn.loss.statistics import STATISTICS
 
@@ -51,7 +52,7 @@ def _statistics(config: Config) -> list[str]:
     return found
 
 
-COLORS = {"color.mode": "match", "color.luma": "luminance", "color.space": "swap"}
+COLORS = {f"color.{key}": name for name, mode in color.MODES.items() for key in mode.keys}
 _of_layers = _compared(*(name for name, each in STATISTICS.items() if not each.of_hypercolumns))
 # What is needed, and the keys that need it.
 NEEDS: list[tuple[Need, list[str]]] = [
@@ -165,15 +166,7 @@ def _typed(overrides: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """The keys of overrides and their values; those of `optimizer={name: adam, history: 5}` too."""
     for override in map(names.parsed, overrides):
         if not override.is_delete():
-            yield from _flat(override.key_or_group, override.value())
-
-
-def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for name, below in value.items():
-            yield from _flat(f"{key}.{name}", below)
-    else:
-        yield key, value
+            yield from dotted.flat({override.key_or_group: override.value()}).items()
 
 
 def _typable(value: Any) -> str:

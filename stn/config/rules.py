@@ -5,7 +5,6 @@ from stn.config import fields, lists
 from stn.config.lists import guided, styles
 from stn.config.optimizers import Adam
 from stn.config.schema import (
-    Color,
     Config,
     Init,
     Level,
@@ -16,6 +15,7 @@ from stn.config.schema import (
     Sweep,
 )
 from stn.errors import InputError
+from stn.images import color
 from stn.layers import COLORS, stride_of
 from stn.loss import pixels, statistics, strotss
 from stn.loss.statistics import STATISTICS
@@ -338,7 +338,7 @@ def _check_without_content(config: Config) -> None:
             f"{each.key}={each.statistic}": STATISTICS[each.statistic].replace is not None
             for each in lists.listed(config)
         },
-        f"color={config.color.name}": config.color.name in Color.OF_CONTENT,
+        f"color={config.color.name}": color.MODES[config.color.name].needs_photograph,
         "objective.layer_weighting=first_loss": (config.objective.layer_weighting == "first_loss"),
         "paint_only": config.paint_only is not None,
         "pyramid.levels.detail=true": any(level.detail for level in config.pyramid.levels),

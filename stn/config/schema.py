@@ -264,12 +264,9 @@ class FirstStyle(Style):
 class Color:
     """How the result gets the photograph's colors."""
 
-    OF_CONTENT: ClassVar = ("match", "luminance", "swap", "oklab", "local_affine")
-    # These change it after the optimization.
-    OF_RESULT: ClassVar = ("luminance", "swap", "histogram", "oklab", "local_affine")
     name: str = one_of(
         "none",
-        ("none", "match", "luminance", "swap", "histogram", "oklab", "local_affine"),
+        color.MODES,
         help="How the result gets the photograph's colors; `local_affine`: the photograph gets the"
         " result's.",
     )

@@ -8,6 +8,8 @@ ColourControl.ipynb."""
 import itertools
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import skimage.color
@@ -335,3 +337,49 @@ MAPS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "sym": _sym,
 }
 LUMAS, SPACES = ("mean_std", "mean", "none"), ("yuv", "lab", "luv")
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One way for the result to get the photograph's colors: what becomes of the photograph that
+    the network sees and of the painting before, and of the result after, each None for nothing.
+
+    `painting` takes painting, photograph and options; `result` the result, photograph, painting and
+    options. These have the fields of `config.Color`, of which `keys` count."""
+
+    photograph: Callable[[np.ndarray], np.ndarray] | None = None
+    painting: Callable[[np.ndarray, np.ndarray, Any], np.ndarray] | None = None
+    result: Callable[[np.ndarray, Any, np.ndarray, Any], np.ndarray] | None = None
+    # In place of `result` where a picture is looked at while the run goes, and that takes seconds.
+    preview: Callable[[np.ndarray, Any, np.ndarray, Any], np.ndarray] | None = None
+    keys: tuple[str, ...] = ()
+    needs_photograph: bool = True
+
+
+# By color.name.
+MODES: dict[str, Mode] = {
+    "none": Mode(needs_photograph=False),
+    "match": Mode(
+        painting=lambda style, content, options: match(style, content, options.mode),
+        keys=("mode",),
+    ),
+    "luminance": Mode(
+        gray,
+        lambda style, content, options: match_luma(style, content, options.luma),
+        lambda rgb, content, style, options: restore_chroma(rgb, content),
+        keys=("luma",),
+    ),
+    "swap": Mode(
+        result=lambda rgb, content, style, options: swap(rgb, content, options.space),
+        keys=("space",),
+    ),
+    "histogram": Mode(
+        result=lambda rgb, content, style, options: match_histogram(rgb, style),
+        needs_photograph=False,
+    ),
+    "oklab": Mode(result=lambda rgb, content, style, options: match_oklab(rgb, content, style)),
+    "local_affine": Mode(
+        result=lambda rgb, content, style, options: local_affine(rgb, content),
+        preview=lambda rgb, content, style, options: local_affine(rgb, content, averaged=False),
+    ),
+}
