@@ -157,8 +157,7 @@ class Pictures:
         shape: tuple[int, int],
     ) -> Painting:
         rgb = self._resize(style.rgb, size)
-        change = color.MODES[self.color.name].painting
-        if change and photograph is not None:
+        if change := color.MODES[self.color.name].painting:
             rgb = change(rgb, photograph, self.color)
         return dataclasses.replace(
             style,

@@ -1,4 +1,4 @@
-"""A figure of a paper as a set of runs: what is missing is computed, then it is drawn.
+"""A figure of a paper as a set of runs: those that are missing are computed, then it is drawn.
 
 `frame.Experiment` is what a file in `experiments/` fills in, and `computing` makes the runs.
 """

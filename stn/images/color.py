@@ -348,7 +348,7 @@ class Mode:
     options. These have the fields of `config.Color`, of which `keys` count."""
 
     photograph: Callable[[np.ndarray], np.ndarray] | None = None
-    painting: Callable[[np.ndarray, np.ndarray, Any], np.ndarray] | None = None
+    painting: Callable[[np.ndarray, Any, Any], np.ndarray] | None = None
     result: Callable[[np.ndarray, Any, np.ndarray, Any], np.ndarray] | None = None
     # In place of `result` where a picture is looked at while the run goes, and that takes seconds.
     preview: Callable[[np.ndarray, Any, np.ndarray, Any], np.ndarray] | None = None

@@ -1,6 +1,7 @@
 """The targets of the style loss: statistics of the paintings, each for a region of the result."""
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,10 +58,8 @@ def build(
     if not specification.every_style_layer:
         return []
 
-    def of_copies_too(rgb: np.ndarray, asked: Asked) -> list[dict[str, Tensor]]:
-        return _with_copies(rgb, asked, copies_of, statistics_of)
-
-    found = _targets(specification, network, sized, of_copies_too)
+    with_copies = functools.partial(_with_copies, copies_of, statistics_of)
+    found = _targets(specification, network, sized, with_copies)
     return averaged(found) if specification.blend_targets else found
 
 
@@ -183,10 +182,10 @@ def _targets(
 
 
 def _with_copies(
-    rgb: np.ndarray,
-    asked: Asked,
     copies_of: Callable[[np.ndarray], Sequence[np.ndarray]],
     statistics_of: StatisticsOf,
+    rgb: np.ndarray,
+    asked: Asked,
 ) -> list[dict[str, Any]]:
     """Statistics of a painting; of those that pool its own in a tuple, then those of its copies."""
     found: list[dict[str, Any]] = list(statistics_of(rgb, asked))

@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import json
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from stn import config, files, runs
 from stn.config import composition
 from stn.errors import InputError
+from stn.sweeps import checks
 
 LENGTH = 120  # characters of a directory's name: W&B's names have 128, file systems' 255 bytes
 VALUE_LENGTH = 40  # of one value in it
@@ -238,9 +238,7 @@ def _elsewhere(others: Sequence[runs.Run], overrides: Sequence[str]) -> runs.Run
     if not others or any("${" in text for text in overrides):  # which is not resolved here
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _with(config.to_dict(config.compose(*overrides)), others)
+        return _with(config.to_dict(checks.composed(overrides)), others)
     except InputError:  # such a cell cannot be
         return None
 

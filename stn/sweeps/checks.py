@@ -7,7 +7,7 @@ import itertools
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -28,6 +28,13 @@ DRAWN = (
 )
 
 
+def composed(overrides: Iterable[str]) -> config.Config:
+    """The settings of a cell, without the warnings that the cell itself will give."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return config.compose(*overrides)
+
+
 def look_for_files(planned: Mapping[str, Sequence[str]]) -> None:
     """Raise InputError for what is missing of any cell, before the first; fetch small networks."""
     several: dict[tuple[str, ...], config.Config] = {}
@@ -35,9 +42,8 @@ def look_for_files(planned: Mapping[str, Sequence[str]]) -> None:
         typed = tuple(text for text in given if re.split(r"[.=@/]", text.lstrip("+"))[0] in FILES)
         if typed in several:
             continue
-        with contextlib.suppress(InputError), warnings.catch_warnings():  # the cell will say it
-            warnings.simplefilter("ignore")
-            several[typed] = config.compose(*typed)
+        with contextlib.suppress(InputError):  # the cell will say it
+            several[typed] = composed(typed)
     inputs.prepare((settings, typed) for typed, settings in several.items())
 
 
@@ -100,9 +106,7 @@ def _not_random(parsed: Sequence[Override], swept: Mapping[str, list[str]]) -> I
     for values in itertools.product(*axes.values()):
         chosen = [f"{key}={value}" for key, value in zip(axes, values, strict=True)]
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                settings = config.compose(*fixed, *chosen)
+            settings = composed([*fixed, *chosen])
         except InputError:
             return  # the cells themselves will say what is wrong
         if settings.init.name not in Init.RANDOM and not config.draws(settings):

@@ -2,7 +2,6 @@
 is kept in a storage was begun with the same settings.
 """
 
-import warnings
 from collections.abc import Iterable
 
 from hydra.core.override_parser.types import IntervalSweep, Override
@@ -25,9 +24,7 @@ def begin(sweeper: DictConfig, parsed: Iterable[Override]) -> None:
     axes = {each.get_key_element(): _first(each) for each in parsed if each.is_sweep_override()}
     fixed = [str(each.input_line) for each in parsed if not each.is_sweep_override()]
     first = [*fixed, *(f"{key}={value}" for key, value in axes.items())]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # each trial says it
-        config.compose(*first)
+    checks.composed(first)
     checks.look_for_files({"first": first})
     if sweeper.get("storage") and sweeper.get("study_name"):
         _compare(sweeper, fixed, sorted(axes))
@@ -66,9 +63,7 @@ def _compare(sweeper: DictConfig, fixed: list[str], axes: list[str]) -> None:
 
 def _digest(fixed: list[str]) -> str:
     """Of the settings that all trials have, in whatever words, and of what is sought."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        settings = config.to_dict(config.compose(*fixed))
+    settings = config.to_dict(checks.composed(fixed))
     return files.digest([config.counted(settings), settings["sweep"]])
 
 

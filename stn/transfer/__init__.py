@@ -1,8 +1,9 @@
-"""One run from its settings to its picture: `run` tells the story, step by step.
+"""One run from its settings to its picture: `run`.
 
-The other files are its steps: the checks before, the initial image, progress, result.
-`matching` makes trials first, where a measure is to have a value. `measuring` brings pictures of
-any program to one size and measures them.
+`story` tells it step by step. `matching` makes trials first, where a measure is to have a value.
+`checks` and `memory` refuse before the work what could not be finished. `initialize` makes the
+initial image, and `mixing` a style of two paintings. `tracking` follows a run while it goes, and
+`result` is what it gives. `measuring` brings pictures of any program to one size and measures them.
 """
 
 from stn.transfer.matching import run
