@@ -25,6 +25,7 @@ from stn.config.dotted import (
     same_threads,
     short,
     to_dict,
+    value_of,
 )
 from stn.config.lists import compared, draws, guided, statistics, style_layers, styles
 from stn.config.optimizers import FirstOrder, Optimizer

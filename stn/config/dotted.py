@@ -1,6 +1,7 @@
 """Settings as flat keys, `objective.style_weight`: to compare runs and to shorten for tables."""
 
 import copy
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -124,6 +125,11 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
             flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
         )
     return found
+
+
+def value_of(config: Any, key: str) -> Any:
+    """The value of a key, such as `objective.style_weight`."""
+    return functools.reduce(getattr, key.split("."), config)
 
 
 def raised(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

@@ -30,12 +30,12 @@ class Need(NamedTuple):
 def _one_of(other: str, *values: str) -> Need:
     """It counts with some values of another key alone."""
     remedy = f"it belongs to {', '.join(values)}"
-    return Need(lambda config: _value(config, other) in values, other, remedy)
+    return Need(lambda config: dotted.value_of(config, other) in values, other, remedy)
 
 
 def _given(other: str, remedy: str) -> Need:
     """It counts where another key is not off."""
-    return Need(lambda config: _value(config, other) not in OFF, other, remedy)
+    return Need(lambda config: dotted.value_of(config, other) not in OFF, other, remedy)
 
 
 def _compared(*values: str) -> Need:
@@ -133,7 +133,7 @@ def warn(config: Config, overrides: Sequence[str]) -> None:
         ]
         if unmet:
             other, remedy = unmet[0].other, unmet[0].remedy
-            shown = _typable(_value(config, other))
+            shown = _typable(dotted.value_of(config, other))
             warnings.warn(
                 f"{key}={_typable(value)} has no effect with {other}={shown}; {remedy}",
                 stacklevel=3,
@@ -153,7 +153,7 @@ def _warn_of_masks(config: Config, typed: Mapping[str, Any], key: str) -> None:
     """Of a preset's masks, which are of its own pictures, where the user names another picture and
     no masks.
     """
-    masks = [mask for mask in ("style.mask", "style.result_mask") if _value(config, mask)]
+    masks = [mask for mask in ("style.mask", "style.result_mask") if dotted.value_of(config, mask)]
     if masks and not {"style.mask", "style.result_mask", "more_styles"} & typed.keys():
         warnings.warn(
             f"{key}={_typable(typed[key])}: {', '.join(masks)} and more_styles are of the preset's"
@@ -173,9 +173,3 @@ def _typable(value: Any) -> str:
     if value is None:
         return "null"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _value(config: Any, key: str) -> Any:
-    for name in key.split("."):
-        config = getattr(config, name)
-    return config

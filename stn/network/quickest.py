@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import time
+import timeit
 from collections.abc import Callable
 from typing import Any
 
@@ -70,12 +71,7 @@ def _measured() -> str:
 def _seconds(action: Callable[[], Any]) -> float:
     """The least of five, after one that compiles."""
     action()
-    found = []
-    for _ in range(5):
-        began = time.process_time()
-        action()
-        found.append(time.process_time() - began)
-    return min(found)
+    return min(timeit.repeat(action, timer=time.process_time, repeat=5, number=1))
 
 
 def _machine() -> str:

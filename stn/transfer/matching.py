@@ -91,7 +91,7 @@ def run(
         return story.run(settings, run_dir, cell, arrays)
     assert match.value is not None
     key = match.key or Match.KEY
-    start, trials = float(config.flat(config.to_dict(settings))[key]), list[Trial]()
+    start, trials = float(config.value_of(settings, key)), list[Trial]()
     while not (trials and hit(trials[-1], match.value)):
         if len(trials) == MOST_TRIALS:
             low, high, found = min(trials), max(trials), [measure for _, measure in trials]
@@ -117,11 +117,8 @@ def _with(settings: config.Config, key: str, value: float) -> config.Config:
     """The settings of a plain run that has this value."""
     changed = copy.deepcopy(settings)
     changed.match = Match()
-    *groups, name = key.split(".")
-    place: Any = changed
-    for each in groups:
-        place = getattr(place, each)
-    setattr(place, name, value)
+    group, _, name = key.rpartition(".")
+    setattr(config.value_of(changed, group) if group else changed, name, value)
     return changed
 
 
