@@ -393,30 +393,29 @@ def test_a_second_call_is_refused_for_what_the_first_computes(
     small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second is made while the first is at an evaluation, and takes nothing from it."""
-    experiment = dataclasses.replace(
-        load("pooling"), cells=lambda base: [frame.Cell(("max",), ("network.pooling=max",))]
-    )
-    own = [*small, "network.rescale=null", "optimizer.max_evaluations=2"]
+    settings = {
+        "max": config.compose(*small, "network.rescale=null", "optimizer.max_evaluations=2")
+    }
     multirun, made = computing._multirun, list[str]()
 
+    def call(how: Callable[..., None]) -> None:
+        monkeypatch.setattr(computing, "_multirun", how)
+        computing.compute("pooling", tmp_path, settings, [], [])
+
     def call_again() -> None:
-        monkeypatch.setattr(computing, "_multirun", multirun)
-        with pytest.raises(
-            errors.InputError, match=r"1 of 1 runs did not finish .* the same command resumes there"
-        ):
-            frame.run(experiment, own, tmp_path)
+        with pytest.raises(errors.InputError, match=r"1 of 1 runs did not finish .* resumes there"):
+            call(multirun)
 
     with (tmp_path / "said").open("wb") as said:
         popen = functools.partial(Forked, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         monkeypatch.setattr(computing, "subprocess", types.SimpleNamespace(Popen=popen))
-        monkeypatch.setattr(computing, "_multirun", here(made))
         with at_evaluation(2, call_again):
-            folder = frame.run(experiment, own, tmp_path)
+            call(here(made))
     lines = (tmp_path / "said").read_text().splitlines()
-    refused = f"error: {made[0]}: .*/{made[0]}: another process is running in it; wait for it"
+    refused = "error: max: .*/max: another process is running in it; wait for it"
     assert any(re.match(refused, line) for line in lines), lines
-    assert (folder / "figure.png").is_file() and len(made) == 1
-    assert not (folder / made[0] / runs.FAILED).exists()
+    assert runs.Run(tmp_path / "max").check().summary["evaluations"] == 2 and made == ["max"]
+    assert not (tmp_path / "max" / runs.FAILED).exists()
 
 
 def test_other_settings_leave_the_earlier_figure_and_tables(

@@ -4,6 +4,7 @@ whom.
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import re
@@ -577,8 +578,11 @@ def test_a_preview_of_local_affine_colors_skips_their_averaging(
     previews.ask(tmp_path)
     with at_evaluation(2, lambda: seen.append(images.read(tmp_path / "run" / previews.VIEW))):
         run(tmp_path / "run", *words)
-    apart = [
-        np.abs(seen[0] - color.local_affine(painting, sized.photograph, averaged)).mean()
-        for averaged in (False, True)
-    ]
-    assert apart[0] < 0.5 * apart[1]  # of which a JPEG is a part
+
+    def apart(averaged: bool) -> float:
+        data = io.BytesIO()
+        rgb = color.local_affine(painting, sized.photograph, averaged)
+        Image.fromarray(images.to_bytes(rgb)).save(data, "JPEG", quality=previews.JPEG_QUALITY)
+        return float(np.abs(seen[0] - np.asarray(Image.open(data), float)).mean())
+
+    assert apart(averaged=False) < 0.1 < 1 < apart(averaged=True)

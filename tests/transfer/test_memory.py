@@ -195,7 +195,8 @@ def test_every_region_has_its_own_hypercolumns_also_of_masks_in_memory(case) -> 
 
     def need(*masks: np.ndarray) -> float:
         styles = tuple(dataclasses.replace(painting, result_mask=mask) for mask in masks)
-        pictures = dataclasses.replace(case.pictures, styles=styles)
+        paths = case.pictures.paths | {"more_styles[0]": case.pictures.paths["style"]}
+        pictures = dataclasses.replace(case.pictures, styles=styles, paths=paths)
         return memory.needs(case.settings, case.network, pictures, False)[-1].bytes
 
     one, same, two = need(halves[0]), need(halves[0], halves[0].copy()), need(*halves)
