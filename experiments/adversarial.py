@@ -2,7 +2,7 @@
 experiments/adversarial.py
 
 Both probabilities over the steps, the difference enlarged, and whether another network falls for
-it, beside random changes of the same size. After AI-For-Beginners, lesson 8, but in the network's
+it, next to random changes of the same size. After AI-For-Beginners, lesson 8, but in the network's
 own space throughout."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Our default beside crowsonkb's program, in its time and longer: ours.
+"""Our default next to crowsonkb's program, in its time and longer: ours.
 
 python experiments/default_crowson.py"""
 
@@ -68,7 +68,7 @@ def write(folder: Path, finished: frame.Finished) -> None:
 
 EXPERIMENT = frame.Experiment(
     "default_crowson",
-    "Ours: preset=default beside crowsonkb/style-transfer-pytorch (crowson_w2), four pairs, the"
+    "Ours: preset=default next to crowsonkb/style-transfer-pytorch (crowson_w2), four pairs, the"
     " same network. Its whole budget is 3000 evaluations on five levels. Here are a fortieth of it,"
     " about as many as the default's, and a tenth. table.md has seconds and measures.",
     ("network=vgg19_q8",),

@@ -49,7 +49,7 @@ BUDGETS = {
 OWN_PICTURES = ("gatys2017_guided", "gatys2017_guided_sums", "liu2016", "luan2017")
 # Photographs and paintings that may be shown, with the optimizer that gets there soonest.
 RANGE = {
-    # By eye: at the preset's 5000 the face is gone.
+    # By inspection: at the preset's 5000 the face is gone.
     "a portrait": (
         "preset=gatys_released",
         "content=astronaut",

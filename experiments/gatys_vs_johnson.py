@@ -50,7 +50,7 @@ COLUMNS = {**STYLE, "ssim_to_content": "SSIM", "edges_to_content": "kept edges"}
 
 def cells(base: config.Config) -> list[frame.Cell]:
     every = of_kind("relu", trunk_of(base.network.name))
-    # From the photograph or the painting nothing is drawn by lot.
+    # From the photograph or the painting nothing is drawn at random.
     seeds = SEEDS if base.init.name in Init.RANDOM else (base.seed,)
     return [
         frame.Cell(

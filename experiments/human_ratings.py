@@ -7,7 +7,7 @@ column `rating…` for each person. Kitov et al. 2024 (arXiv:2412.17139) rated 1
 50 photographs and 50 paintings three times each; bring their table to these columns. It could not
 be fetched where this was written, so nothing is claimed of it.
 
-Measures every picture (a second call goes on), then writes correlations.csv, figure.png and
+Measures every picture (a second call resumes), then writes correlations.csv, figure.png and
 caption.txt to outputs/experiments/human_ratings/NAME-OF-FOLDER."""
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ classifier.
 
 python experiments/linear_classifier.py
 
-Accuracy over depth with cross-validation, on digits or a folder of pictures, beside that from the
+Accuracy over depth with cross-validation, on digits or a folder of pictures, next to that from the
 pixels; and where the best is wrong. After Gatys, Ecker and Bethge 2015 (NIPS, arXiv:1505.07376),
 figure 4."""
 

@@ -2,7 +2,7 @@
 
 python experiments/seeds.py
 
-Presets that draw nothing by lot have one seed. The other arithmetic is that of
+Presets that draw nothing at random have one seed. The other arithmetic is that of
 network.convolution=direct, which differs in the last digits of a sum alone."""
 
 from __future__ import annotations

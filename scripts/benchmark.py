@@ -1,5 +1,5 @@
-"""Measure speed and memory beside PyTorch on this machine: python scripts/benchmark.py (pip install
--e '.[bench]').
+"""Measure speed and memory next to PyTorch on this machine: python scripts/benchmark.py (pip
+install -e '.[bench]').
 
 Writes into benchmark.md, benchmark.png and benchmark.json of --out. Every program is a process of
 its own that keeps its objective ready, and they evaluate in turns, so that what else the machine

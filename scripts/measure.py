@@ -1,4 +1,4 @@
-"""How near pictures are to photograph and painting: python scripts/measure.py --help."""
+"""How close pictures are to photograph and painting: python scripts/measure.py --help."""
 
 from stn import command_line
 from stn.commands.measure import main

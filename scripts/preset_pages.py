@@ -33,7 +33,7 @@ FOLDER = config.CONFIG_DIR.parent / "docs" / "presets"
 PICTURES = FOLDER.parent / "figures" / "presets"
 PRESETS = sorted((config.CONFIG_DIR / "preset").glob("*.yaml"))
 PHOTOGRAPH = np.zeros((768, 1024, 3))  # Neckarfront's shape, which most presets paint
-MEASURED = "512 × 384 on two idle cores of an AMD EPYC with AVX-512"
+MACHINE = "two idle cores of an AMD EPYC with AVX-512"
 RESULTS = config.CONFIG_DIR.parent / "results"
 PAIR = {"asset:tubingen.jpg", "asset:starry_night_google.jpg", ""}  # a texture has no content
 COLUMNS = ("total_loss", "features", "gram", "patches", "ssim", "checkerboard")
@@ -179,12 +179,15 @@ def pictures(settings: config.Config) -> str:
 
 def duration(name: str, settings: config.Config) -> str:
     if name in TAKEN_S:
-        return f"It took {TAKEN_S[name] / 60:.0f} minutes at its own size and budget, {MEASURED}."
+        return f"It took {TAKEN_S[name] / 60:.0f} minutes at its own size and budget, on {MACHINE}."
     count = minutes(settings)
+    several = " to " in count
+    estimate = "lower estimate" if several else "estimate"
+    upper = ", the upper for a slower CPU" if several else ""
     return (
         f"It takes about {count} minute{'' if count == '1' else 's'} at its own size and budget."
-        f"{longer(settings)} The estimate is from the [benchmark](../science/benchmark.md),"
-        f" {MEASURED}, and from a slower machine."
+        f"{longer(settings)} The {estimate} is from the [benchmark](../science/benchmark.md), for"
+        f" {MACHINE}{upper}."
     )
 
 

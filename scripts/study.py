@@ -8,7 +8,7 @@ usage: python scripts/study.py [layers | statistics | changes] [--network NAME] 
        python scripts/study.py --manipulations   what each measure says of spoiled pictures
 
 Computes what the results file lacks, a row a trial, and says how long the rest will take. It may be
-stopped at any time: the same command goes on from there."""
+stopped at any time: the same command resumes there."""
 
 import argparse
 import sys

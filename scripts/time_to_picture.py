@@ -1,4 +1,4 @@
-"""Time whole processes to pictures that are as good, ours beside PyTorch's: python
+"""Time whole processes to pictures that are as good, ours and PyTorch's: python
 scripts/time_to_picture.py
 
 The reference is a program as neural-style-pt is built: modules in PyTorch, torch.optim.LBFGS with a
@@ -112,7 +112,7 @@ def compared(overrides: list[str], arguments: argparse.Namespace, folder: Path) 
         stylized(
             [*ours, f"optimizer.max_evaluations={budget}", "tracking.keep_checkpoint=true"],
             folder / "search",
-        )  # it goes on where it was
+        )  # it resumes where it was
         reached = np.flatnonzero(
             runs.read_metrics(folder / "search" / runs.METRICS)["loss/total"] <= goal[LOSS]
         )

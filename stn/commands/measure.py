@@ -1,4 +1,4 @@
-"""Measure pictures of any program: how near to the photograph, how near to the painting.
+"""Measure pictures of any program: how close to the photograph, how close to the painting.
 
 python scripts/measure.py CONTENT STYLE RESULT [RESULT ...]   one pair, one result or more
 python scripts/measure.py contents/ styles/ results/          folders, paired by name

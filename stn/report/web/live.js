@@ -40,6 +40,6 @@ async function news() {
     if (!answer.ok) return { text: `The server says: ${await answer.text()}` };
     return { ok: true, tag: answer.headers.get("ETag"), data: await answer.json() };
   } catch {
-    return { text: "The server does not answer; the page goes on when it does." };
+    return { text: "The server does not answer; the page continues when it does." };
   }
 }
