@@ -45,7 +45,7 @@ def write(page: Path, check: bool) -> None:
             if key not in left:
                 raise InputError(f"{page.name}: {key} is in two tables")
             left.remove(key)
-        lines = ["| key | default | allowed | unit | meaning |", "|---|---|---|---|---|"]
+        lines = ["| key | default | allowed | meaning |", "|---|---|---|---|"]
         return "\n".join([*lines, *(rows[key] for key in chosen)]) + "\n"
 
     doc_tables.write([page], "keys", table, check)
@@ -66,8 +66,8 @@ def rows_of(config: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from rows_of(default, f"{key}.")
         else:
             shown, about = default_of(default), each.metadata
-            cells = (f"`{key}`", shown, allowed(each), about["unit"], about["help"])
-            yield key, f"| {' | '.join(cells)} |".replace("|  |", "| |")
+            cells = (f"`{key}`", shown, allowed(each), about["help"])
+            yield key, f"| {' | '.join(cells)} |"
 
 
 def default_of(value: Any) -> str:
@@ -82,7 +82,7 @@ def default_of(value: Any) -> str:
 
 
 def allowed(field: Any) -> str:
-    """What a field may be, in words and quoted values."""
+    """What a field may be, in words and quoted values, with its unit."""
     kinds = typing.get_args(field.type) if isinstance(field.type, types.UnionType) else [field.type]
     found = [f"`{choice}`" for choice in field.metadata.get("choices", ())]
     found += [field.metadata["values"]] if field.metadata["values"] else []
@@ -91,7 +91,8 @@ def allowed(field: Any) -> str:
     if "least" in field.metadata:
         bounds = fields.bounds(field.metadata).replace("a finite number", "any number")
         found += [f"whole, {bounds}" if int in kinds else bounds]
-    return ", ".join([*found, *["`null`"] * (types.NoneType in kinds)])
+    values = ", ".join([*found, *["`null`"] * (types.NoneType in kinds)])
+    return f"{values} ({unit})" if (unit := field.metadata["unit"]) else values
 
 
 if __name__ == "__main__":

@@ -118,8 +118,9 @@ function drawGrid(all) {
     }));
   };
   const named = (key, value) => key && key !== "run" ? `${brief(key)}=${value}` : value;
+  const foldable = text => text.split(/(?<==)/).flatMap(part => [part, element("wbr")]); // on a phone a line breaks after the key
   const head = element("tr", {}, element("th", {}, ""), ...across.map(value => element("th", {}, named(view.columns, value))));
-  const rows = down.map(row => element("tr", {}, element("th", {}, named(view.rows, row)), ...across.map(column => cell(row, column))));
+  const rows = down.map(row => element("tr", {}, element("th", {}, ...foldable(named(view.rows, row))), ...across.map(column => cell(row, column))));
   get("grid").style.setProperty("--columns", Math.max(across.length + (page.comparison?.picture ? 1 : 0), down.length > 3 ? 3 : 1)); // a long list stays in sight
   get("difference").textContent = page.comparison?.note ?? "";
   if (page.comparison?.picture) {
