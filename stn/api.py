@@ -49,8 +49,8 @@ def stylize(
     picture if it is finished. Without one nothing is kept: the run has a temporary directory, which
     is removed at its end.
 
-    Raises InputError, with the command's one line, for what the caller can correct; Interrupted after
-    Ctrl-C, or the notebook's stop button."""
+    Raises InputError, with the command's one line, for what the caller can correct; Interrupted
+    after Ctrl-C, or the notebook's stop button."""
     typed = {key.replace("__", "."): value for key, value in settings.items()}
     _check_keys(typed, directory)
     if not any(key.partition(".")[0] == "tracking" for key in typed):

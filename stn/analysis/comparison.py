@@ -1,6 +1,5 @@
 """Two runs side by side: in what they differ, and the difference of their pictures."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,10 +78,4 @@ def _differing(
     kind: str, one: Mapping[str, Any], other: Mapping[str, Any]
 ) -> list[tuple[str, str, Any, Any]]:
     keys = [key for key in dict.fromkeys((*one, *other)) if one.get(key) != other.get(key)]
-    return [(kind, key, *_told_apart(one.get(key), other.get(key))) for key in keys]
-
-
-def _told_apart(one: Any, other: Any) -> tuple[Any, Any]:
-    """Both in their short forms, if those differ."""
-    short = config.short(one), config.short(other)
-    return short if short[0] != short[1] else (json.dumps(one), json.dumps(other))
+    return [(kind, key, *config.told_apart([one.get(key), other.get(key)])) for key in keys]

@@ -25,6 +25,7 @@ from stn.config.dotted import (
     same_threads,
     short,
     to_dict,
+    told_apart,
     value_of,
 )
 from stn.config.lists import compared, draws, guided, statistics, style_layers, styles

@@ -1,9 +1,10 @@
 """Settings as flat keys, `objective.style_weight`: to compare runs and to shorten for tables."""
 
+import collections
 import copy
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,16 @@ def short(value: Any) -> Any:
     if value is None or isinstance(value, bool | list | dict):
         return json.dumps(value)
     return finite(value)
+
+
+def told_apart(values: Iterable[Any]) -> list[Any]:
+    """Settings as `short` shows them; in full where two that differ would look the same."""
+    known = [(json.dumps(value, sort_keys=True), value) for value in values]
+    brief = {text: short(value) for text, value in known}
+    looks = collections.Counter(map(json.dumps, brief.values()))
+    alone = {text for text, shown in brief.items() if looks[json.dumps(shown)] == 1}
+    full = {text: value if isinstance(value, str) else text for text, value in known}
+    return [brief[text] if text in alone else full[text] for text, _ in known]
 
 
 def finite(value: Any) -> Any:

@@ -59,7 +59,7 @@ def test_two_files_of_one_name_are_shown_with_their_folders(tmp_path: Path) -> N
     for name in ("a", "b"):
         make_run(tmp_path / name, 1.0, f"style.path={name}/waves.jpg")
     found = comparison.rows(runs.Run(tmp_path / "a"), runs.Run(tmp_path / "b"))
-    assert found == [("setting", "style.path", '"a/waves.jpg"', '"b/waves.jpg"')]
+    assert found == [("setting", "style.path", "a/waves.jpg", "b/waves.jpg")]
 
 
 def test_the_difference_is_absolute_and_made_bright(pair) -> None:

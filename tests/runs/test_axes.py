@@ -95,6 +95,22 @@ def test_a_cell_that_failed_at_once_has_what_was_typed(tmp_path: Path) -> None:
     assert axes.command(found[1]) == ("python scripts/stylize.py layers=johnson seed=7 'style=a b'")
 
 
+def test_two_files_of_one_name_are_told_apart_though_every_cell_failed(tmp_path: Path) -> None:
+    for folder in ("old", "new"):
+        typed = f"{folder}/vgg.mat"
+        failure = {
+            "axes": {"network.weights": typed},
+            "overrides": [f"network.weights={typed}", "style=painting.jpg"],
+            "error": "not a whole MATLAB file",
+        }
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / runs.FAILED).write_text(json.dumps(failure))
+    assert runs.parameters(runs.below(tmp_path)) == [
+        {"network.weights": "new/vgg.mat"},
+        {"network.weights": "old/vgg.mat"},
+    ]
+
+
 def test_an_experiments_cells_have_settings_not_names(tmp_path: Path) -> None:
     for seed in ("0", "1"):
         cell(tmp_path / seed, f"seed={seed}", axes={"cell": f"choice-{seed}"})
