@@ -91,8 +91,9 @@ def allowed(field: Any) -> str:
     if "least" in field.metadata:
         bounds = fields.bounds(field.metadata).replace("a finite number", "any number")
         found += [f"whole, {bounds}" if int in kinds else bounds]
-    values = ", ".join([*found, *["`null`"] * (types.NoneType in kinds)])
-    return f"{values} ({unit})" if (unit := field.metadata["unit"]) else values
+    if unit := field.metadata["unit"]:
+        found[-1] += f" ({unit})"
+    return ", ".join([*found, *["`null`"] * (types.NoneType in kinds)])
 
 
 if __name__ == "__main__":
