@@ -42,8 +42,10 @@ def parameters(several: Sequence[Run]) -> list[dict[str, Any]]:
     )
     of_failed = iter(failed)
     found = [next(rows) if run.settings else next(of_failed) for run in several]
-    shown = {key: iter(config.told_apart(row[key] for row in found if key in row)) for key in keys}
-    return [{key: next(shown[key]) for key in keys if key in row} for row in found]
+    columns = {
+        key: iter(config.told_apart(row[key] for row in found if key in row)) for key in keys
+    }
+    return [{key: next(columns[key]) for key in keys if key in row} for row in found]
 
 
 def typed(overrides: Sequence[str]) -> dict[str, Any]:

@@ -137,7 +137,8 @@ def test_curves_of_pictures_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     for folder in ("one", "other"):
         make_run(tmp_path / folder, 1.0, f"style.path={folder}/waves.jpg")
     groups = grouping.over_seeds(runs.below(tmp_path))
-    assert list(grouping.connected(groups, "seed")) == ["style=waves", "style=waves (2)"]
+    labels = ["style=one/waves.jpg", "style=other/waves.jpg"]
+    assert list(grouping.connected(groups, "seed")) == labels
 
 
 def test_a_curve_does_not_connect_runs_of_a_photograph_that_was_exchanged_under_its_name(
