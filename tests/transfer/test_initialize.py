@@ -144,7 +144,7 @@ def test_noise_around_the_style_has_its_mean_color():
 def test_every_allowed_value_has_its_entry():
     assert set(config.choices("init.name")) == initialize.INITIALIZATIONS.keys()
     assert set(config.choices("init.distribution")) == initialize.DISTRIBUTIONS.keys()
-    borders = {*convolution.PADDINGS, "replicate_first", "wrap"}
+    borders = {"zero", *convolution.PADDINGS, "replicate_first", "wrap"}
     assert set(config.choices("network.border")) == borders
 
 
