@@ -1,6 +1,7 @@
 """Every preset with the same two pictures, and six other pairs: ours. python experiments/gallery.py
 
-Sizes and budgets are in BUDGETS, unless image.size_px or optimizer.max_evaluations is given.
+Sizes and budgets are in BUDGETS, unless image.size_px or optimizer.max_evaluations is typed; levels
+and a mixed style keep theirs, unless pyramid.levels or mix.max_evaluations is.
 gallery.md has the commands, range.png the six."""
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ EXPERIMENT = frame.Experiment(
     cells,
     "hydra/launcher=joblib_local hydra.launcher.n_jobs=2",
     minutes=240,
-    quick="image.size_px=96 optimizer.max_evaluations=30",
+    quick="image.size_px=96 optimizer.max_evaluations=30 mix.max_evaluations=30",
     quick_minutes=10,
     draw=draw,
     write=write,

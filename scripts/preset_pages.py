@@ -157,7 +157,8 @@ def budget(own: config.Config, painted: config.Config) -> str:
     """Size and evaluations of a picture beside the preset's own."""
     size = "own size" if painted.image == own.image else f"{painted.image.size_px} px"
     count, whole = evaluations(painted), evaluations(own)
-    share = "own budget" if count == whole else f"{count} of its {whole} evaluations"
+    part = f"of its {whole}" if count < whole else f"where its own are {whole}"
+    share = "own budget" if count == whole else f"{count} evaluations {part}"
     other = painted.optimizer.name != own.optimizer.name
     told = f"{size} and {share}".replace("own size and own budget", "own size and budget")
     return told + f", with `{painted.optimizer.name}`" * other

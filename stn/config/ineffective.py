@@ -67,7 +67,7 @@ NEEDS: list[tuple[Need, list[str]]] = [
     (_one_of("guidance.name", "gram", "tag"), ["guidance.global_weight"]),
     (_one_of("guidance.name", "gram", "sums"), ["guidance.propagation", "guidance.margin"]),
     (
-        _of_layers._replace(remedy="masks of hypercolumns are resized alone"),
+        _of_layers._replace(remedy="masks of hypercolumns are only resized"),
         ["guidance.propagation", "guidance.margin"],
     ),
     (_one_of("guidance.name", "sums"), ["guidance.sums_weight"]),

@@ -87,9 +87,9 @@ def check(
             str(text).encode()
         except UnicodeEncodeError:
             shown = str(text).encode(errors="backslashreplace").decode()
+            named = what if _is_secret(what) else f"{what} {shown}"
             raise InputError(
-                f"{what} {shown}: its name is not UTF-8, which W&B needs; give another, or"
-                " tracking=off"
+                f"{named}: its name is not UTF-8, which W&B needs; give another, or tracking=off"
             ) from None
     check_credentials(mode)
 
@@ -109,8 +109,15 @@ def _check_environment(in_sweep: bool) -> None:
                 reason = " ".join(told.split()).rstrip(".")
             if name == "WANDB_RUN_ID" and len(value) > LONGEST_NAME:
                 reason = f"an id has at most {LONGEST_NAME} characters"
+            if reason and _is_secret(name):
+                raise InputError(f"{name}: W&B refuses its value; give another")
             if reason:
                 raise InputError(f"{name}={value!r}: W&B refuses it ({reason}); give another")
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a variable's value is never shown, nor what W&B says of it."""
+    return any(part in name for part in ("KEY", "TOKEN", "PASSWORD"))
 
 
 def shortened(text: str, length: int) -> str:

@@ -66,7 +66,7 @@ def check(overrides: Sequence[str]) -> None:
     for each in parsed:
         if each.is_sweep_override() and not swept[each.key_or_group]:
             raise InputError(
-                f"{each.input_line}: nothing of {each.key_or_group} is called so, so that there"
+                f"{each.input_line}: no {each.key_or_group} has such a name, so that there"
                 " would be no cell"
             )
     _check_output(parsed, swept)

@@ -271,6 +271,17 @@ def test_a_variable_that_wandb_would_refuse_is_refused_before_the_run(
     assert listing(tmp_path) == set()
 
 
+@pytest.mark.parametrize("value", ["s3cret" * 7 + " ", "s3cret\udce9"])
+def test_a_key_that_wandb_would_refuse_is_not_shown(
+    run, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", value)
+    with pytest.raises(InputError, match="WANDB_API_KEY: ") as refusal:
+        run(tmp_path / "run", "tracking=offline")
+    assert "s3cret" not in str(refusal.value)
+    assert listing(tmp_path) == set()
+
+
 def test_tags_of_the_environment_and_a_cache_that_takes_no_files_cost_no_record(
     tmp_path: Path,
 ) -> None:

@@ -573,7 +573,7 @@ def test_a_sweep_without_a_cell_is_refused(command, tmp_path: Path, swept: str) 
     ended = command("-m", swept, f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert (ended.code, ended.out) == (2, "") and not (tmp_path / "sweep").exists()
     [line] = ended.err.splitlines()
-    assert line.startswith(f"error: {swept}: nothing of {swept.partition('=')[0]} is called so")
+    assert line.startswith(f"error: {swept}: no {swept.partition('=')[0]} has such a name")
 
 
 @pytest.mark.parametrize("output", ["copy.png", "a.png,a.png", "a.png,b.png"])
