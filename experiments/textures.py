@@ -31,7 +31,7 @@ EXPERIMENT = frame.Experiment(
     ("preset=gatys2015_texture", "network=vgg19_q8"),
     cells,
     "image.size_px=256 image.side=long optimizer.max_evaluations=500",
-    minutes=30,
+    minutes=20,
     quick_minutes=3,
     columns=6,
 )
