@@ -29,10 +29,11 @@ STORAGES: dict[str, np.dtype[Any]] = {
     }.items()
 }
 KEY = "param values"  # of Lasagne's dict
+STATES = ("state_dict", "model_state_dict", "model")  # of a training checkpoint's dict
 
 
 def torch(content: bytes) -> dict[str, np.ndarray]:
-    """The tensors of a dict that torch.save wrote, by name, or of the `state_dict` in it, without
+    """The tensors of a dict that torch.save wrote, or of the first of STATES in it, by name without
     DataParallel's `module.`; InputError if the bytes are something else, or ask for something else.
     """
     with _whole("file of torch.save"):
@@ -70,6 +71,7 @@ class _Unpickler(pickle._Unpickler):
     ) -> None:
         super().__init__(file, **options)
         self._names, self._what = names, what
+        self.storages: dict[str, str] = {}  # the types of all that were met, by key
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in self._names:
@@ -80,7 +82,9 @@ class _Unpickler(pickle._Unpickler):
         )
 
     def persistent_load(self, pid: Any) -> Any:
-        return pid  # torch's ("storage", type, key, device, length, view)
+        _, kind, key, *_ = pid  # torch's ("storage", type, key, device, length, view)
+        self.storages[key] = kind
+        return pid
 
 
 def _described(storage: Any, offset: int, size: Any, stride: Any, *_: Any) -> tuple[Any, ...]:
@@ -122,13 +126,13 @@ def _pickled(content: bytes) -> Saved:
     storage keys in order. Then for each storage its length, int64, and its bytes.
     """
     file = io.BytesIO(content)
-    magic, protocol, _, saved, keys = (
-        _Unpickler(file, OF_TENSORS, "tensor").load() for _ in range(5)
-    )
+    parts = [_Unpickler(file, OF_TENSORS, "tensor") for _ in range(5)]
+    magic, protocol, _, saved, keys = (part.load() for part in parts)
     tensors = _tensors(saved)
     if (magic, protocol) != (MAGIC, PROTOCOL):
         raise ValueError("another format")
-    types = {storage[2]: STORAGES[storage[1]] for storage, *_ in tensors.values()}
+    # Also of an optimizer's storages, which stand between those of the tensors.
+    types = {key: STORAGES[kind] for key, kind in parts[3].storages.items()}
     storages: dict[str, np.ndarray] = {}
     for key in keys:
         length = int.from_bytes(file.read(8), "little")
@@ -141,8 +145,12 @@ def _pickled(content: bytes) -> Saved:
 
 def _tensors(saved: dict[str, Any]) -> dict[str, Any]:
     """Those of a dict, or of a training checkpoint's dict in it."""
-    found = saved.get("state_dict", saved)
-    return {name.removeprefix("module."): each for name, each in found.items()}
+    found = next((saved[key] for key in STATES if key in saved), saved)
+    # DataParallel of the whole network, or of its `features` alone (PyTorch's ImageNet example).
+    return {
+        ".".join(part for part in name.split(".") if part != "module"): each
+        for name, each in found.items()
+    }
 
 
 def _arrays(tensors: dict[str, Any], storages: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -108,29 +109,54 @@ def test_a_file_of_pytorch_itself_in_both_its_formats(tmp_path: Path) -> None:
             np.testing.assert_array_equal(ours.bias, theirs.bias)
 
 
-def test_the_newer_format_by_hand(tmp_path: Path) -> None:
-    """A zip archive of the older format's index and of each storage by its key."""
-    network = synthetic.vgg(16)
-    tensors = state_dict(network)
-    file = io.BytesIO(torch_file(tensors))
+def as_zip(content: bytes, arrays: Iterable[np.ndarray]) -> bytes:
+    """The newer format: an archive of the older one's index and of each storage by its key."""
+    file, stream = io.BytesIO(content), io.BytesIO()
     for _ in range(3):  # magic number, protocol, sizes of C types
         pickle.load(file)
     rest = file.read()
     end = next(place for code, _, place in pickletools.genops(rest) if code.name == "STOP")
-    path = tmp_path / "vgg.pth"
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("archive/data.pkl", rest[: end + 1])
-        for number, array in enumerate(tensors.values()):
+        for number, array in enumerate(arrays):
             archive.writestr(f"archive/data/{number}", array.tobytes())
+    return stream.getvalue()
+
+
+def assert_read(path: Path, network: Weights) -> None:
     found = foreign.read(path, "caffe")
     for ours, theirs in zip(found.layers[1:], network.layers[1:], strict=True):
         np.testing.assert_array_equal(ours.kernel, theirs.kernel)
         np.testing.assert_array_equal(ours.bias, theirs.bias)
 
 
+def test_the_newer_format_by_hand(tmp_path: Path) -> None:
+    network, path = synthetic.vgg(16), tmp_path / "vgg.pth"
+    tensors = state_dict(network)
+    path.write_bytes(as_zip(torch_file(tensors), tensors.values()))
+    assert_read(path, network)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model"])
+def test_parameters_of_a_training_checkpoint_beside_an_optimizers_buffers(
+    key: str, zipped: bool, tmp_path: Path
+) -> None:
+    """As PyTorch's ImageNet example saves them: DataParallel is of `features` alone."""
+    network, path = synthetic.vgg(16), tmp_path / "vgg.pth"
+    tensors = {
+        name.replace("features.", "features.module."): array
+        for name, array in state_dict(network).items()
+    }
+    buffers = (np.ones((2, 3), np.float64), np.arange(5))
+    content = torch_file(tensors, key=key, buffers=buffers)
+    path.write_bytes(as_zip(content, [*buffers, *tensors.values()]) if zipped else content)
+    assert_read(path, network)
+
+
 @pytest.mark.parametrize("kind", ["float16", "float64"])
-def test_tensors_of_a_training_checkpoint_and_of_several_gpus(kind: str, tmp_path: Path) -> None:
-    """Of `nn.DataParallel`, and of other precisions."""
+def test_tensors_of_several_gpus_and_of_other_precisions(kind: str, tmp_path: Path) -> None:
+    """`nn.DataParallel` puts `module.` before all names."""
     network, path = synthetic.vgg(16), tmp_path / "vgg.pth"
     tensors = {f"module.{name}": array.astype(kind) for name, array in state_dict(network).items()}
     path.write_bytes(torch_file(tensors))

@@ -69,36 +69,47 @@ def integers(*values: int) -> bytes:
     return b"(" + b"".join(b"J" + struct.pack("<i", value) for value in values) + b"t"
 
 
-def torch_file(tensors: dict[str, np.ndarray], extra: bytes = b"") -> bytes:
+def opcodes_of_tensor(number: int, array: np.ndarray) -> bytes:
+    kinds = {"u1": "Byte", "f2": "Half", "f4": "Float", "f8": "Double", "i8": "Long"}
+    storage_type = f"{kinds[array.dtype.str[1:]]}Storage"
+    key = text(str(number)) + text("cpu") + b"J" + struct.pack("<i", array.size)
+    storage = b"(" + text("storage") + opcode_global("torch", storage_type) + key + b"NtQ"
+    strides = [step // array.itemsize for step in array.strides]
+    places = b"K\x00" + integers(*array.shape) + integers(*strides)
+    hooks = b"\x89" + opcode_global(*ORDERED) + b")R"
+    return opcode_global(*REBUILD) + b"(" + storage + places + hooks + b"tR"
+
+
+def torch_file(
+    tensors: dict[str, np.ndarray],
+    extra: bytes = b"",
+    key: str = "",
+    buffers: tuple[np.ndarray, ...] = (),
+) -> bytes:
     """A file of torch.save before PyTorch 1.6; `extra` are opcodes run, and dropped, before the
     tensors.
+
+    With a `key` it is a training checkpoint: the tensors are parameters of the dict of that name,
+    and an optimizer has `buffers`, whose storages come first.
     """
-    pickled, storages = b"\x80\x02" + (extra + b"0" if extra else b"") + b"}(", b""
-    for i, (name, array) in enumerate(tensors.items()):
-        kinds = {"u1": "Byte", "f2": "Half", "f4": "Float", "f8": "Double", "i8": "Long"}
-        storage_type = f"{kinds[array.dtype.str[1:]]}Storage"
-        storage = (
-            b"("
-            + text("storage")
-            + opcode_global("torch", storage_type)
-            + text(str(i))
-            + text("cpu")
-        )
-        storage += b"J" + struct.pack("<i", array.size) + b"NtQ"
-        strides = [step // array.itemsize for step in array.strides]
-        hooks = opcode_global(*ORDERED) + b")R"
-        rebuilt = (
-            opcode_global(*REBUILD)
-            + b"("
-            + storage
-            + b"K\x00"
-            + integers(*array.shape)
-            + integers(*strides)
-        )
-        pickled += text(name) + b"q" + bytes([i]) + rebuilt + b"\x89" + hooks + b"tR"
-        storages += struct.pack("<q", array.size) + array.tobytes()
+    entries = b""
+    for i, (name, array) in enumerate(tensors.items(), len(buffers)):
+        rebuilt = opcodes_of_tensor(i, array)
+        if key:
+            hooks = b"\x88" + opcode_global(*ORDERED) + b")RtR"
+            rebuilt = opcode_global("torch._utils", "_rebuild_parameter") + b"(" + rebuilt + hooks
+        entries += text(name) + b"q" + bytes([i]) + rebuilt
+    pickled = b"\x80\x02" + (extra + b"0" if extra else b"") + b"}("
+    if key:
+        kept = b"".join(text(str(i)) + opcodes_of_tensor(i, each) for i, each in enumerate(buffers))
+        pickled += text("epoch") + b"K\x03" + text("optimizer") + b"}(" + kept + b"u"
+        pickled += text(key) + b"}(" + entries + b"u"
+    else:
+        pickled += entries
+    arrays = [*buffers, *tensors.values()]
+    storages = b"".join(struct.pack("<q", array.size) + array.tobytes() for array in arrays)
     head = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
-    keys = pickle.dumps([str(i) for i in range(len(tensors))], 2)
+    keys = pickle.dumps([str(i) for i in range(len(arrays))], 2)
     return b"".join(pickle.dumps(value, 2) for value in head) + pickled + b"u." + keys + storages
 
 
