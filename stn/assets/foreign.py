@@ -141,39 +141,49 @@ def _torch(path: Path) -> tuple[Layer, ...]:
 
 
 def _keras(path: Path) -> tuple[Layer, ...]:
-    """The groups `blockB_convI`, each a kernel [h, w, in, out] and a bias, wherever they are, and
-    no other layers but a head's.
+    """The groups `blockB_convI`, each a kernel [h, w, in, out] and a bias, wherever they are.
+
+    A head is left out: KERAS_BESIDE, and any layer without a convolution that the file lists behind
+    all those groups. Another layer with weights is another network's.
     """
     try:
         import h5py
     except ImportError as error:
         raise InputError("needs h5py to be read: pip install h5py") from error
     arrays: dict[str, list[np.ndarray]] = {}
-    others: set[str] = set()
+    others: set[tuple[int, bool, str]] = set()  # place, whether it convolves, name
+    order: list[str] = []  # names of the model's layers, one of which may be a model itself
+    last = -1  # place of the last in which a block is
 
     def collect(name: str, item: object) -> None:
+        nonlocal last
         parts = [part for part in name.split("/") if part not in KERAS_ABOVE] or [name]
         if not isinstance(item, h5py.Dataset) or not item.ndim or parts[0] in KERAS_BESIDE:
             return
         block = re.match(r"block(\d)_conv(\d)$", parts[0])
+        place = next((order.index(part) for part in name.split("/") if part in order), -1)
         if block is None:
-            others.add(parts[0])
+            others.add((place, item.ndim > 3, parts[0]))
         elif item.size > KERNEL_MAX:
             raise InputError(f"{parts[0]} has a kernel of shape {item.shape}, not VGG's")
         else:
+            last = max(last, place)
             arrays.setdefault(f"conv{block[1]}_{block[2]}", []).append(np.asarray(item))
 
     try:
         with h5py.File(path) as file:
+            names = file.get("model_weights", file).attrs.get("layer_names", ())
+            order += [each.decode() if isinstance(each, bytes) else each for each in names]
             file.visititems(collect)
             _check_config(json.loads(file.attrs.get("model_config", "{}")))
     except InputError:
         raise
     except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise InputError("a damaged HDF5 file; fetch it again") from error
-    if others:
+    refused = [name for place, convolves, name in others if convolves or place <= last]
+    if refused:
         raise InputError(
-            f"its layer {min(others)!r} is none of Keras' VGG, such as 'block1_conv1': another"
+            f"its layer {min(refused)!r} is none of Keras' VGG, such as 'block1_conv1': another"
             " network, or one saved without names (.weights.h5)"
         )
     try:
@@ -187,11 +197,16 @@ def _keras(path: Path) -> tuple[Layer, ...]:
 
 
 def _check_config(model: dict[str, Any]) -> None:
-    """Raise InputError, which names the layer, if a model's convolutions are not as VGG's."""
-    for layer in model.get("config", {}).get("layers", ()):
-        for key, value in KERAS_CONV.items():
+    """Raise InputError, which names the layer, if convolutions of a model, or of one in it, are not
+    as VGG's.
+    """
+    config = model.get("config", {})
+    # Sequential's is the list itself before Keras 2.2.3.
+    for layer in config if isinstance(config, list) else config.get("layers", ()):
+        _check_config(layer)
+        for key, value in KERAS_CONV.items() if layer["class_name"] == "Conv2D" else ():
             given = layer["config"].get(key, value)
-            if layer["class_name"] == "Conv2D" and given != value:
+            if given != value:
                 name = layer["config"]["name"]
                 raise InputError(f"its layer {name!r} has {key} {given}: another network")
 

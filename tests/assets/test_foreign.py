@@ -214,6 +214,64 @@ def test_another_network_of_keras_is_refused_by_its_layer(
         foreign.read(path)
 
 
+def in_keras_order(path: Path, *layers: str, config: object = None) -> None:
+    """Say the order of a whole model's layers, and its config."""
+    with pytest.importorskip("h5py").File(path, "r+") as file:
+        file["model_weights"].attrs["layer_names"] = [name.encode() for name in layers]
+        if config is not None:
+            file.attrs["model_config"] = json.dumps({"config": config})
+
+
+BLOCKS = [f"block{layer.name[4]}_conv{layer.name[6]}" for layer in synthetic.vgg(16).layers]
+TUNED = ("flatten", "batch_normalization", "dense", "dropout", "dense_1")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_fine_tuned_head_of_keras_is_left_out(nested: bool, tmp_path: Path) -> None:
+    network, path = synthetic.vgg(16), tmp_path / "vgg.h5"
+    head = [f"/model_weights/{name}/model/{name}/gamma" for name in TUNED]
+    keras_file(path, network, *head, top="model_weights/vgg16/" if nested else "model_weights/")
+    in_keras_order(path, *(["vgg16"] if nested else BLOCKS), *TUNED)
+    assert_read(path, network)
+    in_keras_order(path, *TUNED[:2], *(["vgg16"] if nested else BLOCKS), *TUNED[2:])
+    with pytest.raises(InputError, match="'batch_normalization' is none of"):
+        foreign.read(path, "caffe")
+
+
+@pytest.mark.parametrize("where", ["vgg16/extra", "conv2d"])
+def test_a_layer_in_a_nested_trunk_or_a_convolution_behind_it_is_refused(
+    where: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "vgg.h5"
+    keras_file(path, synthetic.vgg(16), top="model_weights/vgg16/")
+    in_keras_order(path, "vgg16", "conv2d")
+    with pytest.importorskip("h5py").File(path, "r+") as file:
+        shape = (3, 3, 2, 2) if where == "conv2d" else (2,)
+        file[f"model_weights/{where}/kernel"] = np.ones(shape, np.float32)
+    with pytest.raises(InputError, match=f"'{where.removeprefix('vgg16/')}' is none of"):
+        foreign.read(path)
+
+
+@pytest.mark.parametrize("form", ["list", "list in a list", "model in a model"])
+def test_a_config_that_is_a_list_or_in_another_is_checked_too(form: str, tmp_path: Path) -> None:
+    """Sequential's config was the list of its layers before Keras 2.2.3."""
+    network, path = synthetic.vgg(16), tmp_path / "vgg.h5"
+    keras_file(path, network, top="model_weights/")
+    for padding in ("same", "valid"):
+        config: object = {"name": "block1_conv1", "padding": padding}
+        layers: list = [{"class_name": "Conv2D", "config": config}]
+        forms: dict[str, object] = {
+            "list": layers,
+            "list in a list": [{"class_name": "Sequential", "config": layers}],
+            "model in a model": {"layers": [{"class_name": "Model", "config": {"layers": layers}}]},
+        }
+        in_keras_order(path, *BLOCKS, config=forms[form])
+        if padding == "same":
+            assert_read(path, network)
+    with pytest.raises(InputError, match="'block1_conv1' has padding valid"):
+        foreign.read(path)
+
+
 def test_files_that_claim_gigabytes_are_refused(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "vgg.h5", "w") as file:
