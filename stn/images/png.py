@@ -143,7 +143,7 @@ def _colors(found: dict[bytes, bytes], has_profile: bool) -> tuple[str, ...]:
     """What a PNG says of its colors and is not followed, the stronger first (PNG, 4.3)."""
     cicp = found.get(b"cICP", b"")
     if len(cicp) == 4:
-        return of_cicp(*cicp[:2])
+        return of_cicp(cicp[0], cicp[1], has_profile)
     if has_profile or b"sRGB" in found:
         return ()
     notes: tuple[str, ...] = ()

@@ -52,10 +52,14 @@ class Samples:
     notes: tuple[str, ...] = ()
 
 
-def of_cicp(primaries: int, curve: int) -> tuple[str, ...]:
-    """The note for colors by these numbers, which are not followed; none if they are sRGB's."""
-    known = primaries in CICP_PRIMARIES and curve in CICP_CURVES
-    return () if known else ("its cICP colors (wide gamut or HDR) were read as sRGB",)
+def of_cicp(primaries: int, curve: int, has_profile: bool = False) -> tuple[str, ...]:
+    """The note for colors by these numbers, which are not followed, whereas a profile beside them
+    is; none if they are sRGB's.
+    """
+    if primaries in CICP_PRIMARIES and curve in CICP_CURVES:
+        return ()
+    instead = "ignored for its color profile" if has_profile else "read as sRGB"
+    return (f"its cICP colors (wide gamut or HDR) were {instead}",)
 
 
 def to_rgb(samples: Samples) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
