@@ -126,9 +126,12 @@ def _follow_jpeg_2000(data: bytes, samples: Samples) -> None:
     (channels,) = struct.unpack_from(">H", data, begin - 2)
     depths = {depth + 1 for depth in data[begin : begin + 3 * channels : 3]}
     in_luma = any(color[:1] == b"\1" and color[3:7] == SYCC for color in colors)
-    if len(depths) == 1 and depths <= set(range(1, 17)) - {8} and not in_luma:
+    found = depths
+    for palette in _inside(data, b"jp2h", b"pclr"):
+        found = {depth + 1 for depth in palette[3 : 3 + palette[2]]}  # `depths` are of its indices
+    if len(found) == 1 and found <= set(range(1, 17)) and found | depths != {8} and not in_luma:
         values: Any = imagecodecs.jpeg2k_decode(data)
-        samples.values, samples.white = np.atleast_3d(values), 2.0 ** depths.pop() - 1
+        samples.values, samples.white = np.atleast_3d(values), 2.0 ** found.pop() - 1
 
 
 def _refuse_photoshop(head: bytes) -> None:

@@ -497,6 +497,26 @@ def test_a_profile_of_gray_counts_where_a_format_has_no_gray(tmp_path):
     assert_seen(read(tmp_path, stream.getvalue()), srgb_encoded(np.rint(GRAY) / 255))
 
 
+@pytest.mark.parametrize(("indices", "entries"), [(1, 8), (4, 8), (8, 8), (8, 5)])
+def test_a_palette_of_jpeg_2000_has_a_depth_of_its_own(tmp_path, indices, entries):
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body) + 8) + kind + body
+
+    numbers = (np.arange(32 * 32).reshape(32, 32) // 4 % 2**indices).astype(np.uint8)
+    data = imagecodecs.jpeg2k_encode(
+        numbers, level=0, codecformat="jp2", bitspersample=indices, reversible=True
+    )
+    colors = np.random.default_rng(0).integers(0, 2**entries, (2**indices, 3))
+    sizes = struct.pack(">HB3B", len(colors), 3, *[entries - 1] * 3)
+    palette = box(b"pclr", sizes + colors.astype(np.uint8).tobytes())
+    channels = box(b"cmap", b"".join(struct.pack(">HBB", 0, 1, channel) for channel in range(3)))
+    begin = data.index(b"jp2h") + 4
+    end = begin - 8 + struct.unpack_from(">I", data, begin - 8)[0]
+    header = data[begin:end].replace(b"\1\0\0\0\0\0\x11", b"\1\0\0\0\0\0\x10")  # gray to sRGB
+    data = data[: begin - 8] + box(b"jp2h", header + palette + channels) + data[end:]
+    assert_seen(read(tmp_path, data), colors[numbers] / (2**entries - 1) * 255)
+
+
 def test_a_profile_of_jpeg_2000_is_followed(tmp_path):
     stream, profile = io.BytesIO(), rgb_profile(1.0)
     Image.fromarray(np.rint(RGB).astype(np.uint8)).save(stream, "JPEG2000", irreversible=False)
