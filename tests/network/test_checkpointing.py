@@ -144,13 +144,7 @@ def test_hypercolumns_are_those_of_the_whole_picture_and_no_layer_is_whole() -> 
     sized = LevelPictures(
         picture(0)[0] + 128, (Painting(picture(1)[0] + 128),), None, (H, W), Color()
     )
-    found = []
-    for by_rows in (False, True):
-        network = of_weights(NETWORK, options=Options("max", gradient_checkpointing=by_rows))
-        found.append(objective.build(chosen, network, sized).value_and_grad(picture(2)))
-    (expected, slope), (terms, gradient) = found
-    assert terms.per_layer == pytest.approx(dict(expected.per_layer), rel=1e-5)
-    assert np.linalg.norm(gradient - slope) < 1e-5 * np.linalg.norm(slope)
+    assert_rows_agree(chosen, sized, 1e-5)
 
 
 def test_hypercolumns_of_a_grid_and_sorted_layers_are_those_of_the_whole_picture() -> None:
@@ -160,13 +154,20 @@ def test_hypercolumns_of_a_grid_and_sorted_layers_are_those_of_the_whole_picture
     chosen = Specification(formula, {}, layers, more_terms=more)
     content, style = (picture(kind)[0] + 128 for kind in (0, 1))
     sized = LevelPictures(content, (Painting(style),), None, (H, W), Color())
+    assert_rows_agree(chosen, sized, 1e-4)
+
+
+def assert_rows_agree(chosen: Specification, sized: LevelPictures, tolerance: float) -> None:
+    """Losses and gradient by rows are those of the whole picture; `tolerance` is of the gradient's
+    norm.
+    """
     found = []
     for by_rows in (False, True):
         network = of_weights(NETWORK, options=Options("max", gradient_checkpointing=by_rows))
         found.append(objective.build(chosen, network, sized).value_and_grad(picture(2)))
     (expected, slope), (terms, gradient) = found
     assert terms.per_layer == pytest.approx(dict(expected.per_layer), rel=1e-5)
-    assert np.linalg.norm(gradient - slope) < 1e-4 * np.linalg.norm(slope)
+    assert np.linalg.norm(gradient - slope) < tolerance * np.linalg.norm(slope)
 
 
 def assert_equal(case: Case, guide: np.ndarray | None = None) -> None:
