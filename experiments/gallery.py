@@ -75,18 +75,7 @@ RANGE = {
 
 
 def cells(base: config.Config) -> list[frame.Cell]:
-    found = []
-    for name in PRESETS:
-        pictures = []
-        if name not in OWN_PICTURES:
-            pictures = ["style=starry_night"]
-            if _settings(name).content.path is not None:
-                pictures.append("content=tubingen")
-        overrides = (f"preset={name}", _network(name), *pictures)
-        budget = BUDGETS.get(name, SHORT)
-        if name == "gatys2017_scale":  # the one that makes a picture first
-            budget = (*budget, "mix.max_evaluations=120")
-        found.append(frame.Cell((name,), overrides, usual=budget))
+    found = [_cell(name) for name in PRESETS]
     for number, (preset, *others) in enumerate(RANGE.values(), 1):
         overrides = (preset, _network(preset.removeprefix("preset=")), *others)
         found.append(
@@ -95,14 +84,24 @@ def cells(base: config.Config) -> list[frame.Cell]:
     return found
 
 
+def _cell(name: str) -> frame.Cell:
+    """A preset's picture."""
+    pictures = []
+    if name not in OWN_PICTURES:
+        pictures = ["style=starry_night"]
+        if _settings(name).content.path is not None:
+            pictures.append("content=tubingen")
+    budget = BUDGETS.get(name, SHORT)
+    if name == "gatys2017_scale":  # the one that makes a picture first
+        budget = (*budget, "mix.max_evaluations=120")
+    return frame.Cell((name,), (f"preset={name}", _network(name), *pictures), usual=budget)
+
+
 def painted(name: str) -> tuple[str, ...]:
     """What is typed for a preset's picture."""
-    (cell,) = (each for each in cells(_settings("default")) if each.key == (name,))
-    return (
-        *cell.overrides,
-        *({SIZE} if "image.size_px" not in str(cell.usual) else ()),
-        *cell.usual,
-    )
+    cell = _cell(name)
+    sized = any(each.startswith("image.size_px=") for each in cell.usual)
+    return (*cell.overrides, *(() if sized else (SIZE,)), *cell.usual)
 
 
 def draw(finished: frame.Finished) -> Figure:
