@@ -928,6 +928,7 @@ LONG = (
     (384, 512),
 )  # long side 512, up or down; 1014 · 512 / 1280 = 405.6, cut
 AREA = ((444, 592), (456, 576), (300, 400))  # √(height · width) = 512, never enlarged, rounded up
+UNIT = (255.0,) * 3  # pixels in [0, 1]
 KERAS_ADAM = ("adam", 0.02, 0.99, 0.999, 1e-1)  # rate, betas, epsilon
 CONTROL = Row(  # NeuralImageSynthesis, all its notebooks of controls
     "vgg19",
@@ -968,12 +969,15 @@ TABLE = {
         "vgg19", "max ceil", (768, 1024), (811, 1024), (300, 400), "pillow_bicubic", ("noise", "normal", 0.256),
         ("adam", 10, 0.9, 0.999, 1e-8), 1000, False, {"relu4_2": 5}, EACH(GATYS, 100)),
     "tf_tutorial": Row(
-        "vgg19", "max floor", *LONG, "bilinear", CONTENT, KERAS_ADAM, 1000, True, {"relu5_2": 1e4}, EACH(GATYS, 2e-3)),
+        "vgg19", "max floor", *LONG, "bilinear", CONTENT, KERAS_ADAM, 1000, True, {"relu5_2": 1e4}, EACH(GATYS, 2e-3),
+        {"unit": UNIT}),
     "tf_tutorial_course": Row(
-        "vgg19", "max floor", *LONG, "bilinear", CONTENT, KERAS_ADAM, 500, True, {"relu5_2": 1e4}, EACH(SECOND, 2e-3)),
+        "vgg19", "max floor", *LONG, "bilinear", CONTENT, KERAS_ADAM, 500, True, {"relu5_2": 1e4}, EACH(SECOND, 2e-3),
+        {"unit": UNIT}),
     "d2l": Row(
         "vgg19", "max floor", (300, 450), (300, 450), (300, 450), "pillow_bilinear", CONTENT,
-        ("adam", 0.3, 0.9, 0.999, 1e-8, 0.8, 50), 500, False, {"relu4_4": 1}, EACH([*GATYS[:4], "conv5_1"], 1e4)),
+        ("adam", 0.3, 0.9, 0.999, 1e-8, 0.8, 50), 500, False, {"relu4_4": 1}, EACH([*GATYS[:4], "conv5_1"], 1e4),
+        {"unit": (58.395, 57.12, 57.375)}),  # 255 · ImageNet's deviation
     "tf1_walkthrough": Row(
         "vgg19", "avg ceil", (768, 1024), (768, 1024), (300, 400), "pillow_nearest", ("blend", "uniform", 20.0, 0.75),
         ("adam", 2, 0.9, 0.999, 1e-8), 3000, False,
@@ -1009,13 +1013,14 @@ TABLE = {
         "vgg19 rescaled rms", "avg floor", (256, 256), (256, 323), (256, 256), "bilinear",
         ("style_mean", "normal", 2.55), ("lbfgs", 10, None), 20 * 65, False,
         {}, EACH([*HEITZ, "relu5_1", "relu5_2"], 1),
-        {"statistic": ("sliced_wasserstein", 0), "border": "reflect", "redraw": (None, 65, True)}),
+        {"statistic": ("sliced_wasserstein", 0), "border": "reflect", "redraw": (None, 65, True),
+         "unit": UNIT}),
     "heitz2021_torch": Row(
         "vgg19 rescaled rms", "avg floor", (203, 256), (203, 256), (203, 256), "skimage",
         ("style_mean", "normal", 2.55), ("torch_lbfgs", 100), 64 * 64, False,
         {}, EACH(HEITZ, 1),
         {"statistic": ("sliced_wasserstein", 0), "border": "reflect", "redraw": (None, 1, False),
-         "result": "last"}),
+         "result": "last", "unit": UNIT}),
     "li_wand2016": Row(  # 1014 · 384 / 1280 = 304.2
         "vgg19", "max ceil", (288, 384), (304, 384), (288, 384), "area", CONTENT, ("torch_lbfgs", 25), 100, False,
         {"relu4_2": 20}, EACH(["relu3_1", "relu4_1"], 1e-4),
@@ -1026,12 +1031,12 @@ TABLE = {
         {"statistic": ("relaxed_emd", 0), "redraw": (None, 1, False), "result": "last",
          "next to it": {("palette", "rgb"): 0.125, **{("moments", layer): 0.025 for layer in HYPERCOLUMN}},
          "levels": ("anew", {64: 250, 128: 250, 256: 250}), "detail": True,
-         "alpha": [16, 8, 4], "rates": [2, 2, 2]}),
+         "alpha": [16, 8, 4], "rates": [2, 2, 2], "unit": UNIT}),
     "kolkin2022": Row(
         "vgg16", "max floor", *LONG, "area", CONTENT,
         ("adam", 2e-3, 0.9, 0.999, 1e-8, 8, False), 200, False, {}, EACH(NNST, 1),
         {"statistic": ("nearest", 0), "redraw": (None, 1, False), "result": "last", "color": ("oklab",),
-         "copies": [(90, 1), (180, 1), (270, 1)],
+         "copies": [(90, 1), (180, 1), (270, 1)], "unit": UNIT,
          "levels": ("anew", {64: 200, 128: 200, 256: 200, 512: 200}), "variables": [5, 6, 7, 8],
          "of levels": (0.75, {("nearest_hypercolumns", ("style_weight", 0.1))})}),
     "luan2017": Row(  # 1014 · 700 / 1280 = 554.5
@@ -1051,6 +1056,7 @@ TABLE = {
         ("adam", 0.02, 0.9, 0.99, 1e-8), 500, True, {"relu4_2": 0.015},
         dict(zip(GATYS, (256 / 341, 64 / 341, 16 / 341, 4 / 341, 1 / 341), strict=True)),
         {"statistic": ("wasserstein2_newton", 0), "border": "replicate_first", "result": "average",
+         "unit": UNIT,
          "levels": ("kept", {128: 1000, 181: 500, 256: 500, 362: 500})}),
 }
 # fmt: on
@@ -1172,6 +1178,8 @@ def found_controls(settings: config.Config) -> dict[str, Any]:
             for each in chosen.more_statistics
             for layer in each.layers
         }
+    if (unit := settings.image.pixel_unit) != [1.0] * 3:
+        found["unit"] = tuple(unit)
     if settings.network.border != "zero":
         found["border"] = settings.network.border
     if chosen.redraw:
