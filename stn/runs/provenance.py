@@ -4,7 +4,6 @@ import contextlib
 import datetime
 import functools
 import importlib.metadata
-import os
 import platform
 import resource
 import subprocess
@@ -57,7 +56,7 @@ def describe(
         "machine": {
             "platform": platform.platform(),
             "processor": machine.processor(),
-            "cores": os.cpu_count(),
+            "cores": machine.cores(),
             "memory_mb": psutil.virtual_memory().total // 2**20,
             **computed,
         },
