@@ -4,6 +4,7 @@ python experiments/default_crowson.py"""
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 
@@ -39,21 +40,18 @@ def cells(base: config.Config) -> list[frame.Cell]:
         found += [
             frame.Cell(
                 (content, style, f"crowson_w2, {name}"),
-                ("preset=crowson_w2", *pictures, *_budgets(program, share)),
+                (
+                    *("preset=crowson_w2", *pictures),
+                    *overrides.budgets(program, functools.partial(_share, share)),
+                ),
             )
             for name, share in SHARES.items()
         ]
     return found
 
 
-def _budgets(program: config.Config, share: int) -> tuple[str, str]:
-    """The same levels with a `share`-th of the evaluations, as overrides."""
-    levels = [
-        {"scale": level.scale, "max_evaluations": math.ceil(level.max_evaluations / share)}
-        for level in program.pyramid.levels
-    ]
-    last = math.ceil(program.optimizer.max_evaluations / share)
-    return f"pyramid.levels={overrides.text(levels)}", f"optimizer.max_evaluations={last}"
+def _share(share: int, evaluations: int) -> int:
+    return math.ceil(evaluations / share)
 
 
 def write(folder: Path, finished: frame.Finished) -> None:

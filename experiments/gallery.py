@@ -19,6 +19,7 @@ from stn.images import formats
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_settings = functools.cache(lambda preset: config.compose(f"preset={preset}"))
 COLUMNS = 4
 PRESETS = names.groups()["preset"]
 SIZE = "image.size_px=384"
@@ -39,9 +40,7 @@ BUDGETS = {
     ),
     "crowson_w2": (
         "image.size_px=256",
-        "pyramid.levels=[{scale:0.25,max_evaluations:100},{scale:0.353515625,max_evaluations:50},"
-        "{scale:0.5,max_evaluations:50},{scale:0.70703125,max_evaluations:50}]",
-        "optimizer.max_evaluations=50",
+        *overrides.budgets(_settings("crowson_w2"), lambda evaluations: evaluations // 10),
     ),
     # Its own 10,000 steps of Adam take hours, and 184 of them leave noise.
     "berger2017": ("optimizer=spectral_lbfgs", "optimizer.max_evaluations=200"),
@@ -126,9 +125,6 @@ def write(folder: Path, finished: frame.Finished) -> None:
         numbers = [str(run.summary["evaluations"]), f"{run.summary['seconds']:.0f}", *distances]
         rows.append([name, *numbers, f"`{overrides.command(run.settings)}`"])
     files.write_text(folder / "gallery.md", tables.markdown(rows))
-
-
-_settings = functools.cache(lambda preset: config.compose(f"preset={preset}"))
 
 
 def _network(preset: str) -> str:

@@ -37,7 +37,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
         if preset in SLOW:
             continue
         settings = _settings(preset)
-        words = (f"preset={preset}", *_pictures(settings), *_budgets(settings))
+        words = (f"preset={preset}", *_pictures(settings), *overrides.budgets(settings, _at_most))
         by_lot = settings.init.name in Init.RANDOM or lists.draws(settings)
         found += [
             frame.Cell((preset, seed), (*words, f"seed={seed}"))
@@ -52,6 +52,10 @@ def _settings(preset: str) -> config.Config:
     return config.compose(f"preset={preset}")
 
 
+def _at_most(evaluations: int) -> int:
+    return min(evaluations, EVALUATIONS)
+
+
 def _pictures(settings: config.Config) -> list[str]:
     """Overrides of the network and pictures; a guided preset's masks are of its own pictures."""
     found = [f"network={'vgg16' if settings.network.name == 'vgg16' else 'vgg19_q8'}"]
@@ -60,17 +64,6 @@ def _pictures(settings: config.Config) -> list[str]:
         if settings.content.path is not None:
             found.append("content=tubingen")
     return found
-
-
-def _budgets(settings: config.Config) -> list[str]:
-    """Overrides that leave every size of a preset at most EVALUATIONS."""
-    levels = config.to_dict(settings)["pyramid"]["levels"]
-    for level in levels:
-        level["max_evaluations"] = min(level["max_evaluations"], EVALUATIONS)
-    found = [f"optimizer.max_evaluations={min(settings.optimizer.max_evaluations, EVALUATIONS)}"]
-    if settings.mix.fine:
-        found.append(f"mix.max_evaluations={EVALUATIONS}")
-    return [*found, *([f"pyramid.levels={overrides.text(levels)}"] if levels else [])]
 
 
 def deviations(finished: frame.Finished, preset: str, measure: str) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import functools
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stn import command_line, files
 from stn.config import composition, dotted, names, optimizers
+from stn.config.schema import Config, Level
 from stn.errors import InputError
 
 WORDS = ("null", "true", "false", "nan", "inf")  # which the grammar would not take for text
@@ -141,6 +142,23 @@ def command(settings: dict[str, Any]) -> str:
     """The shell command that makes this run again."""
     kept = [text for text in overrides_of(settings) if not dotted.inert(text.partition("=")[0])]
     return f"{command_line.program('stylize')} {shlex.join(kept)}"
+
+
+def budgets(settings: Config, of: Callable[[int], int]) -> list[str]:
+    """The overrides that give every level of a run, and of a style that is mixed first, `of` the
+    evaluations that it has.
+    """
+    usual, mix = vars(Level()), settings.mix
+    levels = [
+        {key: value for key, value in vars(level).items() if value != usual[key]}
+        | {"max_evaluations": of(level.max_evaluations)}
+        for level in settings.pyramid.levels
+    ]
+    return [
+        *([f"pyramid.levels={text(levels)}"] if levels else []),
+        *([f"mix.max_evaluations={of(mix.max_evaluations)}"] if mix.fine else []),
+        f"optimizer.max_evaluations={of(settings.optimizer.max_evaluations)}",
+    ]
 
 
 @functools.cache
