@@ -92,27 +92,20 @@ def towards(
             else None
         )
 
+    given = {
+        key: getattr(arguments, key)
+        for key in ("network", "head", "layer", "pictures", "size", "seed", "bound", "photograph")
+    }
+    photograph_sum = {"photograph": files.digest(rgb.tolist())}
+    searches = search.Searches(folder, known.network, known.checksums | photograph_sum, given)
     settings = {
-        **{
-            key: getattr(arguments, key)
-            for key in ("network", "head", "layer", "pictures", "size", "seed", "bound")
-        },
-        "photograph": arguments.photograph,
         "from": known.classes[origin],
         "target": known.classes[target],
         "optimizer": search.optimizer("lbfgs", arguments.evaluations),
     }
     loss = ClassLoss(known, target, watched={"origin": origin, "target": target})
-    photograph_sum = {"photograph": files.digest(rgb.tolist())}
-    return search.find(
-        folder / f"{origin}-{target}",
-        settings,
-        known.checksums | photograph_sum,
-        optimize.Problem(loss.value_and_grad, limits),
-        first,
-        known.network,
-        until,
-    )
+    problem = optimize.Problem(loss.value_and_grad, limits)
+    return searches.find(f"{origin}-{target}", settings, problem, first, until)
 
 
 def draw(rgb: np.ndarray, noisy: np.ndarray, run: runs.Run, bound: int) -> Figure:

@@ -109,6 +109,7 @@ def main() -> None:
         key: getattr(arguments, key)
         for key in ("network", "head", "layer", "pictures", "size", "seed")
     }
+    searches = search.Searches(folder, known.network, known.checksums, given)
     finished = {}
     for target in asked:
         name = known.classes[target]
@@ -118,20 +119,15 @@ def main() -> None:
             total_variation = 0.0 if column == "no V" else arguments.total_variation
             watched = {"class": target}
             loss = ClassLoss(known, target, WEIGHT, total_variation, column == SCORE, watched)
-            finished[name, column] = search.find(
-                folder / f"{target}-{column.replace(' ', '_')}",
-                {
-                    **given,
-                    "class": name,
-                    "total_variation_weight": total_variation,
-                    "of_score": loss.of_score,
-                    "optimizer": optimizer,
-                },
-                known.checksums,
-                optimize.Problem(loss.value_and_grad, known.network.limits),
-                first,
-                known.network,
-            )
+            settings = {
+                "class": name,
+                "total_variation_weight": total_variation,
+                "of_score": loss.of_score,
+                "optimizer": optimizer,
+            }
+            problem = optimize.Problem(loss.value_and_grad, known.network.limits)
+            called = f"{target}-{column.replace(' ', '_')}"
+            finished[name, column] = searches.find(called, settings, problem, first)
     caption = f"""
 The image that a class looks like: from N(0, 1) around the mean pixel to the least of 10 H +
 {arguments.total_variation:g} V. H is the cross-entropy of the softmax against the class, V the

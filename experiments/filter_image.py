@@ -115,27 +115,16 @@ def main() -> None:
     first = initialize.noise(arguments.size, arguments.size, "normal", AMPLITUDE, arguments.seed)
     optimizer = search.optimizer("adam", arguments.evaluations, learning_rate=LEARNING_RATE)
     given = {key: getattr(arguments, key) for key in ("network", "size", "seed")}
+    given |= {"total_variation_weight": TOTAL_VARIATION, "optimizer": optimizer}
     folder = options.folder_of("filter_image")
+    searches = search.Searches(folder, network, {"weights": network.sha256}, given)
     finished = {}
     for layer in arguments.layers:
         for channel in range(CHANNELS):
-            name = f"{layer}-{channel}"
-            finished[name] = search.find(
-                folder / name,
-                {
-                    **given,
-                    "layer": layer,
-                    "channel": channel,
-                    "total_variation_weight": TOTAL_VARIATION,
-                    "optimizer": optimizer,
-                },
-                {"weights": network.sha256},
-                optimize.Problem(
-                    ChannelLoss(network, layer, channel, first).value_and_grad, network.limits
-                ),
-                first,
-                network,
-            )
+            name, settings = f"{layer}-{channel}", {"layer": layer, "channel": channel}
+            loss = ChannelLoss(network, layer, channel, first)
+            problem = optimize.Problem(loss.value_and_grad, network.limits)
+            finished[name] = searches.find(name, settings, problem, first)
     caption = f"""
 What the first {CHANNELS} channels of a layer respond to. Each image starts from
 N(0, {AMPLITUDE:g}) around the mean pixel, in 0-255. It goes to the most of a channel's mean before

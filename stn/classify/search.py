@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,40 +26,50 @@ def optimizer(name: str, evaluations: int, **settings: Any) -> config.Optimizer:
     return dataclasses.replace(group, max_evaluations=evaluations, **{"bounds": True, **settings})
 
 
-def find(
-    path: Path,
-    settings: Mapping[str, Any],
-    checksums: Mapping[str, str],
-    problem: Problem,
-    first: np.ndarray,
-    network: Network,
-    until: Callable[[Terms], str | None] = lambda terms: None,
-) -> runs.Run:
-    """Solve the problem from the image `first` [1, h, w, 3], unless that was done already.
+@dataclass(frozen=True)
+class Searches:
+    """The searches of one program: the folder of their runs, the network that sees the images, and
+    the checksums and settings that all of them have.
+    """
 
-    The run's directory is `path`, with a checksum of `settings` and `checksums` in its name.
-    `settings["optimizer"]` is the optimizer. The search ends early when `until` gives a reason.
-    Raises InputError as `RunDirectory`."""
-    chosen: config.Optimizer = settings["optimizer"]
-    plain = {**settings, "optimizer": dataclasses.asdict(chosen), **KEEPS_NOTHING}
-    inputs = dict(checksums)
-    name = f"{path.name}-{files.digest([plain, inputs])}"
-    seen: list[Terms] = []
+    folder: Path
+    network: Network
+    checksums: Mapping[str, str]
+    settings: Mapping[str, Any]
 
-    def on_evaluation(evaluation: Evaluation, image: np.ndarray) -> None:
-        directory.record(evaluation)
-        seen[:] = [evaluation.terms]
+    def find(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        problem: Problem,
+        first: np.ndarray,
+        until: Callable[[Terms], str | None] = lambda terms: None,
+    ) -> runs.Run:
+        """Solve the problem from the image `first` [1, h, w, 3], unless that was done already.
 
-    with RunDirectory(path.with_name(name), plain, inputs) as directory:
-        if not directory.finished:
-            directory.begin()
-            callbacks = Callbacks(
-                on_evaluation, interrupted=lambda: until(seen[0]) if seen else None
-            )
-            outcome = minimize(problem, State(first.astype(np.float64)), chosen, callbacks)
-            rgb = network.rgb(outcome.image)
-            written, _ = problem.value_and_grad(network.image(np.rint(rgb)))
-            clipped = {"picture/clipped_share": network.clipped_share(outcome.image)}
-            directory.finish(directory.summarize(outcome, rgb, written, clipped))
-            print(directory.path / runs.PICTURE)
-    return runs.Run(directory.path).check()
+        The run's directory is called `name`, with a checksum of all settings and checksums.
+        The setting `optimizer` is the optimizer. The search ends early when `until` gives a reason.
+        Raises InputError as `RunDirectory`."""
+        both, inputs = {**self.settings, **settings}, dict(self.checksums)
+        chosen: config.Optimizer = both["optimizer"]
+        plain = {**both, "optimizer": dataclasses.asdict(chosen), **KEEPS_NOTHING}
+        path = self.folder / f"{name}-{files.digest([plain, inputs])}"
+        seen: list[Terms] = []
+
+        def on_evaluation(evaluation: Evaluation, image: np.ndarray) -> None:
+            directory.record(evaluation)
+            seen[:] = [evaluation.terms]
+
+        with RunDirectory(path, plain, inputs) as directory:
+            if not directory.finished:
+                directory.begin()
+                callbacks = Callbacks(
+                    on_evaluation, interrupted=lambda: until(seen[0]) if seen else None
+                )
+                outcome = minimize(problem, State(first.astype(np.float64)), chosen, callbacks)
+                rgb = self.network.rgb(outcome.image)
+                written, _ = problem.value_and_grad(self.network.image(np.rint(rgb)))
+                clipped = {"picture/clipped_share": self.network.clipped_share(outcome.image)}
+                directory.finish(directory.summarize(outcome, rgb, written, clipped))
+                print(path / runs.PICTURE)
+        return runs.Run(path).check()
