@@ -1,7 +1,7 @@
 """Settings as flat keys, `objective.style_weight`: to compare runs and to shorten for tables."""
 
 import collections
-import copy
+import dataclasses
 import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
 
 from stn.config.schema import Config
 
@@ -29,21 +28,9 @@ INERT_KEYS = (
 )
 
 
-KEPT = 64  # configurations; ours
-_plain: dict[str, Any] = {}
-
-
 def to_dict(config: Config) -> dict[str, Any]:
     """The configuration as plain dictionaries and lists, for JSON and W&B."""
-    # A run asks four times, and OmegaConf takes 18 ms: a third of a run of six small evaluations.
-    written = repr(config)
-    plain: Any = _plain.get(written)
-    if plain is None:
-        if len(_plain) >= KEPT:
-            _plain.clear()
-        plain = _plain[written] = OmegaConf.to_container(OmegaConf.structured(config))
-    found: dict[str, Any] = copy.deepcopy(plain)
-    return found
+    return dataclasses.asdict(config)
 
 
 NAMED = 3  # so many differing settings a message names
