@@ -60,7 +60,6 @@ OTHERS = (
 # Color modes of Photoshop (File Formats, table 1): gray, palette, RGB, CMYK, duotone as gray.
 PHOTOSHOP = (1, 2, 3, 4, 8)
 TGA_OPACITY = 15  # the bits of its descriptor that count those of opacity
-JPEG_2000 = b"\0\0\0\x0cjP  "
 # Where a stream's number of channels and their depths less one are (ISO 15444-1, A.5.1), 128 more
 # where they are signed; and colors in luma and chroma (I.5.3.3).
 CODESTREAM, SIZES, SYCC = b"\xff\x4f\xff\x51", 42, b"\0\0\0\x12"
