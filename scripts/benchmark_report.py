@@ -31,8 +31,8 @@ def text(found: dict[str, Any]) -> str:
     lines = [
         f"`{found['command']}` on {found['cores']} cores of {found['processor']}.",
         (
-            "Value and gradient of the objective of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1)"
-            f" on {found['network']},"
+            "Value and gradient of the objective of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1;"
+            f" average pooling) on {found['network']},"
         ),
         (
             "float32. All programs of a size are evaluated in turns in one run. Seconds are the"

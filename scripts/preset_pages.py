@@ -48,7 +48,7 @@ PRINTED = {  # what a preset's source printed, and ours: a file of results/table
 }
 START_S = 10  # imports, targets and measures; docs/presets/gallery.md, of the default
 # A whole `preset=default` took 108 s for 75 evaluations of 512 × 384 on another AMD EPYC than the
-# benchmark's (docs/science/benchmark.md): that is the upper end of what a reader may see.
+# benchmark's (docs/presets/gallery.md): that is the upper end of what a reader may see.
 SLOW_PIXEL_S = (108 - START_S) / 75 / (384 * 512)
 # Seconds that a whole run took there, where the benchmark's Gram matrices say little of them.
 TAKEN_S = {"kolkin2019": 706}
