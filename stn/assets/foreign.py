@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from stn import files
-from stn.assets import pickles, weights
+from stn.assets import matfile, pickles, weights
 from stn.assets.weights import IMAGENET_MEAN, Layer, Weights
 from stn.errors import InputError
 from stn.layers import FILTERS, LAYERS, TRUNKS, of_kind
@@ -35,7 +35,10 @@ CONVENTIONS = ("torchvision", "caffe")
 BLUE_FIRST = {"caffe": IMAGENET_MEAN, "lasagne": (123.0, 117.0, 104.0)}
 TORCHVISION_MEAN = np.array([0.485, 0.456, 0.406])
 TORCHVISION_DEVIATION = np.array([0.229, 0.224, 0.225])
+ADVICE = "give a .pth, .h5 or .pkl file of VGG's weights"
 TORCH = b"\x80\x02\x8a\x0a"  # a pickled number of ten bytes, torch.serialization's magic one
+# Of a trunk that is a part of any network, or alone: which trunk, and the tensor's name in it.
+TORCH_NAMES = r"(|(?:.*\.)?features\.)(\d+\.\w+)"
 PICKLE = b"\x80\x02"  # protocol 2
 HDF5 = b"\x89HDF\r\n\x1a\n"
 # In Keras' files: groups that hold all layers, and what is not a VGG's trunk (its head, and what
@@ -54,23 +57,24 @@ def read(path: Path, convention: str | None = None) -> Weights:
     InputError if the file is missing, damaged, of neither kind, or not a VGG's."""
     reason = files.why_unreadable(path)
     if reason:
-        raise InputError(f"{path}: {reason}; give a .pth, .h5 or .pkl file of VGG's weights")
+        raise InputError(f"{path}: {reason}; {ADVICE}")
     with path.open("rb") as file:
-        start = file.read(len(HDF5))
+        start = file.read(516)
     sha256 = files.sha256(path)
     try:
-        if start == HDF5:
+        if start.startswith(HDF5):
             layers, convention = _keras(path), convention or "caffe"
         elif start.startswith(PICKLE) and not start.startswith(TORCH):
             layers, convention = _lasagne(path), convention or "lasagne"
         else:
+            _refuse_others(path, start)
+            layers = _torch(path)
             convention = convention or TORCH_FILES.get(sha256[:8])
             if convention is None:
                 raise InputError(
                     f"its checksum {sha256[:8]}… is not known, so neither is what its network"
                     " sees; say --convention torchvision or --convention caffe"
                 )
-            layers = _torch(path)
         converted = _as_matconvnet(layers, convention)
         weights.check(converted.layers, converted.mean_pixel)
     except InputError as error:
@@ -120,22 +124,31 @@ def _as_matconvnet(layers: tuple[Layer, ...], convention: str) -> Weights:
     return Weights((first, *others), mean.astype(np.float32))
 
 
+def _refuse_others(path: Path, start: bytes) -> None:
+    """Raise InputError for a file that is known to hold nothing of PyTorch, by its beginning."""
+    if start.startswith(b"MATLAB"):
+        raise InputError("a MATLAB file, which needs no conversion; give it as network.weights")
+    what = matfile.other(path, start)
+    if what is not None and matfile.CONVERT not in what:
+        raise InputError(f"{what}; {ADVICE}")
+
+
 def _torch(path: Path) -> tuple[Layer, ...]:
     """`features.N.weight` [out, in, h, w] and `features.N.bias`, N in the order of the layers."""
     tensors = pickles.torch(path.read_bytes())
-    numbers = sorted(
-        int(name.split(".")[1])
-        for name in tensors
-        if name.startswith("features.")
-        and name.endswith(".weight")
-        and name.split(".")[1].isdecimal()
-    )
+    found = [(re.fullmatch(TORCH_NAMES, name), each) for name, each in tensors.items()]
+    features = {match[2]: each for match, each in found if match}
+    trunks = sorted({match[1] for match, _ in found if match})
+    if len(trunks) != 1:
+        several = f"has {len(trunks)} networks ({', '.join(trunks)})" if trunks else "has none"
+        raise InputError(f"{several} of torchvision's VGG, whose tensors are `features.0.weight` …")
+    numbers = sorted(int(name.split(".")[0]) for name in features if name.endswith("weight"))
     try:
-        both = [(tensors[f"features.{n}.weight"], tensors[f"features.{n}.bias"]) for n in numbers]
+        both = [(features[f"{n}.weight"], features[f"{n}.bias"]) for n in numbers]
         pairs = [(weight.transpose(2, 3, 1, 0), bias) for weight, bias in both if weight.ndim != 1]
     except (KeyError, ValueError) as error:
         raise InputError("its `features` are not a VGG's, each a weight and a bias") from error
-    if len(pairs) < len(both):
+    if len(pairs) < len(both) or any(name.endswith("running_mean") for name in features):
         raise InputError("a VGG with batch normalization, which is another network")
     return _named(pairs)
 

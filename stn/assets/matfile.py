@@ -30,7 +30,12 @@ OTHERS = (
     (rb"\x80[\2-\5]", f"a Python pickle, such as older PyTorch files (.pth, .pt); {CONVERT}"),
     (rb"\x93NUMPY", "a NumPy array (.npy)"),
     (rb"\x1f\x8b|BZh\d|\xfd7zXZ|7z\xbc\xaf", "compressed (gzip, bzip2, xz, 7z); unpack it first"),
+    (
+        rb"(sys_info|pickle|tensors|storages)\0",
+        "a PyTorch file from before 2017; there save its state_dict() again with torch.save",
+    ),
     (rb".{257}ustar", "a tar archive; unpack it first"),
+    (rb"[\3\4]\0{3}\x01\0{3}|[34]\n1\n", "a file of Lua's Torch (.t7)"),
     (rb"\s*<(?i:!doctype|html|\?xml)", "a page of the web, not a MATLAB file"),
     (rb"version https://git-lfs", "a pointer of Git LFS, not a MATLAB file; run `git lfs pull`"),
     (rb".{6}\0\0\{", "a safetensors file"),
@@ -91,13 +96,19 @@ def _refuse_others(path: Path, head: bytes) -> None:
         raise InputError(
             f"an HDF5 file without MATLAB's header, such as Keras writes (.h5); {CONVERT}"
         )
-    if head.startswith(b"PK\x03\x04"):
-        raise InputError(_zip_of(path))
-    for start, what in OTHERS:
-        if re.match(start, head, re.DOTALL):
-            raise InputError(what)
+    if what := other(path, head):
+        raise InputError(what)
     if not b"MATLAB".startswith(head[:6]) and head[124:128] not in ORDERS:
         raise InputError("not a MATLAB file")
+
+
+def other(path: Path, head: bytes) -> str | None:
+    """What a file of weights is that another program wrote, by its first 516 bytes, CONVERT in it
+    if that can be converted; None if it is not known.
+    """
+    if head.startswith(b"PK\x03\x04"):
+        return _zip_of(path)
+    return next((what for start, what in OTHERS if re.match(start, head, re.DOTALL)), None)
 
 
 def _zip_of(path: Path) -> str:

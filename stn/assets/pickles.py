@@ -26,6 +26,7 @@ STORAGES: dict[str, np.dtype[Any]] = {
     for name, kind in {
         **{"Bool": "?", "Byte": "u1", "Char": "i1", "Short": "<i2", "Int": "<i4", "Long": "<i8"},
         **{"Half": "<f2", "Float": "<f4", "Double": "<f8"},
+        "BFloat16": "<u2",  # the upper half of a float32
     }.items()
 }
 KEY = "param values"  # of Lasagne's dict
@@ -82,7 +83,9 @@ class _Unpickler(pickle._Unpickler):
         )
 
     def persistent_load(self, pid: Any) -> Any:
-        _, kind, key, *_ = pid  # torch's ("storage", type, key, device, length, view)
+        _, kind, key, _, _, *view = pid  # torch's ("storage", type, key, device, length, view)
+        if any(view):
+            raise ValueError("a part of another storage, as PyTorch 0.3 could save it")
         self.storages[key] = kind
         return pid
 
@@ -97,6 +100,8 @@ def _of_parameter(tensor: tuple[Any, ...], *_: Any) -> tuple[Any, ...]:
 
 OF_TENSORS = {
     **{("torch", storage): storage for storage in STORAGES},
+    # Before PyTorch 0.4, as in torchvision's vgg16-397923af.pth, and since.
+    ("torch._utils", "_rebuild_tensor"): _described,
     ("torch._utils", "_rebuild_tensor_v2"): _described,
     ("torch._utils", "_rebuild_parameter"): _of_parameter,
     ("collections", "OrderedDict"): collections.OrderedDict,
@@ -146,6 +151,8 @@ def _pickled(content: bytes) -> Saved:
 def _tensors(saved: dict[str, Any]) -> dict[str, Any]:
     """Those of a dict, or of a training checkpoint's dict in it."""
     found = next((saved[key] for key in STATES if key in saved), saved)
+    if not all(isinstance(each, tuple) for each in found.values()):
+        raise InputError("holds more than a network's tensors; save its state_dict() alone")
     # DataParallel of the whole network, or of its `features` alone (PyTorch's ImageNet example).
     return {
         ".".join(part for part in name.split(".") if part != "module"): each
@@ -157,10 +164,14 @@ def _arrays(tensors: dict[str, Any], storages: dict[str, np.ndarray]) -> dict[st
     """The parts of the storages that the tensors are."""
     found: dict[str, np.ndarray] = {}
     for name, (storage, offset, size, stride) in tensors.items():
-        array = storages[storage[2]][offset : offset + math.prod(size)].reshape(size)
-        if tuple(step // array.itemsize for step in array.strides) != tuple(stride):
-            raise ValueError("a tensor that is not contiguous")
-        found[name] = array
+        stored = storages[storage[2]][offset:]
+        if storage[1] == "BFloat16Storage":
+            stored = (stored.astype("<u4") << 16).view("<f4")
+        last = sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+        if min(stride, default=0) < 0 or max(last + 1, math.prod(size)) > len(stored):
+            raise ValueError("a tensor beyond its storage")
+        steps = [step * stored.itemsize for step in stride]  # not those of rows in channels_last
+        found[name] = np.lib.stride_tricks.as_strided(stored, size, steps, writeable=False)
     return found
 
 

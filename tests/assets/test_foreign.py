@@ -166,6 +166,45 @@ def test_tensors_of_several_gpus_and_of_other_precisions(kind: str, tmp_path: Pa
         assert ours.kernel.dtype == np.float32
 
 
+@pytest.mark.parametrize("prefix", ["", "features.", "net.vgg.features.", "_orig_mod.features."])
+def test_a_trunk_is_found_alone_and_in_another_network(prefix: str, tmp_path: Path) -> None:
+    network, path = synthetic.vgg(16), tmp_path / "vgg.pth"
+    tensors = {
+        name.replace("features.", prefix): array for name, array in state_dict(network).items()
+    }
+    path.write_bytes(torch_file(tensors))
+    assert_read(path, network)
+
+
+def channels_last(array: np.ndarray) -> np.ndarray:
+    """A kernel [out, in, h, w] that lies as [out, h, w, in]; another array as it is."""
+    if array.ndim != 4:
+        return array
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+
+
+def upper_half(array: np.ndarray) -> np.ndarray:
+    """Of each number's bits, which is bfloat16."""
+    return (array.astype("<f4").view("<u4") >> 16).astype("<u2")
+
+
+@pytest.mark.parametrize("as_before", [False, True])
+@pytest.mark.parametrize("form", [np.ascontiguousarray, channels_last, upper_half])
+def test_tensors_of_any_memory_format_and_version(as_before, form, tmp_path: Path) -> None:
+    """`as_before` PyTorch 0.4, as torchvision's vgg16-397923af.pth is (tinygrad, pull 13253)."""
+    network, path = synthetic.vgg(16), tmp_path / "vgg.pth"
+    tensors = {name: form(array) for name, array in state_dict(network).items()}
+    path.write_bytes(torch_file(tensors, as_before=as_before))
+    found = foreign.read(path, "caffe")
+    for ours, theirs in zip(found.layers[1:], network.layers[1:], strict=True):
+        for one, other in ((ours.kernel, theirs.kernel), (ours.bias, theirs.bias)):
+            if form is upper_half:
+                np.testing.assert_array_equal(upper_half(one), upper_half(other))
+                assert not (one.view("<u4") & 0xFFFF).any()
+            else:
+                np.testing.assert_array_equal(one, other)
+
+
 def keras_file(path: Path, network: Weights, *others: str, top: str = "", **config: object) -> None:
     """Keras' .h5 of a VGG, with other layers; `config` is of its first convolution."""
     h5py = pytest.importorskip("h5py")
@@ -480,20 +519,54 @@ def test_a_file_that_asks_for_more_than_tensors_runs_nothing(
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("spoil", ["missing", "text", "cut", "batch normalization", "other kernel"])
+SPOILED = {
+    "missing": "no such file",
+    "text": "not a whole file of torch.save",
+    "cut": "not a whole file of torch.save",
+    "batch normalization": "with batch normalization",
+    "normalization without a scale": "with batch normalization",
+    "two networks": "has 2 networks .a.features., b.features.. of torchvision's VGG",
+    "another's names": "has none of torchvision's VGG",
+    "a number beside": "holds more than a network's tensors",
+    "other kernel": "a kernel of shape",
+    "NumPy": r"a NumPy archive \(.npz\); give a .pth",
+    "MATLAB": "a MATLAB file, which needs no conversion",
+    "Lua": r"Lua's Torch \(.t7\)",
+    "tar": "from before 2017",
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
 def test_what_is_no_vgg_is_refused_by_name(spoil: str, tmp_path: Path) -> None:
     path, tensors = tmp_path / "vgg.pth", state_dict(synthetic.vgg(16))
     if spoil == "batch normalization":
         tensors["features.1.weight"] = tensors["features.1.bias"] = np.ones(2, np.float32)
         tensors["features.1.num_batches_tracked"] = np.array(7, np.int64)
+    if spoil == "normalization without a scale":
+        tensors["features.1.running_mean"] = np.ones(2, np.float32)
     if spoil == "other kernel":
         tensors["features.5.weight"] = np.ones((2, 2, 5, 5), np.float32)
-    content = b"not weights" if spoil == "text" else torch_file(tensors)
+    if spoil == "two networks":
+        tensors = {f"{net}.{name}": each for net in "ab" for name, each in tensors.items()}
+    if spoil == "another's names":
+        tensors = {f"backbone.{name[9:]}": each for name, each in tensors.items()}
+    content = torch_file(tensors)
+    if spoil == "a number beside":
+        content = content.replace(b"}(X", b"}(X\1\0\0\0nK\7X", 1)
+    archive = io.BytesIO()
+    np.savez(archive, a=np.ones(3))
+    content = {
+        "text": b"not weights",
+        "cut": content[:-9],
+        "NumPy": archive.getvalue(),
+        "MATLAB": b"MATLAB 5.0 MAT-file" + bytes(600),
+        "Lua": struct.pack("<4i", 4, 1, 3, 0) + bytes(600),
+        "tar": b"sys_info".ljust(257, b"\0") + b"ustar" + bytes(600),
+    }.get(spoil, content)
     if spoil != "missing":
-        path.write_bytes(content[:-9] if spoil == "cut" else content)
-    said = "with batch normalization" if spoil == "batch normalization" else ""
-    with pytest.raises(InputError, match=rf"vgg\.pth.*{said}"):
-        foreign.read(path, "torchvision")
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"vgg\.pth: .*{SPOILED[spoil]}"):
+        foreign.read(path, None if spoil == "NumPy" else "torchvision")
 
 
 def test_the_script_writes_what_network_weights_takes(tmp_path: Path, monkeypatch, capsys) -> None:

@@ -69,14 +69,24 @@ def integers(*values: int) -> bytes:
     return b"(" + b"".join(b"J" + struct.pack("<i", value) for value in values) + b"t"
 
 
-def opcodes_of_tensor(number: int, array: np.ndarray) -> bytes:
-    kinds = {"u1": "Byte", "f2": "Half", "f4": "Float", "f8": "Double", "i8": "Long"}
+def opcodes_of_tensor(number: int, array: np.ndarray, as_before: bool = False) -> bytes:
+    """A tensor with the steps of `array`; `as_before` PyTorch 0.4."""
+    kinds = {"u2": "BFloat16"} | {
+        "u1": "Byte",
+        "f2": "Half",
+        "f4": "Float",
+        "f8": "Double",
+        "i8": "Long",
+    }
     storage_type = f"{kinds[array.dtype.str[1:]]}Storage"
     key = text(str(number)) + text("cpu") + b"J" + struct.pack("<i", array.size)
     storage = b"(" + text("storage") + opcode_global("torch", storage_type) + key + b"NtQ"
     strides = [step // array.itemsize for step in array.strides]
     places = b"K\x00" + integers(*array.shape) + integers(*strides)
     hooks = b"\x89" + opcode_global(*ORDERED) + b")R"
+    if as_before:
+        old = opcode_global("torch._utils", "_rebuild_tensor")
+        return old + b"(" + storage + places + b"tR"
     return opcode_global(*REBUILD) + b"(" + storage + places + hooks + b"tR"
 
 
@@ -85,6 +95,7 @@ def torch_file(
     extra: bytes = b"",
     key: str = "",
     buffers: tuple[np.ndarray, ...] = (),
+    as_before: bool = False,
 ) -> bytes:
     """A file of torch.save before PyTorch 1.6; `extra` are opcodes run, and dropped, before the
     tensors.
@@ -94,7 +105,7 @@ def torch_file(
     """
     entries = b""
     for i, (name, array) in enumerate(tensors.items(), len(buffers)):
-        rebuilt = opcodes_of_tensor(i, array)
+        rebuilt = opcodes_of_tensor(i, array, as_before)
         if key:
             hooks = b"\x88" + opcode_global(*ORDERED) + b")RtR"
             rebuilt = opcode_global("torch._utils", "_rebuild_parameter") + b"(" + rebuilt + hooks
@@ -107,7 +118,9 @@ def torch_file(
     else:
         pickled += entries
     arrays = [*buffers, *tensors.values()]
-    storages = b"".join(struct.pack("<q", array.size) + array.tobytes() for array in arrays)
+    storages = b"".join(
+        struct.pack("<q", array.size) + array.ravel("K").tobytes() for array in arrays
+    )
     head = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
     keys = pickle.dumps([str(i) for i in range(len(arrays))], 2)
     return b"".join(pickle.dumps(value, 2) for value in head) + pickled + b"u." + keys + storages
@@ -251,7 +264,7 @@ def damages() -> dict[str, bytes]:
         "another protocol": whole.replace(b"M\xe9\x03", b"M\xea\x03", 1),
         "no such layer": torch_file(lacking),
         "short table": torch_file(short),
-        "not contiguous": torch_file(turned),
+        "beyond its storage": torch_file(turned),
         "indices are floats": torch_file(
             quantized() | {"block2_conv1_W_q": np.ones((2, 3, 3, 3), dtype=np.float32)}
         ),
