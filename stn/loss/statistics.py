@@ -77,11 +77,15 @@ class Statistic:
     # What a target becomes at a level's start, where it is found once: from the statistic of a
     # picture that is to be painted and those of the paintings.
     replace: Callable[[Tensor, Sequence[Tensor]], Tensor] | None = None
-    # Arrays of the size of a layer's features that its loss keeps, and its target.
+    # Arrays of the size of a layer's features that its loss keeps until their gradient, and its
+    # target.
     copies: float = 0.0
     # The same of a painting's size, for each copy of it that is compared with it
     # (objective.copies). Its target is a tuple of them all. 0: it has no use for copies.
     pooled: float = 0.0
+    # Arrays of the size of a layer's features, and bytes at any size, that it takes at one layer
+    # after the other.
+    passing: tuple[float, float] = (0.0, 0.0)
     # The fewest positions that a layer has to have, down and across.
     least_side: int = 1
 
@@ -343,6 +347,8 @@ def _with_guide(F: Tensor, context: Context) -> Tensor:
 
 
 _MATRIX = frozenset({"gram_divisor", "style_reduction"})
+# What three arrays of scores take, of patches that are searched.
+_SCORE_BYTES = 3.0 * 4 * neighbors.SCORES
 # What the entries of one kind share.
 _of_patches = functools.partial(
     Statistic,
@@ -393,7 +399,8 @@ STATISTICS: dict[str, Statistic] = {
     "shifted_gram": Statistic(
         _with_neighbors,
         keys=_MATRIX | {"shifts"},
-        copies=6.0,  # one after the other: two shifted, their two gradients, those padded
+        # Two shifted, their two gradients, those padded, the sum before and after; bytes measured.
+        passing=(8.0, 45e6),
     ),
     "mean": Statistic(_means, distance=distributions.sum_of_squares),
     "mean_std": Statistic(_means_and_deviations, distance=distributions.mean_over_channels),
@@ -433,9 +440,16 @@ STATISTICS: dict[str, Statistic] = {
         no_masks="its narrow layers have another one's sample, which lies nowhere in them",
         hands_on=_of_wide,
     ),
-    "patches": _of_patches(distance=neighbors.patches, copies=10.5, pooled=5.5),
+    # 9 / 4 numbers of patches for each feature. Their differences stay, and of a painting patches
+    # and unit vectors, which TensorFlow makes first. Patches of the result pass.
+    "patches": _of_patches(
+        distance=neighbors.patches, copies=2.25, pooled=5.5, passing=(3.25, _SCORE_BYTES)
+    ),
     "patches_dense": _of_patches(
-        distance=functools.partial(neighbors.patches, stride=1), copies=38.0, pooled=19.0
+        distance=functools.partial(neighbors.patches, stride=1),
+        copies=9.0,
+        pooled=10.0,
+        passing=(10.0, _SCORE_BYTES),
     ),
     "relaxed_emd": _of_columns(
         lambda F, context: neighbors.unit_rows(_flat(F)), distance=strotss.relaxed_emd

@@ -122,24 +122,24 @@ def needs(
         if by_means or not (statistic.sums_over_rows or statistic.of_hypercolumns):
             whole |= {*layers}
 
-    def copies(pixels: float, of_painting: float = 0.0) -> float:
-        """Bytes that the losses of statistics keep, at a picture of that many pixels and at
-        paintings of so many in all.
-        """
+    def copies(pixels: float) -> float:
+        """Bytes that targets of a painting of that many pixels take where none is searched."""
         return sum(
             statistic.copies * network.feature_bytes(layer, pixels)
-            + statistic.pooled * network.feature_bytes(layer, of_painting)
             for statistic, layers in compared
-            if not statistic.of_hypercolumns
+            if not (statistic.of_hypercolumns or statistic.pooled)
             for layer in layers
         )
 
-    deepest = network.deepest([*content, *style])
     height, width = pictures.shape_at(1.0)
-    if gradient_checkpointing:
-        features = bytes_by_rows(network, deepest, whole, height, width, wraps)
-    else:
-        features = ACTIVATION_FACTOR * sum(network.activation_bytes(deepest, height * width))
+
+    def features_to(layer: str) -> float:
+        """Bytes of the features that are there at a layer."""
+        if gradient_checkpointing:
+            return bytes_by_rows(network, deepest, whole, height, width, wraps)
+        return ACTIVATION_FACTOR * sum(network.activation_bytes(layer, height * width))
+
+    deepest = network.deepest([*content, *style])
     searched = sum(
         copy_height * copy_width
         for key, shape in pictures.shapes_at(1.0).items()
@@ -149,22 +149,39 @@ def needs(
             for copy in (Copy(), *chosen.copies)
         )
     )
-    features += copies(height * width, searched)
-    features += sum(PIXEL_LOSSES[name].bytes for name in chosen.pixel_weights()) * height * width
+    busiest = max(  # what passes at a layer is free when deeper features are there
+        (
+            features_to(layer)
+            + statistic.passing[0] * network.feature_bytes(layer, height * width)
+            + statistic.passing[1]
+            for statistic, layers in compared
+            if any(statistic.passing)
+            for layer in layers
+        ),
+        default=0.0,
+    )
+    kept = sum(
+        statistic.copies * network.feature_bytes(layer, height * width)
+        + statistic.pooled * network.feature_bytes(layer, searched)
+        for statistic, layers in compared
+        if not statistic.of_hypercolumns
+        for layer in layers
+    )
+    kept += sum(PIXEL_LOSSES[name].bytes for name in chosen.pixel_weights()) * height * width
     if joins_content:  # positions change, so that all of the content's features are kept
-        features += sum(network.feature_bytes(layer, height * width) for layer in content)
+        kept += sum(network.feature_bytes(layer, height * width) for layer in content)
     if chosen.redraw and not gradient_checkpointing:  # what is drawn anew is of features kept
         drawn = {layer for statistic, its in compared if statistic.projects for layer in its}
-        features += sum(network.feature_bytes(layer, searched) for layer in drawn)
+        kept += sum(network.feature_bytes(layer, searched) for layer in drawn)
     joined = [layers for statistic, layers in compared if statistic.of_hypercolumns]
     on_grid = any(statistic.on_grid for statistic, _ in compared)
     regions = len(targets.regions(pictures.styles))
     for layers in [*joined, content] if joins_content else joined:
         N = sum(network.channels(layer) for layer in layers)
         if on_grid:
-            features += _of_grid(N, height * width, searched)
+            kept += _of_grid(N, height * width, searched)
         else:
-            features += _of_hypercolumns(chosen, regions, N)
+            kept += _of_hypercolumns(chosen, regions, N)
     images = (PICTURE_BYTES + pair_bytes(settings)) * height * width
     paintings: list[Need] = []
     of_targets = 0.0
@@ -172,18 +189,19 @@ def needs(
         layers = content if key == "content" else style
         if not layers:
             continue
-        deepest, pixels = network.deepest(layers), shape[0] * shape[1]
-        forward = FORWARD_FACTOR * max(network.activation_bytes(deepest, pixels))
+        last, pixels = network.deepest(layers), shape[0] * shape[1]
+        forward = FORWARD_FACTOR * max(network.activation_bytes(last, pixels))
         if gradient_checkpointing:
             held = layers if key == "content" else whole.intersection(layers)
-            forward = min(forward, bytes_by_rows(network, deepest, held, *shape))
+            forward = min(forward, bytes_by_rows(network, last, held, *shape))
         if key != "content":
             forward += copies(pixels)
             what = f"{key}.path={pictures.paths[key]}"
             how = f" by image.size_px or {key}.scale"
             paintings.append(Need(what, forward + PICTURE_BYTES * pixels, *shape, how))
         of_targets = max(of_targets, forward)
-    result = Need(size_key(settings), features + of_targets + images, height, width)
+    features = max(features_to(deepest) + of_targets, busiest)
+    result = Need(size_key(settings), features + kept + images, height, width)
     return [*paintings, result]  # a painting too large by itself is named first
 
 
