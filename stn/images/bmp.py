@@ -13,6 +13,8 @@ from stn.images.samples import Samples
 
 SIGNATURE = b"BM"
 HEADERS = (40, 52, 56, 108, 124)  # bytes of BITMAPINFOHEADER to BITMAPV5HEADER
+# Of bV5CSType (BITMAPV5HEADER): 'MBED', 'LINK', LCS_CALIBRATED_RGB. Ours: what is not seen.
+EMBEDDED, LINKED, CALIBRATED, GAMMA_SLACK = b"DEBM", b"KNIL", bytes(4), 0.1
 PLAIN, MASKED, MASKED_WITH_OPACITY = 0, 3, 6  # of biCompression
 USUAL = {16: (0x7C00, 0x3E0, 0x1F), 32: (0xFF0000, 0xFF00, 0xFF)}  # where none are named
 
@@ -30,6 +32,9 @@ def read(data: bytes) -> Samples | None:
     if compression not in (PLAIN, MASKED, MASKED_WITH_OPACITY):
         return None
     pillow.refuse_bomb(width, abs(height))
+    if begin == 0:  # left out by some programs: behind the header, and masks beside it
+        beside = {MASKED: 12, MASKED_WITH_OPACITY: 16}.get(compression, 0)
+        begin = 14 + size + (beside if size == 40 else 0)
     masks, opacity = USUAL[bits], 0
     if compression != PLAIN:
         masks = struct.unpack_from("<3I", data, 54)
@@ -48,7 +53,23 @@ def read(data: bytes) -> Samples | None:
         if rest.bit_count() == 8 and np.ptp(pixels & rest):
             channels.append(_levels(pixels, rest))
             notes = ("its fourth channel, which BMP does not name, was taken for opacity",)
-    return Samples(np.dstack(channels), "rgb", 255.0, notes=notes)
+    samples = Samples(np.dstack(channels), "rgb", 255.0, notes=notes)
+    follow(data, samples)
+    return samples
+
+
+def follow(data: bytes, samples: Samples) -> None:
+    """Take the profile of any BMP, or say what is not followed of its colors."""
+    size, kind = struct.unpack_from("<I", data, 14)[0], data[70:74]
+    if size == 124 and kind == EMBEDDED:
+        begin, length = struct.unpack_from("<II", data, 126)
+        samples.profile = data[14 + begin : 14 + begin + length]
+    elif size == 124 and kind == LINKED:
+        samples.notes += ("its color profile is another file, and was left out",)
+    elif size >= 108 and kind == CALIBRATED:
+        gamma = struct.unpack_from("<I", data, 110)[0] / 2**16
+        if gamma and abs(gamma / 2.2 - 1) > GAMMA_SLACK:
+            samples.notes += (f"its gamma of {gamma:g} was ignored, and its colors read as sRGB",)
 
 
 def _pixels(body: bytes, width: int, height: int, bits: int) -> np.ndarray:

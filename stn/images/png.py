@@ -142,6 +142,8 @@ def _profile(found: dict[bytes, bytes]) -> bytes | None:
 def _colors(found: dict[bytes, bytes], has_profile: bool) -> tuple[str, ...]:
     """What a PNG says of its colors and is not followed, the stronger first (PNG, 4.3)."""
     cicp = found.get(b"cICP", b"")
+    if len(cicp) == 4 and not cicp[3]:
+        return ("its narrow range (cICP) was read as the full range",)
     if len(cicp) == 4:
         return of_cicp(cicp[0], cicp[1], has_profile)
     if has_profile or b"sRGB" in found:

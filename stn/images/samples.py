@@ -118,7 +118,7 @@ def _converted(levels: np.ndarray, samples: Samples, notes: list[str]) -> np.nda
     """Gray, RGB or CMYK of a profile, [h, w, channels], 0-255 -> sRGB [h, w, 3], 0-255."""
     if samples.profile:
         try:
-            return _by_profile(levels, samples.color, samples.profile)
+            return _by_profile(levels, samples.color, samples.profile, samples.white != 255)
         except (InputError, RuntimeError, ValueError) as error:
             reason = str(error) if isinstance(error, InputError) else "damaged"
             notes.append(f"its color profile is {reason} and was left out")
@@ -127,7 +127,7 @@ def _converted(levels: np.ndarray, samples: Samples, notes: list[str]) -> np.nda
     return np.broadcast_to(levels, (*levels.shape[:2], 3)).copy()
 
 
-def _by_profile(levels: np.ndarray, color: str, profile: bytes) -> np.ndarray:
+def _by_profile(levels: np.ndarray, color: str, profile: bytes, deep: bool) -> np.ndarray:
     """By Little CMS; InputError if the profile is one for other samples, RuntimeError if it is
     damaged.
     """
@@ -140,9 +140,9 @@ def _by_profile(levels: np.ndarray, color: str, profile: bytes) -> np.ndarray:
         raise InputError(f"for {space} samples")
     if color == "rgb" and _is_srgb(profile):
         return levels
-    if color == "gray" or (color == "rgb" and _has_gaps(profile)):
+    if color == "gray" or (color == "rgb" and (deep or _has_gaps(profile))):
         return _in_floats(levels, color, profile)
-    # As Pillow and most programs do it: 8 bits are enough, and the same file has the same numbers.
+    # As Pillow and most programs do it: the same file of 8 bits has the same numbers.
     eight_bit = np.ascontiguousarray(np.rint(levels), dtype=np.uint8)
     converted: Any = imagecodecs.cms_transform(
         eight_bit, profile, SRGB, colorspace=color, outcolorspace="rgb"

@@ -17,6 +17,9 @@ tifffile.logger().setLevel("CRITICAL")  # what is wrong with a file is said once
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 GRAY_AND_COLOR = {0: "gray", 1: "gray", 2: "rgb", 3: "rgb", 5: "cmyk", 6: "rgb"}  # of PHOTOMETRIC
 WHITE_IS_ZERO, PALETTE, YCBCR, CFA, LINEAR_RAW = 0, 3, 6, 32803, 34892
+TRANSFER, PRIMARIES = 301, 319
+SRGB_PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)  # IEC 61966-2-1
+TRANSFER_SLACK = 10  # of 255, ours: sRGB's own curve is up to 8 from 2.2
 PREMULTIPLIED, STRAIGHT = 1, 2  # of ExtraSamples
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 PHOTOMETRIC, INK_SET, DOT_RANGE, OLD_SUBFILE_TYPE, DNG_VERSION = 262, 332, 336, 255, 50706  # tags
@@ -50,9 +53,10 @@ def read(file: BinaryIO) -> Samples:
             if photometric == PALETTE:
                 values, white = _from_palette(values, page.colormap, white), 255.0
             # The numbers of no ink and of full ink (TIFF 6.0, section 16), the larger last.
-            dots = page.tags.valueof(DOT_RANGE, (0, 1))
-            if color == "cmyk" and not isinstance(dots, int) and dots[0] > dots[1]:
-                raise InputError("inks whose DotRange is reversed; save it again as RGB")
+            dots = np.atleast_1d(page.tags.valueof(DOT_RANGE, (0, 255)))
+            # Of 8 bits also where there are more.
+            if color == "cmyk" and (dots[0] or dots[-1] < min(255, 2**bits - 1)):
+                raise InputError("inks whose DotRange is not the whole; save it again as RGB")
         values, alpha, more = _channels(values, color, extras, page.tags.valueof(INK_SET, 1))
         return Samples(
             values,
@@ -62,7 +66,7 @@ def read(file: BinaryIO) -> Samples:
             profile=page.iccprofile,
             premultiplied=alpha == PREMULTIPLIED,
             orientation=page.tags.valueof(pillow.ORIENTATION, 1),
-            notes=(*notes, *more),
+            notes=(*notes, *more, *(() if page.iccprofile else _unfollowed(page))),
         )
 
 
@@ -86,6 +90,20 @@ def _page(tiff: tifffile.TiffFile) -> tuple[Any, tuple[str, ...]]:
         notes = ("its first page is a thumbnail and was passed over",)
     number = len(full) + max(0, len(tiff.pages) - PAGES_MAX)
     return chosen, (*notes, *(pillow.one_of(number, "pages") if number > 1 else ()))
+
+
+def _unfollowed(page: Any) -> tuple[str, ...]:
+    """What a page without a profile says of its colors and is not followed."""
+    notes: tuple[str, ...] = ()
+    curve = np.array(page.tags.valueof(TRANSFER, ()), np.float64).ravel()[: 2**8]
+    if page.bitspersample == 8 and curve.size == 2**8:  # linear light by sample, sRGB's is near
+        levels = 255 * (curve / 65535) ** (1 / 2.2)
+        if np.abs(levels - np.arange(2**8)).max() > TRANSFER_SLACK:
+            notes = ("its TransferFunction was ignored, and its colors read as sRGB",)
+    given = np.array(page.tags.valueof(PRIMARIES, ()), np.float64).reshape(-1, 2)
+    if len(given) == 6 and np.abs(given[:, 0] / given[:, 1] - SRGB_PRIMARIES).max() > 0.005:
+        notes += ("its PrimaryChromaticities were ignored, and its colors read as sRGB",)
+    return notes
 
 
 def _is_full(page: Any) -> bool:

@@ -280,7 +280,8 @@ def test_jpeg_2000_of_any_depth(tmp_path, bits, kind, color):
     data = imagecodecs.jpeg2k_encode(values, bitspersample=bits, codecformat=kind, reversible=True)
     seen = values / (2**bits - 1) * 255
     seen = over_white(seen[..., :3], seen[..., 3] / 255) if color == "rgba" else seen
-    assert_seen(read(tmp_path, data), seen)
+    said = "taken for opacity" if color == "rgba" else ""  # this encoder does not name it
+    assert_seen(read(tmp_path, data), seen, said)
 
 
 def test_floats_of_light_beyond_white_are_said_to_be_dark(tmp_path):
@@ -497,6 +498,45 @@ def test_a_profile_of_gray_counts_where_a_format_has_no_gray(tmp_path):
     assert_seen(read(tmp_path, stream.getvalue()), srgb_encoded(np.rint(GRAY) / 255))
 
 
+def in_header(data: bytes, boxes: bytes) -> bytes:
+    """A JP2 with more boxes in its header."""
+    at = data.index(b"jp2h") - 4
+    (size,) = struct.unpack_from(">I", data, at)
+    return (
+        data[:at]
+        + struct.pack(">I", size + len(boxes))
+        + data[at + 4 : at + size]
+        + boxes
+        + data[at + size :]
+    )
+
+
+def definitions(*channels: tuple[int, int, int]) -> bytes:
+    body = struct.pack(">H", len(channels)) + b"".join(
+        struct.pack(">3H", *each) for each in channels
+    )
+    return struct.pack(">I4s", 8 + len(body), b"cdef") + body
+
+
+def jpeg_2000(levels: np.ndarray) -> bytes:
+    stored = np.rint(levels).astype(np.uint8)
+    return imagecodecs.jpeg2k_encode(stored, level=0, codecformat="jp2", reversible=True)
+
+
+PLAIN = ((0, 0, 1), (1, 0, 2), (2, 0, 3))
+
+
+@pytest.mark.parametrize("kind", [1, 2, 65535])
+def test_the_kind_of_a_fourth_channel_of_jpeg_2000_is_followed(tmp_path, kind):
+    opacity = np.clip(OPACITY, 0.2, 1)
+    colors = RGB * opacity[..., None] if kind == 2 else RGB
+    data = in_header(
+        jpeg_2000(np.dstack([colors, 255 * opacity])), definitions(*PLAIN, (3, kind, 0))
+    )
+    expected, said = (over_white(RGB, opacity), "") if kind < 3 else (RGB, "left out")
+    assert_seen(read(tmp_path, data), expected, said)
+
+
 @pytest.mark.parametrize(("indices", "entries"), [(1, 8), (4, 8), (8, 8), (8, 5)])
 def test_a_palette_of_jpeg_2000_has_a_depth_of_its_own(tmp_path, indices, entries):
     def box(kind: bytes, body: bytes) -> bytes:
@@ -542,6 +582,64 @@ def test_inks_of_a_jpeg_without_adobes_marker_are_spoken_of(tmp_path):
     assert "Adobe" in read(tmp_path, data[:at] + data[at + 2 + size :])[1]
 
 
+@pytest.mark.parametrize("kind", ["16-bit PNG", "TIFF", "float TIFF"])
+def test_a_wide_profile_keeps_the_shadows_of_many_bits(tmp_path, kind):
+    """In 8 bits ProPhoto's darks are up to ten levels off."""
+    primaries = np.array([[0.7977, 0.1352, 0.0313], [0.2880, 0.7119, 0.0001], [0, 0, 0.8249]])
+    tags = {f"{name}XYZ": xyz(*primaries[:, i]) for i, name in enumerate("rgb")}
+    wide = profile(b"RGB ", wtpt=D50, **tags, **{f"{name}TRC": curve(1.8) for name in "rgb"})
+    dark = RGB / 8
+    values = as_type(dark, "uint16")
+    if kind == "16-bit PNG":
+        data = png(values, 16, (b"iCCP", b"name\0\0" + zlib.compress(wide)))
+    else:
+        stored = values if kind == "TIFF" else as_type(dark, "float32")
+        data = tiff(stored, photometric="rgb", iccprofile=wide)
+    linear = (dark / 255) ** (round(1.8 * 256) / 256) @ primaries.T @ np.linalg.inv(TO_XYZ).T
+    assert_seen(read(tmp_path, data), srgb_encoded(np.clip(linear, 0, 1)))
+
+
+@pytest.mark.parametrize("bits", [24, 32])
+def test_a_profile_of_a_bmp_is_followed(tmp_path, bits):
+    pixels = np.rint(RGB)[::-1, :, ::-1].astype(np.uint8)
+    if bits == 32:
+        pixels = np.dstack([pixels, np.zeros((HEIGHT, WIDTH), np.uint8)])
+    body = b"".join(row.tobytes() + bytes(-row.nbytes % 4) for row in pixels)
+    for kind, gamma, expected, said in (
+        (b"DEBM", 0, srgb_encoded(np.rint(RGB) / 255), ""),
+        (b"KNIL", 0, RGB, "its color profile is another file"),
+        (bytes(4), 1, RGB, "its gamma of 1 was ignored"),
+        (b"BGRs", 0, RGB, ""),
+    ):
+        linear = rgb_profile(1.0)
+        head = struct.pack("<IiiHH", 124, WIDTH, HEIGHT, 1, bits) + bytes(40) + kind + bytes(36)
+        head += struct.pack("<7I", *[gamma * 2**16] * 3, 4, 124 + len(body), len(linear), 0)
+        data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 138) + head + body + linear
+        assert_seen(read(tmp_path, data), expected, said)
+
+
+def test_a_bmp_that_leaves_out_where_its_pixels_begin(tmp_path):
+    pixels = np.dstack([np.rint(RGB)[::-1, :, ::-1], np.zeros((HEIGHT, WIDTH))]).astype(np.uint8)
+    head = struct.pack("<IiiHH24x", 40, WIDTH, HEIGHT, 1, 32)
+    assert_seen(read(tmp_path, b"BM" + bytes(12) + head + pixels.tobytes()), RGB)
+
+
+@pytest.mark.parametrize("tag", ["TransferFunction", "PrimaryChromaticities"])
+def test_colors_that_a_tiff_tells_and_are_not_followed_are_spoken_of(tmp_path, tag):
+    for far in (False, True):
+        light = (np.arange(256) / 255) ** (1.0 if far else 2.2) * 65535
+        red = 0.68 if far else 0.64
+        ratios = [
+            number for x in (red, 0.33, 0.3, 0.6, 0.15, 0.06) for number in (int(1e5 * x), 10**5)
+        ]
+        extra = {
+            "TransferFunction": (301, 3, 768, [*np.rint(light).astype(int)] * 3, True),
+            "PrimaryChromaticities": (319, 5, 6, ratios, True),
+        }[tag]
+        found = read(tmp_path, tiff(EIGHT_BIT, photometric="rgb", extratags=[extra]))
+        assert_seen(found, RGB, f"its {tag} w" if far else "")
+
+
 def test_a_profile_of_srgb_leaves_16_bits_as_they_are(tmp_path):
     data = tiff(as_type(RGB, "uint16"), photometric="rgb", iccprofile=SRGB)
     np.testing.assert_allclose(read(tmp_path, data)[0], RGB, atol=0.01)
@@ -566,6 +664,8 @@ def test_a_gamma_that_is_not_followed_is_spoken_of(tmp_path):
     assert_seen(read(tmp_path, png(values, 8, *srgb)), RGB)
     hdr = (b"cICP", bytes([9, 16, 0, 1]))  # stronger than a profile (PNG, 4.3)
     assert_seen(read(tmp_path, png(values, 8, hdr)), RGB, "(wide gamut or HDR) were read as sRGB")
+    narrow = png(values, 8, (b"cICP", bytes([1, 13, 0, 0])))
+    assert_seen(read(tmp_path, narrow), RGB, "its narrow range (cICP) was read as the full range")
     both = png(values, 8, hdr, (b"iCCP", b"name\0\0" + zlib.compress(rgb_profile(1.0))))
     expected = srgb_encoded(values / 255)  # by the profile, which is linear
     assert_seen(read(tmp_path, both), expected, "were ignored for its color profile")
@@ -650,13 +750,15 @@ def test_more_than_one_page_or_frame_is_said(tmp_path, kind):
 # A fourth channel that is none of the picture's
 
 
-def photoshop(mode: int, bits: int, *channels: np.ndarray, layers: int | None = None) -> bytes:
+def photoshop(
+    mode: int, bits: int, *channels: np.ndarray, layers: int | None = None, resources: bytes = b""
+) -> bytes:
     """A PSD of these planes, without compression; `layers` is the number that its header says."""
     height, width = channels[0].shape
     head = b"8BPS" + struct.pack(">H6xHIIHH", 1, len(channels), height, width, bits, mode)
     section = b"" if layers is None else struct.pack(">IIh2x", 8, 4, layers)
-    body = section or bytes(4)
-    return head + bytes(8) + body + bytes(2) + b"".join(plane.tobytes() for plane in channels)
+    body = struct.pack(">II", 0, len(resources)) + resources + (section or bytes(4))
+    return head + body + bytes(2) + b"".join(plane.tobytes() for plane in channels)
 
 
 def test_a_selection_that_photoshop_saved_is_no_opacity(tmp_path):
@@ -664,8 +766,17 @@ def test_a_selection_that_photoshop_saved_is_no_opacity(tmp_path):
     for layers in (None, 1):
         data = photoshop(3, 8, *stored, layers=layers)
         assert_seen(read(tmp_path, data), RGB, "1 channel beside its colors was left out")
-    seen = over_white(RGB, OPACITY)
-    assert_seen(read(tmp_path, photoshop(3, 8, *stored, layers=-1)), seen)
+
+
+def test_what_is_transparent_in_photoshop_lies_on_white(tmp_path):
+    """Its merged picture has white below (psd-tools, _remove_white_background)."""
+    opacity = np.clip(OPACITY, 0.2, 1)
+    seen = over_white(RGB, opacity)
+    planes_on_white = np.moveaxis(np.rint(np.dstack([seen, 255 * opacity])).astype(np.uint8), -1, 0)
+    assert_seen(read(tmp_path, photoshop(3, 8, *planes_on_white, layers=-1)), seen)
+    rgb, found = images.read_with_opacity(tmp_path / "picture")
+    assert np.abs(rgb - RGB).max() < 4  # 8 bits of a fifth of the light
+    np.testing.assert_allclose(found, opacity, atol=0.003)
 
 
 @pytest.mark.parametrize("bits", [0, 8])
@@ -674,6 +785,43 @@ def test_a_fourth_channel_that_tga_does_not_count_is_spoken_of(tmp_path, bits):
     head = struct.pack("<3B9x2H2B", 0, 0, 2, WIDTH, HEIGHT, 32, 0x20 | bits)
     said = "" if bits else "which TGA does not name"
     assert_seen(read(tmp_path, head + pixels.tobytes()), over_white(RGB, OPACITY), said)
+
+
+@pytest.mark.parametrize("kind", [1, 3, 4])
+def test_the_kind_of_a_fourth_channel_that_tga_names_is_followed(tmp_path, kind):
+    opacity = np.clip(OPACITY, 0.2, 1)
+    colors = RGB * opacity[..., None] if kind == 4 else RGB
+    pixels = np.rint(np.dstack([colors[..., ::-1], 255 * opacity])).astype(np.uint8)
+    body = struct.pack("<3B9x2H2B", 0, 0, 2, WIDTH, HEIGHT, 32, 0x28) + pixels.tobytes()
+    end = bytes(494) + bytes([kind]) + struct.pack("<II", len(body), 0) + b"TRUEVISION-XFILE.\0"
+    expected, said = (RGB, "left out") if kind == 1 else (over_white(RGB, opacity), "")
+    assert_seen(read(tmp_path, body + end), expected, said)
+
+
+@pytest.mark.parametrize("named", [0, 1])
+def test_the_bit_of_opacity_in_a_tga_of_16_bits(tmp_path, named):
+    five, clear = EIGHT_BIT.astype(int) >> 3, OPACITY < 0.5
+    pixels = five @ [1 << 10, 1 << 5, 1] + np.where(clear, 0, 1 << 15)
+    head = struct.pack("<3B9x2H2B", 0, 0, 2, WIDTH, HEIGHT, 16, 0x20 | named)
+    seen = over_white(five * 255 / 31, 1.0 - clear) if named else five * 255 / 31
+    assert_seen(read(tmp_path, head + pixels.astype("<u2").tobytes()), seen)
+
+
+@pytest.mark.parametrize("kind", ["icon", "cursor"])
+@pytest.mark.parametrize("bits", [24, 32])
+def test_what_an_icon_and_a_cursor_leave_out_is_transparent(tmp_path, kind, bits):
+    clear = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)) % 3 == 0
+    pixels, opacity = np.rint(RGB)[::-1, :, ::-1].astype(np.uint8), 1.0 - clear
+    if bits == 32:
+        pixels, opacity = np.dstack([pixels, np.rint(255 * OPACITY)[::-1].astype("u1")]), OPACITY
+        clear[:] = False
+    mask = b"".join(packed(row[None].astype(int), 1).ljust(8, b"\0") for row in clear[::-1])
+    body = b"".join(row.tobytes() + bytes(-row.nbytes % 4) for row in pixels) + mask
+    picture_of_it = struct.pack("<IiiHH24x", 40, WIDTH, 2 * HEIGHT, 1, bits) + body
+    of_list = (0, 0) if kind == "icon" else (17, 11)  # depths left out; the hot spot
+    head = struct.pack("<3H", 0, 1 if kind == "icon" else 2, 1)
+    head += struct.pack("<4B2H2I", WIDTH, HEIGHT, 0, 0, *of_list, len(picture_of_it), 22)
+    assert_seen(read(tmp_path, head + picture_of_it), over_white(RGB, opacity))
 
 
 # What was called unreadable, and what is refused for its reason
@@ -747,6 +895,62 @@ REASONS: dict[str, tuple[bytes, str]] = {
     "JPEG of 12 bits": (
         imagecodecs.jpeg8_encode(np.zeros((8, 8), np.uint16), bitspersample=12),
         "12 bits",
+    ),
+    "FITS": (
+        b"SIMPLE  =                    T".ljust(80)
+        + b"".join(
+            f"{key:8}= {value:>20}".encode().ljust(80)
+            for key, value in (("BITPIX", 8), ("NAXIS", 2), ("NAXIS1", 9), ("NAXIS2", 9))
+        )
+        + b"END".ljust(80 * 31)
+        + bytes(2880),
+        "FITS",
+    ),
+    "XBM": (
+        b"#define a_width 8\n#define a_height 2\nstatic char a_bits[] = {\n0x01, 0x02};\n",
+        "an X bitmap",
+    ),
+    "Sun raster of 32 bits": (
+        struct.pack(">8I", 0x59A66A95, 4, 4, 32, 64, 1, 0, 0) + bytes(64),
+        "a Sun raster of 32 bits",
+    ),
+    "PSB": (b"8BPS\0\2" + photoshop(3, 8, *[EIGHT_BIT[..., 0]] * 3)[6:], "PSB"),
+    "Photoshop's channels beside colors": (
+        photoshop(3, 8, *[EIGHT_BIT[..., 0]] * 5),
+        "5 channels",
+    ),
+    "Photoshop's layers alone": (
+        photoshop(
+            3,
+            8,
+            *[EIGHT_BIT[..., 0]] * 3,
+            resources=b"8BIM" + struct.pack(">HHIIB3x", 1057, 0, 8, 1, 0),
+        ),
+        "without a merged picture",
+    ),
+    "Phase One": (b"II*\0\x10\0\0\0IIII" + bytes(300), "camera's raw file"),
+    "JPEG 2000 in CIELab": (
+        jpeg_2000(RGB).replace(b"colr\1\0\0\0\0\0\x10", b"colr\1\0\0\0\0\0\x0e"),
+        "JPEG 2000 in color space 14",
+    ),
+    "JPEG 2000 with blue first": (
+        in_header(jpeg_2000(RGB), definitions((0, 0, 3), (1, 0, 2), (2, 0, 1))),
+        "another order",
+    ),
+    "JPEG 2000 with a deep palette": (
+        in_header(
+            jpeg_2000(GRAY).replace(b"\1\0\0\0\0\0\x11", b"\1\0\0\0\0\0\x10"),
+            struct.pack(">I4sHB3B", 14 + 6 * 256, b"pclr", 256, 3, 9, 9, 9) + bytes(6 * 256),
+        ),
+        "a palette of more than 8 bits",
+    ),
+    "inks that do not reach full": (
+        tiff(
+            np.dstack([EIGHT_BIT, EIGHT_BIT[..., 0]]),
+            photometric="separated",
+            extratags=[(336, 3, 2, (16, 235), True)],
+        ),
+        "DotRange",
     ),
     "BMP of 2 bits": (
         b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 54, 40, 8, 8, 1, 2, *[0] * 6) + bytes(64),
