@@ -157,19 +157,22 @@ def agreement(runs: dict[str, Any]) -> Iterator[str]:
 
 def plot(found: dict[str, Any], path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    sizes = sorted(pixels(size) / 1e6 for size in found["sizes"])
     for program in next(iter(found["sizes"].values())):
         runs = {pixels(size) / 1e6: sizes[program] for size, sizes in found["sizes"].items()}
         x = sorted(runs)
         low, middle, high = (
             [f(runs[p]["seconds"]) / p for p in x] for f in (min, statistics.median, max)
         )
-        line = left.plot(x, middle, marker="o", label=program)[0]
+        line = left.plot(x, middle, marker="o", label=PROGRAMS[program])[0]
         left.fill_between(x, low, high, alpha=0.2, color=line.get_color())
         right.plot(
             x, [runs[p]["peak_bytes"] / 2**30 for p in x], marker="o", color=line.get_color()
         )
     for axis, label in ((left, "seconds a megapixel"), (right, "peak memory, GiB")):
         axis.set(xlabel="megapixels", ylabel=label, xscale="log", ylim=(0, None))
+        axis.set_xticks(sizes, [f"{size:.2f}" for size in sizes])
+        axis.set_xticks([], minor=True)
     left.legend(fontsize="small")
     figure.savefig(path, dpi=110)
 

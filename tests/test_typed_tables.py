@@ -35,6 +35,7 @@ REASONS = {  # by page and by how the table's first line begins
     "docs/METHODS.md | quantity | value": GOLDEN,
     "docs/METHODS.md | evaluation": PRINTED,
     "docs/METHODS.md | iteration": PRINTED,
+    "docs/contributing/ten_tasks.md | task": "typed by one reader, once",
     "docs/experiments/protocol.md | stage": "the plan of a study, written before it",
     "docs/experiments/protocol.md | pair": "the same page, which is not changed after the results",
     "docs/experiments/protocol_changes.md | stage": "the plan of a study, written before it",
