@@ -2,7 +2,10 @@
 sizes, licenses.
 """
 
+import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from stn.assets import wheels
 
@@ -25,11 +28,6 @@ class Asset:
 
 PIP = "pip:"
 MATCONVNET = "https://www.vlfeat.org/matconvnet/models"
-# The commits are those of METHODS.md §4.
-NEURAL_STYLE = "https://raw.githubusercontent.com/jcjohnson/neural-style/07c4b8299f8fbdafec0c514fc820ff1d7ff62e46/examples/inputs"
-NEURAL_STYLE_TF = "https://raw.githubusercontent.com/cysmith/neural-style-tf/a2c374f9ee2938f0022e1e0b720f4eb28cf7d0a8/styles"
-# The authors' PyTorch notebook and its pictures.
-AUTHORS = "https://raw.githubusercontent.com/leongatys/PytorchNeuralStyleTransfer/be6c8e2b35568669a5a0ac10b66c912207ad355d/Images"
 
 WEIGHTS = {
     "vgg19": Asset(
@@ -81,72 +79,15 @@ METRICS = {
     ),
 }
 
-PUBLIC_DOMAIN = "public domain (the painter died before 1955)"
-IMAGES = {
-    asset.file: asset
-    for asset in (
-        Asset(
-            "vangogh_starry_night.jpg",
-            (f"{AUTHORS}/vangogh_starry_night.jpg",),
-            ("sha256:228bebf0dd424ea4f740d8d88a67f2960424c166e638086c1ec529260d2e3832",),
-            357_881,
-            PUBLIC_DOMAIN,
-        ),
-        Asset(
-            "tubingen.jpg",
-            (f"{NEURAL_STYLE}/tubingen.jpg",),
-            ("sha256:e67d1869f01fd805385c681a80d9ebcf0f70ea4a5fe6127f0606bb1c7f4bf506",),
-            406_531,
-            "photograph by Andreas Praefcke, CC BY 3.0",
-        ),
-        Asset(
-            "shipwreck.jpg",
-            (f"{NEURAL_STYLE}/shipwreck.jpg",),
-            ("sha256:4f7cf34e3cd4a5daaf3f421f059ca9a01aaa2a3afd7243d6670c9c8bc001a213",),
-            144_730,
-            PUBLIC_DOMAIN,
-        ),
-        Asset(
-            "starry_night_google.jpg",
-            (f"{NEURAL_STYLE}/starry_night_google.jpg",),
-            ("sha256:c31741a09141c2e2d07fc7aa6bdf135c369b804f9433e43fa3ceac19386d1ee6",),
-            613_337,
-            PUBLIC_DOMAIN,
-        ),
-        Asset(
-            "the_scream.jpg",
-            (f"{NEURAL_STYLE}/the_scream.jpg",),
-            ("sha256:f3075cddeb974a9ee1d6418f7f33fd05185a7ac7dcb4288bd2805d499a9dcaee",),
-            216_723,
-            PUBLIC_DOMAIN,
-        ),
-        Asset(
-            "seated-nude.jpg",
-            (f"{NEURAL_STYLE}/seated-nude.jpg",),
-            ("sha256:f398757cfb5346842c3bc309ca65d03381b38b1f5f8d7c60abe68a804a405cf1",),
-            101_993,
-            "Picasso: not in the public domain everywhere",
-        ),
-        Asset(
-            "kandinsky.jpg",
-            (f"{NEURAL_STYLE_TF}/kandinsky.jpg",),
-            ("sha256:8f992ed4aecd6dd56972d7bc8166761de7c94e670ee6effa8fd05f3daeb33409",),
-            202_426,
-            PUBLIC_DOMAIN,
-        ),
-        Asset(
-            "golden_gate.jpg",
-            (f"{NEURAL_STYLE}/golden_gate.jpg",),
-            ("sha256:f8476ac216e0d409af2e52bf82ad2cdc3433e23d7895e6f9b2048fc014ed57ba",),
-            102_100,
-            "photograph, license not known to us",
-        ),
-        Asset(
-            "hoovertowernight.jpg",
-            (f"{NEURAL_STYLE}/hoovertowernight.jpg",),
-            ("sha256:8852910ed1594af535c3dee012b020b9ee4045798645885d20a9445d12e98093",),
-            216_598,
-            "photograph, license not known to us",
-        ),
-    )
-}
+
+def _pictures() -> Iterator[Asset]:
+    """Those of pictures.csv. Their commits are those of METHODS.md §4, and of the authors' PyTorch
+    notebook.
+    """
+    with Path(__file__).with_name("pictures.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            sources, checksums = (row["url"],), (row["checksum"],)
+            yield Asset(row["file"], sources, checksums, int(row["size"]), row["license"])
+
+
+IMAGES = {asset.file: asset for asset in _pictures()}
