@@ -7,7 +7,6 @@ overrides that change nothing. `dotted` treats settings as flat keys, to compare
 
 from stn.config.composition import (
     CONFIG_DIR,
-    check,
     choices,
     compose,
     levels,

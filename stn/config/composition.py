@@ -129,17 +129,6 @@ def parse(config: DictConfig, overrides: Sequence[str] = ()) -> Config:
     return parsed
 
 
-def check(config: Config) -> None:
-    """Raise InputError for what a program wrote into a configuration that `parse` had checked."""
-    names.check_attributes(config)
-    try:
-        OmegaConf.structured(config)  # which looks at the types
-    except OmegaConfBaseException as error:
-        raise InputError(one_line(error)) from None
-    fields.check_values(config)
-    rules.check(config)
-
-
 def pixel_unit(config: Config) -> tuple[float, ...]:
     """One of the source's pixel units in 0-255 steps, RGB: `image.pixel_unit`, where its network
     sees 255 for white.

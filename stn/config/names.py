@@ -105,18 +105,6 @@ def _check_entry(key: str, entry: Any, limits: Mapping[str, Any]) -> None:
             raise InputError(f"{key}.{name}: is missing; known are {', '.join(known)}")
 
 
-def check_attributes(config: Any, prefix: str = "") -> None:
-    """Raise InputError for an attribute that a program gave the configuration and that is no
-    key.
-    """
-    known = [each.name for each in dataclasses.fields(config)]
-    for name, value in vars(config).items():
-        if name not in known:
-            raise InputError(f"{prefix}{name}={value}: no such key{_instead(prefix + name, value)}")
-        if dataclasses.is_dataclass(value):
-            check_attributes(value, f"{prefix}{name}.")
-
-
 @functools.cache
 def keys() -> dict[str, Mapping[str, Any]]:
     """Every key in full, such as `image.size_px`, with what it may be."""

@@ -34,8 +34,8 @@ def run(
     """Stylize one picture; all it leaves is in `run_dir`. A run that was finished there before is
     not run again.
 
-    `settings` are as `config.compose` gives them; who changes them calls `config.check`. `cell` is
-    what the run is in a sweep, if it is of one. `arrays` are pictures in place of files, as
+    `settings` are as `config.compose` gives them. `cell` is what the run is in a sweep, if it is
+    of one. `arrays` are pictures in place of files, as
     `pictures.read` takes them. Raises InputError for what the user can mend, and Interrupted after
     Ctrl-C or SIGTERM, once the best image is written, and where the optimizer allows it a state to
     resume from."""

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from stn import command_line, config, errors
+from stn import config
 
 SILENT = [
     ("optimizer=adam",),
@@ -124,32 +124,3 @@ def test_the_command_warns_and_runs(stylize) -> None:
         "warning: optimizer.history=5 has no effect with optimizer.name=adam; "
         "it belongs to lbfgs, torch_lbfgs, spectral_lbfgs"
     ]
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "says"),
-    [
-        (
-            "optimizer.name",
-            "Adam",
-            "optimizer.name=Adam: must be one of spectral_lbfgs",
-        ),
-        ("optimizer.max_evaluations", 0, "optimizer.max_evaluations=0"),
-        ("optimizer.max_evaluations", "many", "many"),
-        ("optimizer.max_evals", 5, "optimizer.max_evals=5: no such key"),
-        ("seed", None, "seed"),
-        ("objective.style_layers", ["relu9_1"], "relu9_1"),
-    ],
-)
-def test_settings_changed_in_python_are_checked_like_typed_ones(key: str, value, says: str) -> None:
-    settings = config.compose()
-    *groups, name = key.split(".")
-    place = settings
-    for group in groups:
-        place = getattr(place, group)
-    setattr(place, name, value)
-    with pytest.raises(errors.InputError) as refusal:
-        config.check(settings)
-    assert says in command_line.one_line(refusal.value) and "\n" not in command_line.one_line(
-        refusal.value
-    )
