@@ -215,7 +215,7 @@ def minutes(settings: config.Config) -> str:
 
 def longer(settings: config.Config) -> str:
     """What the benchmark, which has Gram matrices, does not know of a preset's time."""
-    dear = [each for each in config.statistics(settings) if each not in ("gram", "mean")]
+    dear = [each for each in config.compared(settings) if each not in ("gram", "mean")]
     if not dear:
         return ""
     return f" Expect more, since `{dear[0]}` costs more than the Gram matrices that are counted."

@@ -27,6 +27,6 @@ from stn.config.dotted import (
     told_apart,
     value_of,
 )
-from stn.config.lists import compared, draws, guided, statistics, style_layers, styles
+from stn.config.lists import compared, draws, guided, style_layers, styles
 from stn.config.optimizers import FirstOrder, Optimizer
 from stn.config.schema import Color, Config, Image, Level

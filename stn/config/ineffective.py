@@ -46,7 +46,7 @@ def _compared(*values: str) -> Need:
 
 def _statistics(config: Config) -> list[str]:
     """Those that are compared. A content loss of hypercolumns has the keys of all such."""
-    found = lists.statistics(config)
+    found = [*lists.compared(config)]
     if config.objective.content_reduction in strotss.CONTENT_REDUCTIONS:
         found += [name for name in STATISTICS if STATISTICS[name].of_hypercolumns]
     return found

@@ -120,13 +120,8 @@ def listed(config: Config) -> list[Listed]:
     return found
 
 
-def statistics(config: Config) -> list[str]:
-    """Every statistic that is compared, each once, `style_statistic` first."""
-    return list(dict.fromkeys(each.statistic for each in listed(config)))
-
-
 def compared(config: Config) -> dict[str, list[str]]:
-    """The layers of every statistic that is compared."""
+    """The layers of every statistic that is compared, `style_statistic` first."""
     return {each.statistic: [layer.layer for layer in each.layers] for each in listed(config)}
 
 
@@ -138,7 +133,7 @@ def style_layers(config: Config) -> list[str]:
 def draws(config: Config) -> bool:
     """Whether losses are compared at what is drawn, directions or positions."""
     of_content = config.objective.content_reduction in strotss.CONTENT_REDUCTIONS
-    return of_content or any(STATISTICS[name].draws for name in statistics(config))
+    return of_content or any(STATISTICS[name].draws for name in compared(config))
 
 
 def key_of(number: int) -> str:
