@@ -64,7 +64,7 @@ def settings_of(settings: Config, pictures: Pictures) -> Config:
     # itself.
     objective.gram_divisor, objective.style_reduction = "m", "mean"
     objective.style_statistic, objective.activation_shift = "gram", 0.0
-    objective.components = None
+    objective.components, objective.layer_weighting = None, "equal"
     objective.style_weight, objective.total_variation.form = mix.weight, "none"
     for name in objective.pixel_weights():
         setattr(objective, f"{name}_weight", 0.0)

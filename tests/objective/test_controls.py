@@ -1052,6 +1052,14 @@ def test_the_style_is_mixed_of_two_paintings(run, composed, files, tmp_path):
     assert np.abs(result.rgb - plain.rgb).max() > 1
 
 
+def test_a_mixed_style_is_not_weighed_over_a_loss_at_the_photograph(run, files, tmp_path):
+    over = (f"mix.fine={files['rings']}", "mix.max_evaluations=2")
+    run(tmp_path / "over", *over, "objective.layer_weighting=first_loss")
+    run(tmp_path / "plain", *over)
+    inner, plain = (runs.Run(tmp_path / name / "style").metrics for name in ("over", "plain"))
+    np.testing.assert_array_equal(inner["loss/total"], plain["loss/total"])
+
+
 def test_a_mixed_style_is_a_painting_which_does_not_wrap(run, files, tmp_path):
     for border, expected in (("wrap", "replicate"), ("reflect", "reflect")):
         run(
