@@ -268,14 +268,11 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
-    lines = [",".join(HEADER)]
-    lines += [
-        ",".join(
-            f"{row[key]:.6g}" if isinstance(row[key], float | int) else row[key] for key in HEADER
-        )
+    short = (
+        {key: f"{each:.6g}" if isinstance(each, float | int) else each for key, each in row.items()}
         for row in rows
-    ]
-    files.write_text(path, "\n".join(lines) + "\n")
+    )
+    files.write_text(path, tables.csv_text(HEADER, short))
 
 
 def table(rows: list[dict[str, Any]], optimizers: list[str]) -> str:

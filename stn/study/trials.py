@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stn import machine, quantities
+from stn.analysis import tables
 from stn.errors import InputError
 from stn.runs import provenance
 from stn.study import design
@@ -54,15 +55,11 @@ def _number(text: str) -> Any:
 def append(path: Path, row: Row) -> None:
     """Write a row at the end of the file, after its headings if it is new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     kept = path.read_bytes() if path.is_file() else b""
-    if not kept:
-        writer.writeheader()
-    writer.writerow(row)
+    headings, line = tables.csv_text(COLUMNS, [row]).splitlines(keepends=True)
     with path.open("ab") as file:
         file.truncate(kept.rfind(b"\n") + 1)  # of a line that was left unfinished
-        file.write(text.getvalue().encode())
+        file.write((line if kept else headings + line).encode())
         file.flush()
         os.fsync(file.fileno())
 
