@@ -34,9 +34,9 @@ class Stroke(NamedTuple):
     length: int
 
 
-def strokes(seed: int = 0) -> np.ndarray:
-    """The painting, `rgb` [480, 600, 3], 0-255; the same bytes for the same seed."""
-    generator = np.random.default_rng(seed)
+def strokes() -> np.ndarray:
+    """The painting, `rgb` [480, 600, 3], 0-255; always the same bytes."""
+    generator = np.random.default_rng(0)
     height, width = HEIGHT * SUPERSAMPLING, WIDTH * SUPERSAMPLING
     angle, light = _swirls(generator, height, width)
     canvas = Image.new("RGB", (width, height), PALETTE[1])

@@ -74,9 +74,7 @@ def gray(rgb: np.ndarray) -> np.ndarray:
     return np.repeat(luma(rgb)[..., None], 3, axis=-1)
 
 
-def match_luma(
-    source_rgb: np.ndarray, target_rgb: np.ndarray, mode: str = "mean", clip: bool = True
-) -> np.ndarray:
+def match_luma(source_rgb: np.ndarray, target_rgb: np.ndarray, mode: str = "mean") -> np.ndarray:
     """`gray(source_rgb)`, its luma L_S moved to that of the target, L_C, before a transfer on
     luminance.
 
@@ -87,8 +85,7 @@ def match_luma(
         return L_S
     # The bound keeps rounding from passing for contrast where there is none.
     ratio = L_C.std() / max(L_S.std(), 1e-6) if mode == "mean_std" else 1.0
-    matched = ratio * (L_S - L_S.mean()) + L_C.mean()
-    return np.clip(matched, 0, 255) if clip else matched
+    return np.clip(ratio * (L_S - L_S.mean()) + L_C.mean(), 0, 255)
 
 
 def restore_chroma(result_rgb: np.ndarray, content_rgb: np.ndarray) -> np.ndarray:
@@ -120,18 +117,18 @@ def swap(result_rgb: np.ndarray, content_rgb: np.ndarray, space: str = "yuv") ->
         return np.clip(255 * back(swapped), 0, 255)
 
 
-def match_histogram(source_rgb: np.ndarray, target_rgb: np.ndarray, bins: int = BINS) -> np.ndarray:
+def match_histogram(source_rgb: np.ndarray, target_rgb: np.ndarray) -> np.ndarray:
     """`source_rgb` with the histogram of `target_rgb` in each channel (leongatys/DeepTextures,
     Misc.py:105-157).
 
     A value's rank, 0-1 and the mean of its equals', goes through the inverse of the target's
-    cumulative histogram, which is linear between the edges of `bins`."""
+    cumulative histogram, which is linear between the edges of BINS."""
     matched = np.empty_like(source_rgb, dtype=np.float64)
     for c in range(source_rgb.shape[-1]):
         if np.ptp(target_rgb[..., c]) < FLAT:
             matched[..., c] = target_rgb[..., c].mean()
             continue
-        density, edges = np.histogram(target_rgb[..., c], bins, density=True)
+        density, edges = np.histogram(target_rgb[..., c], BINS, density=True)
         # Not counts over their sum, which differ in the last digit: next to an empty bin that digit
         # decides.
         cumulative = np.append(0, np.cumsum(density * np.diff(edges)))
