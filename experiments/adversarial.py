@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +20,6 @@ from stn.classify.classifier import Classifier, ClassLoss
 from stn.experiment import frame
 from stn.images import resizing
 from stn.quantities import Terms
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 EXAMPLE = (
     "python experiments/adversarial.py --photograph skimage:chelsea.png --target coffee --bound 4"
@@ -108,7 +104,7 @@ def towards(
     return searches.find(f"{origin}-{target}", settings, problem, first, until)
 
 
-def draw(rgb: np.ndarray, noisy: np.ndarray, run: runs.Run, bound: int) -> Figure:
+def draw(rgb: np.ndarray, noisy: np.ndarray, run: runs.Run, bound: int) -> figures.Figure:
     """Photograph, random changes, the result and its difference, enlarged so that the bound is
     black and white.
     """
@@ -126,7 +122,7 @@ def draw(rgb: np.ndarray, noisy: np.ndarray, run: runs.Run, bound: int) -> Figur
     )
 
 
-def curves(run: runs.Run) -> Figure:
+def curves(run: runs.Run) -> figures.Figure:
     """Both probabilities over the evaluations."""
     with figures.paper_style():
         figure, axis = figures.subplots(figsize=(figures.TEXT_WIDTH / 2, 2.2))

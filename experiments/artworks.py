@@ -5,14 +5,10 @@ python experiments/artworks.py"""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stn import config
 from stn.analysis import figures
 from stn.experiment import frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # CVPR 2016, figure 3: painting, title, α/β. (arXiv, figure 2: 1e-3 for B to D, 1e-4 for E and F.)
 # They belong to the preset's 1e-3: with other weights typed all move alike.
@@ -39,7 +35,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     drawn = [figures.Panel(next(iter(finished.values())).picture("content"), PHOTOGRAPH)]
     drawn += [
         figures.Panel(run.rgb, f"{letter}  {PAINTINGS[str(letter)][1]}", inset=run.picture("style"))

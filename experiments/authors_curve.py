@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stn import config, files
 from stn.analysis import figures, tables
 from stn.experiment import frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # leongatys/PytorchNeuralStyleTransfer, NeuralStyleTransfer.ipynb: it prints n + 1 where n % 50 ==
 # 49, n from 1.
@@ -97,7 +93,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     with figures.paper_style():
         figure, axes = figures.subplots(
             2, 2, figsize=(figures.TEXT_WIDTH, 3.6), layout=None, sharex=True, height_ratios=(2, 1)

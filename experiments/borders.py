@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +10,6 @@ from stn import config, files
 from stn.analysis import figures, tables
 from stn.experiment import frame
 from stn.images import color
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BORDERS = ("zero", "reflect", "replicate", "wrap")
 CORNER = 0.25  # of the sides, enlarged in the lower row
@@ -31,7 +27,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     first = [finished[*frame.PAIRS[0], border].rgb for border in BORDERS]
     corners = [rgb[: int(rgb.shape[0] * CORNER), : int(rgb.shape[1] * CORNER)] for rgb in first]
     return figures.panels(

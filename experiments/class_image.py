@@ -7,7 +7,6 @@ losses on the way."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from stn import command_line, config, optimize, runs
 from stn.analysis import figures
@@ -15,9 +14,6 @@ from stn.classify import options, search
 from stn.classify.classifier import ClassLoss
 from stn.experiment import frame
 from stn.transfer import initialize
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 EXAMPLE = "python experiments/class_image.py cat flower --network vgg19_q8"
 # AdversarialCat_TF.ipynb: 10 H + 0.005 V, a step of 1, x0 ~ N(0, 1); classes 284 (Siamese cat) and
@@ -48,7 +44,7 @@ def optimizers(evaluations: int) -> dict[str, config.Optimizer]:
     }
 
 
-def draw(finished: Mapping[tuple[str, str], runs.Run]) -> Figure:
+def draw(finished: Mapping[tuple[str, str], runs.Run]) -> figures.Figure:
     """A row a class, a column an optimizer; the number is the picture's own probability of its
     class.
     """
@@ -60,7 +56,7 @@ def draw(finished: Mapping[tuple[str, str], runs.Run]) -> Figure:
     return figures.panels(list(rows.values()))
 
 
-def curves(finished: Mapping[tuple[str, str], runs.Run], total_variation: float) -> Figure:
+def curves(finished: Mapping[tuple[str, str], runs.Run], total_variation: float) -> figures.Figure:
     """The loss over evaluations, an axis a class."""
     names = list(dict.fromkeys(name for name, _ in finished))
     with figures.paper_style():

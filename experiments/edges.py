@@ -6,7 +6,6 @@ frequencies."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.fft import dctn
@@ -15,9 +14,6 @@ from scipy.ndimage import correlate1d
 from stn import config, files
 from stn.analysis import figures, tables
 from stn.experiment import frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 HIGH = 0.25  # cycles a pixel: half of the highest that pixels hold, a period of four; ours
 STRONGER = 1000  # times the tutorial's weight, whose effect is hardly seen
@@ -70,7 +66,7 @@ def _pictures(finished: frame.Finished) -> dict[str, np.ndarray]:
     return found
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     """A column a picture; as in the tutorial clip(2 Δ + 0.5) and, of Sobel's, clip(s / 4 + 0.5),
     pixels in 0-1.
     """

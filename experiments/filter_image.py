@@ -7,7 +7,7 @@ any network will do."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from stn.network import vgg
 from stn.network.network import Network
 from stn.quantities import Terms
 from stn.transfer import initialize
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 EXAMPLE = "python experiments/filter_image.py --network vgg19_q8 --layers conv3_1 conv4_1"
 LAYERS = ("conv1_1", "conv2_2", "conv3_3", "conv4_3", "conv5_3")
@@ -78,7 +75,7 @@ class ChannelLoss:
         return terms, gradient.numpy().astype(np.float64) / self._scale
 
 
-def draw(finished: Mapping[str, runs.Run], layers: list[str]) -> Figure:
+def draw(finished: Mapping[str, runs.Run], layers: list[str]) -> figures.Figure:
     """A row a layer; over each picture how often s its channel's mean is, for the picture
     itself.
     """

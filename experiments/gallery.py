@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stn import config, files, runs
 from stn.analysis import figures, tables
 from stn.config import names, overrides
 from stn.experiment import frame
 from stn.images import formats
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _settings = functools.cache(lambda preset: config.compose(f"preset={preset}"))
 COLUMNS = 4
@@ -103,7 +99,7 @@ def painted(name: str) -> tuple[str, ...]:
     return (*cell.overrides, *(() if sized else (SIZE,)), *cell.usual)
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     return _montage({name: finished[name,] for name in PRESETS}, COLUMNS)
 
 
@@ -131,7 +127,7 @@ def _network(preset: str) -> str:
     return f"network={'vgg16' if _settings(preset).network.name == 'vgg16' else 'vgg19_q8'}"
 
 
-def _montage(named: dict[str, runs.Run], columns: int) -> Figure:
+def _montage(named: dict[str, runs.Run], columns: int) -> figures.Figure:
     drawn = [figures.Panel(run.rgb, name) for name, run in named.items()]
     return figures.panels(
         [drawn[first : first + columns] for first in range(0, len(drawn), columns)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stn import config, files, quantities, runs
 from stn.analysis import figures, inference, tables
@@ -17,9 +16,6 @@ from stn.config.schema import Init
 from stn.experiment import frame
 from stn.layers import of_kind, trunk_of
 from stn.study import design
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BASELINE = "gatys"
 LAYERS = {  # those of the study; the first is what the others are compared with
@@ -70,7 +66,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     """Two rows a pair: photograph, painting, and each choice with its patch distance."""
     by_pair: dict[tuple[str, str], dict[str, runs.Run]] = {}
     for (name, content, style, _), run in finished.items():  # of several seeds the first
@@ -132,7 +128,7 @@ def _text(effect: inference.Effect | None, factor: bool) -> str:
     return tables.interval(effect, factor) + some * (effect.pairs < len(frame.PAIRS))
 
 
-def _gaps(found: Mapping[str, Mapping[str, inference.Effect]]) -> Figure:
+def _gaps(found: Mapping[str, Mapping[str, inference.Effect]]) -> figures.Figure:
     """Each choice's distance from the painting over Gatys'."""
     others = [name for name in LAYERS if name != BASELINE]
     with figures.paper_style():

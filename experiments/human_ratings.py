@@ -18,7 +18,6 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,9 +26,6 @@ from stn.analysis import figures, tables
 from stn.command_line import whole
 from stn.errors import InputError
 from stn.experiment import frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 RATINGS = "ratings.csv"
 RATING = "rating"  # how the columns of ratings begin
@@ -125,7 +121,7 @@ def measure(
     return found
 
 
-def draw(found: Mapping[str, Correlation]) -> Figure:
+def draw(found: Mapping[str, Correlation]) -> figures.Figure:
     """Each measure's correlation and interval, the strongest on top."""
     ordered = sorted(found, key=lambda name: abs(found[name][0]))
     with figures.paper_style():

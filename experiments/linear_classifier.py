@@ -21,7 +21,6 @@ from stn.loss import losses
 from stn.network.network import Network
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from sklearn.model_selection import StratifiedKFold
 
 EXAMPLE = "python experiments/linear_classifier.py --network vgg19_q8 --pictures digits"
@@ -73,7 +72,7 @@ def draw(
     best: tuple[str, str],
     confused: np.ndarray,
     names: tuple[str, ...],
-) -> Figure:
+) -> figures.Figure:
     """Accuracy over depth, means of the folds with their least and most; the confusion matrix of
     the best.
     """

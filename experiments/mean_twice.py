@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from stn import config
 from stn.analysis import figures
 from stn.assets.weights import IMAGENET_MEAN
 from stn.experiment import frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # Blue, green and red less their own mean (Keras) and that of [123.68, 116.779, 103.939]: as RGB.
 BOTH = np.array(IMAGENET_MEAN) + np.array(IMAGENET_MEAN[::-1])
@@ -23,7 +18,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
     return [frame.Cell(("once",), ()), frame.Cell(("twice",), ("network.bgr=true", twice))]
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     once, twice = finished.values()
     return figures.panels(
         [

@@ -5,16 +5,11 @@ matplotlib ship. The trained network of the paper is not among the curves: it is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from stn import config, runs
 from stn.analysis import figures
 from stn.experiment import frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 PHOTOGRAPHS = {
     "astronaut": "skimage:astronaut.png",
@@ -53,7 +48,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     """A curve a size: the mean over the photographs, one standard deviation shaded; the
     photographs' own objective is dashed.
     """

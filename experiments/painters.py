@@ -6,7 +6,6 @@ Does the method carry over form, or color and strokes only? Does a motley painti
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, uniform_filter
@@ -15,9 +14,6 @@ from stn import files
 from stn.analysis import figures, tables
 from stn.experiment import frame
 from stn.images.color import LUMA
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # What sets the painting apart from a photograph of its subject, by common judgment: its color and
 # strokes, or the shapes of things.
@@ -64,7 +60,7 @@ def cells(base: object) -> list[frame.Cell]:
     return [frame.Cell((style,), (f"style={style}",)) for style in PAINTINGS]
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     content = next(iter(finished.values())).picture("content")
     region = np.where(flat(content)[..., None], content, 255)
     drawn = [figures.Panel(content, "photograph"), figures.Panel(region, "where it is flat")]

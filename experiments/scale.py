@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from stn import assets, config, images, runs
 from stn.analysis import figures
 from stn.errors import InputError
 from stn.experiment import frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SCALES = (0.5, 1, 2)
 
@@ -40,7 +35,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     *strokes, mixed, naive = finished.values()
     painting = mixed.picture("style")
     fine = images.read(assets.locate_image(mixed.settings["mix"]["fine"]))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +18,6 @@ from stn.analysis import doc_tables, figures, tables
 from stn.config import lists, names, overrides
 from stn.config.schema import Init
 from stn.experiment import frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SEEDS = 10
 ROUNDED = "direct"
@@ -82,7 +78,7 @@ def deviations(finished: frame.Finished, preset: str, measure: str) -> tuple[flo
     return over_seeds, abs(of(finished[preset, ROUNDED]) - seeds[0])
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     """A panel a measure, a row a preset: the deviation over seeds, and hollow that of rounding."""
     presets = list(dict.fromkeys(str(preset) for preset, _ in finished))
     with figures.paper_style():

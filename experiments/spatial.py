@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from stn import assets, config, images
 from stn.analysis import figures
 from stn.errors import InputError
 from stn.experiment import frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 OTHER = "asset:the_scream.jpg"
 SKY = "polygon:0 .02 .94 .02 .94 .24 .8 .25 .6 .28 .48 .29 .1 .28 0 .29"  # drawn by hand
@@ -42,7 +37,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     plain, one, other_ground, other_sky = finished.values()
     upper = {
         "content": plain.picture("content"),

@@ -5,16 +5,12 @@ python experiments/tiles.py"""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stn import config, files
 from stn.analysis import figures, tables
 from stn.experiment import frame
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BORDERS = {"zero": "zeros beyond the border", "wrap": "the opposite side beyond the border"}
 # Pixels that a position of pool4 covers: a tile of whole positions has no seam with
@@ -30,7 +26,7 @@ def cells(base: config.Config) -> list[frame.Cell]:
     ]
 
 
-def draw(finished: frame.Finished) -> Figure:
+def draw(finished: frame.Finished) -> figures.Figure:
     """Each tile two by two."""
     tiled = {title: np.tile(finished[border,].rgb, (2, 2, 1)) for border, title in BORDERS.items()}
     return figures.panels([[figures.Panel(rgb, title) for title, rgb in tiled.items()]])

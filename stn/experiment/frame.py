@@ -20,7 +20,6 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -31,9 +30,6 @@ from stn.config.overrides import quoted
 from stn.errors import InputError, NotReached
 from stn.experiment import computing
 from stn.sweeps import cells
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 OUTPUT = Path("outputs/experiments")
 # Photograph and painting, where an experiment takes more than one pair.
@@ -108,11 +104,11 @@ class Experiment:
     )
     quick_minutes: int = 5
     columns: int = 3
-    draw: Callable[[Finished], Figure] | None = None
+    draw: Callable[[Finished], figures.Figure] | None = None
     write: Callable[[Path, Finished], None] | None = None
 
 
-def montage(shown: Mapping[Cell, runs.Run], columns: int) -> Figure:
+def montage(shown: Mapping[Cell, runs.Run], columns: int) -> figures.Figure:
     """The pictures of finished runs in rows of at most `columns`, each as its cell says.
 
     Another label begins another row, and stands left of it. A title is not repeated below itself.
@@ -203,7 +199,7 @@ def run(experiment: Experiment, overrides: Sequence[str], output: Path = OUTPUT)
 
 def write(
     folder: Path,
-    figure: Figure,
+    figure: figures.Figure,
     caption: str,
     finished: Mapping[str, runs.Run] | None = None,
     root: Path | None = None,

@@ -10,16 +10,13 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from stn import quantities
 from stn.analysis import figures, inference, tables
 from stn.analysis.inference import Effect, Pair
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Row = Mapping[str, Any]
 
@@ -160,7 +157,7 @@ def examples(found: Mapping[Pair, float]) -> dict[str, Pair]:
     }
 
 
-def draw(found: Sequence[Finding], outcomes: Sequence[str]) -> Figure:
+def draw(found: Sequence[Finding], outcomes: Sequence[str]) -> figures.Figure:
     """A panel an outcome, a row a contrast: the change in percent with its interval, full where it
     is found.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +13,6 @@ from stn.analysis import doc_tables, figures, inference, tables
 from stn.errors import InputError
 from stn.study import crossing, design, effects, trials
 from stn.study.effects import Finding
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 DOCUMENTS = config.CONFIG_DIR.parent / "docs" / "experiments"
 RESULTS = config.CONFIG_DIR.parent / "results"
@@ -200,12 +196,12 @@ def with_parts(
     return doc_tables.filled(text, kind, found.__getitem__)
 
 
-def figure(study: design.Design, rows: Sequence[trials.Row]) -> Figure:
+def figure(study: design.Design, rows: Sequence[trials.Row]) -> figures.Figure:
     """The effects on three distances from the painting, a row a contrast."""
     return effects.draw(findings(study, rows), DRAWN)
 
 
-def examples(page: StudyPage, rows: Sequence[trials.Row], bench: crossing.Bench) -> Figure:
+def examples(page: StudyPage, rows: Sequence[trials.Row], bench: crossing.Bench) -> figures.Figure:
     """Photograph, painting and the pictures of the choices shown, for the pair with the median
     primary effect of the first contrast and the two with the extreme ones.
     """
