@@ -12,7 +12,6 @@ caption.txt to outputs/experiments/human_ratings/NAME-OF-FOLDER."""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import sys
@@ -139,9 +138,7 @@ def draw(found: Mapping[str, Correlation]) -> figures.Figure:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--network", default="vgg19_q8", help="vgg19_q8, vgg19, vgg16 or a .mat")
     parser.add_argument("--size", type=lambda text: whole(text, least=16), help="long side, pixels")

@@ -36,9 +36,7 @@ START = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="height x width, such as 384x512")
     parser.add_argument(
         "--repetitions",

@@ -32,9 +32,7 @@ CURVE = Path("outputs/experiments/authors_curve/table.md")  # which its experime
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="for all measurements")
     parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu")
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="height x width, as in 384x512")

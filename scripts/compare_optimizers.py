@@ -7,7 +7,6 @@ checkers and isolated pixels. Rows go to OUT/measures.csv; a row that stands the
 again. OUT/table.md says when each optimizer first has the loss and the patch distance of the
 reference's last picture. What is read from it stands in docs/science/time_to_quality.md."""
 
-import argparse
 import csv
 import time
 from dataclasses import dataclass
@@ -204,9 +203,7 @@ class Setting:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("optimizers", nargs="*", default=list(OPTIMIZERS), metavar="OPTIMIZER")
     parser.add_argument("--size", type=command_line.whole, default=96, help="long side, pixels")
     parser.add_argument("--only", nargs="*", default=[], help="words of a problem's key")

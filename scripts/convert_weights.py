@@ -4,7 +4,6 @@ Takes torchvision's and Caffe's .pth, Keras' .h5, Lasagne's .pkl, or vgg19 or vg
 weights.
 """
 
-import argparse
 from pathlib import Path
 
 from stn import command_line
@@ -19,11 +18,7 @@ python scripts/stylize.py network.weights=random.mat network.rescale=default"""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser(__doc__, epilog=EXAMPLE)
     parser.add_argument("source", help="a .pth, .h5 or .pkl file; or vgg19, vgg16: random weights")
     parser.add_argument("out", type=Path, help="the .mat file to write")
     parser.add_argument(

@@ -18,9 +18,7 @@ SHIPPED = ("vgg19", "vgg19_q8", "vgg16")  # vgg16_full has vgg16's convolutions
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument(
         "folder", type=Path, nargs="?", help="photographs; every picture in it is used"
     )

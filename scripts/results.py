@@ -11,7 +11,6 @@ results/tables/FILE.csv that have those values. The tables of the study, of spoi
 the benchmark are rendered from their own files.
 """
 
-import argparse
 import functools
 import json
 import shlex
@@ -42,9 +41,7 @@ PICTURES = ("skimage:coffee.png", "sklearn:flower.jpg")  # what packages ship
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     what = parser.add_subparsers(dest="what", required=True, metavar="collect|small|drift|render")
     collect = what.add_parser("collect", help="finished runs become rows")
     collect.add_argument("folder", type=Path)

@@ -6,7 +6,6 @@ machine does falls on all alike. CPU time counts where it does much. The table o
 docs/science/benchmark.md is results/tables/statistic_seconds.csv, which this writes. Rows of
 statistics that are not asked for stay, each with the commit it is of."""
 
-import argparse
 import csv
 import statistics
 import time
@@ -46,9 +45,7 @@ class Timed(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument(
         "statistics", nargs="*", default=list(STATISTICS), help="some of them, in place of all"
     )

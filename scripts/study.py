@@ -10,7 +10,6 @@ usage: python scripts/study.py [layers | statistics | changes] [--network NAME] 
 Computes what the results file lacks, a row a trial, and says how long the rest will take. It may be
 stopped at any time: the same command resumes there."""
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -25,9 +24,7 @@ SIZE, EVALUATIONS = 64, 30  # docs/experiments/protocol.md says why
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     studies = ("layers", "statistics", "changes")
     parser.add_argument("study", nargs="?", default="layers", choices=studies)
     parser.add_argument("--network", default="vgg19_q8", help="or vgg16, vgg19")

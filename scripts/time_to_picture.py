@@ -42,9 +42,7 @@ MORE = 1.25  # times the evaluations where a picture is not yet as good
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument(
         "overrides",
         nargs="*",

@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from stn import errors
 
@@ -88,6 +89,14 @@ def told(text: str) -> str:
         for path, title in PAGES.items():
             text = text.replace(path, f"the documentation's page {title}")
     return text
+
+
+def parser(text: str | None, **how: Any) -> argparse.ArgumentParser:
+    """A parser whose help begins with a module's docstring, `text`, line by line; `how` as
+    ArgumentParser takes it.
+    """
+    formatter = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(description=told(text or ""), formatter_class=formatter, **how)
 
 
 def whole(text: str, least: int = 1) -> int:

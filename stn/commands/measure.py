@@ -36,12 +36,7 @@ def command() -> None:
 def main() -> None:
     """Do what sys.argv says."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    own = command_line.program("measure")
-    parser = argparse.ArgumentParser(
-        prog=own,
-        description=command_line.told(__doc__ or ""),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser(__doc__, prog=command_line.program("measure"))
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH")
     parser.add_argument("--pairs", type=Path, metavar="CSV", help="which result is of which pair")
     parser.add_argument("--network", default="vgg19_q8", help="vgg19_q8, vgg19, vgg16 or a .mat")

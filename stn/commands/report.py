@@ -18,11 +18,7 @@ from stn.report import document, live_server
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=command_line.program("report"),
-        description=command_line.told(__doc__ or ""),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser(__doc__, prog=command_line.program("report"))
     add = parser.add_argument
     several: dict[str, Any] = {"action": "append", "default": []}
     told = "a sweep, or any tree of run directories; or two runs"
