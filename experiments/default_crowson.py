@@ -2,8 +2,6 @@
 
 python experiments/default_crowson.py"""
 
-from __future__ import annotations
-
 import functools
 import math
 from pathlib import Path

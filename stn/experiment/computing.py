@@ -1,7 +1,5 @@
 """The runs of a figure that are missing, computed in one multirun of scripts/stylize.py."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import shlex

@@ -3,8 +3,6 @@
 Each has a protocol that was written before its first run: docs/experiments/protocol.md,
 protocol_statistics.md and protocol_changes.md."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What each measure says of a stylized picture that is spoiled in a known way: which to believe."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 from collections.abc import Iterator, Sequence

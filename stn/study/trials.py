@@ -2,8 +2,6 @@
 stopped goes on from there; and what they say of the next.
 """
 
-from __future__ import annotations
-
 import csv
 import importlib.metadata
 import io
