@@ -112,8 +112,8 @@ def from_file(file: BinaryIO) -> Samples:
         picture = Image.open(file)
     except Image.UnidentifiedImageError:
         raise InputError(_what(head)) from None
-    except (OSError, NotImplementedError) as error:
-        if "unsupported" in str(error).lower() or "unimplemented" in str(error).lower():
+    except (OSError, NotImplementedError, ValueError) as error:
+        if any(word in str(error).lower() for word in ("unsupported", "unimplemented", "unknown")):
             raise InputError(f"of a kind that is not read here ({error}); save it as PNG") from None
         raise
     if picture.format == "EPS" or isinstance(picture, ImageFile.StubImageFile):

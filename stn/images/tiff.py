@@ -88,7 +88,9 @@ def _page(tiff: tifffile.TiffFile) -> tuple[Any, tuple[str, ...]]:
         notes = ("it is marked as the thumbnail of another picture",)
     elif chosen is not pages[0]:
         notes = ("its first page is a thumbnail and was passed over",)
-    number = len(full) + max(0, len(tiff.pages) - PAGES_MAX)
+    # ImageJ lists the first alone of what has more than 4 GB.
+    listed = int((tiff.imagej_metadata or {}).get("images", 1))
+    number = max(listed, len(full) + max(0, len(tiff.pages) - PAGES_MAX))
     return chosen, (*notes, *(pillow.one_of(number, "pages") if number > 1 else ()))
 
 

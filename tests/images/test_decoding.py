@@ -747,6 +747,17 @@ def test_more_than_one_page_or_frame_is_said(tmp_path, kind):
     assert_seen(read(tmp_path, frames(kind)), np.rint(RGB), "has 2 ")
 
 
+def test_a_stack_of_imagej_that_lists_its_first_page_alone_is_said(tmp_path):
+    stream = io.BytesIO()
+    stack = np.stack([as_type(GRAY, "uint16"), as_type(255 - GRAY, "uint16")])
+    tifffile.imwrite(stream, stack, imagej=True, byteorder="<")
+    data = bytearray(stream.getvalue())
+    (first,) = struct.unpack_from("<I", data, 4)
+    after = first + 2 + 12 * struct.unpack_from("<H", data, first)[0]
+    data[after : after + 4] = bytes(4)
+    assert_seen(read(tmp_path, bytes(data)), GRAY, "has 2 pages")
+
+
 # A fourth channel that is none of the picture's
 
 
@@ -913,6 +924,14 @@ REASONS: dict[str, tuple[bytes, str]] = {
     "Sun raster of 32 bits": (
         struct.pack(">8I", 0x59A66A95, 4, 4, 32, 64, 1, 0, 0) + bytes(64),
         "a Sun raster of 32 bits",
+    ),
+    "SGI of gray and opacity": (
+        struct.pack(">HBBHHHHII", 474, 0, 1, 3, 4, 4, 2, 0, 255).ljust(512, b"\0") + bytes(32),
+        "of a kind that is not read here",
+    ),
+    "PCX of 4 bits": (
+        struct.pack("<4B4H", 10, 5, 1, 4, 0, 0, 7, 7).ljust(65, b"\0") + b"\1\4" + bytes(99),
+        "of a kind that is not read here",
     ),
     "PSB": (b"8BPS\0\2" + photoshop(3, 8, *[EIGHT_BIT[..., 0]] * 3)[6:], "PSB"),
     "Photoshop's channels beside colors": (
