@@ -150,7 +150,7 @@ def _check_keys(typed: dict[str, Any], directory: str | Path | None) -> None:
     for key in typed:
         group = key.partition(".")[0].partition("/")[0]
         if key in ELSEWHERE:
-            raise InputError(f"{key}: {ELSEWHERE[key]}")
+            raise InputError(f"{key}: {command_line.told(ELSEWHERE[key])}")
         if group == "hydra":
             raise InputError(
                 f"{key}: is the command's; here the run goes to directory=FOLDER, and a sweep is a"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import stn
 from stn import errors
 
 # Lines of Hydra's and OmegaConf's messages: advice that is wrong for a typed configuration, and its
@@ -45,6 +46,17 @@ NOT_THERE = re.compile(rf"Could not \w+ '(hydra/\w+/({'|'.join(EXTRAS)}))'")
 
 # No space is left: on the disk, of the user's share, in a file.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What to do where the system refuses a file.
+REMEDIES = {
+    **dict.fromkeys(FULL, "make room, and the same command resumes"),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file is in the way; give another name"),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS), "give a place that you may read and write"
+    ),
+    errno.ENOENT: "its folder is not there; make it, or give another name",
+    errno.EISDIR: "give the name of a file in it",
+    errno.ENAMETOOLONG: "give a shorter one",
+}
 
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -69,25 +81,29 @@ def program(name: str) -> str:
     )
 
 
-PAGES = {  # that commands name, and their titles
-    "docs/reference/configuration.md": "Configuration",
-    "docs/presets/index.md": "Presets",
-    "docs/how-to/sweeps.md": "Sweeps and reports",
-    "docs/how-to/python.md": "From Python",
-    "docs/reference/measures.md": "Measures",
-    "docs/notes/tried.md": "Tried and dropped",
+# Pages that commands name, and what there is where the package came without them: a command, or
+# the page's title.
+PAGES = {
+    "docs/reference/configuration.md": "`python scripts/stylize.py --cfg job`",
+    "docs/presets/index.md": "`python scripts/stylize.py preset=`",
+    "docs/how-to/sweeps.md": "the documentation's page Sweeps and reports",
+    "docs/how-to/python.md": "`python -c 'import stn; help(stn.stylize)'`",
+    "docs/reference/measures.md": "the documentation's page Measures",
+    "docs/notes/tried.md": "the documentation's page Tried and dropped",
 }
 
 
 def told(text: str) -> str:
-    """A text for the user: its commands as `program` has them, and its pages by their titles where
-    they are no files of a checkout.
+    """A text for the user: its commands as `program` has them; where there is no checkout, what
+    PAGES has in place of its pages, and whose its other scripts are.
     """
+    if not has_pages():
+        for path, instead in PAGES.items():
+            text = text.replace(path, instead)
     for name in CONSOLE:
         text = text.replace(f"python scripts/{name}.py", program(name))
-    if not (CHECKOUT / "docs").is_dir():
-        for path, title in PAGES.items():
-            text = text.replace(path, f"the documentation's page {title}")
+    if not (CHECKOUT / "scripts").is_dir():
+        text = re.sub(r"(\bscripts/\w+\.py)(?! of a clone)", r"\1 of a clone", text)
     return text
 
 
@@ -97,6 +113,11 @@ def parser(text: str | None, **how: Any) -> argparse.ArgumentParser:
     """
     formatter = argparse.RawDescriptionHelpFormatter
     return argparse.ArgumentParser(description=told(text or ""), formatter_class=formatter, **how)
+
+
+def has_pages() -> bool:
+    """Whether the documents are there: a wheel has none."""
+    return (CHECKOUT / "docs").is_dir()
 
 
 def whole(text: str, least: int = 1) -> int:
@@ -114,7 +135,8 @@ def one_line(error: BaseException) -> str:
         text = (
             f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
         )
-        return text + "; make room, and the same command resumes" * (error.errno in FULL)
+        remedy = REMEDIES.get(error.errno or 0)
+        return f"{text}; {remedy}" if remedy else text
     text, cause = _folded(error), error.__cause__
     if missing := NOT_THERE.search(text):
         extra = EXTRAS[missing[2]]
@@ -179,6 +201,9 @@ def run_command(main: Callable[[], object]) -> None:
         print("error: the working directory was removed; change to another one", file=sys.stderr)
         sys.exit(2)
     _print_any_name()
+    if sys.argv[1:] == ["--version"]:
+        print(f"stn {stn.__version__}")
+        return
     warnings.formatwarning = lambda message, *_, **__: f"warning: {told(str(message))}\n"
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:

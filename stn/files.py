@@ -3,6 +3,7 @@ cache is.
 """
 
 import contextlib
+import difflib
 import hashlib
 import json
 import math
@@ -102,7 +103,11 @@ def why_unreadable(path: str | Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             return f"a link to {path.readlink()}, which does not exist"
-        return "no such file" + ("" if path.is_absolute() else f" in {Path.cwd()}")
+        if drive := re.match(r"([a-z]):\\", text, re.IGNORECASE):
+            rest = text[3:].replace("\\", "/")
+            return f"a path of Windows; in WSL it is /mnt/{drive[1].lower()}/{rest}"
+        near, folder = nearest(path), "" if path.is_absolute() else f" in {Path.cwd()}"
+        return f"no such file{folder}" + (f"; did you mean {near}?" if near else "")
     except OSError as error:
         return f"cannot be looked at ({error.strerror})"
     except ValueError:
@@ -113,6 +118,18 @@ def why_unreadable(path: str | Path) -> str | None:
     if found.st_size == 0:
         return "an empty file"
     return None if os.access(path, os.R_OK) else "may not be read (permission denied)"
+
+
+def nearest(path: Path) -> Path | None:
+    """The file that lies where `path` was to be and whose name is most like its; None if none is
+    like it.
+    """
+    try:
+        names = [each.name for each in path.parent.iterdir() if each.is_file()]
+    except (OSError, ValueError):
+        return None
+    found = difflib.get_close_matches(path.name, names, 1)
+    return path.with_name(found[0]) if found else None
 
 
 def read_text(path: Path, most: int) -> str:

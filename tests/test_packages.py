@@ -16,6 +16,7 @@ objective metrics runs
 transfer sweeps analysis
 report experiment study api
 classify commands
+__main__
 """
 
 

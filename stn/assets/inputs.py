@@ -98,21 +98,22 @@ def _looked_for(
     found: dict[str, Path] = {}
     problems: dict[str, InputError] = {}
 
-    def look(key: str, locate: Callable[[], Path], typed: str = "any") -> None:
+    def look(key: str, locate: Callable[[], Path], typed: str | None) -> None:
         try:
-            found[key] = locate()
-            given = found[key] if typed.strip() else ""  # which would be the working directory
+            found[key] = path = locate()
+            # As a path an address would lose a slash, and nothing be the working directory.
+            given = typed if typed is not None and Path(typed) == path else path
             if reason := files.why_unreadable(given):
                 problems[key] = InputError(f"{key}={given}: {reason}")
         except InputError as error:
             problems[key] = error
 
-    look("network.weights", lambda: weights(settings))
+    look("network.weights", lambda: weights(settings), settings.network.weights)
     for name, path in pictures(settings).items():
         if name not in in_memory:
             bare = name.endswith((".mask", ".result_mask", "paint_only", "mix.fine"))
             locate = functools.partial(store.locate_image, path)
             look(name if bare else f"{name}.path", locate, path)
     if rescaling := means(settings):
-        look("network.rescale", lambda: rescaling)
+        look("network.rescale", lambda: rescaling, settings.network.rescale)
     return found, problems

@@ -4,6 +4,8 @@
 `-m content.path=photo.jpg style.path=painting.jpg seed=0,1`.
 """
 
+import itertools
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,22 +61,18 @@ def understood(words: Sequence[str]) -> list[str]:
         elif name == "-c" and following in SHOWN:
             flags += [word, left.pop(0)]
         elif name in FLAGS:
-            if not value and not following:
+            if not value and not (left and _may_follow(left[0])):
                 raise InputError(f"{word}: which file? type {name} FILE")
             given.append(f"{FLAGS[name]}={value or left.pop(0)}")
         elif name in (*HYDRAS, *HYDRAS_WITH_VALUE):
             flags.append(word)
             if name in HYDRAS_WITH_VALUE and not sign and following:
                 flags.append(left.pop(0))
-        elif word.startswith("-"):
-            key = name.lstrip("-").replace("-", "_")
-            raise InputError(
-                f"{word}: no such flag; settings have no dashes: type"
-                f" {key}={value or following or 'VALUE'}"
-            )
+        elif word.startswith("-") and not _is_file(word):
+            raise InputError(f"{word}: no such flag; {_without_dashes(name, value or following)}")
         elif word == "=":
             raise InputError("a setting is KEY=VALUE, without spaces around the =")
-        elif (sign and not _is_file(word)) or word.startswith("~"):
+        elif (sign or word.startswith("~")) and not _is_file(word):
             given.append(_with_path(word))
         else:
             pictures.append(len(given))
@@ -87,17 +85,19 @@ def understood(words: Sequence[str]) -> list[str]:
 
 def _positional(words: Sequence[str]) -> list[str]:
     """Overrides for the files that were typed without a key: the photograph, then the painting."""
+    for first, last in itertools.combinations(range(len(words) + 1), 2):
+        together = " ".join(words[first:last])
+        if last - first > 1 and _is_file(together):
+            quoted = shlex.quote(together)
+            raise InputError(f"{together}: a name with spaces is put between quotes: {quoted}")
+    for word in words:
+        if not _like_a_file(word):
+            raise InputError(f"{word}: no such file; {_meant(word)}")
     if len(words) > 2:
         raise InputError(
             f"{' '.join(words)}: {len(words)} files, where two are meant, the photograph and the"
-            " painting; the result also goes to output=FILE, and a name with spaces is put between"
-            " quotes"
+            f" painting; for a copy of the result type output={words[2]}"
         )
-    for word in words:
-        if not _like_a_file(word):
-            known = word in names.groups()["preset"]
-            meant = f"preset={word}" if known else "KEY=VALUE for a setting"
-            raise InputError(f"{word}: no such file; type {meant}")
     return [
         f"{key}={word}" for key, word in zip(("content.path", "style.path"), words, strict=False)
     ]
@@ -115,11 +115,38 @@ def _with_path(word: str) -> str:
     return f"{GROUPS[key]}={value}"
 
 
+def _may_follow(word: str) -> bool:
+    """Whether it is the file of the flag before it, rather than another flag or a setting."""
+    key, sign, _ = word.partition("=")
+    known = key.startswith("hydra") or names.is_known(key)
+    return _is_file(word) or not (word.startswith("-") or (sign and known))
+
+
+def _without_dashes(flag: str, value: str) -> str:
+    """What to type in place of a flag that is none."""
+    near = names.meant(flag.lstrip("-").replace("-", "_"), value)
+    if not near:
+        return f"type {command_line.program('stylize')} --help for what there is"
+    typed = " or ".join(f"{key}={value or 'VALUE'}" for key in near)
+    return f"settings have no dashes: type {typed}"
+
+
+def _meant(word: str) -> str:
+    """What to type in place of a word that is neither a file nor a setting."""
+    if names.is_known(word):
+        return f"type {word}=VALUE for the setting"
+    if groups := [group for group, choices in names.groups().items() if word in choices]:
+        return f"type {' or '.join(f'{group}={word}' for group in groups)}"
+    near = files.nearest(Path(word))
+    return f"did you mean {near}?" if near else "type KEY=VALUE for a setting, --help for the keys"
+
+
 def _like_a_file(text: str) -> bool:
-    """Whether it is a file, or is spelled as the name of one."""
+    """Whether something of this name is there, or it is spelled as the name of a file."""
     suffixes = (*formats.FORMATS, ".bmp", ".gif", ".mat", ".t7")
     scheme = text.partition(":")[0] in (*store.PACKAGED, "asset", "drawn")
-    return _is_file(text) or scheme or "/" in text or Path(text).suffix.lower() in suffixes
+    there = _is_file(text) or files.expanded(text).is_dir()
+    return there or scheme or "/" in text or Path(text).suffix.lower() in suffixes
 
 
 def _is_file(text: str) -> bool:

@@ -13,6 +13,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
 from omegaconf import MISSING
 
+from stn import command_line
 from stn.config import fields
 from stn.config.schema import Config
 from stn.errors import InputError
@@ -32,6 +33,30 @@ RENAMED = {
     "style.onto": "style.result_mask",
     "tracking.view_seconds": "tracking.preview_seconds",
     "image.unit": "image.pixel_unit",
+}
+# What neural_style.lua, other programs and the papers call a key, where its last name is another.
+CALLED = {
+    **dict.fromkeys(("content_image", "content_img"), "content"),
+    **dict.fromkeys(("style_image", "style_img"), "style"),
+    **dict.fromkeys(("output_image", "out", "output_file"), "output"),
+    **dict.fromkeys(("output_dir", "out_dir", "outdir", "dir"), "hydra.run.dir"),
+    **dict.fromkeys(("init_image", "init_img"), "init.path"),
+    **dict.fromkeys(("model_file", "weights_file"), "network.weights"),
+    **dict.fromkeys(("model", "net", "backbone"), "network"),
+    **dict.fromkeys(("size", "image_size", "img_size", "imsize", "width"), "image.size_px"),
+    **dict.fromkeys(
+        ("num_iterations", "iterations", "iters", "num_steps", "steps", "epochs", "max_iter"),
+        "optimizer.max_evaluations",
+    ),
+    "lr": "optimizer.learning_rate",
+    "lbfgs_num_correction": "optimizer.history",
+    "save_iter": "tracking.progress_every",
+    "tv_weight": "objective.total_variation.weight",
+    "alpha": "objective.content_weight",
+    "beta": "objective.style_weight",
+    "original_colors": "color",
+    "style_blend_weights": "style.weight",
+    "wandb": "tracking",
 }
 # Words of a command with which there may be groups and choices that only Hydra finds.
 ELSEWHERE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn")
@@ -135,26 +160,46 @@ def _check_choice(group: str, choice: Any, typed: str) -> None:
     if not isinstance(choice, str) or choice.removesuffix(".yaml") not in known:
         question = fields.did_you_mean(fields.nearest(str(choice), known))
         listed = f"there are {', '.join(known)}"
-        if group in WHERE:  # so many that a guess would be lost among them
+        if group in WHERE and command_line.has_pages():  # a guess would be lost among so many
             listed = f"all {len(known)} are in {WHERE[group]}"
         raise InputError(f"{typed}: no such {group}; {question}{listed}")
 
 
 def _instead(key: str, value: Any, dot: str = ".") -> str:
     """What could have been meant by a key, and which there are beside it."""
-    group, _, name = key.rpartition(".")
-    beside = [each for each in keys() if each.rpartition(".")[0] == group]
-    if not group or not beside:
-        group = ""
-        beside = list(dict.fromkeys([*groups(), *(each.partition(".")[0] for each in keys())]))
-    anywhere = [each for each in keys() if _may_be(each, value)]
-    near = _begun(name, beside) or _begun(name, anywhere) or _like(name, beside)
-    question = fields.did_you_mean(
-        [each.replace(".", dot) for each in near or _like(name, anywhere)]
-    )
+    group, beside = _beside(key)
+    question = fields.did_you_mean([each.replace(".", dot) for each in meant(key, value)])
     known = ", ".join(each.rpartition(".")[2] for each in beside)
     place = f" in {group}" if group else ""
-    return f"; {question}known{place} are {known} (docs/reference/configuration.md)"
+    page = command_line.told("docs/reference/configuration.md")
+    return f"; {question}known{place} are {known} ({page})"
+
+
+def is_known(key: str) -> bool:
+    """Whether it is a key in full, or a group."""
+    return key in groups() or key in keys()
+
+
+def meant(key: str, value: Any = "") -> list[str]:
+    """The keys that could have been meant by one that may not be there; at most three."""
+    name = key.rpartition(".")[2]
+    if is_known(key):
+        return [key]
+    if name in CALLED:
+        return [CALLED[name]]
+    _, beside = _beside(key)
+    anywhere = [each for each in keys() if _may_be(each, value)]
+    near = _begun(name, beside) or _begun(name, anywhere) or _like(name, beside)
+    return near or _like(name, anywhere)
+
+
+def _beside(key: str) -> tuple[str, list[str]]:
+    """The group of a key, and the keys in it; without a known group all beginnings of keys."""
+    group = key.rpartition(".")[0]
+    beside = [each for each in keys() if each.rpartition(".")[0] == group]
+    if group and beside:
+        return group, beside
+    return "", list(dict.fromkeys([*groups(), *(each.partition(".")[0] for each in keys())]))
 
 
 def _begun(name: str, several: Collection[str]) -> list[str]:

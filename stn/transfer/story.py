@@ -3,6 +3,7 @@ its minimum.
 """
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from concurrent import futures
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def run(
         run_directory.opened(Path(run_dir), settings, network, originals) as directory,
     ):
         if directory.finished:
-            print(f"finished before: {directory.path / runs.PICTURE}")
+            print(f"{directory.path}: finished before", file=sys.stderr)
             return Result.of(*directory.result(), directory.path, settings)
         axes = cell.axes if cell else {}
         state = directory.begin(run_directory.left_to_machine(network), axes)

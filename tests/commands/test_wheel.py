@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import SMALL
 
+import stn
 from stn import config
 
 ROOT = config.CONFIG_DIR.parent
@@ -81,4 +82,17 @@ def test_help_names_what_is_installed(installed: Path, tmp_path: Path) -> None:
         assert f"usage: {name} " in page.stdout and "scripts/" not in page.stdout, page.stderr
         assert "docs/" not in page.stdout  # which no wheel has
     wrong = called(installed / "stn", "nosuch.key=1", folder=tmp_path).stderr
-    assert "the documentation's page Configuration" in wrong and "docs/" not in wrong
+    assert "(`stn --cfg job`)" in wrong and "docs/" not in wrong
+    presets = called(installed / "stn", "preset=", folder=tmp_path).stderr
+    assert "there are berger2017, crowson_w2," in presets
+    program = "import stn; stn.stylize('a.jpg', 'b.jpg', size=64)"
+    told = called(installed / "python", "-c", program, folder=tmp_path).stderr.splitlines()[-1]
+    assert "did you mean image__size_px?" in told and "`stn --cfg job`" in told
+
+
+def test_the_package_and_its_version_are_commands_too(installed: Path, tmp_path: Path) -> None:
+    versions = {
+        called(*words, "--version", folder=tmp_path).stdout
+        for words in ((installed / "stn",), (installed / "python", "-m", "stn"))
+    }
+    assert versions == {f"stn {stn.__version__}\n"}

@@ -12,6 +12,7 @@ from stn import assets, command_line, config, runs
 from stn.assets import catalog
 from stn.assets import inputs as input_files
 from stn.commands import words
+from stn.config import names, overrides
 from stn.errors import InputError
 
 
@@ -27,6 +28,9 @@ def here(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """A folder with two pictures and a network."""
     for name, role in (("photo.jpg", "content"), ("a=b.png", "style"), ("net.mat", "vgg19")):
         shutil.copy(inputs[role], tmp_path / name)
+    for name in ("my photo.jpg", "-a.jpg", "~b.jpg"):
+        shutil.copy(inputs["content"], tmp_path / name)
+    (tmp_path / "folder").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -45,6 +49,9 @@ def here(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("network=net.mat network.pooling=avg", "network.weights=net.mat network.pooling=avg"),
         ("--content photo.jpg --style=b.jpg", "content.path=photo.jpg style.path=b.jpg"),
         ("-c photo.jpg -s b.jpg -o c.png", "content.path=photo.jpg style.path=b.jpg output=c.png"),
+        ("--content a=b.png -o c=d.png", "content.path=a=b.png output=c=d.png"),
+        ("-a.jpg ~b.jpg", "content.path=-a.jpg style.path=~b.jpg"),
+        ("folder photo.jpg", "content.path=folder style.path=photo.jpg"),  # which is told later
         ("seed=1 -c job", "-c job seed=1"),
         ("style=a,b -m seed=0,1", "-m style=a,b seed=0,1"),
         ("seed=1 --cfg job preset=demo --resolve", "--cfg job --resolve seed=1 preset=demo"),
@@ -62,12 +69,20 @@ def test_what_is_typed_is_understood(here: Path, typed: str, read: str) -> None:
     ("typed", "told"),
     [
         ("--seed 3", "type seed=3"),
-        ("--max-evaluations=5", "type max_evaluations=5"),
-        ("a.jpg b.jpg c.jpg", "two are meant"),
-        ("gatys2016", "type preset=gatys2016"),
-        ("paint", "paint: no such file; type KEY=VALUE"),
+        ("--max-evaluations=5", r"or optimizer\.max_evaluations=5"),
+        ("--num-iterations 5", r"type optimizer\.max_evaluations=5"),
+        ("--size 64", r"type image\.size_px=64"),
+        ("--verbose", "no such flag; type python scripts/stylize.py --help"),
+        ("a.jpg b.jpg c.jpg", r"two are meant, .* type output=c\.jpg"),
+        ("photo.jpg a=b.png gatys2016", "gatys2016: no such file; type preset=gatys2016"),
+        ("tubingen", "tubingen: no such file; type content=tubingen"),
+        ("photo.jpg strength", "strength: no such file; type strength=VALUE"),
+        ("photo", r"photo: no such file; did you mean photo\.jpg"),
+        ("mine.jpg my photo.jpg", r"put between quotes: 'my photo\.jpg'"),
+        ("nothing", "nothing: no such file; type KEY=VALUE"),
         ("seed = 1", "without spaces"),
         ("--content", "type --content FILE"),
+        ("--content seed=1", "type --content FILE"),
         ("--resume", "type --resume DIRECTORY"),
         ("--resume nowhere", "nowhere: no run was begun there"),
     ],
@@ -150,7 +165,32 @@ def test_every_picture_that_cannot_be_had_is_named(
     assert all(name in str(told.value) for name in catalog.IMAGES)
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("phto.jpg", "content.path=phto.jpg: no such file in .*; did you mean photo.jpg?"),
+        ("nothing/photo.jpg", "no such file in [^;]*$"),
+        ("https://a.org/b.jpg", "content.path=https://a.org/b.jpg: an address; download"),
+        (r"C:\me\a b.jpg", "a path of Windows; in WSL it is /mnt/c/me/a b.jpg"),
+        ("folder", "content.path=folder: a directory; give the path of a file in it"),
+    ],
+)
+def test_a_picture_that_is_none_is_named_as_it_was_typed(here: Path, path: str, told: str) -> None:
+    typed = overrides.quoted([f"content.path={path}", "network.weights=net.mat"])
+    with pytest.raises(InputError, match=told):
+        input_files.prepare([(config.compose(*typed, "style=strokes"), typed)])
+
+
+def test_what_other_programs_call_a_key_leads_to_ours() -> None:
+    known = {*names.keys(), *names.groups(), "hydra.run.dir"}
+    assert {*names.CALLED.values()} <= known and not {*names.CALLED} & known
+    for theirs, ours in names.CALLED.items():
+        with pytest.raises(InputError, match=f"did you mean {ours}?"):
+            names.check_setting(theirs, "1")
+
+
 def test_pages_have_the_titles_that_commands_tell() -> None:
     root = Path(__file__).parents[2]
-    for path, title in command_line.PAGES.items():
-        assert (root / path).read_text(encoding="utf-8").startswith(f"# {title}\n")
+    for path, told in command_line.PAGES.items():
+        title = told.partition("the documentation's page ")[2]
+        assert (root / path).read_text(encoding="utf-8").startswith(f"# {title}")

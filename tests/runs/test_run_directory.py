@@ -299,7 +299,7 @@ def test_a_finished_run_is_not_run_again(
     assert stamps() == before
     np.testing.assert_array_equal(again.rgb, np.rint(made.result.rgb))
     assert again.terms == made.result.terms and again.run_dir == made.path
-    assert str(made.path / "image.png") in capsys.readouterr().out
+    assert capsys.readouterr().err == f"{made.path}: finished before\n"
 
 
 @pytest.mark.parametrize(
@@ -679,7 +679,7 @@ def test_a_finished_run_may_lie_where_nothing_can_be_written(
     monkeypatch.setattr(os, "open", read_only)
     capsys.readouterr()
     again = run(tmp_path / "run")
-    assert capsys.readouterr().out == f"finished before: {tmp_path / 'run' / 'image.png'}\n"
+    assert capsys.readouterr().err == f"{tmp_path / 'run'}: finished before\n"
     np.testing.assert_array_equal(again.rgb, np.rint(first.rgb))
     assert {
         path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()

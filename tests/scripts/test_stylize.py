@@ -182,8 +182,9 @@ def test_a_finished_run_typed_again_says_where_its_picture_is(
 ) -> None:
     first, again = command(), command()
     assert (first.code, again.code) == (0, 0)
-    assert str(first.run_dir / "image.png") in again.out
-    assert again.err.startswith("to see it: ") and again.err.count("\n") == 1
+    assert again.out == f"{first.run_dir / 'image.png'}\n"
+    before, see = again.err.splitlines()
+    assert before == f"{first.run_dir}: finished before" and see.startswith("to see it: ")
 
 
 def test_two_commands_in_one_second_have_a_directory_each(

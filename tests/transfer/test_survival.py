@@ -208,7 +208,7 @@ def test_a_larger_budget_takes_no_run_further_that_ended_of_itself(run, tmp_path
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     run(tmp_path, "optimizer.gtol=1e30", "optimizer.max_evaluations=99")
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == stamps
-    assert "finished before" in capsys.readouterr().out
+    assert "finished before" in capsys.readouterr().err
 
 
 # Each call of `run(directory, *overrides)` is a process of its own, since TensorFlow fixes its
