@@ -30,8 +30,8 @@ EXPERIMENT = frame.Experiment(
     " on larger scales; with larger α/β (columns, 1e-5 to 1e-2) the photograph comes through.",
     ("preset=gatys2015", "network=vgg19_q8", "style=composition_vii"),
     cells,
-    "image.size_px=384 image.side=long optimizer=spectral_lbfgs optimizer.max_evaluations=150",
-    minutes=17,
+    "image.size_px=256 image.side=long optimizer=lbfgs optimizer.max_evaluations=300",
+    minutes=21,
     quick_minutes=4,
     columns=4,
 )
