@@ -6,6 +6,7 @@ import json
 import os
 import time
 import timeit
+from collections.abc import Callable
 from typing import Any
 
 from stn import devices, files, machine
@@ -61,13 +62,16 @@ def _measured() -> str:
     x, kernel = tf.zeros((1, 48, 64, 128)), tf.zeros((3, 3, 128, 128))
 
     def seconds(kernel: Any) -> float:
-        """The least of five, after one that compiles."""
-        action = tf.function(lambda: convolution.convolve(x, kernel), autograph=False)
-        action()
-        return min(timeit.repeat(action, timer=time.process_time, repeat=5, number=1))
+        return _seconds(tf.function(lambda: convolution.convolve(x, kernel), autograph=False))
 
     slow = seconds(kernel) > SLOWER * seconds(convolution.Turned(kernel))
     return "conv2d_backprop_input" if slow else "conv2d"
+
+
+def _seconds(action: Callable[[], Any]) -> float:
+    """The least of five, after one that compiles."""
+    action()
+    return min(timeit.repeat(action, timer=time.process_time, repeat=5, number=1))
 
 
 def _machine() -> str:
