@@ -285,8 +285,15 @@ def test_a_signal_ends_a_run_with_its_best_image(
     number: int, code: int, period: int, again: str, command: Callable[..., Ended]
 ) -> None:
     settings = f"optimizer.restart_every={period}"
-    with at_evaluation(3, lambda: os.kill(os.getpid(), number)):
-        ended = command(settings)
+    ignored = signal.getsignal(number) == signal.SIG_IGN
+    if ignored:  # these tests run under nohup, which a run obeys
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        with at_evaluation(3, lambda: os.kill(os.getpid(), number)):
+            ended = command(settings)
+    finally:
+        if ignored:
+            signal.signal(number, signal.SIG_IGN)
     assert ended.code == code and again in ended.err
     last = ended.err.splitlines()[-1]
     assert str(ended.run_dir / "image.png") in last and f"hydra.run.dir={ended.run_dir}" in last
