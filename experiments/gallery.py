@@ -38,6 +38,11 @@ BUDGETS = {
         "image.size_px=256",
         *overrides.budgets(_settings("crowson_w2"), lambda evaluations: evaluations // 10),
     ),
+    # From gray or noise these stay gray for hundreds of evaluations: their own budget.
+    "neural_style": ("optimizer.max_evaluations=1000",),
+    "neural_style_pt": ("optimizer.max_evaluations=1000",),
+    "neural_style_anish": ("optimizer.max_evaluations=1000",),
+    "tf_tutorial": ("optimizer.max_evaluations=1000",),
     # Its own 10,000 steps of Adam take hours, and 184 of them leave noise.
     "berger2017": ("optimizer=spectral_lbfgs", "optimizer.max_evaluations=200"),
 }
@@ -141,7 +146,7 @@ EXPERIMENT = frame.Experiment(
     (SIZE,),
     cells,
     "hydra/launcher=joblib_local hydra.launcher.n_jobs=2",
-    minutes=240,
+    minutes=290,
     quick="image.size_px=96 optimizer.max_evaluations=30 mix.max_evaluations=30",
     quick_minutes=10,
     draw=draw,
